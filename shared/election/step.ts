@@ -1,0 +1,418 @@
+/**
+ * The election itself: one pure function from a state and an input to the next state and the
+ * effects it asks for. Rule numbers refer to SPEC.md beside this file.
+ *
+ * E. Chang, R. Roberts, "An improved algorithm for decentralized extrema-finding in circular
+ * configurations of processes", CACM 22(5), 1979; with terms as in D. Ongaro, J. Ousterhout,
+ * "In search of an understandable consensus algorithm", USENIX ATC 2014.
+ */
+import type { PeerId } from '../protocol/ids.ts';
+import type {
+  Claim,
+  ClaimMessage,
+  Decision,
+  ElectedMessage,
+  ElectionMessage,
+} from '../protocol/messages.ts';
+import { compareClaims, type Comparison } from './claim.ts';
+import { decisionOf, MAX_REMOVED, type ElectionState, type Role } from './state.ts';
+
+/** What can happen to a peer's election. Time is an input too. */
+export type ElectionInput =
+  /** Somebody asks for a new election. */
+  | { readonly type: 'start' }
+  /** A message arrived from the predecessor. */
+  | { readonly type: 'receive'; readonly message: ElectionMessage }
+  /** From now on messages go to another successor, or to the same one over another link. */
+  | { readonly type: 'new-successor' }
+  /** A neighbour told what it knows, on a new link. */
+  | {
+      readonly type: 'hello';
+      readonly term: number;
+      readonly decision: Decision | null;
+      readonly removed: readonly PeerId[];
+    }
+  /** Peers are known to be gone. */
+  | { readonly type: 'removed'; readonly peers: readonly PeerId[] }
+  /** What the last `wait` effect waited for did not come in time. */
+  | { readonly type: 'timeout' };
+
+/** What the peer is to do, in order. */
+export type ElectionEffect =
+  /** Give the message to the successor. */
+  | { readonly type: 'send'; readonly message: ElectionMessage }
+  /** What became of a received message, and why. */
+  | { readonly type: 'judge'; readonly message: ElectionMessage; readonly judgement: Judgement }
+  /** A leader is known where there was none, or another one, or another term's. */
+  | { readonly type: 'decide'; readonly term: number; readonly decision: Decision }
+  /** Restart the one election timer. */
+  | { readonly type: 'wait'; readonly until: Wait };
+
+/** `leader`: for the next lap of the announcement; `return`: for one's own lap; `lap`: to send it. */
+export type Wait = 'leader' | 'return' | 'lap';
+
+/** What a received message was compared to. `result` is how the message's claim compares. */
+export interface Compared {
+  readonly to: 'own claim' | 'greatest claim seen';
+  readonly claim: Claim;
+  readonly result: Comparison;
+}
+
+export interface Judgement {
+  readonly outcome: 'forwarded' | 'ignored' | 'answered' | 'elected' | 'completed';
+  readonly reason: Reason;
+  readonly compared: Compared | null;
+}
+
+export type Reason =
+  | 'greater claim'
+  | 'smaller claim'
+  | 'same claim again'
+  | 'own claim came back'
+  | 'own claim came back beaten'
+  | 'never leads'
+  | 'not yet started'
+  | 'old term'
+  | 'term is decided'
+  | 'announcement'
+  | 'announcement known'
+  | 'announcement came home'
+  | 'outranks the announced leader'
+  | 'its origin is gone'
+  | 'a second leader in one term';
+
+export interface Step {
+  readonly state: ElectionState;
+  readonly effects: readonly ElectionEffect[];
+}
+
+/**
+ * One step of the election. Total: it never throws.
+ * @param state of this peer
+ * @param input what happened
+ */
+export function step(state: ElectionState, input: ElectionInput): Step {
+  switch (input.type) {
+    case 'start':
+      return start(state);
+    case 'receive':
+      return receive(state, input.message);
+    case 'new-successor':
+      return newSuccessor(state);
+    case 'hello':
+      return hello(state, input.term, input.decision, input.removed);
+    case 'removed':
+      return quiet(remember(state, input.peers));
+    case 'timeout':
+      return timeout(state);
+  }
+}
+
+// --- R1 ---------------------------------------------------------------------------------------
+
+/** R1: a new term, in which this peer is a candidate. */
+function start(state: ElectionState, after = state.term): Step {
+  return becomeCandidate(state, Math.max(state.term, after) + 1);
+}
+
+// --- R2, R3, R6: messages -----------------------------------------------------------------------
+
+function receive(state: ElectionState, message: ElectionMessage): Step {
+  if (message.term < state.term) return ignore(state, message, 'old term');
+  if (state.removed.includes(originOf(message))) return absorb(state, message);
+  switch (message.type) {
+    case 'claim':
+      return receiveClaim(state, message);
+    case 'elected':
+      return receiveElected(state, message);
+  }
+}
+
+/** R2. The message's term is this peer's or a higher one. */
+function receiveClaim(state: ElectionState, message: ClaimMessage): Step {
+  if (message.term > state.term || state.role.name === 'idle') return firstClaim(state, message);
+  switch (state.role.name) {
+    case 'candidate':
+      return claimAtCandidate(state, message);
+    case 'deferring':
+      return claimAtDeferring(state, message, state.role.best);
+    case 'follower':
+    case 'leader':
+      return ignore(state, message, 'term is decided');
+  }
+}
+
+/** R2a: the first claim seen in a term. A smaller one is answered with this peer's own. */
+function firstClaim(state: ElectionState, message: ClaimMessage): Step {
+  const compared = compare(message.claim, 'own claim', state.self);
+  if (compared.result === 'greater' || state.self.priority === 0)
+    return relayClaim(state, message, compared);
+  return judged(becomeCandidate(state, message.term), message, {
+    outcome: 'answered',
+    reason: 'not yet started',
+    compared,
+  });
+}
+
+/** R2b: this peer's own claim is on its way. */
+function claimAtCandidate(state: ElectionState, message: ClaimMessage): Step {
+  const compared = compare(message.claim, 'own claim', state.self);
+  switch (compared.result) {
+    case 'greater':
+      return relayClaim(state, message, compared);
+    case 'less':
+      return ignore(state, message, 'smaller claim', compared);
+    case 'same':
+      if (state.self.priority === 0) return ignore(state, message, 'never leads', compared);
+      return judged(becomeLeader(state, message.hops), message, {
+        outcome: 'elected',
+        reason: 'own claim came back',
+        compared,
+      });
+  }
+}
+
+/** R2c: a greater claim than its own has passed this peer. */
+function claimAtDeferring(state: ElectionState, message: ClaimMessage, best: Claim): Step {
+  if (message.claim.id === state.self.id)
+    return ignore(
+      state,
+      message,
+      'own claim came back beaten',
+      compare(message.claim, 'greatest claim seen', best),
+    );
+  const compared = compare(message.claim, 'greatest claim seen', best);
+  switch (compared.result) {
+    case 'greater':
+      return relayClaim(state, message, compared);
+    case 'less':
+      return ignore(state, message, 'smaller claim', compared);
+    case 'same':
+      return ignore(state, message, 'same claim again', compared);
+  }
+}
+
+/** R3. The message's term is this peer's or a higher one. */
+function receiveElected(state: ElectionState, message: ElectedMessage): Step {
+  const { leader } = message.decision;
+  if (leader.id === state.self.id) return ownAnnouncement(state, message);
+  const known = message.term === state.term ? decisionOf(state) : null;
+  if (known === null) return firstAnnouncement(state, message);
+  if (known.leader.id !== leader.id) return contested(state, message);
+  if (message.decision.lap <= known.lap) return ignore(state, message, 'announcement known');
+  return judged(becomeFollower(state, message.term, message.decision), message, {
+    outcome: 'forwarded',
+    reason: 'announcement',
+    compared: null,
+  });
+}
+
+/** R3a: an announcement of this peer's own leadership goes no further. */
+function ownAnnouncement(state: ElectionState, message: ElectedMessage): Step {
+  if (state.role.name !== 'leader' || message.term !== state.term) return contested(state, message);
+  if (message.decision.lap !== state.role.decision.lap)
+    return ignore(state, message, 'announcement known');
+  const decision = { ...state.role.decision, size: message.decision.hops };
+  return judged(
+    {
+      state: { ...state, role: { name: 'leader', decision } },
+      effects: [{ type: 'wait', until: 'lap' }],
+    },
+    message,
+    { outcome: 'completed', reason: 'announcement came home', compared: null },
+  );
+}
+
+/** R3b: the first announcement of a term is adopted, unless this peer outranks who it announces. */
+function firstAnnouncement(state: ElectionState, message: ElectedMessage): Step {
+  const compared = compare(message.decision.leader, 'own claim', state.self);
+  if (compared.result === 'less')
+    return judged(start(state, message.term), message, {
+      outcome: 'answered',
+      reason: 'outranks the announced leader',
+      compared,
+    });
+  return judged(becomeFollower(state, message.term, message.decision), message, {
+    outcome: 'forwarded',
+    reason: 'announcement',
+    compared,
+  });
+}
+
+/** R3c: two leaders in one term can only be a lie or a defect; a new term settles it. */
+function contested(state: ElectionState, message: ElectedMessage): Step {
+  return judged(start(state, message.term), message, {
+    outcome: 'answered',
+    reason: 'a second leader in one term',
+    compared: null,
+  });
+}
+
+/** R6: what a dead peer left behind is not relayed; where it would have suppressed, start anew. */
+function absorb(state: ElectionState, message: ElectionMessage): Step {
+  const suppresses =
+    message.term > state.term || (decisionOf(state) === null && beatsAll(state, message));
+  if (!suppresses) return ignore(state, message, 'its origin is gone');
+  return judged(start(state, message.term), message, {
+    outcome: 'answered',
+    reason: 'its origin is gone',
+    compared: null,
+  });
+}
+
+/** Whether the message would have ended what this peer hopes for in the current term. */
+function beatsAll(state: ElectionState, message: ElectionMessage): boolean {
+  if (message.type === 'elected') return true;
+  const best = state.role.name === 'deferring' ? state.role.best : state.self;
+  return compareClaims(message.claim, best) === 'greater';
+}
+
+// --- R4, R5, R7: links, departures and time ----------------------------------------------------
+
+/** R4: what goes first over a new link to a successor. */
+function newSuccessor(state: ElectionState): Step {
+  const decision = decisionOf(state);
+  if (decision === null || mustReplace(state, decision)) return start(state);
+  return { state, effects: [{ type: 'send', message: announcement(state.term, decision) }] };
+}
+
+/** A leader that is gone, or that this peer outranks, is not passed on to a new successor. */
+function mustReplace(state: ElectionState, { leader }: Decision): boolean {
+  return (
+    state.removed.includes(leader.id) ||
+    (state.self.priority > 0 && compareClaims(state.self, leader) === 'greater')
+  );
+}
+
+/** R5: what a neighbour says on a new link. Only a peer that knows nothing learns the leader so. */
+function hello(
+  state: ElectionState,
+  term: number,
+  decision: Decision | null,
+  removed: readonly PeerId[],
+): Step {
+  const next = remember(state, removed);
+  const own = decisionOf(next);
+  if (own !== null && next.removed.includes(own.leader.id)) return start(next);
+  if (next.term > 0 || decision === null || next.removed.includes(decision.leader.id))
+    return quiet(next);
+  if (decision.leader.id === next.self.id) return quiet(next);
+  return decide(next, term, { name: 'follower', decision }, [{ type: 'wait', until: 'leader' }]);
+}
+
+/** R7: the leader laps its announcement; everyone else starts when none has come. */
+function timeout(state: ElectionState): Step {
+  if (state.role.name !== 'leader') return start(state);
+  const { decision } = state.role;
+  const next = { ...decision, lap: decision.lap + 1 };
+  return {
+    state: { ...state, role: { name: 'leader', decision: next } },
+    effects: [
+      { type: 'send', message: announcement(state.term, next) },
+      { type: 'wait', until: 'return' },
+    ],
+  };
+}
+
+// --- transitions --------------------------------------------------------------------------------
+
+function becomeCandidate(state: ElectionState, term: number): Step {
+  return {
+    state: { ...state, term, role: { name: 'candidate' } },
+    effects: [
+      { type: 'send', message: { type: 'claim', term, claim: state.self, hops: 1 } },
+      { type: 'wait', until: 'leader' },
+    ],
+  };
+}
+
+function relayClaim(state: ElectionState, message: ClaimMessage, compared: Compared): Step {
+  const { term, claim, hops } = message;
+  return judged(
+    {
+      state: { ...state, term, role: { name: 'deferring', best: claim } },
+      effects: [
+        { type: 'send', message: { type: 'claim', term, claim, hops: hops + 1 } },
+        { type: 'wait', until: 'leader' },
+      ],
+    },
+    message,
+    {
+      outcome: 'forwarded',
+      reason: compared.result === 'greater' ? 'greater claim' : 'never leads',
+      compared,
+    },
+  );
+}
+
+function becomeLeader(state: ElectionState, size: number): Step {
+  const decision: Decision = { leader: state.self, lap: 0, size, hops: 0 };
+  return decide(state, state.term, { name: 'leader', decision }, [
+    { type: 'send', message: announcement(state.term, decision) },
+    { type: 'wait', until: 'return' },
+  ]);
+}
+
+function becomeFollower(state: ElectionState, term: number, decision: Decision): Step {
+  return decide(state, term, { name: 'follower', decision }, [
+    { type: 'send', message: announcement(term, decision) },
+    { type: 'wait', until: 'leader' },
+  ]);
+}
+
+/** Takes on a decided role; says so only where the leader or the term is news. */
+function decide(
+  state: ElectionState,
+  term: number,
+  role: Extract<Role, { decision: Decision }>,
+  effects: readonly ElectionEffect[],
+): Step {
+  const before = state.term === term ? decisionOf(state) : null;
+  const isNews = before?.leader.id !== role.decision.leader.id;
+  const news: readonly ElectionEffect[] = isNews
+    ? [{ type: 'decide', term, decision: role.decision }]
+    : [];
+  return { state: { ...state, term, role }, effects: [...news, ...effects] };
+}
+
+// --- small helpers ------------------------------------------------------------------------------
+
+function announcement(term: number, decision: Decision): ElectedMessage {
+  return { type: 'elected', term, decision: { ...decision, hops: decision.hops + 1 } };
+}
+
+function originOf(message: ElectionMessage): PeerId {
+  return message.type === 'claim' ? message.claim.id : message.decision.leader.id;
+}
+
+function compare(claim: Claim, to: Compared['to'], other: Claim): Compared {
+  return { to, claim: other, result: compareClaims(claim, other) };
+}
+
+/** Adds departures; a peer never holds itself for gone. */
+function remember(state: ElectionState, peers: readonly PeerId[]): ElectionState {
+  const fresh = peers.filter((peer) => peer !== state.self.id && !state.removed.includes(peer));
+  if (fresh.length === 0) return state;
+  return { ...state, removed: [...state.removed, ...new Set(fresh)].slice(-MAX_REMOVED) };
+}
+
+function quiet(state: ElectionState): Step {
+  return { state, effects: [] };
+}
+
+function ignore(
+  state: ElectionState,
+  message: ElectionMessage,
+  reason: Reason,
+  compared: Compared | null = null,
+): Step {
+  return judged(quiet(state), message, { outcome: 'ignored', reason, compared });
+}
+
+/** Puts the judgement on a message in front of what follows from it. */
+function judged(result: Step, message: ElectionMessage, judgement: Judgement): Step {
+  return {
+    state: result.state,
+    effects: [{ type: 'judge', message, judgement }, ...result.effects],
+  };
+}

@@ -1,0 +1,233 @@
+/**
+ * Peer frames: what a message looks like on a data channel.
+ *
+ * ```
+ * all      version(4 bits) type(4 bits) · flags u8
+ * CLAIM    term u32 · hops u16 · priority u8 · uuid 16                      = 25 bytes
+ * ELECTED  term u32 · hops u16 · priority u8 · uuid 16 · lap u32 · size u16 = 31 bytes
+ * HELLO    term u32 · link u32 · uuid 16 · [hops, priority, uuid, lap, size as in ELECTED]
+ * BYE      reason u8
+ * then     extensions: type u8 · length u16 · value, any number
+ * ```
+ * Numbers are big-endian. A receiver keeps extensions it does not know and relays them unread.
+ */
+import { ByteReader, ByteWriter, Truncated } from './bytes.ts';
+import { parseLinkId, type Parsed, type PeerId } from './ids.ts';
+import type { Claim, Decision, PeerMessage } from './messages.ts';
+
+export const FRAME_VERSION = 1;
+
+/** The largest frame in bytes; also what keeps a flooding peer's frames cheap to refuse. */
+export const MAX_FRAME_BYTES = 4_096;
+
+/** Departures told in one HELLO. */
+export const MAX_REMOVED_IN_HELLO = 16;
+
+const TYPES = { claim: 1, elected: 2, hello: 3, bye: 4 } as const;
+const BYE_REASONS = ['leaving', 'relinked'] as const;
+const FLAG_READY = 1;
+const FLAG_DECIDED = 2;
+const EXTENSION_REMOVED = 1;
+const MAX_TERM = 0xffff_fffe;
+
+/** An extension as it was received: its type and value. */
+export interface Extension {
+  readonly type: number;
+  readonly value: Uint8Array;
+}
+
+/** A message with the extensions that came with it and mean nothing to this version. */
+export interface Frame {
+  readonly message: PeerMessage;
+  readonly extensions: readonly Extension[];
+}
+
+/**
+ * Writes a frame.
+ * @param message to encode
+ * @param extensions relayed as they are
+ */
+export function encodeFrame(
+  message: PeerMessage,
+  extensions: readonly Extension[] = [],
+): Uint8Array {
+  const writer = new ByteWriter().u8((FRAME_VERSION << 4) | TYPES[message.type]);
+  writeBody(writer, message);
+  for (const { type, value } of extensions) writer.u8(type).u16(value.length).bytes(value);
+  return writer.finish();
+}
+
+function writeBody(writer: ByteWriter, message: PeerMessage): void {
+  switch (message.type) {
+    case 'claim':
+      writer.u8(0).u32(message.term).u16(message.hops);
+      writeClaim(writer, message.claim);
+      return;
+    case 'elected':
+      writer.u8(0).u32(message.term);
+      writeDecision(writer, message.decision);
+      return;
+    case 'hello':
+      writer
+        .u8((message.ready ? FLAG_READY : 0) | (message.decision === null ? 0 : FLAG_DECIDED))
+        .u32(message.term)
+        .u32(message.link)
+        .id(message.id);
+      if (message.decision !== null) writeDecision(writer, message.decision);
+      writeRemoved(writer, message.removed.slice(-MAX_REMOVED_IN_HELLO));
+      return;
+    case 'bye':
+      writer.u8(0).u8(BYE_REASONS.indexOf(message.reason));
+      return;
+  }
+}
+
+function writeClaim(writer: ByteWriter, claim: Claim): void {
+  writer.u8(claim.priority).id(claim.id);
+}
+
+function writeDecision(writer: ByteWriter, { leader, lap, size, hops }: Decision): void {
+  writer.u16(hops);
+  writeClaim(writer, leader);
+  writer.u32(lap).u16(size);
+}
+
+function writeRemoved(writer: ByteWriter, removed: readonly PeerId[]): void {
+  if (removed.length === 0) return;
+  writer.u8(EXTENSION_REMOVED).u16(removed.length * 16);
+  for (const id of removed) writer.id(id);
+}
+
+/**
+ * Reads a frame from whatever a peer sent. Never throws.
+ * @param bytes as received
+ * @returns the frame, or what is wrong with it in a few words
+ */
+export function parseFrame(bytes: Uint8Array): Parsed<Frame> {
+  if (bytes.length > MAX_FRAME_BYTES)
+    return bad(`${bytes.length} bytes, more than ${MAX_FRAME_BYTES}`);
+  try {
+    return readFrame(new ByteReader(bytes));
+  } catch (error) {
+    if (error instanceof Truncated) return bad(`truncated after ${bytes.length} bytes`);
+    throw error;
+  }
+}
+
+function readFrame(reader: ByteReader): Parsed<Frame> {
+  const versionAndType = reader.u8();
+  const version = versionAndType >>> 4;
+  if (version !== FRAME_VERSION) return bad(`version ${version}, not ${FRAME_VERSION}`);
+  const body = readBody(reader, versionAndType & 0x0f, reader.u8());
+  if (!body.ok) return body;
+  const extensions = readExtensions(reader);
+  return withKnownExtensions(body.value, extensions);
+}
+
+function readBody(reader: ByteReader, type: number, flags: number): Parsed<PeerMessage> {
+  switch (type) {
+    case TYPES.claim:
+      return readClaimMessage(reader);
+    case TYPES.elected:
+      return readElected(reader);
+    case TYPES.hello:
+      return readHello(reader, flags);
+    case TYPES.bye:
+      return readBye(reader);
+    default:
+      return bad(`unknown type ${type}`);
+  }
+}
+
+function readClaimMessage(reader: ByteReader): Parsed<PeerMessage> {
+  const term = reader.u32();
+  const hops = reader.u16();
+  const claim = readClaim(reader);
+  if (!isTerm(term)) return bad(`term ${term}`);
+  if (hops === 0) return bad('0 hops');
+  return { ok: true, value: { type: 'claim', term, claim, hops } };
+}
+
+function readElected(reader: ByteReader): Parsed<PeerMessage> {
+  const term = reader.u32();
+  const decision = readDecision(reader);
+  if (!isTerm(term)) return bad(`term ${term}`);
+  if (decision.size === 0) return bad('a ring of 0');
+  if (decision.hops === 0) return bad('0 hops');
+  if (decision.leader.priority === 0) return bad('a leader of priority 0');
+  return { ok: true, value: { type: 'elected', term, decision } };
+}
+
+function readHello(reader: ByteReader, flags: number): Parsed<PeerMessage> {
+  const term = reader.u32();
+  const link = parseLinkId(reader.u32());
+  const id = reader.id();
+  const decision = (flags & FLAG_DECIDED) === 0 ? null : readDecision(reader);
+  if (!link.ok) return bad('link 0');
+  if (decision === null ? term > MAX_TERM : !isTerm(term)) return bad(`term ${term}`);
+  if (decision?.size === 0) return bad('a ring of 0');
+  return {
+    ok: true,
+    value: {
+      type: 'hello',
+      id,
+      link: link.value,
+      ready: (flags & FLAG_READY) !== 0,
+      term,
+      decision,
+      removed: [],
+    },
+  };
+}
+
+function readBye(reader: ByteReader): Parsed<PeerMessage> {
+  const code = reader.u8();
+  const reason = BYE_REASONS[code];
+  if (reason === undefined) return bad(`unknown reason ${code} to say goodbye`);
+  return { ok: true, value: { type: 'bye', reason } };
+}
+
+function readClaim(reader: ByteReader): Claim {
+  return { priority: reader.u8(), id: reader.id() };
+}
+
+function readDecision(reader: ByteReader): Decision {
+  const hops = reader.u16();
+  const leader = readClaim(reader);
+  return { hops, leader, lap: reader.u32(), size: reader.u16() };
+}
+
+function readExtensions(reader: ByteReader): Extension[] {
+  const extensions: Extension[] = [];
+  while (reader.remaining > 0) {
+    const type = reader.u8();
+    extensions.push({ type, value: reader.bytes(reader.u16()) });
+  }
+  return extensions;
+}
+
+/** Puts the extensions this version knows into the message they belong to. */
+function withKnownExtensions(
+  message: PeerMessage,
+  extensions: readonly Extension[],
+): Parsed<Frame> {
+  if (message.type !== 'hello') return { ok: true, value: { message, extensions } };
+  const removed: PeerId[] = [];
+  for (const { type, value } of extensions) {
+    if (type !== EXTENSION_REMOVED) continue;
+    if (value.length % 16 !== 0 || value.length > 16 * MAX_REMOVED_IN_HELLO)
+      return bad(`${value.length} bytes of removed peers`);
+    const reader = new ByteReader(value);
+    while (reader.remaining > 0) removed.push(reader.id());
+  }
+  const unknown = extensions.filter(({ type }) => type !== EXTENSION_REMOVED);
+  return { ok: true, value: { message: { ...message, removed }, extensions: unknown } };
+}
+
+function isTerm(term: number): boolean {
+  return term >= 1 && term <= MAX_TERM;
+}
+
+function bad(error: string): { readonly ok: false; readonly error: string } {
+  return { ok: false, error };
+}

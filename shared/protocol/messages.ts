@@ -1,0 +1,64 @@
+/** What peers say to each other over a link. How it looks on the wire is in frame.ts. */
+import type { LinkId, PeerId } from './ids.ts';
+
+/**
+ * What peers are compared by: first the priority (0 to 255), then the uuid, byte by byte.
+ * Priority 0 relays and never leads.
+ */
+export interface Claim {
+  readonly priority: number;
+  readonly id: PeerId;
+}
+
+/** Who leads a term, as the peer that holds it heard it. */
+export interface Decision {
+  readonly leader: Claim;
+  /** Which round of the announcement this is; 0 for the first, 0 <= lap < 2^32. */
+  readonly lap: number;
+  /** Number of peers on the leader's last completed circuit, 1 <= size < 2^16. */
+  readonly size: number;
+  /** How many links lie between the leader and this peer, in ring order; 0 at the leader. */
+  readonly hops: number;
+}
+
+/** A candidate's token: "I would lead". The uuid with flag 0 of the classic program. */
+export interface ClaimMessage {
+  readonly type: 'claim';
+  /** 1 <= term < 2^32 */
+  readonly term: number;
+  readonly claim: Claim;
+  /** Links travelled on arrival; 1 when sent by the candidate itself. */
+  readonly hops: number;
+}
+
+/** The leader's announcement. The uuid with flag 1 of the classic program. */
+export interface ElectedMessage {
+  readonly type: 'elected';
+  readonly term: number;
+  /** `hops` is that of the recipient. */
+  readonly decision: Decision;
+}
+
+export type ElectionMessage = ClaimMessage | ElectedMessage;
+
+/** First on each link, both ways, and again when `ready` changes. */
+export interface HelloMessage {
+  readonly type: 'hello';
+  readonly id: PeerId;
+  readonly link: LinkId;
+  /** True once the sender has a successor of its own to relay to. */
+  readonly ready: boolean;
+  readonly term: number;
+  /** The sender's own decision of that term, `hops` being the sender's. */
+  readonly decision: Decision | null;
+  readonly removed: readonly PeerId[];
+}
+
+/** Last on a link. */
+export interface ByeMessage {
+  readonly type: 'bye';
+  /** `leaving`: the sender leaves the ring. `relinked`: only this link has served its time. */
+  readonly reason: 'leaving' | 'relinked';
+}
+
+export type PeerMessage = ElectionMessage | HelloMessage | ByeMessage;

@@ -1,0 +1,171 @@
+/**
+ * The signaling protocol: Socket.IO events between a peer and the signaling server.
+ *
+ * A peer sends `join` once, then `signal` as its links need, then perhaps `leave`; each is
+ * acknowledged. The server sends `view` whenever the peer's place changes and passes `signal`s on,
+ * having put in the sender itself.
+ */
+import * as v from 'valibot';
+import { LinkIdSchema, parse, PeerIdSchema, RoomNameSchema, type Parsed } from './ids.ts';
+
+/** Raised when an old page could no longer talk to a new server, or the other way round. */
+export const SIGNALING_VERSION = 1;
+
+/** Limits in characters and pieces; a real session description is about 500 characters. */
+const MAX_SDP_LENGTH = 16_384;
+const MAX_CANDIDATE_LENGTH = 1_024;
+const MAX_SIGNALS_PER_MESSAGE = 64;
+
+/** The largest Socket.IO message accepted, in bytes. */
+export const MAX_SIGNALING_MESSAGE_BYTES = 65_536;
+
+const SignalSchema = v.variant('type', [
+  v.strictObject({
+    type: v.picklist(['offer', 'answer']),
+    sdp: v.pipe(v.string(), v.maxLength(MAX_SDP_LENGTH)),
+  }),
+  v.strictObject({
+    type: v.literal('candidate'),
+    candidate: v.strictObject({
+      candidate: v.pipe(v.string(), v.maxLength(MAX_CANDIDATE_LENGTH)),
+      sdpMLineIndex: v.nullable(v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(64))),
+      sdpMid: v.nullable(v.pipe(v.string(), v.maxLength(64))),
+    }),
+  }),
+]);
+/** One step of the WebRTC negotiation (RFC 8829 offer and answer, RFC 8838 trickled candidate). */
+export type Signal = v.InferOutput<typeof SignalSchema>;
+
+const SignalsSchema = v.pipe(
+  v.array(SignalSchema),
+  v.minLength(1),
+  v.maxLength(MAX_SIGNALS_PER_MESSAGE),
+);
+
+/** Which of a peer's two edges: towards its successor or towards its predecessor. */
+const EdgeSchema = v.picklist(['successor', 'predecessor']);
+export type Edge = v.InferOutput<typeof EdgeSchema>;
+
+/** The same edge as seen from its other end. */
+export function opposite(edge: Edge): Edge {
+  return edge === 'successor' ? 'predecessor' : 'successor';
+}
+
+const OfferSchema = v.strictObject({
+  link: LinkIdSchema,
+  signals: SignalsSchema,
+});
+/** An offer made before the neighbour is known: a link id and the signals gathered so far. */
+export type Offer = v.InferOutput<typeof OfferSchema>;
+
+const JoinRequestSchema = v.strictObject({
+  version: v.literal(SIGNALING_VERSION, 'this page and this server are of different versions'),
+  room: RoomNameSchema,
+  id: PeerIdSchema,
+  secret: v.pipe(v.string(), v.minLength(16), v.maxLength(64)),
+  offers: v.strictObject({ successor: OfferSchema, predecessor: OfferSchema }),
+});
+/**
+ * `join`: a newcomer asks for a place and brings an offer for each of its two links. The secret is
+ * its own choice; with it, and only with it, a live id may move to another connection.
+ */
+export type JoinRequest = v.InferOutput<typeof JoinRequestSchema>;
+
+const SignalRequestSchema = v.strictObject({
+  to: PeerIdSchema,
+  edge: EdgeSchema,
+  link: LinkIdSchema,
+  signals: SignalsSchema,
+});
+/** `signal` from a peer; `edge` is the sender's own. */
+export type SignalRequest = v.InferOutput<typeof SignalRequestSchema>;
+
+const SignalDeliverySchema = v.strictObject({
+  from: PeerIdSchema,
+  edge: EdgeSchema,
+  link: LinkIdSchema,
+  signals: SignalsSchema,
+});
+/** `signal` to a peer; `from` was put in by the server and `edge` is the recipient's own. */
+export type SignalDelivery = v.InferOutput<typeof SignalDeliverySchema>;
+
+const NeighbourSchema = v.strictObject({ id: PeerIdSchema, link: v.nullable(LinkIdSchema) });
+/**
+ * A neighbour and the link already on offer between the two; null where there is none, and then
+ * the predecessor of the two makes the offer unless it has a link already.
+ */
+export type Neighbour = v.InferOutput<typeof NeighbourSchema>;
+
+const ViewSchema = v.strictObject({
+  epoch: v.pipe(v.string(), v.minLength(1), v.maxLength(64)),
+  version: v.pipe(v.number(), v.integer(), v.minValue(1)),
+  successor: NeighbourSchema,
+  predecessor: NeighbourSchema,
+  removed: v.pipe(v.array(PeerIdSchema), v.maxLength(256)),
+});
+/**
+ * A peer's place in the ring. `epoch` changes when the server has lost its memory, `version` grows
+ * with every change of the room, `removed` names the peers gone since this peer's last view.
+ * In a ring of one both neighbours are the peer itself.
+ */
+export type View = v.InferOutput<typeof ViewSchema>;
+
+/** Why a request was refused; the sentence that comes with it is meant for people. */
+export const REFUSALS = [
+  'malformed',
+  'version',
+  'id-taken',
+  'room-full',
+  'already-joined',
+  'not-joined',
+  'not-a-neighbour',
+] as const;
+export type RefusalCode = (typeof REFUSALS)[number];
+
+const RefusalSchema = v.strictObject({
+  ok: v.literal(false),
+  code: v.picklist(REFUSALS),
+  message: v.pipe(v.string(), v.maxLength(500)),
+});
+export type Refusal = v.InferOutput<typeof RefusalSchema>;
+
+const JoinReplySchema = v.variant('ok', [
+  v.strictObject({ ok: v.literal(true), view: ViewSchema }),
+  RefusalSchema,
+]);
+export type JoinReply = v.InferOutput<typeof JoinReplySchema>;
+
+const ReplySchema = v.variant('ok', [v.strictObject({ ok: v.literal(true) }), RefusalSchema]);
+export type Reply = v.InferOutput<typeof ReplySchema>;
+
+/** Events a peer may send. Their arguments are what the sender promises, not what arrives. */
+export interface PeerToServer {
+  join: (request: JoinRequest, reply: (reply: JoinReply) => void) => void;
+  signal: (request: SignalRequest, reply: (reply: Reply) => void) => void;
+  leave: (reply: (reply: Reply) => void) => void;
+}
+
+/** Events the server may send. */
+export interface ServerToPeer {
+  view: (view: View) => void;
+  signal: (delivery: SignalDelivery) => void;
+}
+
+export function parseJoinRequest(input: unknown): Parsed<JoinRequest> {
+  return parse(JoinRequestSchema, input);
+}
+export function parseSignalRequest(input: unknown): Parsed<SignalRequest> {
+  return parse(SignalRequestSchema, input);
+}
+export function parseJoinReply(input: unknown): Parsed<JoinReply> {
+  return parse(JoinReplySchema, input);
+}
+export function parseReply(input: unknown): Parsed<Reply> {
+  return parse(ReplySchema, input);
+}
+export function parseView(input: unknown): Parsed<View> {
+  return parse(ViewSchema, input);
+}
+export function parseSignalDelivery(input: unknown): Parsed<SignalDelivery> {
+  return parse(SignalDeliverySchema, input);
+}

@@ -1,0 +1,261 @@
+/**
+ * The two edges of a ring member. The predecessor of an edge speaks on it and decides which link it
+ * uses; the successor listens on every link its predecessor has not yet said goodbye on.
+ */
+import type { LinkId, PeerId } from '../protocol/ids.ts';
+import type { Edge, Neighbour } from '../protocol/signaling.ts';
+import type { NeighbourLinkState } from './events.ts';
+import type { NeighbourLink } from './neighbour-link.ts';
+import type { Clock } from './ports.ts';
+import { FIRST_ATTEMPT, LAST_ATTEMPT, MAX_ATTEMPTS } from './timing.ts';
+
+/** What an edge asks of the ring member it belongs to. */
+export interface EdgeOwner {
+  readonly self: PeerId;
+  readonly clock: Clock;
+  /** Whether an offer made now could reach the neighbour. */
+  canSignal(): boolean;
+  /** Makes and binds a link that this end offers; null where links cannot be made. */
+  offer(edge: Edge, peer: PeerId): NeighbourLink | null;
+  /** From now on messages to the successor take another way. */
+  onSwitched(): void;
+  /** A link came into use or went out of it. */
+  onLink(edge: Edge, link: NeighbourLink, state: 'in use' | 'closed', reason: string): void;
+}
+
+/** Where messages to the successor go: a link, straight back in a ring of one, or nowhere. */
+export type Outlet = NeighbourLink | 'loopback' | null;
+
+/** How soon after a lost link the next attempt is made, in milliseconds. */
+const AFTER_A_LOSS = 500;
+
+export class SuccessorEdge {
+  readonly #owner: EdgeOwner;
+  #target: PeerId | null = null;
+  #outlet: Outlet = null;
+  readonly #attempts = new Map<LinkId, NeighbourLink>();
+  #failures = 0;
+  #cancelRetry: (() => void) | null = null;
+
+  constructor(owner: EdgeOwner) {
+    this.#owner = owner;
+  }
+
+  /** The successor of the current view; may differ from the one still in use. */
+  get target(): PeerId | null {
+    return this.#target;
+  }
+
+  get outlet(): Outlet {
+    return this.#outlet;
+  }
+
+  get state(): NeighbourLinkState {
+    if (this.#target === null || this.#target === this.#owner.self) return 'none';
+    return this.#isConnected ? 'direct' : 'connecting';
+  }
+
+  /**
+   * Takes a new successor. The one in use stays until a link to the new one can replace it.
+   * @param neighbour from the view
+   * @param offered this peer's own offer, where the view says that it is the one to use
+   */
+  aim({ id, link }: Neighbour, offered: NeighbourLink | null): void {
+    const isNew = id !== this.#target;
+    this.#target = id;
+    if (isNew) this.#abandonAttempts();
+    if (id === this.#owner.self) {
+      this.#switch('loopback');
+      return;
+    }
+    if (offered !== null) this.#attempts.set(offered.id, offered);
+    if (isNew) this.#failures = 0;
+    if (this.#isConnected) return;
+    if (link !== null) this.#retryIn(FIRST_ATTEMPT);
+    else if (this.#attempts.size === 0) this.#attempt();
+  }
+
+  find(id: LinkId): NeighbourLink | undefined {
+    if (this.#outlet !== 'loopback' && this.#outlet?.id === id) return this.#outlet;
+    return this.#attempts.get(id);
+  }
+
+  /** Whether another link offered by the successor may be tried. */
+  get hasRoom(): boolean {
+    return this.#attempts.size < MAX_ATTEMPTS;
+  }
+
+  /** Takes in a link that the successor offers. */
+  accept(link: NeighbourLink): void {
+    this.#attempts.set(link.id, link);
+  }
+
+  /** To be called when a neighbour has said HELLO, and when the link in use was lost. */
+  trySwitch(): void {
+    for (const link of this.#attempts.values())
+      if (link.isOpen && link.hello !== null && (link.hello.ready || this.#outlet === null)) {
+        this.#attempts.delete(link.id);
+        this.#switch(link);
+        return;
+      }
+  }
+
+  onClosed(link: NeighbourLink, reason: string): void {
+    this.#attempts.delete(link.id);
+    if (this.#outlet === link) {
+      this.#outlet = null;
+      this.#owner.onLink('successor', link, 'closed', reason);
+      this.trySwitch();
+    }
+    if (!this.#isConnected && this.#attempts.size === 0 && this.#target !== null)
+      this.#retryIn(AFTER_A_LOSS * 2 ** Math.min(this.#failures, 5));
+  }
+
+  /** Lets go of links to peers that are gone. */
+  dropPeers(gone: ReadonlySet<PeerId>): void {
+    for (const link of this.#attempts.values())
+      if (link.peer !== null && gone.has(link.peer)) this.#closeAttempt(link);
+    const outlet = this.#outlet;
+    if (outlet === null || outlet === 'loopback') return;
+    if (outlet.peer === null || !gone.has(outlet.peer)) return;
+    this.#outlet = null;
+    outlet.close();
+    this.#owner.onLink('successor', outlet, 'closed', 'the peer has left');
+    this.trySwitch();
+  }
+
+  /** Says goodbye on every link. */
+  retire(): void {
+    this.#cancelRetry?.();
+    this.#cancelRetry = null;
+    this.#abandonAttempts();
+    if (this.#outlet !== 'loopback') this.#outlet?.retire('leaving');
+    this.#outlet = null;
+    this.#target = null;
+  }
+
+  get #isConnected(): boolean {
+    const outlet = this.#outlet;
+    return outlet !== null && outlet !== 'loopback' && outlet.peer === this.#target;
+  }
+
+  #switch(next: NeighbourLink | 'loopback'): void {
+    const previous = this.#outlet;
+    if (previous === next) return;
+    this.#outlet = next;
+    if (previous !== null && previous !== 'loopback') previous.retire('relinked');
+    if (next === 'loopback' || next.peer === this.#target) this.#settle();
+    if (next !== 'loopback') this.#owner.onLink('successor', next, 'in use', '');
+    this.#owner.onSwitched();
+  }
+
+  /** The target is reached: nothing more is to be tried. */
+  #settle(): void {
+    this.#cancelRetry?.();
+    this.#cancelRetry = null;
+    this.#failures = 0;
+    this.#abandonAttempts();
+  }
+
+  #retryIn(milliseconds: number): void {
+    this.#cancelRetry?.();
+    this.#cancelRetry = this.#owner.clock.after(milliseconds, () => {
+      this.#cancelRetry = null;
+      this.#attempt();
+    });
+  }
+
+  #attempt(): void {
+    const target = this.#target;
+    if (target === null || target === this.#owner.self || this.#isConnected) return;
+    const wait = Math.min(FIRST_ATTEMPT * 2 ** this.#failures, LAST_ATTEMPT);
+    if (this.#owner.canSignal()) {
+      this.#abandonAttempts();
+      this.#failures += 1;
+      const link = this.#owner.offer('successor', target);
+      if (link !== null) this.#attempts.set(link.id, link);
+    }
+    this.#retryIn(wait);
+  }
+
+  #abandonAttempts(): void {
+    for (const link of this.#attempts.values()) this.#closeAttempt(link);
+  }
+
+  #closeAttempt(link: NeighbourLink): void {
+    this.#attempts.delete(link.id);
+    link.retire('relinked');
+  }
+}
+
+export class PredecessorEdge {
+  readonly #owner: EdgeOwner;
+  #target: PeerId | null = null;
+  readonly #links = new Map<LinkId, NeighbourLink>();
+
+  constructor(owner: EdgeOwner) {
+    this.#owner = owner;
+  }
+
+  /** The predecessor of the current view. */
+  get target(): PeerId | null {
+    return this.#target;
+  }
+
+  /** Every link a predecessor, this one or an earlier one, may still speak on. */
+  get links(): Iterable<NeighbourLink> {
+    return this.#links.values();
+  }
+
+  get state(): NeighbourLinkState {
+    if (this.#target === null || this.#target === this.#owner.self) return 'none';
+    for (const link of this.#links.values())
+      if (link.peer === this.#target && link.isOpen && link.hello !== null) return 'direct';
+    return 'connecting';
+  }
+
+  /**
+   * Takes a new predecessor. What the earlier one has sent is still read until it says goodbye.
+   * @param neighbour from the view
+   * @param offered this peer's own offer, where the view says that it is the one to use
+   */
+  aim({ id }: Neighbour, offered: NeighbourLink | null): void {
+    this.#target = id;
+    for (const link of this.#links.values())
+      if (!link.isOpen && link.peer !== id) this.#close(link);
+    if (offered !== null) this.#links.set(offered.id, offered);
+  }
+
+  find(id: LinkId): NeighbourLink | undefined {
+    return this.#links.get(id);
+  }
+
+  /** Whether another link offered by the predecessor may be tried. */
+  get hasRoom(): boolean {
+    return this.#links.size < 2 * MAX_ATTEMPTS;
+  }
+
+  accept(link: NeighbourLink): void {
+    this.#links.set(link.id, link);
+  }
+
+  onClosed(link: NeighbourLink, reason: string): void {
+    if (this.#links.delete(link.id)) this.#owner.onLink('predecessor', link, 'closed', reason);
+  }
+
+  dropPeers(gone: ReadonlySet<PeerId>): void {
+    for (const link of this.#links.values())
+      if (link.peer !== null && gone.has(link.peer)) this.#close(link);
+  }
+
+  retire(): void {
+    for (const link of this.#links.values()) link.retire('leaving');
+    this.#links.clear();
+    this.#target = null;
+  }
+
+  #close(link: NeighbourLink): void {
+    this.#links.delete(link.id);
+    link.close();
+  }
+}

@@ -1,0 +1,70 @@
+/** What a ring member tells whoever watches it: the page's log, the terminal, a test. */
+import type { ElectionInput, Judgement } from '../election/step.ts';
+import type { PeerId, RoomName } from '../protocol/ids.ts';
+import type { ElectionMessage } from '../protocol/messages.ts';
+import type { Edge, RefusalCode } from '../protocol/signaling.ts';
+
+export type ServerLink = 'connected' | 'reconnecting' | 'offline';
+export type NeighbourLinkState = 'none' | 'connecting' | 'direct' | 'relayed';
+
+export type RingEvent =
+  | { readonly type: 'joined'; readonly id: PeerId; readonly room: RoomName }
+  | {
+      readonly type: 'neighbours';
+      readonly successor: PeerId;
+      readonly predecessor: PeerId;
+      readonly removed: readonly PeerId[];
+      readonly version: number;
+    }
+  | {
+      readonly type: 'link';
+      readonly edge: Edge;
+      readonly peer: PeerId;
+      readonly state: 'connecting' | 'open' | 'in use' | 'closed';
+      readonly reason: string;
+    }
+  /** A new election, and what made this peer start it. */
+  | { readonly type: 'started'; readonly term: number; readonly because: ElectionInput['type'] }
+  | { readonly type: 'sent'; readonly message: ElectionMessage; readonly to: PeerId }
+  | {
+      readonly type: 'received';
+      readonly message: ElectionMessage;
+      readonly from: PeerId;
+      readonly judgement: Judgement;
+    }
+  | {
+      readonly type: 'leader';
+      readonly leader: PeerId;
+      readonly term: number;
+      readonly size: number;
+      readonly isSelf: boolean;
+    }
+  /** A frame that could not be used. `count` is the number of such frames so far. */
+  | {
+      readonly type: 'dropped';
+      readonly from: PeerId | null;
+      readonly reason: string;
+      readonly count: number;
+    }
+  | { readonly type: 'server'; readonly state: ServerLink; readonly reason: string }
+  | { readonly type: 'refused'; readonly code: RefusalCode; readonly message: string }
+  | { readonly type: 'error'; readonly message: string }
+  | { readonly type: 'left' };
+
+/** A ring member at one moment. */
+export interface RingState {
+  readonly id: PeerId;
+  readonly room: RoomName;
+  readonly role: 'joining' | 'follower' | 'candidate' | 'leader' | 'offline';
+  readonly term: number;
+  readonly leader: PeerId | null;
+  /** Links between the leader and this peer in ring order, where a leader is known. */
+  readonly hopsFromLeader: number | null;
+  /** Peers on the last completed circuit, where one is known. */
+  readonly size: number | null;
+  readonly successor: PeerId | null;
+  readonly predecessor: PeerId | null;
+  readonly successorLink: NeighbourLinkState;
+  readonly predecessorLink: NeighbourLinkState;
+  readonly server: ServerLink;
+}

@@ -1,0 +1,179 @@
+/** A link to one neighbour: its life from offer to goodbye, and messages instead of bytes. */
+import { encodeFrame, parseFrame, type Extension, type Frame } from '../protocol/frame.ts';
+import type { LinkId, PeerId } from '../protocol/ids.ts';
+import type { HelloMessage, PeerMessage } from '../protocol/messages.ts';
+import type { Signal } from '../protocol/signaling.ts';
+import type { Clock, Link, OpenLink } from './ports.ts';
+import { FAREWELL } from './timing.ts';
+
+export interface NeighbourLinkHandlers {
+  /** The link can be used from now on. */
+  onOpen(link: NeighbourLink): void;
+  /** Every message after the neighbour's first HELLO, and that one too. */
+  onMessage(link: NeighbourLink, frame: Frame): void;
+  /** A frame that is not to be trusted was dropped. */
+  onBadFrame(link: NeighbourLink, error: string): void;
+  onClosed(link: NeighbourLink, reason: string): void;
+  /** A signal for the neighbour; only after {@link NeighbourLink.bind}. */
+  onSignals(link: NeighbourLink, signals: readonly Signal[]): void;
+}
+
+export class NeighbourLink {
+  readonly id: LinkId;
+  readonly #handlers: NeighbourLinkHandlers;
+  readonly #clock: Clock;
+  readonly #link: Link;
+  #peer: PeerId | null;
+  #phase: 'connecting' | 'open' | 'leaving' | 'closed' = 'connecting';
+  #hello: HelloMessage | null = null;
+  #unsent: Signal[] = [];
+  #waiting: { readonly call: () => void } | null = null;
+
+  /**
+   * @param id the link's own; frames and signals of another are not for it
+   * @param peer at the other end; null for an offer made before the neighbour is known
+   * @throws Error where the platform cannot make links
+   */
+  constructor(
+    id: LinkId,
+    peer: PeerId | null,
+    initiator: boolean,
+    ports: { readonly openLink: OpenLink; readonly clock: Clock },
+    handlers: NeighbourLinkHandlers,
+  ) {
+    this.id = id;
+    this.#peer = peer;
+    this.#handlers = handlers;
+    this.#clock = ports.clock;
+    this.#link = ports.openLink(initiator, {
+      onSignal: (signal) => {
+        this.#giveOut(signal);
+      },
+      onOpen: () => {
+        this.#opened();
+      },
+      onFrame: (bytes) => {
+        this.#opened();
+        this.#receive(bytes);
+      },
+      onClose: (reason) => {
+        this.#lost(reason);
+      },
+    });
+  }
+
+  get peer(): PeerId | null {
+    return this.#peer;
+  }
+
+  get isOpen(): boolean {
+    return this.#phase === 'open';
+  }
+
+  get isClosed(): boolean {
+    return this.#phase === 'closed' || this.#phase === 'leaving';
+  }
+
+  /** What the neighbour said first and last of itself, once it has. */
+  get hello(): HelloMessage | null {
+    return this.#hello;
+  }
+
+  /** Gives an offer its addressee; signals go out by themselves from now on. */
+  bind(peer: PeerId): void {
+    this.#peer = peer;
+    const signals = this.takeSignals();
+    if (signals.length > 0) this.#handlers.onSignals(this, signals);
+  }
+
+  /** Calls back once an unbound offer has a first signal to give. */
+  whenOffered(call: () => void): void {
+    if (this.#unsent.length > 0 || this.isClosed) call();
+    else this.#waiting = { call };
+  }
+
+  /** The signals gathered so far, to be sent along with a join. */
+  takeSignals(): Signal[] {
+    const signals = this.#unsent;
+    this.#unsent = [];
+    return signals;
+  }
+
+  signal(signals: readonly Signal[]): void {
+    for (const signal of signals) if (!this.isClosed) this.#link.signal(signal);
+  }
+
+  send(message: PeerMessage, extensions: readonly Extension[] = []): void {
+    if (this.#phase === 'open') this.#link.send(encodeFrame(message, extensions));
+  }
+
+  /** Says goodbye and lets the neighbour close, so that nothing on its way is lost. */
+  retire(reason: 'leaving' | 'relinked'): void {
+    if (this.#phase !== 'open') {
+      this.close();
+      return;
+    }
+    this.send({ type: 'bye', reason });
+    this.#phase = 'leaving';
+    this.#clock.after(FAREWELL, () => {
+      this.close();
+    });
+  }
+
+  close(): void {
+    if (this.#phase === 'closed') return;
+    this.#phase = 'closed';
+    this.#link.close();
+  }
+
+  #giveOut(signal: Signal): void {
+    if (this.isClosed) return;
+    if (this.#peer !== null) {
+      this.#handlers.onSignals(this, [signal]);
+      return;
+    }
+    this.#unsent.push(signal);
+    this.#offered();
+  }
+
+  #offered(): void {
+    const waiting = this.#waiting;
+    this.#waiting = null;
+    waiting?.call();
+  }
+
+  /** A first frame means open too: some platforms report it on one side only. */
+  #opened(): void {
+    if (this.#phase !== 'connecting') return;
+    this.#phase = 'open';
+    this.#handlers.onOpen(this);
+  }
+
+  #receive(bytes: Uint8Array): void {
+    if (this.#phase !== 'open') return;
+    const frame = parseFrame(bytes);
+    if (!frame.ok) {
+      this.#handlers.onBadFrame(this, frame.error);
+      return;
+    }
+    const { message } = frame.value;
+    if (message.type === 'hello') {
+      if (message.id !== this.#peer || message.link !== this.id) {
+        this.#handlers.onBadFrame(this, `says it is ${message.id} on link ${message.link}`);
+        return;
+      }
+      this.#hello = message;
+    } else if (this.#hello === null && message.type !== 'bye') {
+      this.#handlers.onBadFrame(this, `${message.type} before hello`);
+      return;
+    }
+    this.#handlers.onMessage(this, frame.value);
+  }
+
+  #lost(reason: string): void {
+    const wasOurs = !this.isClosed;
+    this.#phase = 'closed';
+    this.#offered();
+    if (wasOurs) this.#handlers.onClosed(this, reason);
+  }
+}

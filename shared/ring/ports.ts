@@ -1,0 +1,63 @@
+/** What a ring member needs from the world around it. The browser, Node and the simulator provide it. */
+import type { JoinReply, JoinRequest, Reply, Signal, SignalDelivery, SignalRequest, View } from '../protocol/signaling.ts';
+
+export interface Clock {
+  /** Milliseconds since any fixed moment; never falls. */
+  now(): number;
+  /**
+   * Calls back once, `milliseconds` from now or later.
+   * @returns a function that cancels the call
+   */
+  after(milliseconds: number, call: () => void): () => void;
+}
+
+/** A number from [0, 1), as of Math.random. */
+export type Random = () => number;
+
+/** One end of a connection between two neighbours. Methods do nothing once it is closed. */
+export interface Link {
+  /** Takes in what the other end's `onSignal` gave out. */
+  signal(signal: Signal): void;
+  /** Sends one frame, in order and whole, or loses the link. */
+  send(frame: Uint8Array): void;
+  /** Lets go at once. `onClose` is not called. */
+  close(): void;
+}
+
+export interface LinkHandlers {
+  /** A signal for the other end. */
+  onSignal(signal: Signal): void;
+  /** Frames can be sent from now on. */
+  onOpen(): void;
+  /** One frame as the other end sent it, never trusted. May come before `onOpen`. */
+  onFrame(frame: Uint8Array): void;
+  /** The connection failed, or the other end closed it. Nothing follows. */
+  onClose(reason: string): void;
+}
+
+/**
+ * Makes one end of a link.
+ * @param initiator whether this end makes the offer
+ * @throws Error where links cannot be made at all, as without WebRTC
+ */
+export type OpenLink = (initiator: boolean, handlers: LinkHandlers) => Link;
+
+/** The way to the signaling server. It reconnects by itself until it is closed. */
+export interface Signaling {
+  connect(handlers: SignalingHandlers): void;
+  join(request: JoinRequest, onReply: (reply: JoinReply) => void): void;
+  signal(request: SignalRequest, onReply: (reply: Reply) => void): void;
+  /** Gives up the place in the ring and closes the connection. */
+  leave(): void;
+}
+
+export interface SignalingHandlers {
+  onConnect(): void;
+  /** The connection is lost, or could not be made; another attempt follows. */
+  onDisconnect(reason: string): void;
+  onView(view: View): void;
+  onSignal(delivery: SignalDelivery): void;
+  /** The server sent what cannot be understood. */
+  onInvalid(error: string): void;
+}
+

@@ -1,0 +1,33 @@
+/** Randomness that a seed repeats exactly. */
+
+/**
+ * Mulberry32, a generator of 32-bit state by Tommy Ettinger: small and good enough for schedules.
+ * @param seed any integer
+ * @returns numbers from [0, 1)
+ */
+export function seededRandom(seed: number): () => number {
+  let state = seed | 0;
+  return () => {
+    state = (state + 0x6d2b79f5) | 0;
+    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
+    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
+    return ((mixed ^ (mixed >>> 14)) >>> 0) / 0x1_0000_0000;
+  };
+}
+
+/** A uuid of version 4 from the given randomness. */
+export function randomUuid(random: () => number): string {
+  const digits = Array.from({ length: 32 }, (_, at) => {
+    const digit = Math.floor(random() * 16);
+    if (at === 12) return 4;
+    return at === 16 ? 8 + (digit % 4) : digit;
+  });
+  const hex = digits.map((digit) => digit.toString(16)).join('');
+  return [
+    hex.slice(0, 8),
+    hex.slice(8, 12),
+    hex.slice(12, 16),
+    hex.slice(16, 20),
+    hex.slice(20),
+  ].join('-');
+}
