@@ -80,10 +80,12 @@ export class Broker {
    */
   join(request: JoinRequest, onJoined: OnJoined): void {
     const open = this.#rooms.get(request.room);
-    const secret = open?.secrets.get(request.id);
-    if (secret !== undefined && secret === request.secret) {
-      this.#resume(open, request, onJoined);
-      return;
+    if (open?.secrets.get(request.id) === request.secret) {
+      const view = open.room.view(request.id);
+      if (view !== undefined) {
+        onJoined({ ok: true, view });
+        return;
+      }
     }
     const refused = this.#refuse(request, open);
     if (refused !== null) {
@@ -124,18 +126,6 @@ export class Broker {
     if (open.secrets.size >= this.#limits.peersPerRoom)
       return refusal('room-full', `room ${name} is full with ${open.secrets.size} peers`);
     return null;
-  }
-
-  #resume(open: OpenRoom | undefined, request: JoinRequest, onJoined: OnJoined): void {
-    const view = open?.room.view(request.id);
-    if (view !== undefined) {
-      onJoined({ ok: true, view });
-      return;
-    }
-    if (open === undefined) return;
-    open.pending = open.pending.map((pending) =>
-      pending.request.id === request.id ? { request, onJoined } : pending,
-    );
   }
 
   #open(name: RoomName): OpenRoom {

@@ -38,8 +38,8 @@ export class World {
   readonly #room: RoomName;
   readonly #peers = new Map<PeerId, SimulatedPeer>();
   readonly #sockets = new Map<PeerId, SignalingHandlers>();
-  /** Who became the leader of each term. */
-  readonly #leaders = new Map<number, PeerId>();
+  /** Whom each peer held for the leader of each term. */
+  readonly #decisions = new Map<string, PeerId>();
   readonly #terms = new Map<PeerId, number>();
   readonly #violations: string[] = [];
 
@@ -159,11 +159,18 @@ export class World {
     const { term } = node.state;
     if (term < (this.#terms.get(id) ?? 0)) this.#violations.push(`the term of ${id} fell to ${term}`);
     this.#terms.set(id, term);
+    if (event.type === 'received' && event.judgement.reason === 'a second leader in one term')
+      this.#violations.push(`${id} heard of a second leader in term ${event.message.term}`);
     if (event.type !== 'leader') return;
-    const leader = this.#leaders.get(event.term) ?? event.leader;
-    this.#leaders.set(event.term, leader);
-    if (leader !== event.leader)
-      this.#violations.push(`term ${event.term} has two leaders, ${leader} and ${event.leader}`);
+    const held = `${id} in term ${event.term}`;
+    const before = this.#decisions.get(held) ?? event.leader;
+    this.#decisions.set(held, before);
+    if (before !== event.leader)
+      this.#violations.push(`${held} followed ${before}, then ${event.leader}`);
+    if (!event.isSelf) return;
+    for (const other of this.states)
+      if (other.id !== id && other.role === 'leader' && other.term === event.term)
+        this.#violations.push(`${id} and ${other.id} both lead term ${event.term}`);
   }
 
   #signaling(id: PeerId): Signaling {

@@ -1,0 +1,109 @@
+/** Links over WebRTC, by simple-peer. The one place that knows its habits. */
+import type { Instance, Options, SignalData } from 'simple-peer';
+import type { Signal } from '../shared/protocol/signaling.ts';
+import type { Link, LinkHandlers, OpenLink } from '../shared/ring/ports.ts';
+
+/** simple-peer's constructor: a browser and Node load different builds of it. */
+export type SimplePeerConstructor = new (options?: Options) => Instance;
+
+export interface LinkOptions {
+  /** STUN and TURN servers. Empty on a local network; simple-peer's own default is never used. */
+  readonly iceServers: readonly RTCIceServer[];
+}
+
+/**
+ * Makes links of simple-peer connections.
+ * @param SimplePeer its constructor
+ */
+export function simplePeerLinks(SimplePeer: SimplePeerConstructor, options: LinkOptions): OpenLink {
+  return (initiator, handlers) => {
+    const peer = new SimplePeer({
+      initiator,
+      trickle: true,
+      // Keeps frames apart: each message is one chunk.
+      objectMode: true,
+      config: { iceServers: [...options.iceServers] },
+    });
+    return new SimplePeerLink(peer, handlers);
+  };
+}
+
+class SimplePeerLink implements Link {
+  readonly #peer: Instance;
+  #isClosed = false;
+  #failure = 'the connection was closed';
+
+  constructor(peer: Instance, handlers: LinkHandlers) {
+    this.#peer = peer;
+    peer.on('signal', (data) => {
+      const signal = toSignal(data);
+      if (signal !== null && !this.#isClosed) handlers.onSignal(signal);
+    });
+    peer.on('connect', () => {
+      if (!this.#isClosed) handlers.onOpen();
+    });
+    peer.on('data', (data: unknown) => {
+      if (this.#isClosed) return;
+      // Text is no frame, and an empty one is refused by whoever reads it.
+      handlers.onFrame(data instanceof Uint8Array ? data : new Uint8Array());
+    });
+    // An error is always followed by close.
+    peer.on('error', (error) => {
+      this.#failure = error.message;
+    });
+    peer.on('close', () => {
+      if (this.#isClosed) return;
+      this.#isClosed = true;
+      handlers.onClose(this.#failure);
+    });
+  }
+
+  signal(signal: Signal): void {
+    if (this.#isClosed) return;
+    try {
+      // As text, which simple-peer takes too: its types want a whole RTCIceCandidate.
+      this.#peer.signal(JSON.stringify(signal));
+    } catch (error) {
+      this.#fail(error);
+    }
+  }
+
+  send(frame: Uint8Array): void {
+    if (this.#isClosed) return;
+    try {
+      this.#peer.send(frame);
+    } catch (error) {
+      this.#fail(error);
+    }
+  }
+
+  close(): void {
+    if (this.#isClosed) return;
+    this.#isClosed = true;
+    this.#peer.destroy();
+  }
+
+  /** A bad signal or a channel that is closing ends the link, as any other failure does. */
+  #fail(error: unknown): void {
+    this.#peer.destroy(error instanceof Error ? error : new Error(String(error)));
+  }
+}
+
+/** What simple-peer wants to be told to the other end, where it is of any use to a data channel. */
+function toSignal(data: SignalData): Signal | null {
+  switch (data.type) {
+    case 'offer':
+    case 'answer':
+      return data.sdp === undefined ? null : { type: data.type, sdp: data.sdp };
+    case 'candidate': {
+      const { candidate, sdpMLineIndex, sdpMid } = data.candidate;
+      if (candidate === undefined || candidate === '') return null;
+      return {
+        type: 'candidate',
+        candidate: { candidate, sdpMLineIndex: sdpMLineIndex ?? null, sdpMid: sdpMid ?? null },
+      };
+    }
+    default:
+      return null;
+  }
+}

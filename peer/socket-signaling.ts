@@ -1,0 +1,93 @@
+/** The way to the signaling server, by socket.io-client. */
+import { io, type Socket } from 'socket.io-client';
+import type { Parsed } from '../shared/protocol/ids.ts';
+import {
+  parseJoinReply,
+  parseReply,
+  parseSignalDelivery,
+  parseView,
+  type PeerToServer,
+} from '../shared/protocol/signaling.ts';
+import type { Signaling, SignalingHandlers } from '../shared/ring/ports.ts';
+
+/** Events from the server before they are parsed. */
+interface Unparsed {
+  view: (view: unknown) => void;
+  signal: (delivery: unknown) => void;
+}
+
+/** Milliseconds between attempts to reach a server that is down; half of it either way by chance. */
+const FIRST_RETRY = 500;
+const LAST_RETRY = 4_000;
+
+/** How long one attempt, and the answer to one request, may take, in milliseconds. */
+const PATIENCE = 8_000;
+
+/**
+ * Connects to a signaling server and keeps trying until told to leave.
+ * @param url of the server, such as `https://example.org`; the page's own where it is empty
+ */
+export function socketSignaling(url: string): Signaling {
+  const socket: Socket<Unparsed, PeerToServer> = io(url, {
+    transports: ['websocket'],
+    autoConnect: false,
+    forceNew: true,
+    reconnectionDelay: FIRST_RETRY,
+    reconnectionDelayMax: LAST_RETRY,
+    timeout: PATIENCE,
+  });
+
+  function listen(handlers: SignalingHandlers): void {
+    const parsed =
+      <T>(parse: (input: unknown) => Parsed<T>, use: (value: T) => void) =>
+      (input: unknown) => {
+        const result = parse(input);
+        if (result.ok) use(result.value);
+        else handlers.onInvalid(result.error);
+      };
+    socket.on('connect', () => {
+      handlers.onConnect();
+    });
+    socket.on('connect_error', (error) => {
+      handlers.onDisconnect(error.message);
+    });
+    socket.on('disconnect', (reason) => {
+      handlers.onDisconnect(reason);
+      // The library leaves this one case to its user: the server itself ended the connection.
+      if (reason === 'io server disconnect') socket.connect();
+    });
+    socket.on('view', parsed(parseView, handlers.onView));
+    socket.on('signal', parsed(parseSignalDelivery, handlers.onSignal));
+  }
+
+  /** A server that does not answer, or not sensibly, is connected to anew. */
+  function reconnect(): void {
+    if (socket.connected) socket.disconnect().connect();
+  }
+
+  return {
+    connect: (handlers) => {
+      listen(handlers);
+      socket.connect();
+    },
+    join: (request, onReply) => {
+      socket.timeout(PATIENCE).emit('join', request, (error: Error | null, input: unknown) => {
+        const reply = parseJoinReply(input);
+        if (error === null && reply.ok) onReply(reply.value);
+        else reconnect();
+      });
+    },
+    // What is lost with the connection is not sent later: links are made anew by then.
+    signal: (request, onReply) => {
+      if (!socket.connected) return;
+      socket.timeout(PATIENCE).emit('signal', request, (error: Error | null, input: unknown) => {
+        const reply = parseReply(input);
+        if (error === null && reply.ok) onReply(reply.value);
+      });
+    },
+    leave: () => {
+      socket.removeAllListeners();
+      socket.disconnect();
+    },
+  };
+}

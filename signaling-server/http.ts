@@ -1,0 +1,51 @@
+/** Plain HTTP: the built page, the server's health and its metrics. */
+import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http';
+import sirv from 'sirv';
+import type { SignalingServer } from './signaling.ts';
+
+/**
+ * Answers everything that is not Socket.IO's.
+ * @param signaling asked for its state; set once it exists
+ * @param pageFolder the built page
+ */
+export function createRequestListener(
+  signaling: () => SignalingServer,
+  pageFolder: string,
+): RequestListener {
+  const startedAt = Date.now();
+  const page = sirv(pageFolder, { etag: true, gzip: true });
+
+  async function metrics(response: ServerResponse): Promise<void> {
+    const { registry } = signaling().metrics;
+    const text = await registry.metrics();
+    response.setHeader('content-type', registry.contentType).end(text);
+  }
+
+  function health(response: ServerResponse): void {
+    const uptime = Math.round((Date.now() - startedAt) / 1_000);
+    const body = JSON.stringify({ status: 'ok', uptime, ...signaling().size });
+    response.setHeader('content-type', 'application/json').end(body);
+  }
+
+  return (request: IncomingMessage, response: ServerResponse) => {
+    const path = request.url?.split('?')[0];
+    if (request.method !== 'GET' && request.method !== 'HEAD') {
+      plain(response, 405, 'only GET is answered here\n');
+    } else if (path === '/healthz') {
+      health(response);
+    } else if (path === '/metrics') {
+      metrics(response).catch((error: unknown) => {
+        plain(response, 500, `${String(error)}\n`);
+      });
+    } else {
+      page(request, response, () => {
+        plain(response, 404, 'there is nothing here\n');
+      });
+    }
+  };
+}
+
+function plain(response: ServerResponse, status: number, text: string): void {
+  response.statusCode = status;
+  response.setHeader('content-type', 'text/plain; charset=utf-8').end(text);
+}

@@ -1,0 +1,50 @@
+/** Starts the server from the environment, says where it is, and ends it on SIGINT or SIGTERM. */
+import { networkInterfaces } from 'node:os';
+import { fileURLToPath } from 'node:url';
+import { renderUnicodeCompact } from 'uqr';
+import { readOptions } from './options.ts';
+import { startServer } from './server.ts';
+
+/** How long open connections may take to end, in milliseconds. */
+const SHUTDOWN = 3_000;
+
+/** The addresses by which other devices on the local network reach this one. */
+function lanAddresses(): string[] {
+  return Object.values(networkInterfaces())
+    .flatMap((addresses) => addresses ?? [])
+    .filter(({ family, internal }) => family === 'IPv4' && !internal)
+    .map(({ address }) => address);
+}
+
+function announce(host: string, port: number): void {
+  console.log(`listening on http://localhost:${port}`);
+  const isOpen = host === '0.0.0.0' || host === '::';
+  const urls = isOpen ? lanAddresses().map((address) => `http://${address}:${port}`) : [];
+  for (const url of urls) console.log(`on the network  ${url}`);
+  const [first] = urls;
+  if (first !== undefined && process.stdout.isTTY)
+    console.log(`\n${renderUnicodeCompact(first, { border: 2 })}`);
+}
+
+function explain(error: unknown, port: string | undefined): string {
+  if (!(error instanceof Error)) return String(error);
+  const code = 'code' in error ? error.code : undefined;
+  if (code === 'EADDRINUSE') return `port ${port ?? '3000'} is in use; choose another with PORT`;
+  if (code === 'EACCES') return `port ${port ?? '3000'} may not be opened by this user`;
+  return error.message;
+}
+
+try {
+  const options = readOptions(process.env);
+  const server = await startServer(options, fileURLToPath(new URL('../web', import.meta.url)));
+  announce(options.host, server.port);
+  const stop = () => {
+    setTimeout(() => process.exit(0), SHUTDOWN).unref();
+    void server.close().then(() => process.exit(0));
+  };
+  process.once('SIGINT', stop);
+  process.once('SIGTERM', stop);
+} catch (error) {
+  console.error(explain(error, process.env['PORT']));
+  process.exit(1);
+}

@@ -1,0 +1,49 @@
+/** What the server counts, for /metrics. */
+import { collectDefaultMetrics, Counter, Gauge, Registry } from 'prom-client';
+
+export interface Metrics {
+  readonly registry: Registry;
+  readonly joins: Counter;
+  readonly refusals: Counter<'code'>;
+  readonly views: Counter;
+  readonly signals: Counter;
+}
+
+/** @param size asked for at each scrape */
+export function createMetrics(size: () => { rooms: number; peers: number }): Metrics {
+  const registry = new Registry();
+  const registers = [registry];
+  collectDefaultMetrics({ register: registry });
+  new Gauge({
+    name: 'ringleader_rooms',
+    help: 'Rooms with at least one peer',
+    registers,
+    collect() {
+      this.set(size().rooms);
+    },
+  });
+  new Gauge({
+    name: 'ringleader_peers',
+    help: 'Peers in all rooms',
+    registers,
+    collect() {
+      this.set(size().peers);
+    },
+  });
+  return {
+    registry,
+    joins: new Counter({ name: 'ringleader_joins_total', help: 'Peers taken in', registers }),
+    refusals: new Counter({
+      name: 'ringleader_refusals_total',
+      help: 'Requests refused, by reason',
+      labelNames: ['code'],
+      registers,
+    }),
+    views: new Counter({ name: 'ringleader_views_total', help: 'Views sent to peers', registers }),
+    signals: new Counter({
+      name: 'ringleader_signals_total',
+      help: 'Signals passed on to neighbours',
+      registers,
+    }),
+  };
+}

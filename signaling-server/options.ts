@@ -1,0 +1,62 @@
+/** The server's settings, from the environment. */
+import * as v from 'valibot';
+
+const wholeNumber = (least: number, most: number) =>
+  v.pipe(
+    v.string(),
+    v.regex(/^\d{1,9}$/, `must be a whole number from ${least} to ${most}`),
+    v.transform(Number),
+    v.minValue(least, `must be at least ${least}`),
+    v.maxValue(most, `must be at most ${most}`),
+  );
+
+const EnvironmentSchema = v.object({
+  PORT: v.optional(wholeNumber(0, 65_535), '3000'),
+  HOST: v.optional(v.pipe(v.string(), v.minLength(1, 'must not be empty')), '0.0.0.0'),
+  LOG_LEVEL: v.optional(
+    v.picklist(
+      ['silent', 'error', 'warn', 'info', 'debug'],
+      'must be silent, error, warn, info or debug',
+    ),
+    'warn',
+  ),
+  MAX_PEERS_PER_ROOM: v.optional(wholeNumber(1, 10_000), '1000'),
+  MAX_ROOMS: v.optional(wholeNumber(1, 1_000_000), '10000'),
+  ALLOWED_ORIGINS: v.optional(v.string(), ''),
+});
+
+/** What `ringleader`'s server can be told; the README lists the meaning of each. */
+export interface ServerOptions {
+  readonly port: number;
+  readonly host: string;
+  readonly logLevel: string;
+  readonly peersPerRoom: number;
+  readonly rooms: number;
+  /** Origins, such as `https://example.org`, whose pages may connect besides the server's own. */
+  readonly allowedOrigins: readonly string[];
+}
+
+/**
+ * Reads the settings.
+ * @param environment such as process.env
+ * @throws Error with one clear line that names the variable and what is wrong with it
+ */
+export function readOptions(environment: Readonly<Record<string, string | undefined>>): ServerOptions {
+  const result = v.safeParse(EnvironmentSchema, environment, { abortEarly: true, abortPipeEarly: true });
+  if (!result.success) {
+    const [issue] = result.issues;
+    const name = v.getDotPath(issue) ?? 'the environment';
+    throw new Error(`${name} ${issue.message}, but is "${String(issue.input)}"`);
+  }
+  const { output } = result;
+  return {
+    port: output.PORT,
+    host: output.HOST,
+    logLevel: output.LOG_LEVEL,
+    peersPerRoom: output.MAX_PEERS_PER_ROOM,
+    rooms: output.MAX_ROOMS,
+    allowedOrigins: output.ALLOWED_ORIGINS.split(',')
+      .map((origin) => origin.trim())
+      .filter((origin) => origin !== ''),
+  };
+}

@@ -1,0 +1,39 @@
+/** The whole server on one port: signaling, page, health and metrics. */
+import { createServer } from 'node:http';
+import { pino } from 'pino';
+import { createRequestListener } from './http.ts';
+import type { ServerOptions } from './options.ts';
+import { createSignalingServer, type SignalingServer } from './signaling.ts';
+
+export interface RunningServer {
+  /** The port it listens on, also where 0 was asked for. */
+  readonly port: number;
+  readonly signaling: SignalingServer;
+  close(): Promise<void>;
+}
+
+/**
+ * Starts the server.
+ * @param pageFolder the built page
+ * @throws Error as of node:net, with code EADDRINUSE where the port is busy
+ */
+export async function startServer(
+  options: ServerOptions,
+  pageFolder: string,
+): Promise<RunningServer> {
+  // Logs go to stderr; stdout is for the addresses.
+  const logger = pino({ level: options.logLevel, base: null }, pino.destination(2));
+  const httpServer = createServer(createRequestListener(() => signaling, pageFolder));
+  const signaling = createSignalingServer(httpServer, { ...options, logger });
+  await new Promise<void>((resolve, reject) => {
+    httpServer.once('error', reject);
+    httpServer.listen(options.port, options.host, () => {
+      httpServer.off('error', reject);
+      resolve();
+    });
+  });
+  const address = httpServer.address();
+  if (address === null || typeof address === 'string') throw new Error('no port to listen on');
+  logger.info({ port: address.port }, 'listening');
+  return { port: address.port, signaling, close: () => signaling.close() };
+}
