@@ -1,6 +1,14 @@
 import { svelte } from '@sveltejs/vite-plugin-svelte';
 import { defineConfig } from 'vitest/config';
 
+/** One file at a time: a browser keeps a small machine busy by itself. */
+const inBrowsers = {
+  globalSetup: 'tests/e2e/build-page.ts',
+  fileParallelism: false,
+  testTimeout: 120_000,
+  hookTimeout: 60_000,
+};
+
 export default defineConfig({
   root: 'web',
   plugins: [svelte()],
@@ -20,6 +28,16 @@ export default defineConfig({
           include: ['tests/{election,protocol,ring,simulation}/**/*.test.ts'],
         },
       },
+      { test: { name: 'server', include: ['tests/signaling-server/**/*.test.ts'] } },
+      {
+        test: {
+          ...inBrowsers,
+          name: 'e2e',
+          include: ['tests/e2e/**/*.test.ts'],
+          exclude: ['tests/e2e/mixed.test.ts'],
+        },
+      },
+      { test: { ...inBrowsers, name: 'mixed', include: ['tests/e2e/mixed.test.ts'] } },
     ],
   },
 });

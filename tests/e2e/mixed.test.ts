@@ -1,0 +1,25 @@
+import type { Browser } from 'puppeteer-core';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { byRole, launchChromium, launchFirefox, openTabs, serve, untilOneRing } from './support.ts';
+
+let browsers: Browser[];
+
+beforeAll(async () => {
+  browsers = await Promise.all([launchChromium(), launchFirefox()]);
+});
+
+afterAll(async () => {
+  await Promise.all(browsers.map((browser) => browser.close()));
+});
+
+test('Chromium and Firefox tabs form one ring, and again without their leader', async () => {
+  const server = await serve();
+  const url = `http://localhost:${server.port}/`;
+  let tabs = (await Promise.all(browsers.map((browser) => openTabs(browser, 3, url)))).flat();
+  const { leader, others } = byRole(tabs, await untilOneRing(tabs));
+  await leader.close();
+  tabs = others;
+  await untilOneRing(tabs);
+  expect(tabs.flatMap((tab) => tab.errors)).toEqual([]);
+  await server.close();
+});

@@ -1,0 +1,178 @@
+import type { Browser } from 'puppeteer-core';
+import { afterAll, afterEach, beforeAll, beforeEach, expect, test, vi } from 'vitest';
+import type { RunningServer } from '../../signaling-server/server.ts';
+import { byRole, launchChromium, openTabs, PATIENCE, serve, Tab, untilOneRing } from './support.ts';
+
+let browser: Browser;
+let server: RunningServer;
+let url: string;
+let tabs: Tab[];
+
+beforeAll(async () => {
+  browser = await launchChromium();
+});
+
+afterAll(async () => {
+  await browser.close();
+});
+
+beforeEach(async () => {
+  server = await serve();
+  url = `http://localhost:${server.port}/`;
+  tabs = [];
+});
+
+afterEach(async () => {
+  const errors = tabs.flatMap((tab) => tab.errors);
+  await Promise.all(browser.browserContexts().map(async (context) => {
+    if (context !== browser.defaultBrowserContext()) await context.close();
+  }));
+  await server.close();
+  expect(errors).toEqual([]);
+});
+
+async function openRing(count: number): Promise<void> {
+  tabs = await openTabs(browser, count, url);
+  await untilOneRing(tabs);
+}
+
+test('a tab alone leads a ring of one', async () => {
+  await openRing(1);
+  const [values] = await untilOneRing(tabs);
+  expect(values?.['successor-id']).toBe(values?.['own-id']);
+  expect(values?.['predecessor-id']).toBe(values?.['own-id']);
+});
+
+test('two tabs agree', async () => {
+  await openRing(2);
+});
+
+test('three tabs that come one after another agree each time', async () => {
+  for (let count = 1; count <= 3; count += 1) {
+    tabs.push(await Tab.open(browser, url));
+    await untilOneRing(tabs);
+  }
+});
+
+test('twelve tabs opened at once agree, and again after the leader and two others are closed', async () => {
+  await openRing(12);
+  const { leader, others } = byRole(tabs, await untilOneRing(tabs));
+  const [first, second, ...rest] = others;
+  await Promise.all([leader.close(), first?.close(), second?.close()]);
+  tabs = rest;
+  await untilOneRing(tabs);
+});
+
+test('closing the leader’s tab elects the next highest, in a higher term', async () => {
+  await openRing(3);
+  const before = await untilOneRing(tabs);
+  const { leader, others } = byRole(tabs, before);
+  await leader.close();
+  tabs = others;
+  const [after] = await untilOneRing(tabs);
+  expect(Number(after?.['term'])).toBeGreaterThan(Number(before[0]?.['term']));
+});
+
+test('a leader’s tab whose process is killed is replaced', async () => {
+  await openRing(3);
+  const { leader, others } = byRole(tabs, await untilOneRing(tabs));
+  const session = await leader.page.createCDPSession();
+  // The page never answers: its process is gone.
+  session.send('Page.crash').catch(() => undefined);
+  tabs = others;
+  await untilOneRing(tabs);
+});
+
+test('closing a follower’s tab leaves the leader and its term as they were', async () => {
+  await openRing(3);
+  const before = await untilOneRing(tabs);
+  const { leader, others } = byRole(tabs, before);
+  const [gone, ...rest] = others;
+  await gone?.close();
+  tabs = [leader, ...rest];
+  const [after] = await untilOneRing(tabs);
+  expect(after?.['leader-id']).toBe(before[0]?.['leader-id']);
+  expect(after?.['term']).toBe(before[0]?.['term']);
+});
+
+test('reloading a tab heals the ring with a new peer', async () => {
+  await openRing(3);
+  const before = await untilOneRing(tabs);
+  await tabs[0]?.page.reload();
+  const after = await untilOneRing(tabs);
+  expect(after[0]?.['own-id']).not.toBe(before[0]?.['own-id']);
+  expect(after[1]?.['own-id']).toBe(before[1]?.['own-id']);
+});
+
+test('a page one comes back to takes part again', async () => {
+  await openRing(2);
+  await tabs[0]?.page.goto('about:blank');
+  await untilOneRing(tabs.slice(1));
+  await tabs[0]?.page.goBack();
+  await untilOneRing(tabs);
+});
+
+test('“Start election” elects the same leader in a new term', async () => {
+  await openRing(3);
+  const before = await untilOneRing(tabs);
+  const { leader, others } = byRole(tabs, before);
+  await others[0]?.click('Start election');
+  await vi.waitFor(
+    async () => {
+      const values = await leader.values();
+      expect(Number(values['term'])).toBeGreaterThan(Number(before[0]?.['term']));
+    },
+    { timeout: PATIENCE },
+  );
+  const after = await untilOneRing(tabs);
+  expect(after[0]?.['leader-id']).toBe(before[0]?.['leader-id']);
+});
+
+test('“Leave ring” closes the ring over the tab, “Rejoin ring” brings it back', async () => {
+  await openRing(3);
+  const [first, ...rest] = tabs;
+  await first?.click('Leave ring');
+  await untilOneRing(rest);
+  const values = await first?.values();
+  expect(values?.['role']).toBe('offline');
+  expect(values?.['server-link']).toBe('offline');
+  await first?.click('Rejoin ring');
+  await untilOneRing(tabs);
+});
+
+test('tabs in different rooms do not meet', async () => {
+  tabs = await Promise.all([Tab.open(browser, `${url}?room=a`), Tab.open(browser, `${url}?room=b`)]);
+  await Promise.all(tabs.map((tab) => untilOneRing([tab])));
+});
+
+test('on an insecure origin two tabs agree and the link can be copied', async () => {
+  tabs = await openTabs(browser, 2, `http://ring.test:${server.port}/?room=phones`);
+  await untilOneRing(tabs);
+  const [tab] = tabs;
+  expect(await tab?.page.evaluate(() => isSecureContext)).toBe(false);
+  await tab?.page.bringToFront();
+  await tab?.click('Copy link');
+  await vi.waitFor(async () => {
+    const said = await tab?.page.$eval('[role=status]', (element) => element.textContent);
+    expect(said).toContain(`http://ring.test:${server.port}/?room=phones`);
+  });
+});
+
+test('the log says of each message what it was compared to and what became of it', async () => {
+  await openRing(3);
+  const { leader, others } = byRole(tabs, await untilOneRing(tabs));
+  await others[0]?.click('Start election');
+  await vi.waitFor(
+    async () => {
+      const log = await leader.log();
+      const id = (await leader.values())['own-id']?.slice(0, 8) ?? '';
+      const own = log.find(({ kind, text }) => kind === 'received' && text.includes('= own claim'));
+      expect(own?.text).toContain(`= own claim ${id}: it went round the whole ring`);
+      expect(log.some(({ kind }) => kind === 'leader')).toBe(true);
+    },
+    { timeout: PATIENCE },
+  );
+  const kinds = new Set((await leader.log()).map(({ kind }) => kind));
+  for (const kind of ['sent', 'received', 'leader', 'neighbour', 'server'])
+    expect(kinds).toContain(kind);
+});

@@ -1,0 +1,179 @@
+/** Real tabs in real browsers on a real server, and what is to be true of the ring they form. */
+import { fileURLToPath } from 'node:url';
+import puppeteer, { type Browser, type BrowserContext, type Page } from 'puppeteer-core';
+import { expect, vi } from 'vitest';
+import type { ServerOptions } from '../../signaling-server/options.ts';
+import { startServer, type RunningServer } from '../../signaling-server/server.ts';
+
+export const PAGE_FOLDER = fileURLToPath(new URL('../../dist/web', import.meta.url));
+
+/** How long anything may take on a slow machine, in milliseconds. Not a measure of anything. */
+export const PATIENCE = 40_000;
+
+/** What makes Chromium stay off the network and run as root in a container. */
+const CHROMIUM_ARGUMENTS = [
+  '--no-sandbox',
+  '--disable-background-networking',
+  '--disable-component-update',
+  '--disable-quic',
+  '--disable-sync',
+  '--no-first-run',
+  // A name that is not localhost, for a page on an insecure origin.
+  '--host-resolver-rules=MAP ring.test 127.0.0.1',
+];
+
+function browserPath(variable: string): string {
+  const path = process.env[variable];
+  if (path === undefined) throw new Error(`${variable} is not set; run the tests by npm test`);
+  return path;
+}
+
+export function launchChromium(): Promise<Browser> {
+  return puppeteer.launch({
+    executablePath: browserPath('CHROMIUM_PATH'),
+    args: CHROMIUM_ARGUMENTS,
+  });
+}
+
+export function launchFirefox(): Promise<Browser> {
+  return puppeteer.launch({ browser: 'firefox', executablePath: browserPath('FIREFOX_PATH') });
+}
+
+/** Starts a server on a free port, or the given one. */
+export function serve(options: Partial<ServerOptions> = {}): Promise<RunningServer> {
+  return startServer(
+    {
+      port: 0,
+      host: '127.0.0.1',
+      logLevel: 'silent',
+      peersPerRoom: 1_000,
+      rooms: 10,
+      allowedOrigins: [],
+      ...options,
+    },
+    PAGE_FOLDER,
+  );
+}
+
+/** The values a page shows, by the test ids of its elements. */
+export type Values = Readonly<Record<string, string>>;
+
+/** One tab in a browser context of its own, as on a device of its own. */
+export class Tab {
+  readonly page: Page;
+  readonly #context: BrowserContext;
+  /** Errors the page did not catch. */
+  readonly errors: string[] = [];
+
+  private constructor(page: Page, context: BrowserContext) {
+    this.page = page;
+    this.#context = context;
+    page.on('pageerror', (error) => {
+      this.errors.push(String(error));
+    });
+  }
+
+  static async make(browser: Browser): Promise<Tab> {
+    const context = await browser.createBrowserContext();
+    return new Tab(await context.newPage(), context);
+  }
+
+  static async open(browser: Browser, url: string): Promise<Tab> {
+    const tab = await Tab.make(browser);
+    await tab.page.goto(url);
+    return tab;
+  }
+
+  values(): Promise<Values> {
+    return this.page.evaluate(() =>
+      Object.fromEntries(
+        Array.from(document.querySelectorAll('[data-testid][data-value]'), (element) => [
+          element.getAttribute('data-testid') ?? '',
+          element.getAttribute('data-value') ?? '',
+        ]),
+      ),
+    );
+  }
+
+  /** The log, oldest entry first. */
+  async log(): Promise<{ kind: string; text: string }[]> {
+    const entries = await this.page.$$eval('[data-testid=event]', (elements) =>
+      elements.map((element) => ({
+        kind: element.getAttribute('data-kind') ?? '',
+        text: element.textContent.replaceAll(/\s+/g, ' ').trim(),
+      })),
+    );
+    return entries.toReversed();
+  }
+
+  async click(name: string): Promise<void> {
+    await this.page.locator(`::-p-aria([name="${name}"][role="button"])`).click();
+  }
+
+  /** The text of everything the page says aloud at once. */
+  alert(): Promise<string> {
+    return this.page.$$eval('[role=alert]', (elements) =>
+      elements.map((element) => element.textContent.replaceAll(/\s+/g, ' ').trim()).join(' '),
+    );
+  }
+
+  async close(): Promise<void> {
+    await this.page.close();
+    await this.#context.close();
+  }
+}
+
+export function openTabs(browser: Browser, count: number, url: string): Promise<Tab[]> {
+  return Promise.all(Array.from({ length: count }, () => Tab.open(browser, url)));
+}
+
+/** What keeps the tabs from being one ring that agrees, in words; nothing where all is well. */
+export function ringProblems(tabs: readonly Values[]): string[] {
+  const problems: string[] = [];
+  const byId = new Map(tabs.map((values) => [values['own-id'] ?? '', values]));
+  const greatest = [...byId.keys()].toSorted().at(-1);
+  const link = tabs.length === 1 ? 'none' : 'direct';
+  for (const values of tabs) {
+    const id = values['own-id'] ?? '';
+    const wanted: Values = {
+      'leader-id': greatest ?? '',
+      role: id === greatest ? 'leader' : 'follower',
+      'ring-size': String(tabs.length),
+      term: tabs[0]?.['term'] ?? '',
+      'server-link': 'connected',
+      'successor-link': link,
+      'predecessor-link': link,
+    };
+    for (const [name, value] of Object.entries(wanted))
+      if (values[name] !== value) problems.push(`${id}: ${name} is "${values[name]}", not "${value}"`);
+    const successor = byId.get(values['successor-id'] ?? '');
+    if (successor?.['predecessor-id'] !== id)
+      problems.push(`${id}: not the predecessor of its successor ${values['successor-id']}`);
+  }
+  const seen = new Set<string>();
+  for (let at = tabs[0]?.['own-id']; at !== undefined && !seen.has(at); ) {
+    seen.add(at);
+    at = byId.get(at)?.['successor-id'];
+  }
+  if (seen.size !== tabs.length) problems.push(`successors lead through ${seen.size} of ${tabs.length}`);
+  return problems;
+}
+
+/** Waits until the tabs are one ring and agree; returns what they show then. */
+export function untilOneRing(tabs: readonly Tab[]): Promise<Values[]> {
+  return vi.waitFor(
+    async () => {
+      const values = await Promise.all(tabs.map((tab) => tab.values()));
+      expect(ringProblems(values)).toEqual([]);
+      return values;
+    },
+    { timeout: PATIENCE, interval: 50 },
+  );
+}
+
+/** The tab that leads, and the others. */
+export function byRole(tabs: readonly Tab[], values: readonly Values[]): { leader: Tab; others: Tab[] } {
+  const leader = tabs.find((_, at) => values[at]?.['role'] === 'leader');
+  if (leader === undefined) throw new Error('no tab leads');
+  return { leader, others: tabs.filter((tab) => tab !== leader) };
+}

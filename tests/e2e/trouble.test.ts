@@ -1,0 +1,157 @@
+import { once } from 'node:events';
+import { createServer } from 'node:http';
+import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { Browser } from 'puppeteer-core';
+import sirv from 'sirv';
+import { afterAll, beforeAll, expect, test, vi } from 'vitest';
+import { launchChromium, PAGE_FOLDER, PATIENCE, serve, Tab, untilOneRing } from './support.ts';
+
+let browser: Browser;
+
+beforeAll(async () => {
+  browser = await launchChromium();
+});
+
+afterAll(async () => {
+  await browser.close();
+});
+
+test('a room of an impossible name is refused in plain words', async () => {
+  const server = await serve();
+  const tab = await Tab.open(browser, `http://localhost:${server.port}/?room=what%20room%3F`);
+  expect(await tab.alert()).toContain('a room name is 1 to 64 letters, digits, "-" or "_"');
+  expect(await tab.page.$eval('h1', (element) => element.textContent)).toContain('what room?');
+  await tab.close();
+  await server.close();
+});
+
+test('a full room says so, and takes the tab in once there is a place', async () => {
+  const server = await serve({ peersPerRoom: 1 });
+  const url = `http://localhost:${server.port}/`;
+  const first = await Tab.open(browser, url);
+  await untilOneRing([first]);
+  const second = await Tab.open(browser, url);
+  await vi.waitFor(
+    async () => {
+      expect(await second.alert()).toContain('room lobby is full');
+      expect((await second.values())['role']).toBe('offline');
+    },
+    { timeout: PATIENCE },
+  );
+  await first.close();
+  await vi.waitFor(() => {
+    expect(server.signaling.size.peers).toBe(0);
+  });
+  await second.click('Rejoin ring');
+  await untilOneRing([second]);
+  expect(await second.alert()).toBe('');
+  await second.close();
+  await server.close();
+});
+
+test('a server that is down when the page opens is said so and tried again', async () => {
+  // A server that has the page and nothing else stands in for one that is down.
+  const files = sirv(PAGE_FOLDER);
+  const pageOnly = createServer((request, response) => {
+    files(request, response);
+  }).listen(0, '127.0.0.1');
+  await once(pageOnly, 'listening');
+  const address = pageOnly.address();
+  if (address === null || typeof address === 'string') throw new Error('no port');
+  const tab = await Tab.open(browser, `http://localhost:${address.port}/`);
+  await vi.waitFor(
+    async () => {
+      expect(await tab.alert()).toContain('The server cannot be reached.');
+      const values = await tab.values();
+      expect(values['server-link']).toBe('reconnecting');
+      expect(values['role']).toBe('joining');
+    },
+    { timeout: PATIENCE },
+  );
+  pageOnly.closeAllConnections();
+  pageOnly.close();
+  await once(pageOnly, 'close');
+  const server = await serve({ port: address.port });
+  await untilOneRing([tab]);
+  expect(await tab.alert()).toBe('');
+  await tab.close();
+  await server.close();
+});
+
+test('a server that dies under the ring is missed, and when it is back all agree again', async () => {
+  const server = await serve();
+  const url = `http://localhost:${server.port}/`;
+  const tabs = await Promise.all([Tab.open(browser, url), Tab.open(browser, url)]);
+  const [before] = await untilOneRing(tabs);
+  await server.close();
+  await vi.waitFor(
+    async () => {
+      for (const tab of tabs) {
+        const values = await tab.values();
+        expect(values['server-link']).toBe('reconnecting');
+        expect(values['leader-id']).toBe(before?.['leader-id']);
+      }
+    },
+    { timeout: PATIENCE },
+  );
+  const again = await serve({ port: server.port });
+  tabs.push(await Tab.open(browser, url));
+  await untilOneRing(tabs);
+  for (const tab of tabs) await tab.close();
+  await again.close();
+});
+
+test('a browser without WebRTC is told so', async () => {
+  const server = await serve();
+  const tab = await Tab.make(browser);
+  await tab.page.evaluateOnNewDocument(() => {
+    Reflect.deleteProperty(globalThis, 'RTCPeerConnection');
+    Reflect.deleteProperty(globalThis, 'webkitRTCPeerConnection');
+  });
+  await tab.page.goto(`http://localhost:${server.port}/`);
+  await vi.waitFor(
+    async () => {
+      expect(await tab.alert()).toContain('WebRTC');
+      expect((await tab.values())['role']).toBe('offline');
+    },
+    { timeout: PATIENCE },
+  );
+  await tab.close();
+  await server.close();
+});
+
+test('the downloaded log is that of a classic program', async () => {
+  const server = await serve();
+  const folder = await mkdtemp(join(tmpdir(), 'ringleader-'));
+  const tab = await Tab.open(browser, `http://localhost:${server.port}/`);
+  const [values] = await untilOneRing([tab]);
+  const session = await tab.page.createCDPSession();
+  await session.send('Browser.setDownloadBehavior', {
+    behavior: 'allow',
+    downloadPath: folder,
+    ...(tab.page.browserContext().id === undefined
+      ? {}
+      : { browserContextId: tab.page.browserContext().id }),
+  });
+  await tab.click('Download log');
+  const id = values?.['own-id'] ?? '';
+  const text = await vi.waitFor(
+    async () => {
+      const [file] = (await readdir(folder)).filter((name) => name.endsWith('.log'));
+      if (file === undefined) throw new Error('nothing downloaded yet');
+      const content = await readFile(join(folder, file), 'utf8');
+      expect(content).not.toBe('');
+      return content;
+    },
+    { timeout: PATIENCE },
+  );
+  expect(text).toContain(`Sent: uuid=${id}, flag=0, term=1`);
+  expect(text).toContain(`Received: uuid=${id}, flag=0, term=1, same, compared to ${id}`);
+  expect(text).toContain(`leader is ${id}, term=1`);
+  expect(text).toContain(`Received: uuid=${id}, flag=1, term=1`);
+  await tab.close();
+  await server.close();
+  await rm(folder, { recursive: true });
+});
