@@ -12,6 +12,8 @@ const inBrowsers = {
 export default defineConfig({
   root: 'web',
   plugins: [svelte()],
+  // The page imports from the folders beside its own.
+  server: { fs: { allow: ['..'] } },
   build: {
     outDir: '../dist/web',
     emptyOutDir: true,

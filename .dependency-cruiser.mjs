@@ -1,0 +1,111 @@
+/** Which way imports go: shared <- signaling-server, shared <- peer <- web, terminal. */
+
+/** Inside the project, these folders may import these (and themselves) and no others. */
+const MAY_IMPORT = {
+  shared: [],
+  'signaling-server': ['shared'],
+  peer: ['shared'],
+  web: ['peer', 'shared'],
+  terminal: ['peer', 'shared', 'signaling-server'],
+  scripts: [],
+};
+
+const SHARED_MAY_IMPORT = {
+  protocol: [],
+  election: ['protocol'],
+  ring: ['election', 'protocol'],
+};
+
+const own = '^(shared|signaling-server|peer|web|terminal|tests|scripts)/';
+
+const directions = Object.entries(MAY_IMPORT).map(([folder, others]) => ({
+  name: `${folder}-imports`,
+  comment: `${folder}/ imports only ${[folder, ...others].join(', ')}`,
+  severity: 'error',
+  from: { path: `^${folder}/` },
+  to: { path: own, pathNot: `^(${[folder, ...others].join('|')})/` },
+}));
+
+const sharedDirections = Object.entries(SHARED_MAY_IMPORT).map(([folder, others]) => ({
+  name: `shared-${folder}-imports`,
+  comment: `shared/${folder}/ imports only ${[folder, ...others].join(', ')}`,
+  severity: 'error',
+  from: { path: `^shared/${folder}/` },
+  to: { path: '^shared/', pathNot: `^shared/(${[folder, ...others].join('|')})/` },
+}));
+
+/** @type {import('dependency-cruiser').IConfiguration} */
+export default {
+  forbidden: [
+    ...directions,
+    ...sharedDirections,
+    {
+      name: 'shared-packages',
+      comment: 'shared/ runs anywhere: no package but valibot, nothing of Node or the page',
+      severity: 'error',
+      from: { path: '^shared/' },
+      to: { pathNot: ['^shared/', '^node_modules/valibot/'] },
+    },
+    {
+      name: 'simulation-is-a-top',
+      comment: 'nothing in shared/ but simulation/ imports simulation/',
+      severity: 'error',
+      from: { path: '^shared/', pathNot: '^shared/simulation/' },
+      to: { path: '^shared/simulation/' },
+    },
+    {
+      name: 'page-packages',
+      comment: 'what runs in a page has no Node',
+      severity: 'error',
+      from: { path: '^(peer|web)/' },
+      to: { dependencyTypes: ['core'] },
+    },
+    {
+      name: 'no-cycles',
+      severity: 'error',
+      from: {},
+      to: { circular: true },
+    },
+    {
+      name: 'no-orphans',
+      comment: 'a file that neither imports nor is imported is no part of anything',
+      severity: 'error',
+      from: {
+        orphan: true,
+        pathNot: ['^shared/election/', '\\.d\\.ts$', '\\.test\\.ts$', '^scripts/'],
+      },
+      to: {},
+    },
+    {
+      name: 'resolvable',
+      severity: 'error',
+      from: {},
+      to: { couldNotResolve: true },
+    },
+    {
+      name: 'declared-packages',
+      comment: 'a package that package.json does not name may vanish with another',
+      severity: 'error',
+      from: {},
+      to: { dependencyTypes: ['npm-no-pkg', 'npm-unknown'] },
+    },
+    {
+      name: 'development-packages',
+      comment: 'the server runs on dependencies alone',
+      severity: 'error',
+      from: { path: '^(shared|signaling-server)/' },
+      to: { dependencyTypes: ['npm-dev'], dependencyTypesNot: ['type-only'] },
+    },
+  ],
+  options: {
+    doNotFollow: { path: 'node_modules' },
+    exclude: { path: '^dist/' },
+    // Imports of types count: they too tie one folder to another.
+    tsPreCompilationDeps: true,
+    enhancedResolveOptions: {
+      extensions: ['.ts', '.mjs', '.js', '.svelte', '.json'],
+      exportsFields: ['exports'],
+      conditionNames: ['import', 'svelte', 'browser', 'node', 'types', 'default'],
+    },
+  },
+};

@@ -1,0 +1,98 @@
+import js from '@eslint/js';
+import svelte from 'eslint-plugin-svelte';
+import { defineConfig, globalIgnores } from 'eslint/config';
+import globals from 'globals';
+import ts from 'typescript-eslint';
+
+const TYPED = ['**/*.ts', '**/*.svelte'];
+const SOURCES = ['shared', 'signaling-server', 'peer', 'web'].flatMap((folder) =>
+  ['ts', 'svelte'].map((extension) => `${folder}/**/*.${extension}`),
+);
+
+/** What gives different results on different runs or machines, or exists only on some. */
+const IMPURE = new Set([
+  ...Object.keys(globals.browser),
+  ...Object.keys(globals.node),
+  ...['Date', 'Intl', 'globalThis', 'WeakRef', 'FinalizationRegistry'],
+]);
+
+/** The folders that a page's component must not reach, types included. */
+const NOT_FOR_PAGES = ['signaling-server', 'terminal', 'tests', 'scripts'];
+
+export default defineConfig(
+  globalIgnores(['dist/', 'coverage/']),
+  { linterOptions: { reportUnusedDisableDirectives: 'error' } },
+
+  js.configs.recommended,
+  { files: ['**/*.{js,mjs}'], languageOptions: { globals: globals.node } },
+
+  {
+    files: TYPED,
+    extends: [ts.configs.strictTypeChecked, ts.configs.stylisticTypeChecked],
+    languageOptions: {
+      parserOptions: {
+        projectService: true,
+        tsconfigRootDir: import.meta.dirname,
+        // The same for all files: differing lists make TypeScript load the projects anew.
+        extraFileExtensions: ['.svelte'],
+      },
+    },
+    rules: {
+      '@typescript-eslint/no-explicit-any': 'error',
+      '@typescript-eslint/no-floating-promises': 'error',
+      '@typescript-eslint/no-non-null-assertion': 'error',
+      // A default is a decision about all the rest, as with unions of other packages.
+      '@typescript-eslint/switch-exhaustiveness-check': [
+        'error',
+        { considerDefaultExhaustiveForUnions: true },
+      ],
+      '@typescript-eslint/consistent-type-imports': ['error', { fixStyle: 'inline-type-imports' }],
+      '@typescript-eslint/restrict-template-expressions': ['error', { allowNumber: true }],
+      // TypeScript has a check of its own, which wants the brackets.
+      '@typescript-eslint/dot-notation': 'off',
+      // TypeScript knows the names.
+      'no-undef': 'off',
+      eqeqeq: 'error',
+    },
+  },
+  {
+    files: SOURCES,
+    rules: {
+      '@typescript-eslint/consistent-type-assertions': ['error', { assertionStyle: 'never' }],
+    },
+  },
+  {
+    files: ['shared/**/*.ts'],
+    rules: {
+      'no-restricted-globals': ['error', ...IMPURE],
+      'no-restricted-properties': [
+        'error',
+        { object: 'Math', property: 'random', message: 'Take randomness through a port.' },
+        ...['localeCompare', 'toLocaleString', 'toLocaleLowerCase', 'toLocaleUpperCase'].map(
+          (property) => ({ property, message: 'It depends on where it runs.' }),
+        ),
+      ],
+    },
+  },
+
+  svelte.configs.recommended,
+  {
+    files: ['**/*.svelte', '**/*.svelte.ts'],
+    languageOptions: { globals: globals.browser, parserOptions: { parser: ts.parser } },
+  },
+  {
+    files: ['web/**/*.svelte'],
+    rules: {
+      // The compiler leaves no import of a type for the check of import directions to see.
+      '@typescript-eslint/no-restricted-imports': [
+        'error',
+        {
+          patterns: NOT_FOR_PAGES.map((folder) => ({
+            regex: `^\\.\\./(?:.*/)?${folder}/`,
+            message: `web/ imports only peer/ and shared/`,
+          })),
+        },
+      ],
+    },
+  },
+);

@@ -1,0 +1,39 @@
+/** Installs the packages of package-lock.json where node_modules holds anything else. */
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { fail, isMain, npm, root, run } from './run.mjs';
+
+/**
+ * @param {string} path
+ * @returns {Map<string, { version: string, optional?: boolean, devOptional?: boolean }>}
+ */
+function packagesIn(path) {
+  const { packages } = JSON.parse(readFileSync(join(root, path), 'utf8'));
+  return new Map(Object.entries(packages).filter(([name]) => name !== ''));
+}
+
+/**
+ * By content, not by date: a checkout or a copy gives files new dates, and a needless `npm ci`
+ * takes node_modules away from everything that is running.
+ */
+function isInstalled() {
+  try {
+    const wanted = packagesIn('package-lock.json');
+    const installed = packagesIn('node_modules/.package-lock.json');
+    const isRight = ([name, { version }]) => wanted.get(name)?.version === version;
+    const isThere = ([name, { optional }]) => optional === true || installed.has(name);
+    return [...installed].every(isRight) && [...wanted].every(isThere);
+  } catch {
+    return false;
+  }
+}
+
+export async function ensureInstalled() {
+  if (isInstalled()) return;
+  process.stderr.write('installing packages\n');
+  const args = ['ci', '--include=dev', '--no-audit', '--no-fund'];
+  const { status, output } = await run([...npm(), ...args]);
+  if (status !== 0) fail(`${output}npm ci failed`);
+}
+
+if (isMain(import.meta.url)) await ensureInstalled();

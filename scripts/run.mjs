@@ -1,0 +1,68 @@
+/** What the other scripts share: the place of the project, and running a command. */
+import { spawn } from 'node:child_process';
+import { existsSync, realpathSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+export const root = dirname(dirname(fileURLToPath(import.meta.url)));
+
+/** A file of an installed package, run by this same Node: no shell, no .cmd files on Windows. */
+export const tool = (/** @type {string} */ path) => [
+  process.execPath,
+  join(root, 'node_modules', path),
+];
+
+export const tsc = tool('typescript/bin/tsc');
+export const vite = tool('vite/bin/vite.js');
+export const vitest = tool('vitest/vitest.mjs');
+
+/** npm, through the file that runs us where npm started us. */
+export function npm() {
+  const { npm_execpath: path } = process.env;
+  if (path?.endsWith('.js') && existsSync(path)) return [process.execPath, path];
+  return [process.platform === 'win32' ? 'npm.cmd' : 'npm'];
+}
+
+/**
+ * Runs a command in the project's folder. SIGTERM and SIGINT end it along with us.
+ * @param {string[]} command
+ * @param {{ show?: boolean, env?: Record<string, string> }} [options]
+ *   show: on our own output as it comes, instead of collected in the result
+ * @returns {Promise<{ status: number, output: string }>}
+ */
+export function run([file = '', ...args], { show = false, env = {} } = {}) {
+  return new Promise((resolve) => {
+    const child = spawn(file, args, {
+      cwd: root,
+      env: { ...process.env, ...env },
+      stdio: show ? 'inherit' : ['ignore', 'pipe', 'pipe'],
+      shell: file.endsWith('.cmd'),
+    });
+    let output = '';
+    for (const stream of [child.stdout, child.stderr])
+      stream?.setEncoding('utf8').on('data', (text) => {
+        output += text;
+      });
+    const stop = (/** @type {NodeJS.Signals} */ signal) => child.kill(signal);
+    process.on('SIGINT', stop).on('SIGTERM', stop);
+    const end = (/** @type {number} */ status) => {
+      process.off('SIGINT', stop).off('SIGTERM', stop);
+      resolve({ status, output });
+    };
+    child.on('error', (error) => {
+      output += `${error.message}\n`;
+      end(127);
+    });
+    child.on('close', (status) => end(status ?? 1));
+  });
+}
+
+/** Ends this script with one clear line. */
+export function fail(/** @type {string} */ message) {
+  process.stderr.write(`${message.trimEnd()}\n`);
+  process.exit(1);
+}
+
+/** Whether a script was started itself, not imported by another. */
+export const isMain = (/** @type {string} */ url) =>
+  process.argv[1] !== undefined && fileURLToPath(url) === realpathSync(process.argv[1]);

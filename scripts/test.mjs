@@ -1,0 +1,23 @@
+/**
+ * Runs the tests: `node scripts/test.mjs [--browsers none|chromium|firefox,…] [vitest's arguments]`.
+ * The tests find the browsers by CHROMIUM_PATH and FIREFOX_PATH.
+ */
+import { ensureBrowser, isBrowser, variableOf } from './browsers.mjs';
+import { ensureInstalled } from './ensure-installed.mjs';
+import { fail, run, vitest } from './run.mjs';
+
+/** The tests that need more than one kind of browser: a command of their own. */
+const MIXED = 'mixed';
+
+const args = process.argv.slice(2);
+const at = args.indexOf('--browsers');
+const [, list = ''] = at === -1 ? [] : args.splice(at, 2);
+const browsers = (list === '' ? 'chromium' : list).split(',').filter((name) => name !== 'none');
+for (const name of browsers) if (!isBrowser(name)) fail(`${name} is no browser known here`);
+if (!args.some((arg) => /^--project\b/.test(arg))) args.push('--project', `!${MIXED}`);
+
+await ensureInstalled();
+const env = {};
+for (const name of browsers) env[variableOf(name)] = await ensureBrowser(name);
+const { status } = await run([...vitest, 'run', ...args], { show: true, env });
+process.exitCode = status;
