@@ -166,6 +166,7 @@ function readHello(reader: ByteReader, flags: number): Parsed<PeerMessage> {
   if (!link.ok) return bad('link 0');
   if (decision === null ? term > MAX_TERM : !isTerm(term)) return bad(`term ${term}`);
   if (decision?.size === 0) return bad('a ring of 0');
+  if (decision?.leader.priority === 0) return bad('a leader of priority 0');
   return {
     ok: true,
     value: {

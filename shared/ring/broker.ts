@@ -49,6 +49,7 @@ export class Broker {
   readonly #ports: BrokerPorts;
   readonly #limits: BrokerLimits;
   readonly #rooms = new Map<RoomName, OpenRoom>();
+  #opened = 0;
 
   /**
    * @param epoch names this memory of the server; another one at each start
@@ -128,9 +129,11 @@ export class Broker {
     return null;
   }
 
+  /** A room that was empty counts its versions anew: that takes another epoch. */
   #open(name: RoomName): OpenRoom {
+    this.#opened += 1;
     const open: OpenRoom = {
-      room: new Room(this.#epoch),
+      room: new Room(`${this.#epoch}.${this.#opened}`),
       secrets: new Map(),
       pending: [],
       assignedAt: -Infinity,

@@ -88,6 +88,7 @@ export class RingNode {
         this.#switched();
       },
       onLink: (edge, link, state, reason) => {
+        if (edge === 'successor' && state === 'closed') this.#wasReady = false;
         if (link.peer !== null) this.#tell({ type: 'link', edge, peer: link.peer, state, reason });
       },
     };

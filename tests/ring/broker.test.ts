@@ -1,0 +1,349 @@
+/** The broker: who is let in, when, and what reaches whom. */
+import { describe, expect, test } from 'vitest';
+import type { PeerId, RoomName } from '../../shared/protocol/ids.ts';
+import type { JoinReply, JoinRequest, View } from '../../shared/protocol/signaling.ts';
+import { Broker, type BrokerLimits } from '../../shared/ring/broker.ts';
+import type { Delivery } from '../../shared/ring/room.ts';
+import { SimulatedClock } from '../../shared/simulation/clock.ts';
+import { defined, linkId, peerId, roomName } from '../support.ts';
+import { newcomer, offerDelivered, offerOf, signalsTo, viewsIn } from './newcomers.ts';
+
+const LOBBY = roomName('lobby');
+const WINDOW = 30;
+
+class Server {
+  readonly clock = new SimulatedClock();
+  readonly broker: Broker;
+  readonly delivered: { readonly room: RoomName; readonly delivery: Delivery }[] = [];
+
+  constructor(limits: Partial<BrokerLimits> = {}) {
+    this.broker = new Broker(
+      'monday',
+      {
+        clock: this.clock,
+        deliver: (room, delivery) => {
+          this.delivered.push({ room, delivery });
+        },
+      },
+      { peersPerRoom: 100, rooms: 10, burstWindow: WINDOW, ...limits },
+    );
+  }
+
+  /** Joins a peer; what it is told is pushed to the list returned. */
+  join(number: number, part: Partial<JoinRequest> = {}): JoinReply[] {
+    const replies: JoinReply[] = [];
+    this.broker.join(requestOf(number, part), (reply) => replies.push(reply));
+    return replies;
+  }
+
+  /** Joins one peer after another, each long after the one before. */
+  seat(...numbers: readonly number[]): void {
+    for (const number of numbers) {
+      this.join(number);
+      this.pass(10 * WINDOW);
+    }
+    this.delivered.length = 0;
+  }
+
+  pass(milliseconds: number): void {
+    const limit = this.clock.now() + milliseconds;
+    while (this.clock.advance(limit));
+  }
+
+  get deliveries(): readonly Delivery[] {
+    return this.delivered.map(({ delivery }) => delivery);
+  }
+}
+
+function requestOf(number: number, part: Partial<JoinRequest> = {}): JoinRequest {
+  return {
+    version: 1,
+    room: LOBBY,
+    secret: `the secret of ${number}`,
+    ...newcomer(number),
+    ...part,
+  };
+}
+
+function viewOf(replies: readonly JoinReply[]): View {
+  const [reply] = replies;
+  if (reply?.ok !== true) throw new Error(`no view but ${JSON.stringify(replies)}`);
+  return reply.view;
+}
+
+function codeOf(replies: readonly JoinReply[]): string {
+  const [reply] = replies;
+  if (reply?.ok !== false) throw new Error(`no refusal but ${JSON.stringify(replies)}`);
+  expect(reply.message).toMatch(/\w+ \w+/);
+  return reply.code;
+}
+
+describe('when newcomers are given their places', () => {
+  test('a lone arrival waits for nothing', () => {
+    const server = new Server();
+    expect(viewOf(server.join(1)).version).toBe(1);
+  });
+
+  test('a second one long after the first waits for nothing either', () => {
+    const server = new Server();
+    server.seat(1);
+    expect(viewOf(server.join(2)).successor.id).toBe(peerId(1));
+  });
+
+  test('those that come within the window after the first are placed together at its end', () => {
+    const server = new Server();
+    server.seat(1);
+    server.pass(1_000);
+    const first = server.join(2);
+    const later = [3, 4, 5].map((number) => {
+      server.pass(5);
+      return server.join(number);
+    });
+    expect(viewOf(first).version).toBe(2);
+    server.pass(WINDOW - 15 - 1);
+    expect(later).toEqual([[], [], []]);
+    expect(server.broker.size).toEqual({ rooms: 1, peers: 2 });
+    server.pass(1);
+    expect(later.map((replies) => viewOf(replies).version)).toEqual([3, 3, 3]);
+    expect(server.broker.size).toEqual({ rooms: 1, peers: 5 });
+  });
+
+  test('one that comes just as the window ends waits for nothing', () => {
+    const server = new Server();
+    server.join(1);
+    server.pass(WINDOW);
+    expect(viewOf(server.join(2)).version).toBe(2);
+  });
+
+  test('after a burst the window begins anew', () => {
+    const server = new Server();
+    server.join(1);
+    server.join(2);
+    server.pass(WINDOW);
+    const late = server.join(3);
+    expect(late).toEqual([]);
+    server.pass(WINDOW);
+    expect(viewOf(late).version).toBe(3);
+  });
+
+  test('each is answered exactly once', () => {
+    const server = new Server();
+    const all = [1, 2, 3, 4].map((number) => server.join(number));
+    server.pass(10 * WINDOW);
+    expect(all.map(({ length }) => length)).toEqual([1, 1, 1, 1]);
+  });
+
+  test('one that leaves before its turn is never placed, and may come back', () => {
+    const server = new Server();
+    server.seat(1);
+    server.join(2);
+    const leaving = server.join(3);
+    const staying = server.join(4);
+    server.broker.leave(LOBBY, peerId(3));
+    server.pass(WINDOW);
+    expect(leaving).toEqual([]);
+    expect(viewOf(staying).removed).toEqual([]);
+    expect(server.broker.peers(LOBBY)).not.toContain(peerId(3));
+    server.pass(WINDOW);
+    expect(viewOf(server.join(3)).version).toBe(4);
+  });
+});
+
+describe('what reaches whom', () => {
+  test('a newcomer gets its view as the answer, its neighbours get views and its offers', () => {
+    const server = new Server();
+    server.seat(1, 2);
+    const reply = viewOf(server.join(3));
+    const views = viewsIn(server.deliveries);
+    expect([...views.keys()].toSorted()).toEqual([peerId(1), peerId(2)]);
+    expect(views.get(reply.predecessor.id)?.successor).toEqual({
+      id: peerId(3),
+      link: offerOf(3, 'predecessor').link,
+    });
+    expect(signalsTo(server.deliveries, reply.predecessor.id)).toEqual([
+      offerDelivered(3, 'predecessor'),
+    ]);
+    expect(signalsTo(server.deliveries, reply.successor.id)).toEqual([
+      offerDelivered(3, 'successor'),
+    ]);
+    expect(server.deliveries).toHaveLength(4);
+  });
+
+  test('of a burst, a newcomer answers its neighbour newcomer on the one link chosen', () => {
+    const server = new Server();
+    server.join(1);
+    const burst = new Map([2, 3, 4].map((number) => [peerId(number), server.join(number)]));
+    server.pass(WINDOW);
+    const ring = server.broker.peers(LOBBY);
+    const views = viewsIn(server.deliveries);
+    for (const [id, replies] of burst) views.set(id, viewOf(replies));
+    for (const [at, id] of ring.entries()) {
+      const successor = defined(ring[(at + 1) % ring.length]);
+      const link = defined(views.get(id)?.successor.link);
+      expect(views.get(successor)?.predecessor.link).toBe(link);
+      const told = [id, successor].filter((end) =>
+        signalsTo(server.deliveries, end).some((signal) => signal.link === link),
+      );
+      expect(told).toHaveLength(1);
+    }
+  });
+
+  test('a leave reaches the neighbours of the one that left, and only them', () => {
+    const server = new Server();
+    server.seat(1, 2, 3, 4);
+    const [first, second, third] = server.broker.peers(LOBBY);
+    server.broker.leave(LOBBY, defined(second));
+    expect([...viewsIn(server.deliveries).keys()]).toEqual([first, third]);
+    expect(server.deliveries).toHaveLength(2);
+  });
+
+  test('rooms do not hear of each other', () => {
+    const server = new Server();
+    const garden = roomName('garden');
+    server.seat(1, 2);
+    expect(viewOf(server.join(3, { room: garden })).successor.id).toBe(peerId(3));
+    expect(server.delivered).toEqual([]);
+    server.join(4, { room: garden });
+    server.pass(WINDOW);
+    expect(new Set(server.delivered.map(({ room }) => room))).toEqual(new Set([garden]));
+  });
+});
+
+describe('signals', () => {
+  const signals = [{ type: 'answer' as const, sdp: 'v=0' }];
+
+  test('are passed on between neighbours with the sender put in', () => {
+    const server = new Server();
+    server.seat(1, 2, 3);
+    const [first, second] = server.broker.peers(LOBBY);
+    const request = { to: defined(second), edge: 'successor' as const, link: linkId(7), signals };
+    expect(server.broker.signal(LOBBY, defined(first), request)).toEqual({ ok: true });
+    expect(signalsTo(server.deliveries, defined(second))).toEqual([
+      { from: first, edge: 'predecessor', link: 7, signals },
+    ]);
+    expect(server.deliveries).toHaveLength(1);
+  });
+
+  test.each([
+    ['between peers that are no neighbours', 1, 3],
+    ['to a stranger', 1, 9],
+    ['from a stranger', 9, 1],
+    ['to oneself', 1, 1],
+  ])('are refused %s', (_, from, to) => {
+    const server = new Server();
+    server.seat(1, 2, 3, 4);
+    const ring = server.broker.peers(LOBBY);
+    const nameOf = (place: number): PeerId => ring[place - 1] ?? peerId(99);
+    for (const edge of ['successor', 'predecessor'] as const)
+      expect(
+        server.broker.signal(LOBBY, nameOf(from), {
+          to: nameOf(to),
+          edge,
+          link: linkId(7),
+          signals,
+        }),
+      ).toMatchObject({ ok: false, code: 'not-a-neighbour' });
+    expect(server.delivered).toEqual([]);
+  });
+
+  test('are refused in a room that is not there, and to a newcomer without a place', () => {
+    const server = new Server();
+    server.join(1);
+    server.join(2);
+    const request = { to: peerId(2), edge: 'successor' as const, link: linkId(7), signals };
+    expect(server.broker.signal(LOBBY, peerId(1), request).ok).toBe(false);
+    expect(server.broker.signal(roomName('nowhere'), peerId(1), request).ok).toBe(false);
+    server.pass(WINDOW);
+    expect(server.broker.signal(LOBBY, peerId(1), request).ok).toBe(true);
+  });
+});
+
+describe('who is let in', () => {
+  test('the id of a member is refused to whoever lacks its secret', () => {
+    const server = new Server();
+    server.seat(1, 2);
+    expect(codeOf(server.join(1, { secret: 'a guess of sixteen' }))).toBe('id-taken');
+    expect(server.broker.size.peers).toBe(2);
+  });
+
+  test('so is the id of one still waiting for its place', () => {
+    const server = new Server();
+    server.join(1);
+    server.join(2);
+    expect(codeOf(server.join(2, { secret: 'a guess of sixteen' }))).toBe('id-taken');
+  });
+
+  test('the id of one that has left is refused, even with its secret', () => {
+    const server = new Server();
+    server.seat(1, 2);
+    server.broker.leave(LOBBY, peerId(2));
+    expect(codeOf(server.join(2))).toBe('id-taken');
+  });
+
+  test('the same id is welcome in another room', () => {
+    const server = new Server();
+    server.seat(1, 2);
+    expect(viewOf(server.join(1, { room: roomName('garden') })).version).toBe(1);
+  });
+
+  test('a member that comes again with its secret keeps its place, and nobody else is told', () => {
+    const server = new Server();
+    server.seat(1, 2, 3, 4);
+    const ring = server.broker.peers(LOBBY);
+    const place = ring.indexOf(peerId(2));
+    const view = viewOf(server.join(2));
+    expect(server.broker.peers(LOBBY)).toEqual(ring);
+    expect(view).toEqual({
+      epoch: view.epoch,
+      version: 4,
+      successor: { id: ring[(place + 1) % 4], link: null },
+      predecessor: { id: ring.at(place - 1), link: null },
+      removed: [],
+    });
+    expect(server.delivered).toEqual([]);
+  });
+
+  test('a full room takes no one more, counting those who wait, until one leaves', () => {
+    const server = new Server({ peersPerRoom: 2 });
+    server.join(1);
+    server.join(2);
+    expect(codeOf(server.join(3))).toBe('room-full');
+    server.pass(WINDOW);
+    expect(codeOf(server.join(3))).toBe('room-full');
+    server.broker.leave(LOBBY, peerId(1));
+    server.pass(WINDOW);
+    expect(viewOf(server.join(3)).successor.id).toBe(peerId(2));
+  });
+
+  test('no more rooms are opened than are allowed, and an empty one makes room', () => {
+    const server = new Server({ rooms: 1 });
+    server.seat(1);
+    expect(codeOf(server.join(2, { room: roomName('garden') }))).toBe('room-full');
+    server.broker.leave(LOBBY, peerId(1));
+    expect(server.broker.size).toEqual({ rooms: 0, peers: 0 });
+    expect(viewOf(server.join(2, { room: roomName('garden') })).version).toBe(1);
+  });
+
+  test('a room that was empty counts from 1 in another epoch, so that no old view outranks its own', () => {
+    const server = new Server();
+    const first = viewOf(server.join(1));
+    server.pass(WINDOW);
+    server.join(2);
+    for (const number of [1, 2]) server.broker.leave(LOBBY, peerId(number));
+    const again = viewOf(server.join(1));
+    expect(again.version).toBe(1);
+    expect(again.epoch).not.toBe(first.epoch);
+  });
+
+  test('when all who wait have left, nothing is left to happen', () => {
+    const server = new Server();
+    server.join(1);
+    const waiting = server.join(2);
+    server.broker.leave(LOBBY, peerId(2));
+    server.broker.leave(LOBBY, peerId(1));
+    server.pass(10 * WINDOW);
+    expect(waiting).toEqual([]);
+    expect(server.delivered).toEqual([]);
+    expect(server.broker.size).toEqual({ rooms: 0, peers: 0 });
+  });
+});

@@ -1,0 +1,374 @@
+/** Places in a room: always one ring, told to those whom it concerns, and cheap to grow. */
+import fc from 'fast-check';
+import { describe, expect, test, vi } from 'vitest';
+import type { PeerId } from '../../shared/protocol/ids.ts';
+import { parseView, type Edge, type View } from '../../shared/protocol/signaling.ts';
+import { Room, type Delivery } from '../../shared/ring/room.ts';
+import { seededRandom } from '../../shared/simulation/random.ts';
+import { defined, linkId, peerId, valueOf } from '../support.ts';
+import { newcomer, offerDelivered, offerOf, signalsTo, viewsIn } from './newcomers.ts';
+
+// Many cases, and nothing in them waits: a busy machine may take its time.
+vi.setConfig({ testTimeout: 60_000 });
+
+const EDGES: readonly Edge[] = ['successor', 'predecessor'];
+
+function roomOf(...numbers: readonly number[]): Room {
+  const room = new Room('monday');
+  for (const number of numbers) room.join([newcomer(number)]);
+  return room;
+}
+
+function neighbours({ successor, predecessor }: View): readonly PeerId[] {
+  return [successor.id, predecessor.id];
+}
+
+describe('joining one after another', () => {
+  test('the first peer is its own successor and predecessor', () => {
+    const deliveries = new Room('monday').join([newcomer(1)]);
+    expect(deliveries).toEqual([
+      {
+        to: peerId(1),
+        type: 'view',
+        view: {
+          epoch: 'monday',
+          version: 1,
+          successor: { id: peerId(1), link: null },
+          predecessor: { id: peerId(1), link: null },
+          removed: [],
+        },
+      },
+    ]);
+  });
+
+  test('the second peer has the first on both sides and offers both links', () => {
+    const deliveries = roomOf(1).join([newcomer(2)]);
+    const links = {
+      successor: offerOf(2, 'successor').link,
+      predecessor: offerOf(2, 'predecessor').link,
+    };
+    const views = viewsIn(deliveries);
+    expect(views.get(peerId(1))).toMatchObject({
+      successor: { id: peerId(2), link: links.predecessor },
+      predecessor: { id: peerId(2), link: links.successor },
+    });
+    expect(views.get(peerId(2))).toMatchObject({
+      successor: { id: peerId(1), link: links.successor },
+      predecessor: { id: peerId(1), link: links.predecessor },
+    });
+    expect(signalsTo(deliveries, peerId(1))).toEqual([
+      offerDelivered(2, 'predecessor'),
+      offerDelivered(2, 'successor'),
+    ]);
+    expect(signalsTo(deliveries, peerId(2))).toEqual([]);
+  });
+
+  test('a newcomer between two peers offers one link to each, and nobody else hears of it', () => {
+    const room = roomOf(1, 2, 3, 4);
+    const deliveries = room.join([newcomer(5)]);
+    const at = room.peers.indexOf(peerId(5));
+    const before = defined(room.peers.at(at - 1));
+    const after = defined(room.peers[(at + 1) % 5]);
+    const views = viewsIn(deliveries);
+    expect([...views.keys()].toSorted()).toEqual([before, after, peerId(5)].toSorted());
+    expect(views.get(before)?.successor).toEqual({
+      id: peerId(5),
+      link: offerOf(5, 'predecessor').link,
+    });
+    expect(views.get(before)?.predecessor.link).toBeNull();
+    expect(views.get(after)?.predecessor).toEqual({
+      id: peerId(5),
+      link: offerOf(5, 'successor').link,
+    });
+    expect(views.get(after)?.successor.link).toBeNull();
+    expect(signalsTo(deliveries, before)).toEqual([offerDelivered(5, 'predecessor')]);
+    expect(signalsTo(deliveries, after)).toEqual([offerDelivered(5, 'successor')]);
+  });
+
+  test('the view of a peer comes before the offers that it announces', () => {
+    const deliveries = roomOf(1, 2, 3).join([newcomer(4), newcomer(5)]);
+    const informed = new Set<PeerId>();
+    for (const { to, type } of deliveries)
+      if (type === 'view') informed.add(to);
+      else expect(informed).toContain(to);
+    expect(informed.size).toBeGreaterThan(2);
+  });
+
+  test('of 1,000 joins, no peer takes part in more than 2·log₂(1000)+4 links', () => {
+    const room = new Room('monday');
+    const links = new Map<PeerId, number>();
+    const held = new Map<PeerId, View>();
+    for (let number = 0; number < 1_000; number += 1)
+      for (const [id, view] of viewsIn(room.join([newcomer(number)]))) {
+        const before = held.get(id);
+        const made = EDGES.filter(
+          (edge) => view[edge].id !== id && view[edge].id !== before?.[edge].id,
+        );
+        links.set(id, (links.get(id) ?? 0) + made.length);
+        held.set(id, view);
+      }
+    expect(links.size).toBe(1_000);
+    const most = Math.max(...links.values());
+    const total = [...links.values()].reduce((sum, count) => sum + count, 0);
+    // Each join but the first two makes two links, of two ends each; the second join as well.
+    expect(total).toBe(999 * 4);
+    expect(most).toBeLessThanOrEqual(2 * Math.log2(1_000) + 4);
+  });
+});
+
+describe('joining together', () => {
+  /** For each edge of the ring: what both ends were told of its link, and who was sent the offer. */
+  function expectOneLinkPerNewEdge(room: Room, deliveries: readonly Delivery[]): void {
+    const views = viewsIn(deliveries);
+    const offered = new Map<number, PeerId[]>();
+    for (const delivery of deliveries)
+      if (delivery.type === 'signal')
+        offered.set(delivery.signal.link, [
+          ...(offered.get(delivery.signal.link) ?? []),
+          delivery.to,
+        ]);
+    const chosen: number[] = [];
+    for (const [at, id] of room.peers.entries()) {
+      const successor = defined(room.peers[(at + 1) % room.size]);
+      const link = views.get(id)?.successor.link ?? null;
+      expect(views.get(successor)?.predecessor.link ?? null).toBe(link);
+      if (link === null) continue;
+      chosen.push(link);
+      // Whoever did not make the offer is sent it, and nobody else.
+      const number = Math.floor((link - 1) / 2);
+      const maker = peerId(number);
+      expect([id, successor]).toContain(maker);
+      expect(offered.get(link)).toEqual([maker === id ? successor : id]);
+    }
+    expect(new Set(chosen).size).toBe(chosen.length);
+    expect([...offered.keys()].toSorted()).toEqual(chosen.toSorted());
+  }
+
+  test('two newcomers to an empty room use each its offer to its successor', () => {
+    const room = new Room('monday');
+    const deliveries = room.join([newcomer(1), newcomer(2)]);
+    expectOneLinkPerNewEdge(room, deliveries);
+    const views = viewsIn(deliveries);
+    for (const number of [1, 2])
+      expect(views.get(peerId(number))?.successor.link).toBe(offerOf(number, 'successor').link);
+  });
+
+  test('exactly one link is chosen for each edge, however many newcomers are neighbours', () => {
+    fc.assert(
+      fc.property(fc.nat(6), fc.integer({ min: 1, max: 12 }), (present, arriving) => {
+        const room = roomOf(...Array.from({ length: present }, (_, at) => at));
+        const newcomers = Array.from({ length: arriving }, (_, at) => newcomer(100 + at));
+        const deliveries = room.join(newcomers);
+        expectOneLinkPerNewEdge(room, deliveries);
+        const views = viewsIn(deliveries);
+        if (room.size > 1)
+          for (const { id } of newcomers) {
+            expect(views.get(id)?.successor.link).not.toBeNull();
+            expect(views.get(id)?.predecessor.link).not.toBeNull();
+          }
+      }),
+    );
+  });
+
+  test('a burst is one change of the view', () => {
+    const room = roomOf(1, 2);
+    const views = viewsIn(room.join([newcomer(3), newcomer(4), newcomer(5)]));
+    expect([...views.values()].map(({ version }) => version)).toEqual([3, 3, 3, 3, 3]);
+  });
+});
+
+describe('leaving', () => {
+  test('those on both sides become neighbours and are told who is gone', () => {
+    const room = roomOf(1, 2, 3, 4);
+    const [first, second, third, fourth] = room.peers.map((id) => id);
+    const views = viewsIn(room.leave(defined(second)));
+    expect(room.peers).toEqual([first, third, fourth]);
+    expect([...views.keys()]).toEqual([first, third]);
+    for (const view of views.values()) expect(view.removed).toEqual([second]);
+    expect(views.get(defined(first))?.successor).toEqual({ id: third, link: null });
+    expect(views.get(defined(third))?.predecessor).toEqual({ id: first, link: null });
+  });
+
+  test('the edge that closes the gap is the newest, so that the next newcomer splits another', () => {
+    const room = roomOf(1, 2, 3, 4);
+    const splitNext = roomOf(1, 2, 3, 4);
+    splitNext.join([newcomer(5)]);
+    const before = defined(splitNext.peers.at(splitNext.peers.indexOf(peerId(5)) - 1));
+    room.leave(defined(room.peers[(room.peers.indexOf(before) + 1) % 4]));
+    room.join([newcomer(5)]);
+    expect(room.peers.at(room.peers.indexOf(peerId(5)) - 1)).not.toBe(before);
+  });
+
+  test('a stranger changes nothing', () => {
+    const room = roomOf(1, 2, 3);
+    const before = room.peers;
+    expect(room.leave(peerId(9))).toEqual([]);
+    expect(room.peers).toEqual(before);
+    expect(room.view(peerId(1))?.version).toBe(3);
+  });
+
+  test('the last peer but one is left alone with itself', () => {
+    const room = roomOf(1, 2);
+    expect(viewsIn(room.leave(peerId(1))).get(peerId(2))).toMatchObject({
+      successor: { id: peerId(2), link: null },
+      predecessor: { id: peerId(2), link: null },
+      removed: [peerId(1)],
+    });
+  });
+
+  test('an id that has left is known as such, one that has not is not', () => {
+    const room = roomOf(1, 2);
+    room.leave(peerId(1));
+    expect(room.hasLeft(peerId(1))).toBe(true);
+    expect(room.hasLeft(peerId(2))).toBe(false);
+    expect(room.hasLeft(peerId(3))).toBe(false);
+  });
+});
+
+describe('asking for a view again', () => {
+  test('it names all that have gone since the last one told, and no link', () => {
+    const room = roomOf(1, 2, 3, 4, 5, 6);
+    const ring = room.peers;
+    const asking = defined(ring[0]);
+    const far = defined(ring[3]);
+    room.leave(far);
+    const view = defined(room.view(asking));
+    expect(view.version).toBe(7);
+    expect(view.removed).toEqual([far]);
+    expect([view.successor.link, view.predecessor.link]).toEqual([null, null]);
+    expect(neighbours(view)).toEqual([ring[1], ring[5]]);
+  });
+
+  test('a stranger has none', () => {
+    expect(roomOf(1).view(peerId(2))).toBeUndefined();
+  });
+});
+
+describe('brokering', () => {
+  const signals = [{ type: 'answer' as const, sdp: 'v=0' }];
+
+  test('goes to a neighbour only, on the edge where it is one', () => {
+    const room = roomOf(1, 2, 3, 4);
+    const { peers } = room;
+    for (const [at, from] of peers.entries())
+      for (const to of [...peers, peerId(9)])
+        for (const edge of EDGES) {
+          const isThere = peers.at((at + (edge === 'successor' ? 1 : -1)) % 4) === to;
+          expect(room.signal(from, { to, edge, link: linkId(7), signals })).toEqual(
+            isThere
+              ? {
+                  to,
+                  type: 'signal',
+                  signal: {
+                    from,
+                    edge: edge === 'successor' ? 'predecessor' : 'successor',
+                    link: 7,
+                    signals,
+                  },
+                }
+              : null,
+          );
+        }
+  });
+
+  test('ends with being neighbours', () => {
+    const room = roomOf(1, 2, 3);
+    const [first, second, third] = room.peers.map((id) => id);
+    const request = { to: defined(second), edge: 'successor' as const, link: linkId(7), signals };
+    expect(room.signal(defined(first), request)).not.toBeNull();
+    room.leave(defined(second));
+    expect(room.signal(defined(first), request)).toBeNull();
+    expect(room.signal(defined(second), { ...request, to: defined(third) })).toBeNull();
+    expect(room.signal(defined(first), { ...request, to: defined(third) })).not.toBeNull();
+  });
+
+  test('a peer alone sends nothing to itself, and a stranger nothing to anybody', () => {
+    const request = { to: peerId(1), edge: 'successor' as const, link: linkId(7), signals };
+    expect(roomOf(1).signal(peerId(1), request)).toBeNull();
+    expect(roomOf(1).signal(peerId(2), request)).toBeNull();
+  });
+});
+
+describe('under any joins and leaves', () => {
+  /** What all members have been told, and the departures each is still to hear of. */
+  class Witness {
+    readonly room = new Room('monday');
+    readonly #views = new Map<PeerId, View>();
+    readonly #untold = new Map<PeerId, Set<PeerId>>();
+    #version = 0;
+    #named = 0;
+
+    join(count: number): void {
+      const newcomers = Array.from({ length: count }, () => {
+        this.#named += 1;
+        return newcomer(this.#named);
+      });
+      const before = this.#places();
+      const deliveries = this.room.join(newcomers);
+      for (const { id } of newcomers) this.#untold.set(id, new Set());
+      this.#check(before, deliveries);
+    }
+
+    leave(id: PeerId): void {
+      const before = this.#places();
+      const deliveries = this.room.leave(id);
+      before.delete(id);
+      this.#views.delete(id);
+      this.#untold.delete(id);
+      for (const untold of this.#untold.values()) untold.add(id);
+      this.#check(before, deliveries);
+    }
+
+    #places(): Map<PeerId, string> {
+      const { peers } = this.room;
+      return new Map(
+        peers.map((id, at) => [id, `${peers[(at + 1) % peers.length]} ${peers.at(at - 1)}`]),
+      );
+    }
+
+    #check(before: ReadonlyMap<PeerId, string>, deliveries: readonly Delivery[]): void {
+      this.#version += 1;
+      const views = viewsIn(deliveries);
+      const changed = [...this.#places()].filter(([id, place]) => before.get(id) !== place);
+      expect([...views.keys()]).toEqual(changed.map(([id]) => id));
+      for (const [id, view] of views) {
+        expect(valueOf(parseView(view))).toEqual(view);
+        expect(view.version).toBe(this.#version);
+        expect(new Set(view.removed)).toEqual(this.#untold.get(id));
+        this.#untold.get(id)?.clear();
+        this.#views.set(id, view);
+      }
+      this.#expectOneCycle();
+    }
+
+    /** Walks along the successors that the members themselves were told last. */
+    #expectOneCycle(): void {
+      const walked: PeerId[] = [];
+      let at = this.room.peers[0];
+      while (at !== undefined && !walked.includes(at)) {
+        walked.push(at);
+        const next: PeerId = defined(this.#views.get(at)).successor.id;
+        expect(defined(this.#views.get(next)).predecessor.id).toBe(at);
+        at = next;
+      }
+      expect(walked).toEqual(this.room.peers);
+      expect(walked).toHaveLength(this.#views.size);
+    }
+  }
+
+  test('members are one ring, those whose neighbours change are told, and of all who have gone', () => {
+    fc.assert(
+      fc.property(fc.noShrink(fc.integer()), (seed) => {
+        const random = seededRandom(seed);
+        const witness = new Witness();
+        for (let change = 0; change < 30; change += 1) {
+          const { peers } = witness.room;
+          const leaving = peers[Math.floor(random() * peers.length)];
+          if (leaving !== undefined && random() < 0.5) witness.leave(leaving);
+          else witness.join(1 + Math.floor(random() * 3));
+        }
+      }),
+      { numRuns: 60 },
+    );
+  });
+});

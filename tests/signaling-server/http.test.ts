@@ -1,0 +1,191 @@
+/** Plain HTTP: health, metrics and the page. */
+import { once } from 'node:events';
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { createConnection } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { describe, expect, onTestFinished, test } from 'vitest';
+import { member, peer, ringOf, startTestServer, type TestServer } from './test-server.ts';
+
+const INDEX = '<!doctype html><title>Ring</title>';
+
+/** A server whose page folder lies beside a file that is nobody's business. */
+async function startPageServer(): Promise<{ server: TestServer; page: string }> {
+  const folder = await mkdtemp(join(tmpdir(), 'ringleader-'));
+  onTestFinished(() => rm(folder, { recursive: true }));
+  const page = join(folder, 'web');
+  await mkdir(page);
+  await writeFile(join(page, 'index.html'), INDEX);
+  await writeFile(join(folder, 'package.json'), 'a secret');
+  return { server: await startTestServer({ pageFolder: page }), page };
+}
+
+/** Sends bytes as they are, which `fetch` would tidy up, and reads until the server is done. */
+async function sendBytes(server: TestServer, text: string): Promise<string> {
+  const socket = createConnection(server.port, '127.0.0.1');
+  let received = '';
+  socket.setEncoding('utf8').on('data', (piece: string) => (received += piece));
+  socket.write(text);
+  await once(socket, 'close');
+  return received;
+}
+
+const get = (server: TestServer, target: string, header = '') =>
+  sendBytes(server, `GET ${target} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n${header}\r\n`);
+
+describe('/healthz', () => {
+  test('says in JSON how many rooms and peers there are', async () => {
+    const server = await startTestServer();
+    await ringOf(server, 2);
+    const response = await fetch(`${server.url}/healthz?now`);
+    expect(response.status).toBe(200);
+    expect(response.headers.get('content-type')).toBe('application/json');
+    expect(await response.json()).toEqual({
+      status: 'ok',
+      uptime: expect.any(Number),
+      rooms: 1,
+      peers: 2,
+    });
+  });
+});
+
+describe('/metrics', () => {
+  test('counts rooms, peers, joins, views, signals and refusals for Prometheus', async () => {
+    const server = await startTestServer({ peersPerRoom: 2 });
+    const [first] = await ringOf(server, 1);
+    const second = await member(server, 2);
+    await first?.signal(second.id, 'successor');
+    expect(await (await peer(server, 3)).join()).toMatchObject({ ok: false });
+    await second.leave();
+
+    const response = await fetch(`${server.url}/metrics`);
+    expect(response.status).toBe(200);
+    expect(response.headers.get('content-type')).toMatch(/^text\/plain; version=0\.0\.4/);
+    const lines = (await response.text()).split('\n');
+    expect(lines).toContain('# TYPE ringleader_peers gauge');
+    expect(lines).toContain('ringleader_rooms 1');
+    expect(lines).toContain('ringleader_peers 1');
+    expect(lines).toContain('ringleader_joins_total 2');
+    // To the first one, when the second came and when it left.
+    expect(lines).toContain('ringleader_views_total 2');
+    // The second one's two offers, and the one signal.
+    expect(lines).toContain('ringleader_signals_total 3');
+    expect(lines).toContain('ringleader_refusals_total{code="room-full"} 1');
+    expect(lines.some((line) => line.startsWith('process_cpu_seconds_total '))).toBe(true);
+  });
+});
+
+describe('the page', () => {
+  test('is served at /, whatever the query', async () => {
+    const { server } = await startPageServer();
+    for (const path of ['/', '/?room=lobby', '/index.html']) {
+      const response = await fetch(server.url + path);
+      expect(response.status).toBe(200);
+      expect(response.headers.get('content-type')).toBe('text/html;charset=utf-8');
+      expect(await response.text()).toBe(INDEX);
+    }
+  });
+
+  test('is not sent again to a browser that has it', async () => {
+    const { server } = await startPageServer();
+    const { headers } = await fetch(server.url);
+    const again = await fetch(server.url, {
+      headers: { 'if-none-match': headers.get('etag') ?? '' },
+    });
+    expect(again.status).toBe(304);
+  });
+
+  test('is answered to HEAD without a body', async () => {
+    const { server } = await startPageServer();
+    const response = await fetch(server.url, { method: 'HEAD' });
+    expect(response.status).toBe(200);
+    expect(await response.text()).toBe('');
+  });
+
+  test('that is not built is said to be so in plain words, and the rest works', async () => {
+    const server = await startTestServer({ pageFolder: '/nowhere/at/all' });
+    const response = await fetch(`${server.url}/?room=lobby`);
+    expect(response.status).toBe(503);
+    expect(response.headers.get('content-type')).toBe('text/plain; charset=utf-8');
+    expect(await response.text()).toBe('the page is not built; build it with "npm run build"\n');
+    await ringOf(server, 2);
+    expect((await fetch(`${server.url}/healthz`)).status).toBe(200);
+  });
+
+  test('that goes away while the server runs is missed in plain words', async () => {
+    const { server, page } = await startPageServer();
+    expect((await fetch(server.url)).status).toBe(200);
+    await rm(page, { recursive: true });
+    expect((await fetch(server.url)).status).toBe(503);
+  });
+
+  test('that is built anew while the server runs is served whole', async () => {
+    const { server, page } = await startPageServer();
+    const longer = `${INDEX}<p>More than before`;
+    await writeFile(join(page, 'index.html'), longer);
+    expect(await (await fetch(server.url)).text()).toBe(longer);
+  });
+
+  test.each(['bytes=10-5', 'bytes=9999-', 'bytes=-5', 'bytes=x-y', 'nonsense'])(
+    'is served whole, and the server lives on, where the range %s of it is asked for',
+    async (range) => {
+      const { server } = await startPageServer();
+      expect(await get(server, '/', `Range: ${range}\r\n`)).toMatch(/^HTTP\/1\.1 200 OK\r\n/);
+      expect((await fetch(server.url)).status).toBe(200);
+    },
+  );
+});
+
+describe('anything else', () => {
+  test('is not found, in plain words', async () => {
+    const { server } = await startPageServer();
+    const response = await fetch(`${server.url}/nothing`);
+    expect(response.status).toBe(404);
+    expect(response.headers.get('content-type')).toBe('text/plain; charset=utf-8');
+    expect(await response.text()).toBe('there is nothing here\n');
+  });
+
+  test.each(['POST', 'PUT', 'DELETE', 'OPTIONS'])('%s is not allowed, in plain words', async (method) => {
+    const { server } = await startPageServer();
+    for (const path of ['/', '/healthz', '/metrics', '/nothing']) {
+      const response = await fetch(server.url + path, { method });
+      expect(response.status).toBe(405);
+      expect(response.headers.get('allow')).toBe('GET, HEAD');
+      expect(await response.text()).toBe('only GET is answered here\n');
+    }
+  });
+
+  test.each([
+    '/../package.json',
+    '/./../package.json',
+    '//../package.json',
+    '/x/../../package.json',
+    '/%2e%2e/package.json',
+    '/%2E%2E%2Fpackage.json',
+    '/..%2fpackage.json',
+    '/..%5cpackage.json',
+    '/..\\package.json',
+    '/%252e%252e/package.json',
+    '/%c0%ae%c0%ae/package.json',
+    '/..%00/package.json',
+    '/../web/../package.json',
+    '/../web-else',
+    '../package.json',
+    '/%E0%A4%A',
+    '/__proto__',
+    '/constructor',
+    'http://x/../package.json',
+  ])('%s does not lead out of the page folder', async (target) => {
+    const { server } = await startPageServer();
+    const answer = await get(server, target);
+    expect(answer).toMatch(/^HTTP\/1\.1 40[04] /);
+    expect(answer).not.toContain('a secret');
+    expect((await fetch(server.url)).status).toBe(200);
+  });
+
+  test('that is no HTTP at all is turned away', async () => {
+    const { server } = await startPageServer();
+    expect(await sendBytes(server, 'EHLO example.org\r\n\r\n')).toMatch(/^HTTP\/1\.1 400 /);
+    expect((await fetch(server.url)).status).toBe(200);
+  });
+});

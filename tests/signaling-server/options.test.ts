@@ -1,0 +1,66 @@
+/** The server's settings. */
+import { describe, expect, test } from 'vitest';
+import { readOptions } from '../../signaling-server/options.ts';
+
+describe('the settings', () => {
+  test('have defaults', () => {
+    expect(readOptions({})).toEqual({
+      port: 3000,
+      host: '0.0.0.0',
+      logLevel: 'warn',
+      peersPerRoom: 1_000,
+      rooms: 10_000,
+      allowedOrigins: [],
+    });
+  });
+
+  test('are read from the environment, whatever else is in it', () => {
+    expect(
+      readOptions({
+        PATH: '/bin',
+        PORT: '0',
+        HOST: '127.0.0.1',
+        LOG_LEVEL: 'silent',
+        MAX_PEERS_PER_ROOM: '1',
+        MAX_ROOMS: '7',
+        ALLOWED_ORIGINS: 'https://example.org, http://localhost:5173,',
+      }),
+    ).toEqual({
+      port: 0,
+      host: '127.0.0.1',
+      logLevel: 'silent',
+      peersPerRoom: 1,
+      rooms: 7,
+      allowedOrigins: ['https://example.org', 'http://localhost:5173'],
+    });
+    expect(readOptions({ PORT: '65535', ALLOWED_ORIGINS: '*' })).toMatchObject({
+      port: 65_535,
+      allowedOrigins: ['*'],
+    });
+  });
+
+  test.each([
+    ['PORT', 'abc', 'PORT must be a whole number from 0 to 65535, but is "abc"'],
+    ['PORT', '', 'PORT must be a whole number from 0 to 65535, but is ""'],
+    ['PORT', '-1', 'PORT must be a whole number from 0 to 65535, but is "-1"'],
+    ['PORT', '3000.5', 'PORT must be a whole number from 0 to 65535, but is "3000.5"'],
+    ['PORT', ' 80', 'PORT must be a whole number from 0 to 65535, but is " 80"'],
+    ['PORT', '80\n90', 'PORT must be a whole number from 0 to 65535, but is "80\\n90"'],
+    ['PORT', '65536', 'PORT must be at most 65535, but is "65536"'],
+    ['HOST', '', 'HOST must not be empty, but is ""'],
+    ['LOG_LEVEL', 'loud', 'LOG_LEVEL must be silent, error, warn, info or debug, but is "loud"'],
+    ['MAX_PEERS_PER_ROOM', '0', 'MAX_PEERS_PER_ROOM must be at least 1, but is "0"'],
+    ['MAX_PEERS_PER_ROOM', '10001', 'MAX_PEERS_PER_ROOM must be at most 10000, but is "10001"'],
+    ['MAX_ROOMS', '0', 'MAX_ROOMS must be at least 1, but is "0"'],
+    ['MAX_ROOMS', '1e3', 'MAX_ROOMS must be a whole number from 1 to 1000000, but is "1e3"'],
+    ...['example.org', 'https://example.org/', 'https://a.example https://b.example'].map(
+      (value) => [
+        'ALLOWED_ORIGINS',
+        value,
+        `ALLOWED_ORIGINS must be origins such as https://example.org with commas between, or *, but is "${value}"`,
+      ],
+    ),
+  ])('%s=%j is refused in one line that names it', (name, value, message) => {
+    expect(() => readOptions({ [name ?? '']: value })).toThrow(new Error(message));
+  });
+});

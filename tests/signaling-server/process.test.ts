@@ -1,0 +1,157 @@
+/** The server as a process of its own: what it prints, and how it ends. */
+import { execFile, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { cp, mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+import { io } from 'socket.io-client';
+import { afterAll, beforeAll, describe, expect, onTestFinished, test, vi } from 'vitest';
+import { defined } from '../support.ts';
+
+const ROOT = dirname(dirname(import.meta.dirname));
+
+/** A copy of the built server, to which each test may add a page or not. */
+let folder = '';
+
+beforeAll(async () => {
+  const typescript = fileURLToPath(import.meta.resolve('typescript/bin/tsc'));
+  await promisify(execFile)(process.execPath, [typescript, '-b', 'signaling-server'], { cwd: ROOT });
+  folder = await mkdtemp(join(tmpdir(), 'ringleader-'));
+  await writeFile(join(folder, 'package.json'), '{"type":"module"}');
+  await symlink(join(ROOT, 'node_modules'), join(folder, 'node_modules'));
+  for (const part of ['shared', 'signaling-server'])
+    await cp(join(ROOT, 'dist', part), join(folder, 'dist', part), { recursive: true });
+}, 60_000);
+
+afterAll(() => rm(folder, { recursive: true, force: true }));
+
+interface ServerProcess {
+  readonly stdout: () => string;
+  readonly stderr: () => string;
+  /** The port, as soon as it is printed. */
+  port(): Promise<number>;
+  signal(name: 'SIGINT' | 'SIGTERM'): void;
+  /** The exit status; null where a signal killed it. */
+  readonly status: Promise<number | null>;
+}
+
+function start(environment: Readonly<Record<string, string>>): ServerProcess {
+  const child = spawn(process.execPath, [join(folder, 'dist/signaling-server/main.js')], {
+    env: { PATH: process.env['PATH'], HOST: '127.0.0.1', ...environment },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  onTestFinished(() => {
+    child.kill('SIGKILL');
+  });
+  let stdout = '';
+  let stderr = '';
+  child.stdout.setEncoding('utf8').on('data', (text: string) => (stdout += text));
+  child.stderr.setEncoding('utf8').on('data', (text: string) => (stderr += text));
+  const status = new Promise<number | null>((resolve) => child.once('close', resolve));
+  return {
+    stdout: () => stdout,
+    stderr: () => stderr,
+    port: () =>
+      vi.waitFor(
+        () => {
+          const found = /^listening on http:\/\/localhost:(\d+)$/m.exec(stdout);
+          return Number(defined(found?.[1]));
+        },
+        { timeout: 10_000, interval: 1 },
+      ),
+    signal: (name) => child.kill(name),
+    status,
+  };
+}
+
+describe('the server', () => {
+  test.each(['SIGTERM', 'SIGINT'] as const)(
+    'prints where it listens, and ends with status 0 on %s while a client is connected',
+    async (name) => {
+      const server = start({ PORT: '0' });
+      const port = await server.port();
+      expect(port).toBeGreaterThan(0);
+      const client = io(`http://127.0.0.1:${port}`, {
+        transports: ['websocket'],
+        reconnection: false,
+        forceNew: true,
+      });
+      onTestFinished(() => {
+        client.disconnect();
+      });
+      await new Promise<void>((resolve) => client.once('connect', resolve));
+      const end = new Promise((resolve) => client.once('disconnect', resolve));
+
+      server.signal(name);
+      expect(await server.status).toBe(0);
+      await end;
+      expect(server.stdout()).toBe(`listening on http://localhost:${port}\n`);
+      expect(server.stderr()).toBe('');
+    },
+  );
+
+  test('may be ended as soon as it has printed where it listens', async () => {
+    const server = start({ PORT: '0' });
+    await server.port();
+    server.signal('SIGTERM');
+    expect(await server.status).toBe(0);
+  });
+
+  test('prints the addresses on the network where it listens on all', async () => {
+    const server = start({ PORT: '0', HOST: '0.0.0.0' });
+    const port = await server.port();
+    server.signal('SIGTERM');
+    await server.status;
+    const [, ...others] = server.stdout().trimEnd().split('\n');
+    for (const line of others)
+      expect(line).toMatch(new RegExp(`^on the network {2}http://[\\d.]+:${port}$`));
+  });
+
+  test('says in one line that its port is busy, with status 1', async () => {
+    const blocker = createServer().listen(0, '127.0.0.1');
+    onTestFinished(() => {
+      blocker.close();
+    });
+    await once(blocker, 'listening');
+    const address = blocker.address();
+    const port = typeof address === 'string' ? address : String(address?.port);
+    const server = start({ PORT: port });
+    expect(await server.status).toBe(1);
+    expect(server.stderr()).toBe(`port ${port} is in use; choose another with PORT\n`);
+    expect(server.stdout()).toBe('');
+  });
+
+  test.each([
+    ['PORT', 'abc', 'PORT must be a whole number from 0 to 65535, but is "abc"\n'],
+    ['LOG_LEVEL', 'a\nb', 'LOG_LEVEL must be silent, error, warn, info or debug, but is "a\\nb"\n'],
+  ])('says in one line that %s is wrong, with status 1', async (name, value, line) => {
+    const server = start({ PORT: '0', [name]: value });
+    expect(await server.status).toBe(1);
+    expect(server.stderr()).toBe(line);
+    expect(server.stdout()).toBe('');
+  });
+
+  test('says in one line that there is no such host, with status 1', async () => {
+    const server = start({ PORT: '0', HOST: '192.0.2.1' });
+    expect(await server.status).toBe(1);
+    expect(server.stderr()).toMatch(/^[^\n]*192\.0\.2\.1[^\n]*\n$/);
+  });
+
+  test('serves signaling without the page, and the page as soon as it is built', async () => {
+    const server = start({ PORT: '0' });
+    const url = `http://127.0.0.1:${await server.port()}`;
+    const response = await fetch(url);
+    expect(response.status).toBe(503);
+    expect(await response.text()).toContain('the page is not built');
+    expect((await fetch(`${url}/healthz`)).status).toBe(200);
+
+    const page = join(folder, 'dist/web');
+    onTestFinished(() => rm(page, { recursive: true }));
+    await mkdir(page);
+    await writeFile(join(page, 'index.html'), '<!doctype html>');
+    expect(await (await fetch(url)).text()).toBe('<!doctype html>');
+  });
+});

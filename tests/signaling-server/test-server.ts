@@ -1,0 +1,349 @@
+/** A real server on a free port, its log, and real clients; all of it is closed after the test. */
+import { createServer, request as httpRequest, type Server } from 'node:http';
+import { once } from 'node:events';
+import { createConnection } from 'node:net';
+import { randomBytes } from 'node:crypto';
+import { pino } from 'pino';
+import { io, type Socket } from 'socket.io-client';
+import * as v from 'valibot';
+import { expect, onTestFinished, vi } from 'vitest';
+import type { LinkId, PeerId } from '../../shared/protocol/ids.ts';
+import {
+  parseJoinReply,
+  parseReply,
+  parseSignalDelivery,
+  parseView,
+  type Edge,
+  type JoinReply,
+  type JoinRequest,
+  type PeerToServer,
+  type Reply,
+  type ServerToPeer,
+  type SignalDelivery,
+  type SignalRequest,
+  type View,
+} from '../../shared/protocol/signaling.ts';
+import { createRequestListener } from '../../signaling-server/http.ts';
+import {
+  createSignalingServer,
+  type SignalingOptions,
+  type SignalingServer,
+} from '../../signaling-server/signaling.ts';
+import { defined, linkId, peerId, roomName, valueOf } from '../support.ts';
+
+const LogLineSchema = v.looseObject({ level: v.number(), msg: v.string() });
+type LogLine = v.InferOutput<typeof LogLineSchema>;
+
+/** Milliseconds to wait for an acknowledgement; a test that waits for it in vain fails. */
+const PATIENCE = 3_000;
+
+export const ROOM = roomName('lobby');
+
+export interface TestServer {
+  readonly port: number;
+  readonly url: string;
+  readonly httpServer: Server;
+  readonly signaling: SignalingServer;
+  /** The log's lines at warn and above. */
+  warnings(): readonly LogLine[];
+}
+
+export async function startTestServer(
+  options: Partial<SignalingOptions> & { readonly pageFolder?: string } = {},
+): Promise<TestServer> {
+  const lines: LogLine[] = [];
+  const logger = pino(
+    { level: 'debug' },
+    {
+      write(line: string) {
+        lines.push(v.parse(LogLineSchema, JSON.parse(line)));
+      },
+    },
+  );
+  const { pageFolder = import.meta.dirname, ...limits } = options;
+  const httpServer = createServer(createRequestListener(() => signaling, pageFolder));
+  const signaling = createSignalingServer(httpServer, {
+    logger,
+    peersPerRoom: 1_000,
+    rooms: 100,
+    allowedOrigins: [],
+    ...limits,
+  });
+  httpServer.listen(0, '127.0.0.1');
+  await once(httpServer, 'listening');
+  onTestFinished(() => signaling.close());
+  const address = httpServer.address();
+  if (address === null || typeof address === 'string') throw new Error('no port');
+  return {
+    port: address.port,
+    url: `http://127.0.0.1:${address.port}`,
+    httpServer,
+    signaling,
+    warnings: () => lines.filter(({ level }) => level >= 40),
+  };
+}
+
+/** A client that may send anything at all. */
+export async function connect(
+  server: TestServer,
+  options: { readonly origin?: string } = {},
+): Promise<Socket> {
+  const socket = io(server.url, {
+    transports: ['websocket'],
+    reconnection: false,
+    forceNew: true,
+    ...(options.origin === undefined ? {} : { extraHeaders: { origin: options.origin } }),
+  });
+  onTestFinished(() => {
+    socket.disconnect();
+  });
+  await new Promise<void>((resolve, reject) => {
+    socket.once('connect', resolve);
+    socket.once('connect_error', reject);
+  });
+  return socket;
+}
+
+/** Sends an event and takes the acknowledgement for whatever it is. */
+export async function ask(
+  socket: Socket,
+  event: string,
+  ...parameters: readonly unknown[]
+): Promise<Reply | JoinReply> {
+  const reply: unknown = await socket.timeout(PATIENCE).emitWithAck(event, ...parameters);
+  return valueOf(event === 'join' ? parseJoinReply(reply) : parseReply(reply));
+}
+
+/** The reason for which the connection ends, now or later. */
+export function disconnected(socket: Socket): Promise<string> {
+  return new Promise((resolve) => {
+    socket.once('disconnect', resolve);
+  });
+}
+
+const offerOf = (sdp: string) => ({ type: 'offer' as const, sdp });
+
+/** A request that is in order. Link ids follow from the number, so that all are different. */
+export function joinRequest(number: number, changes: Partial<JoinRequest> = {}): JoinRequest {
+  return {
+    version: 1,
+    room: ROOM,
+    id: peerId(number),
+    secret: `the secret of ${number.toString().padStart(4, '0')}`,
+    offers: {
+      successor: { link: linkId(number * 10 + 1), signals: [offerOf(`successor of ${number}`)] },
+      predecessor: {
+        link: linkId(number * 10 + 2),
+        signals: [offerOf(`predecessor of ${number}`)],
+      },
+    },
+    ...changes,
+  };
+}
+
+interface KnownEdge {
+  readonly id: PeerId;
+  readonly link: LinkId | null;
+}
+
+/** A client that keeps to the protocol and to what it was told. */
+export class TestPeer {
+  readonly id: PeerId;
+  readonly request: JoinRequest;
+  readonly views: View[] = [];
+  readonly signals: SignalDelivery[] = [];
+  readonly disconnected: Promise<string>;
+  readonly #socket: Socket<ServerToPeer, PeerToServer>;
+
+  constructor(socket: Socket<ServerToPeer, PeerToServer>, request: JoinRequest) {
+    this.#socket = socket;
+    this.id = request.id;
+    this.request = request;
+    this.disconnected = new Promise((resolve) => {
+      socket.once('disconnect', resolve);
+    });
+    socket.on('view', (view) => this.views.push(valueOf(parseView(view))));
+    socket.on('signal', (signal) => this.signals.push(valueOf(parseSignalDelivery(signal))));
+  }
+
+  get connected(): boolean {
+    return this.#socket.connected;
+  }
+
+  /** Its last view. */
+  get view(): View {
+    return defined(this.views.at(-1));
+  }
+
+  /** Its neighbour on an edge, and the link last offered between the two. */
+  edge(edge: Edge): KnownEdge {
+    let known: KnownEdge | undefined;
+    for (const { [edge]: told } of this.views)
+      if (told.id !== known?.id || told.link !== null) known = told;
+    return defined(known);
+  }
+
+  async join(): Promise<JoinReply> {
+    const input: unknown = await this.#socket.timeout(PATIENCE).emitWithAck('join', this.request);
+    const reply = valueOf(parseJoinReply(input));
+    if (reply.ok) this.views.push(reply.view);
+    return reply;
+  }
+
+  async signal(to: PeerId, edge: Edge, text = 'hello'): Promise<Reply> {
+    const request: SignalRequest = {
+      to,
+      edge,
+      link: linkId(7),
+      signals: [{ type: 'answer', sdp: text }],
+    };
+    return valueOf(parseReply(await this.#socket.timeout(PATIENCE).emitWithAck('signal', request)));
+  }
+
+  async leave(): Promise<Reply> {
+    return valueOf(parseReply(await this.#socket.timeout(PATIENCE).emitWithAck('leave')));
+  }
+
+  /** Ends the connection without a word. */
+  drop(): void {
+    this.#socket.disconnect();
+  }
+
+  /**
+   * Waits until all that the server has sent it is here: a peer is never its own neighbour, so the
+   * refusal is an acknowledgement that comes after everything else.
+   */
+  async settle(): Promise<void> {
+    expect(await this.signal(this.id, 'successor')).toMatchObject({ code: 'not-a-neighbour' });
+  }
+}
+
+/** A connected peer that has not joined yet. */
+export async function peer(
+  server: TestServer,
+  number: number,
+  changes: Partial<JoinRequest> = {},
+): Promise<TestPeer> {
+  const socket: Socket<ServerToPeer, PeerToServer> = await connect(server);
+  return new TestPeer(socket, joinRequest(number, changes));
+}
+
+/** A peer that has joined. */
+export async function member(
+  server: TestServer,
+  number: number,
+  changes: Partial<JoinRequest> = {},
+): Promise<TestPeer> {
+  const newcomer = await peer(server, number, changes);
+  expect(await newcomer.join()).toMatchObject({ ok: true });
+  return newcomer;
+}
+
+/** Peers that join one after the other; all of them know the ring when it returns. */
+export async function ringOf(server: TestServer, size: number): Promise<readonly TestPeer[]> {
+  const peers: TestPeer[] = [];
+  for (let number = 1; number <= size; number += 1) peers.push(await member(server, number));
+  await Promise.all(peers.map((each) => each.settle()));
+  return peers;
+}
+
+/** All the peers, and no others, form one ring, and each one's last view says so. */
+export function expectRing(server: TestServer, peers: readonly TestPeer[], room = ROOM): void {
+  const order = server.signaling.peers(room);
+  expect([...order].sort()).toEqual(peers.map(({ id }) => id).sort());
+  for (const each of peers) {
+    const at = order.indexOf(each.id);
+    expect(each.view.successor.id).toBe(order[(at + 1) % order.length]);
+    expect(each.view.predecessor.id).toBe(order.at(at - 1));
+  }
+}
+
+/** The peer with an id. */
+export function find(peers: readonly TestPeer[], id: PeerId): TestPeer {
+  return defined(peers.find((each) => each.id === id));
+}
+
+const UPGRADE = {
+  connection: 'Upgrade',
+  upgrade: 'websocket',
+  'sec-websocket-version': '13',
+};
+
+/** What a client of no library at all can do with a WebSocket. */
+export interface RawWebSocket {
+  sendText(text: string): void;
+  sendBinary(bytes: Uint8Array): void;
+  /** Writes to the connection as it is, framed or not. */
+  write(bytes: Uint8Array): void;
+  /** Waits until the server has sent this text. */
+  receive(text: string): Promise<void>;
+  readonly closed: Promise<void>;
+}
+
+/** A frame of RFC 6455 as a client sends it. */
+function frame(opcode: number, payload: Uint8Array): Uint8Array {
+  const mask = randomBytes(4);
+  const header =
+    payload.length < 126
+      ? Buffer.from([0x80 | opcode, 0x80 | payload.length])
+      : Buffer.from([0x80 | opcode, 0xfe, payload.length >> 8, payload.length & 0xff]);
+  const masked = payload.map((byte, at) => byte ^ (mask[at % 4] ?? 0));
+  return Buffer.concat([header, mask, masked]);
+}
+
+/** Opens a WebSocket by hand. It never answers the server's closing frame. */
+export async function rawWebSocket(
+  server: TestServer,
+  { query = 'EIO=4&transport=websocket' } = {},
+): Promise<RawWebSocket> {
+  const socket = createConnection(server.port, '127.0.0.1');
+  onTestFinished(() => {
+    socket.destroy();
+  });
+  let received = '';
+  socket.setEncoding('latin1').on('data', (text: string) => (received += text));
+  // The server may cut the connection off in the middle of a write.
+  socket.on('error', () => undefined);
+  const closed = new Promise<void>((resolve) => socket.once('end', resolve).once('close', resolve));
+  const head = { ...UPGRADE, host: 'localhost', 'sec-websocket-key': 'A'.repeat(22) + '==' };
+  const lines = Object.entries(head).map(([name, value]) => `${name}: ${value}\r\n`);
+  socket.write(`GET /socket.io/?${query} HTTP/1.1\r\n${lines.join('')}\r\n`);
+  const receive = (text: string) =>
+    vi.waitFor(() => {
+      expect(received).toContain(text);
+    }, PATIENCE);
+  await receive('101 Switching Protocols');
+  return {
+    sendText: (text) => socket.write(frame(1, Buffer.from(text))),
+    sendBinary: (bytes) => socket.write(frame(2, bytes)),
+    write: (bytes) => socket.write(bytes),
+    receive,
+    closed,
+  };
+}
+
+/** Asks for a WebSocket; resolves with the status of the answer and its text. */
+export function handshake(
+  server: TestServer,
+  headers: Readonly<Record<string, string>>,
+  query = 'EIO=4&transport=websocket',
+): Promise<{ readonly status: number | undefined; readonly text: string }> {
+  return new Promise((resolve, reject) => {
+    const request = httpRequest(`${server.url}/socket.io/?${query}`, {
+      headers: { ...UPGRADE, 'sec-websocket-key': 'A'.repeat(22) + '==', ...headers },
+    });
+    request.on('upgrade', ({ statusCode: status }, socket) => {
+      socket.destroy();
+      resolve({ status, text: '' });
+    });
+    request.on('response', (response) => {
+      let text = '';
+      response.setEncoding('utf8').on('data', (piece: string) => (text += piece));
+      response.on('end', () => {
+        resolve({ status: response.statusCode, text });
+      });
+    });
+    request.on('error', reject);
+    request.end();
+  });
+}
