@@ -97,7 +97,7 @@ function toSignal(data: SignalData): Signal | null {
       return data.sdp === undefined ? null : { type: data.type, sdp: data.sdp };
     case 'candidate': {
       const { candidate, sdpMLineIndex, sdpMid } = data.candidate;
-      if (candidate === undefined || candidate === '') return null;
+      if (candidate === '') return null;
       return {
         type: 'candidate',
         candidate: { candidate, sdpMLineIndex: sdpMLineIndex ?? null, sdpMid: sdpMid ?? null },

@@ -17,10 +17,14 @@ if (status !== 0) fail(`${output}the build failed`);
 const SIGNALING_PORT = 3999;
 
 const watching = [
-  spawn(process.execPath, [...tsc.slice(1), '-b', 'signaling-server', '--watch', '--preserveWatchOutput'], {
-    cwd: root,
-    stdio: 'inherit',
-  }),
+  spawn(
+    process.execPath,
+    [...tsc.slice(1), '-b', 'signaling-server', '--watch', '--preserveWatchOutput'],
+    {
+      cwd: root,
+      stdio: 'inherit',
+    },
+  ),
   spawn(process.execPath, ['--watch', 'dist/signaling-server/main.js'], {
     cwd: root,
     stdio: ['ignore', 'ignore', 'inherit'],

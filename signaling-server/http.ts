@@ -13,7 +13,8 @@ export function createRequestListener(
   pageFolder: string,
 ): RequestListener {
   const startedAt = Date.now();
-  const page = sirv(pageFolder, { etag: true, gzip: true });
+  // `dev` looks for files when they are asked for: the page may be built later, or anew.
+  const page = sirv(pageFolder, { dev: true, etag: true, gzip: true });
 
   async function metrics(response: ServerResponse): Promise<void> {
     const { registry } = signaling().metrics;
@@ -30,6 +31,7 @@ export function createRequestListener(
   return (request: IncomingMessage, response: ServerResponse) => {
     const path = request.url?.split('?')[0];
     if (request.method !== 'GET' && request.method !== 'HEAD') {
+      response.setHeader('allow', 'GET, HEAD');
       plain(response, 405, 'only GET is answered here\n');
     } else if (path === '/healthz') {
       health(response);
@@ -38,8 +40,12 @@ export function createRequestListener(
         plain(response, 500, `${String(error)}\n`);
       });
     } else {
+      // A part of a file is not worth the care: sirv throws where the range ends before it starts.
+      delete request.headers.range;
       page(request, response, () => {
-        plain(response, 404, 'there is nothing here\n');
+        if (path === '/')
+          plain(response, 503, 'the page is not built; build it with "npm run build"\n');
+        else plain(response, 404, 'there is nothing here\n');
       });
     }
   };

@@ -37,13 +37,14 @@ function explain(error: unknown, port: string | undefined): string {
 try {
   const options = readOptions(process.env);
   const server = await startServer(options, fileURLToPath(new URL('../web', import.meta.url)));
-  announce(options.host, server.port);
   const stop = () => {
     setTimeout(() => process.exit(0), SHUTDOWN).unref();
     void server.close().then(() => process.exit(0));
   };
   process.once('SIGINT', stop);
   process.once('SIGTERM', stop);
+  // Whoever reads this may end the server at once.
+  announce(options.host, server.port);
 } catch (error) {
   console.error(explain(error, process.env['PORT']));
   process.exit(1);

@@ -10,6 +10,16 @@ const wholeNumber = (least: number, most: number) =>
     v.maxValue(most, `must be at most ${most}`),
   );
 
+/** An origin as browsers write it, without a path; `null` is that of a page from a file. */
+const ORIGIN = /^(\*|null|[a-z][a-z0-9+.-]*:\/\/[^/\s]+)$/;
+
+function origins(list: string): string[] {
+  return list
+    .split(',')
+    .map((origin) => origin.trim())
+    .filter((origin) => origin !== '');
+}
+
 const EnvironmentSchema = v.object({
   PORT: v.optional(wholeNumber(0, 65_535), '3000'),
   HOST: v.optional(v.pipe(v.string(), v.minLength(1, 'must not be empty')), '0.0.0.0'),
@@ -22,7 +32,16 @@ const EnvironmentSchema = v.object({
   ),
   MAX_PEERS_PER_ROOM: v.optional(wholeNumber(1, 10_000), '1000'),
   MAX_ROOMS: v.optional(wholeNumber(1, 1_000_000), '10000'),
-  ALLOWED_ORIGINS: v.optional(v.string(), ''),
+  ALLOWED_ORIGINS: v.optional(
+    v.pipe(
+      v.string(),
+      v.check(
+        (value) => origins(value).every((origin) => ORIGIN.test(origin)),
+        'must be origins such as https://example.org with commas between, or *',
+      ),
+    ),
+    '',
+  ),
 });
 
 /** What `ringleader`'s server can be told; the README lists the meaning of each. */
@@ -41,12 +60,17 @@ export interface ServerOptions {
  * @param environment such as process.env
  * @throws Error with one clear line that names the variable and what is wrong with it
  */
-export function readOptions(environment: Readonly<Record<string, string | undefined>>): ServerOptions {
-  const result = v.safeParse(EnvironmentSchema, environment, { abortEarly: true, abortPipeEarly: true });
+export function readOptions(
+  environment: Readonly<Record<string, string | undefined>>,
+): ServerOptions {
+  const result = v.safeParse(EnvironmentSchema, environment, {
+    abortEarly: true,
+    abortPipeEarly: true,
+  });
   if (!result.success) {
     const [issue] = result.issues;
     const name = v.getDotPath(issue) ?? 'the environment';
-    throw new Error(`${name} ${issue.message}, but is "${String(issue.input)}"`);
+    throw new Error(`${name} ${issue.message}, but is ${JSON.stringify(environment[name])}`);
   }
   const { output } = result;
   return {
@@ -55,8 +79,6 @@ export function readOptions(environment: Readonly<Record<string, string | undefi
     logLevel: output.LOG_LEVEL,
     peersPerRoom: output.MAX_PEERS_PER_ROOM,
     rooms: output.MAX_ROOMS,
-    allowedOrigins: output.ALLOWED_ORIGINS.split(',')
-      .map((origin) => origin.trim())
-      .filter((origin) => origin !== ''),
+    allowedOrigins: origins(output.ALLOWED_ORIGINS),
   };
 }

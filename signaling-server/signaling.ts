@@ -6,11 +6,13 @@ import type { IncomingMessage, Server as HttpServer } from 'node:http';
 import type { Logger } from 'pino';
 import { Server, type Socket } from 'socket.io';
 import { v4 as uuid } from 'uuid';
+import * as v from 'valibot';
 import type { PeerId, RoomName } from '../shared/protocol/ids.ts';
 import {
   MAX_SIGNALING_MESSAGE_BYTES,
   parseJoinRequest,
   parseSignalRequest,
+  SIGNALING_VERSION,
   type JoinReply,
   type PeerToServer,
   type Refusal,
@@ -54,6 +56,23 @@ interface SocketData {
 
 type PeerSocket = Socket<PeerToServer, ServerToPeer, Record<string, never>, SocketData>;
 
+type Acknowledge = (reply: Reply | JoinReply) => void;
+
+/** The connection beneath a socket; there is one, too, before there is a socket. */
+type Connection = PeerSocket['conn'];
+
+/** A handshake that engine.io has turned down. */
+interface RefusedHandshake {
+  readonly req: IncomingMessage;
+  readonly message: string;
+  readonly context?: { readonly message?: string };
+}
+
+/** What a join request of another version of the protocol has, whatever else it holds. */
+const OtherVersionSchema = v.looseObject({
+  version: v.pipe(v.number(), v.notValue(SIGNALING_VERSION)),
+});
+
 /** Milliseconds within which arrivals after a first one are placed together. */
 const BURST_WINDOW = 30;
 
@@ -61,8 +80,17 @@ const BURST_WINDOW = 30;
 const PING_INTERVAL = 10_000;
 const PING_TIMEOUT = 5_000;
 
-/** Faulty events after which a client is disconnected. */
+/** Faulty events that a client may send; with one more it is disconnected. */
 const MAX_FAULTS = 20;
+
+/** Characters of a refusal's sentence, which may quote what came. */
+const MAX_MESSAGE_LENGTH = 200;
+
+/** How long clients may take to answer that the server closes, in milliseconds. */
+const CLOSING = 1_000;
+
+/** Ends of a connection by which a client has broken the protocols beneath the events. */
+const BREACHES = new Set(['parse error', 'transport error', 'forced close', 'forced server close']);
 
 /**
  * Adds the signaling server to an HTTP server.
@@ -88,7 +116,6 @@ export function createSignalingServer(
     pingTimeout: PING_TIMEOUT,
     allowRequest: (request, decide) => {
       const isAllowed = isAllowedOrigin(request, options.allowedOrigins);
-      if (!isAllowed) logger.warn({ origin: request.headers.origin }, 'refused another origin');
       decide(isAllowed ? null : 'this origin may not connect', isAllowed);
     },
   });
@@ -112,7 +139,8 @@ export function createSignalingServer(
     }
     const request = parseJoinRequest(input);
     if (!request.ok) {
-      reply(refusal('malformed', request.error));
+      const code = v.is(OtherVersionSchema, input) ? 'version' : 'malformed';
+      reply(refusal(code, request.error));
       return;
     }
     const { room, id } = request.value;
@@ -162,60 +190,98 @@ export function createSignalingServer(
       logger.debug({ event, ...socket.data.membership }, message);
       return;
     }
-    logger.warn({ event, code, from: socket.handshake.address, ...socket.data.membership }, message);
+    logger.warn(
+      { event, code, from: socket.handshake.address, ...socket.data.membership },
+      message,
+    );
     socket.data.faults += 1;
-    if (socket.data.faults >= MAX_FAULTS) socket.disconnect(true);
+    if (socket.data.faults > MAX_FAULTS) socket.disconnect(true);
   }
 
   /** Runs a handler with a way to answer; a client that takes no answer is disconnected. */
-  function answer<T extends Reply | JoinReply>(
+  function answer(
     socket: PeerSocket,
     event: string,
     acknowledge: unknown,
-    handle: (reply: (reply: T | Refusal) => void) => void,
+    handle: (reply: Acknowledge) => void,
   ): void {
-    if (typeof acknowledge !== 'function') {
+    if (!isAcknowledge(acknowledge)) {
       noteFault(socket, event, refusal('malformed', 'sent without asking for an acknowledgement'));
       socket.disconnect(true);
       return;
     }
     handle((reply) => {
-      if (!reply.ok) noteFault(socket, event, reply);
+      // First the answer: after the disconnection there would be none.
       acknowledge(reply);
+      if (!reply.ok) noteFault(socket, event, reply);
     });
   }
 
+  /** Notes a client that keeps to none of the protocols; it is or will be cut off. */
+  function noteBreach({ socket, headers }: IncomingMessage, message: string): void {
+    metrics.refusals.inc({ code: 'malformed' });
+    logger.warn({ from: socket.remoteAddress, origin: headers.origin }, message);
+  }
+
+  /** Connections, each with whether it has become a socket. */
+  const connections = new Map<Connection, boolean>();
+  io.engine.on('connection_error', ({ req, message, context }: RefusedHandshake) => {
+    noteBreach(req, context?.message ?? message);
+  });
+  io.engine.on('connection', (connection: Connection) => {
+    connections.set(connection, false);
+    connection.once('close', (reason: string) => {
+      const hasSocket = connections.get(connection) === true;
+      connections.delete(connection);
+      if (!isClosing && !hasSocket && BREACHES.has(reason)) noteBreach(connection.request, reason);
+    });
+  });
+
   io.on('connection', (socket) => {
+    connections.set(socket.conn, true);
     socket.data.membership = null;
     socket.data.faults = 0;
     socket.on('join', (request: unknown, acknowledge: unknown) => {
-      answer<JoinReply>(socket, 'join', acknowledge, (reply) => {
+      answer(socket, 'join', acknowledge, (reply) => {
         join(socket, request, reply);
       });
     });
     socket.on('signal', (request: unknown, acknowledge: unknown) => {
-      answer<Reply>(socket, 'signal', acknowledge, (reply) => {
+      answer(socket, 'signal', acknowledge, (reply) => {
         signal(socket, request, reply);
       });
     });
     socket.on('leave', (acknowledge: unknown) => {
-      answer<Reply>(socket, 'leave', acknowledge, (reply) => {
+      answer(socket, 'leave', acknowledge, (reply) => {
         leave(socket);
         reply({ ok: true });
       });
     });
-    socket.onAny((event: string, ...parameters: unknown[]) => {
-      if (['join', 'signal', 'leave'].includes(event)) return;
-      answer<Reply>(socket, event.slice(0, 64), parameters.at(-1), (reply) => {
-        reply(refusal('malformed', `there is no event "${event.slice(0, 64)}"`));
+    // Over the wire an event's name may be a number too.
+    socket.onAny((event: string | number, ...parameters: unknown[]) => {
+      const name = String(event).slice(0, 64);
+      if (['join', 'signal', 'leave'].includes(name)) return;
+      answer(socket, name, parameters.at(-1), (reply) => {
+        reply(refusal('malformed', `there is no event "${name}"`));
       });
     });
     socket.on('disconnect', (reason) => {
-      if (reason === 'transport error' || reason === 'parse error')
-        logger.warn({ from: socket.handshake.address, ...socket.data.membership }, reason);
+      if (BREACHES.has(reason)) noteBreach(socket.request, reason);
       leave(socket);
     });
   });
+
+  let isClosing = false;
+  async function close(): Promise<void> {
+    isClosing = true;
+    const open = [...connections.keys()].map(({ request }) => request.socket);
+    const cut = setTimeout(() => {
+      for (const socket of open) socket.destroy();
+      httpServer.closeAllConnections();
+    }, CLOSING);
+    await io.close();
+    clearTimeout(cut);
+  }
 
   return {
     metrics,
@@ -223,8 +289,12 @@ export function createSignalingServer(
       return broker.size;
     },
     peers: (room) => broker.peers(room),
-    close: () => io.close(),
+    close,
   };
+}
+
+function isAcknowledge(input: unknown): input is Acknowledge {
+  return typeof input === 'function';
 }
 
 /** A page may connect to the server it came from; programs that are no browsers send no origin. */
@@ -235,5 +305,5 @@ function isAllowedOrigin(request: IncomingMessage, allowed: readonly string[]): 
 }
 
 function refusal(code: RefusalCode, message: string): Refusal {
-  return { ok: false, code, message };
+  return { ok: false, code, message: message.slice(0, MAX_MESSAGE_LENGTH) };
 }

@@ -3,10 +3,10 @@ import SimplePeer from 'simple-peer/simplepeer.min.js';
 import { RingPeer } from '../peer/ring-peer.ts';
 import { simplePeerLinks } from '../peer/simple-peer-links.ts';
 import { socketSignaling } from '../peer/socket-signaling.ts';
-import type { PeerId, RoomName } from '../shared/protocol/ids.ts';
+import type { RoomName } from '../shared/protocol/ids.ts';
 import type { ElectionMessage } from '../shared/protocol/messages.ts';
 import type { Edge } from '../shared/protocol/signaling.ts';
-import { classicLine, describe, type Description } from '../shared/ring/describe.ts';
+import { classicLine, describe, isLap, type Description } from '../shared/ring/describe.ts';
 import type { RingEvent, RingState } from '../shared/ring/events.ts';
 
 /** One line of the log. */
@@ -24,13 +24,22 @@ export interface LogEntry extends Description {
 export interface Token {
   readonly key: number;
   readonly edge: Edge;
-  readonly kind: 'claim' | 'elected' | 'lap';
+  readonly kind: ElectionMessage['type'];
 }
 
 /** What went wrong, and what to do about it. */
 export interface Trouble {
   readonly what: string;
   readonly advice: string;
+}
+
+/** What there is to see of the membership at one moment. */
+interface Sight {
+  readonly ring: RingState;
+  /** Newest first. */
+  readonly log: readonly LogEntry[];
+  readonly tokens: readonly Token[];
+  readonly trouble: Trouble | null;
 }
 
 /** Entries kept; older ones fall out of page and download. */
@@ -42,11 +51,11 @@ export const TOKEN_SHOWN = 700;
 export class RingMember {
   readonly room: RoomName;
   readonly #peer: RingPeer;
-  state: RingState;
-  /** Newest first. */
-  log: readonly LogEntry[] = $state.raw([]);
-  tokens: readonly Token[] = $state.raw([]);
-  trouble: Trouble | null = $state.raw(null);
+  /** As of the last event. */
+  #latest: Sight;
+  /** As of the last frame drawn; an election is many events, and drawing each would slow it. */
+  #drawn: Sight;
+  #isDrawing = false;
   #keys = 0;
 
   /** Makes the tab a member of a room at once, and lets it go with the tab. */
@@ -60,7 +69,8 @@ export class RingMember {
         this.#onEvent(event, state);
       },
     });
-    this.state = $state.raw(this.#peer.state);
+    this.#latest = { ring: this.#peer.state, log: [], tokens: [], trouble: null };
+    this.#drawn = $state.raw(this.#latest);
     this.#peer.join();
     addEventListener('pagehide', () => {
       this.leave();
@@ -69,6 +79,31 @@ export class RingMember {
     addEventListener('pageshow', ({ persisted }) => {
       if (persisted) this.rejoin();
     });
+  }
+
+  get ring(): RingState {
+    return this.#drawn.ring;
+  }
+
+  /** Newest first. */
+  get log(): readonly LogEntry[] {
+    return this.#drawn.log;
+  }
+
+  get tokens(): readonly Token[] {
+    return this.#drawn.tokens;
+  }
+
+  get trouble(): Trouble | null {
+    return this.#drawn.trouble;
+  }
+
+  /** The log as text, oldest line first. */
+  get logText(): string {
+    return this.#latest.log
+      .map(({ classic }) => `${classic}\n`)
+      .toReversed()
+      .join('');
   }
 
   campaign(): void {
@@ -80,56 +115,57 @@ export class RingMember {
   }
 
   rejoin(): void {
-    this.trouble = null;
     this.#peer.join();
-    this.state = this.#peer.state;
+    this.#see({ ring: this.#peer.state, trouble: null });
   }
 
-  /** The log as text, oldest line first. */
-  get logText(): string {
-    return this.log.map(({ classic }) => `${classic}\n`).toReversed().join('');
-  }
-
-  #onEvent(event: RingEvent, state: RingState): void {
-    this.state = state;
-    this.trouble = troubleAfter(event, this.trouble);
-    this.#write(event);
-    if (event.type === 'sent' && event.to !== state.id) this.#show('successor', event.message);
-    if (event.type === 'received' && event.from !== state.id)
+  #onEvent(event: RingEvent, ring: RingState): void {
+    this.#see({ ring, trouble: troubleAfter(event, this.#latest.trouble) });
+    this.#write(event, ring);
+    if (event.type === 'sent' && event.to !== ring.id) this.#show('successor', event.message);
+    if (event.type === 'received' && event.from !== ring.id)
       this.#show('predecessor', event.message);
   }
 
-  /** Adds a line. Laps come every second for ever, so one line counts those in a row. */
-  #write(event: RingEvent): void {
-    const at = Date.now();
-    const description = describe(event, this.state.id);
-    const [last] = this.log;
-    const entry = {
-      ...description,
-      at,
-      classic: classicLine(event, this.state.id, new Date(at).toISOString()),
+  /** Takes note of a change, to be drawn with the next frame. */
+  #see(change: Partial<Sight>): void {
+    this.#latest = { ...this.#latest, ...change };
+    if (this.#isDrawing) return;
+    this.#isDrawing = true;
+    const draw = () => {
+      this.#isDrawing = false;
+      this.#drawn = this.#latest;
     };
-    if (last !== undefined && last.kind === 'lap' && entry.kind === 'lap') {
-      this.log = [{ ...entry, key: last.key, times: last.times + 1 }, ...this.log.slice(1)];
+    // A hidden page has no frames, but it has a title.
+    if (document.hidden) setTimeout(draw);
+    else requestAnimationFrame(draw);
+  }
+
+  /** Adds a line. Laps come every second for ever, so one line counts those in a row. */
+  #write(event: RingEvent, { id }: RingState): void {
+    const at = Date.now();
+    const classic = classicLine(event, id, new Date(at).toISOString());
+    const entry = { ...describe(event, id), at, classic };
+    const [last, ...rest] = this.#latest.log;
+    if (last?.kind === 'lap' && entry.kind === 'lap') {
+      this.#see({ log: [{ ...entry, key: last.key, times: last.times + 1 }, ...rest] });
       return;
     }
     this.#keys += 1;
-    this.log = [{ ...entry, key: this.#keys, times: 1 }, ...this.log.slice(0, MAX_LOG - 1)];
+    const newest = { ...entry, key: this.#keys, times: 1 };
+    this.#see({ log: [newest, ...this.#latest.log.slice(0, MAX_LOG - 1)] });
   }
 
+  /** Lets a token run along an edge. Laps are too many to be worth a look, and a battery. */
   #show(edge: Edge, message: ElectionMessage): void {
+    if (isLap(message)) return;
     this.#keys += 1;
     const key = this.#keys;
-    this.tokens = [...this.tokens, { key, edge, kind: tokenKind(message) }];
+    this.#see({ tokens: [...this.#latest.tokens, { key, edge, kind: message.type }] });
     setTimeout(() => {
-      this.tokens = this.tokens.filter((token) => token.key !== key);
+      this.#see({ tokens: this.#latest.tokens.filter((token) => token.key !== key) });
     }, TOKEN_SHOWN);
   }
-}
-
-function tokenKind(message: ElectionMessage): Token['kind'] {
-  if (message.type === 'claim') return 'claim';
-  return message.decision.lap > 0 ? 'lap' : 'elected';
 }
 
 /** What is wrong after an event, given what was wrong before it. */

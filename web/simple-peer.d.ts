@@ -1,7 +1,6 @@
-/** The browser build, which brings what the plain import expects of Node. */
+/** The browser build, which brings along what the plain import expects of Node. */
 declare module 'simple-peer/simplepeer.min.js' {
-  import type { SimplePeerConstructor } from '../peer/simple-peer-links.ts';
+  import SimplePeer from 'simple-peer';
 
-  const SimplePeer: SimplePeerConstructor;
   export default SimplePeer;
 }

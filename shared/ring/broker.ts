@@ -102,7 +102,7 @@ export class Broker {
   /** Lets a member, or one about to become it, go. Nothing happens where it was neither. */
   leave(name: RoomName, id: PeerId): void {
     const open = this.#rooms.get(name);
-    if (open === undefined || !open.secrets.delete(id)) return;
+    if (open?.secrets.delete(id) !== true) return;
     open.pending = open.pending.filter(({ request }) => request.id !== id);
     this.#deliver(name, open.room.leave(id));
     if (open.secrets.size === 0) this.#close(name, open);

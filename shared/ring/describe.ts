@@ -72,7 +72,7 @@ export function describe(event: RingEvent, self: PeerId): Description {
       return {
         kind: 'leader',
         what: `${event.isSelf ? 'this peer' : shortId(event.leader)} is the leader of term ${event.term}`,
-        why: `${event.size === 1 ? 'alone in the ring' : `elected by a ring of ${event.size}`}`,
+        why: event.size === 1 ? 'alone in the ring' : `elected by a ring of ${event.size}`,
       };
     case 'dropped':
       return {
@@ -186,7 +186,8 @@ function classicText(event: RingEvent): string | null {
     case 'received': {
       const { outcome, compared, reason } = event.judgement;
       const verb = outcome === 'ignored' ? 'Ignored' : 'Received';
-      const result = compared === null ? '' : `, ${compared.result}, compared to ${compared.claim.id}`;
+      const result =
+        compared === null ? '' : `, ${compared.result}, compared to ${compared.claim.id}`;
       return `${verb}: ${classicMessage(event.message)}${result} (${EXPLANATIONS[reason]})`;
     }
     case 'leader':

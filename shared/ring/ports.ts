@@ -1,5 +1,13 @@
 /** What a ring member needs from the world around it. The browser, Node and the simulator provide it. */
-import type { JoinReply, JoinRequest, Reply, Signal, SignalDelivery, SignalRequest, View } from '../protocol/signaling.ts';
+import type {
+  JoinReply,
+  JoinRequest,
+  Reply,
+  Signal,
+  SignalDelivery,
+  SignalRequest,
+  View,
+} from '../protocol/signaling.ts';
 
 export interface Clock {
   /** Milliseconds since any fixed moment; never falls. */
@@ -52,12 +60,11 @@ export interface Signaling {
 }
 
 export interface SignalingHandlers {
-  onConnect(): void;
+  readonly onConnect: () => void;
   /** The connection is lost, or could not be made; another attempt follows. */
-  onDisconnect(reason: string): void;
-  onView(view: View): void;
-  onSignal(delivery: SignalDelivery): void;
+  readonly onDisconnect: (reason: string) => void;
+  readonly onView: (view: View) => void;
+  readonly onSignal: (delivery: SignalDelivery) => void;
   /** The server sent what cannot be understood. */
-  onInvalid(error: string): void;
+  readonly onInvalid: (error: string) => void;
 }
-

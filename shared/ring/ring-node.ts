@@ -205,7 +205,8 @@ export class RingNode {
 
   #join(successor: NeighbourLink, predecessor: NeighbourLink): void {
     const isCurrent =
-      this.#offers.get('successor') === successor && this.#offers.get('predecessor') === predecessor;
+      this.#offers.get('successor') === successor &&
+      this.#offers.get('predecessor') === predecessor;
     if (!isCurrent || this.#server !== 'connected') return;
     const offers = { successor: bring(successor), predecessor: bring(predecessor) };
     if (offers.successor.signals.length === 0 || offers.predecessor.signals.length === 0) {
@@ -214,9 +215,12 @@ export class RingNode {
       return;
     }
     const { id, room, secret } = this.#options;
-    this.#ports.signaling.join({ version: SIGNALING_VERSION, room, id, secret, offers }, (reply) => {
-      this.#joined(reply);
-    });
+    this.#ports.signaling.join(
+      { version: SIGNALING_VERSION, room, id, secret, offers },
+      (reply) => {
+        this.#joined(reply);
+      },
+    );
   }
 
   #joined(reply: JoinReply): void {
@@ -258,7 +262,8 @@ export class RingNode {
   /** Gives this peer's own offer its addressee where the view has chosen it. */
   #useOffer(edge: Edge, { id, link }: Neighbour): NeighbourLink | null {
     const offer = this.#offers.get(edge);
-    if (offer === undefined || offer.id !== link) return null;
+    if (offer === undefined) return null;
+    if (offer.id !== link) return null;
     this.#offers.delete(edge);
     offer.bind(id);
     return offer;
@@ -296,8 +301,7 @@ export class RingNode {
   #makeLink(edge: Edge, peer: PeerId | null, initiator: boolean, id: LinkId): NeighbourLink | null {
     try {
       const link = new NeighbourLink(id, peer, initiator, this.#ports, this.#linkHandlers(edge));
-      if (peer !== null)
-        this.#tell({ type: 'link', edge, peer, state: 'connecting', reason: '' });
+      if (peer !== null) this.#tell({ type: 'link', edge, peer, state: 'connecting', reason: '' });
       return link;
     } catch (error) {
       const reason = error instanceof Error ? error.message : String(error);
@@ -436,7 +440,11 @@ export class RingNode {
     const before = this.#election;
     const { state, effects } = step(before, pending.input);
     this.#election = state;
-    if (pending.input.type !== 'receive' && state.term > before.term && state.role.name === 'candidate')
+    if (
+      pending.input.type !== 'receive' &&
+      state.term > before.term &&
+      state.role.name === 'candidate'
+    )
       this.#tell({ type: 'started', term: state.term, because: pending.input.type });
     for (const effect of effects) this.#perform(effect, pending);
   }
@@ -447,7 +455,12 @@ export class RingNode {
         this.#send(effect.message, extensions);
         return;
       case 'judge':
-        this.#tell({ type: 'received', message: effect.message, from, judgement: effect.judgement });
+        this.#tell({
+          type: 'received',
+          message: effect.message,
+          from,
+          judgement: effect.judgement,
+        });
         return;
       case 'decide':
         this.#lapHeardAt = null;
@@ -470,7 +483,11 @@ export class RingNode {
     const { outlet } = this.#successor;
     if (outlet === null) return;
     if (outlet === 'loopback') {
-      this.#inputs.push({ input: { type: 'receive', message }, extensions, from: this.#options.id });
+      this.#inputs.push({
+        input: { type: 'receive', message },
+        extensions,
+        from: this.#options.id,
+      });
       this.#tell({ type: 'sent', message, to: this.#options.id });
       return;
     }

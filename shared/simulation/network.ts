@@ -30,7 +30,8 @@ class SimulatedLink implements Link {
       if (other === undefined || other.#isClosed) return;
       this.#other = other;
       this.#network.later(() => {
-        if (!this.#isClosed) this.#handlers.onSignal({ type: 'answer', sdp: this.#network.name(this) });
+        if (!this.#isClosed)
+          this.#handlers.onSignal({ type: 'answer', sdp: this.#network.name(this) });
       });
       return;
     }
@@ -92,7 +93,7 @@ export class SimulatedNetwork {
   }
 
   /** The port for one peer, and what cuts all its links at once. */
-  port(): { readonly openLink: OpenLink; sever(): void } {
+  port(): { readonly openLink: OpenLink; readonly sever: () => void } {
     const own: SimulatedLink[] = [];
     return {
       openLink: (initiator, handlers) => {

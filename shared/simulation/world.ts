@@ -2,7 +2,13 @@
  * A whole ring in one process: real ring members and the real broker on a simulated network and
  * clock. The same seed gives the same run, message for message.
  */
-import { parsePeerId, parseRoomName, type Parsed, type PeerId, type RoomName } from '../protocol/ids.ts';
+import {
+  parsePeerId,
+  parseRoomName,
+  type Parsed,
+  type PeerId,
+  type RoomName,
+} from '../protocol/ids.ts';
 import { Broker } from '../ring/broker.ts';
 import type { RingEvent, RingState } from '../ring/events.ts';
 import type { Signaling, SignalingHandlers } from '../ring/ports.ts';
@@ -140,9 +146,13 @@ export class World {
       const { id, leader, term, size, role } = state;
       if (leader !== greatest) problems.push(`${id} follows ${String(leader)}, not ${greatest}`);
       if (term !== first.term) problems.push(`${id} is in term ${term}, not ${first.term}`);
-      if (size !== states.length) problems.push(`${id} counts ${String(size)}, not ${states.length}`);
+      if (size !== states.length)
+        problems.push(`${id} counts ${String(size)}, not ${states.length}`);
       if ((role === 'leader') !== (id === greatest)) problems.push(`${id} is ${role}`);
-      if (states.length > 1 && (state.successorLink !== 'direct' || state.predecessorLink !== 'direct'))
+      if (
+        states.length > 1 &&
+        (state.successorLink !== 'direct' || state.predecessorLink !== 'direct')
+      )
         problems.push(`${id} is not linked to both neighbours`);
     }
     return problems;
@@ -157,7 +167,8 @@ export class World {
     this.trace.push({ at: this.clock.now(), peer: id, event });
     if (!this.#peers.has(id)) return;
     const { term } = node.state;
-    if (term < (this.#terms.get(id) ?? 0)) this.#violations.push(`the term of ${id} fell to ${term}`);
+    if (term < (this.#terms.get(id) ?? 0))
+      this.#violations.push(`the term of ${id} fell to ${term}`);
     this.#terms.set(id, term);
     if (event.type === 'received' && event.judgement.reason === 'a second leader in one term')
       this.#violations.push(`${id} heard of a second leader in term ${event.message.term}`);
@@ -237,11 +248,13 @@ function cycleProblems(states: readonly RingState[]): string[] {
   const problems: string[] = [];
   for (const { id, successor } of states) {
     const next = successor === null ? undefined : byId.get(successor);
-    if (next === undefined) problems.push(`the successor of ${id} is ${String(successor)}, not a peer`);
-    else if (next.predecessor !== id) problems.push(`${next.id} does not hold ${id} for its predecessor`);
+    if (next === undefined)
+      problems.push(`the successor of ${id} is ${String(successor)}, not a peer`);
+    else if (next.predecessor !== id)
+      problems.push(`${next.id} does not hold ${id} for its predecessor`);
   }
   const seen = new Set<PeerId>();
-  for (let at = states[0]; at !== undefined && !seen.has(at.id); ) {
+  for (let at = states[0]; at !== undefined && !seen.has(at.id);) {
     seen.add(at.id);
     at = at.successor === null ? undefined : byId.get(at.successor);
   }

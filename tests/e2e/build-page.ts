@@ -6,7 +6,8 @@ const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 
 export function setup(): void {
   // In a process of its own: the test runner's NODE_ENV would make it a development build.
-  const { NODE_ENV: _ignored, ...env } = process.env;
+  const env = { ...process.env };
+  delete env['NODE_ENV'];
   const build = spawnSync(process.execPath, ['scripts/build.mjs'], {
     cwd: ROOT,
     env,

@@ -24,9 +24,11 @@ beforeEach(async () => {
 
 afterEach(async () => {
   const errors = tabs.flatMap((tab) => tab.errors);
-  await Promise.all(browser.browserContexts().map(async (context) => {
-    if (context !== browser.defaultBrowserContext()) await context.close();
-  }));
+  await Promise.all(
+    browser.browserContexts().map(async (context) => {
+      if (context !== browser.defaultBrowserContext()) await context.close();
+    }),
+  );
   await server.close();
   expect(errors).toEqual([]);
 });
@@ -141,7 +143,10 @@ test('“Leave ring” closes the ring over the tab, “Rejoin ring” brings it
 });
 
 test('tabs in different rooms do not meet', async () => {
-  tabs = await Promise.all([Tab.open(browser, `${url}?room=a`), Tab.open(browser, `${url}?room=b`)]);
+  tabs = await Promise.all([
+    Tab.open(browser, `${url}?room=a`),
+    Tab.open(browser, `${url}?room=b`),
+  ]);
   await Promise.all(tabs.map((tab) => untilOneRing([tab])));
 });
 

@@ -145,17 +145,19 @@ export function ringProblems(tabs: readonly Values[]): string[] {
       'predecessor-link': link,
     };
     for (const [name, value] of Object.entries(wanted))
-      if (values[name] !== value) problems.push(`${id}: ${name} is "${values[name]}", not "${value}"`);
+      if (values[name] !== value)
+        problems.push(`${id}: ${name} is "${values[name]}", not "${value}"`);
     const successor = byId.get(values['successor-id'] ?? '');
     if (successor?.['predecessor-id'] !== id)
       problems.push(`${id}: not the predecessor of its successor ${values['successor-id']}`);
   }
   const seen = new Set<string>();
-  for (let at = tabs[0]?.['own-id']; at !== undefined && !seen.has(at); ) {
+  for (let at = tabs[0]?.['own-id']; at !== undefined && !seen.has(at);) {
     seen.add(at);
     at = byId.get(at)?.['successor-id'];
   }
-  if (seen.size !== tabs.length) problems.push(`successors lead through ${seen.size} of ${tabs.length}`);
+  if (seen.size !== tabs.length)
+    problems.push(`successors lead through ${seen.size} of ${tabs.length}`);
   return problems;
 }
 
@@ -172,7 +174,10 @@ export function untilOneRing(tabs: readonly Tab[]): Promise<Values[]> {
 }
 
 /** The tab that leads, and the others. */
-export function byRole(tabs: readonly Tab[], values: readonly Values[]): { leader: Tab; others: Tab[] } {
+export function byRole(
+  tabs: readonly Tab[],
+  values: readonly Values[],
+): { leader: Tab; others: Tab[] } {
   const leader = tabs.find((_, at) => values[at]?.['role'] === 'leader');
   if (leader === undefined) throw new Error('no tab leads');
   return { leader, others: tabs.filter((tab) => tab !== leader) };

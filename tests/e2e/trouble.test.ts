@@ -127,13 +127,12 @@ test('the downloaded log is that of a classic program', async () => {
   const folder = await mkdtemp(join(tmpdir(), 'ringleader-'));
   const tab = await Tab.open(browser, `http://localhost:${server.port}/`);
   const [values] = await untilOneRing([tab]);
+  const browserContextId = tab.page.browserContext().id ?? '';
   const session = await tab.page.createCDPSession();
   await session.send('Browser.setDownloadBehavior', {
     behavior: 'allow',
     downloadPath: folder,
-    ...(tab.page.browserContext().id === undefined
-      ? {}
-      : { browserContextId: tab.page.browserContext().id }),
+    browserContextId,
   });
   await tab.click('Download log');
   const id = values?.['own-id'] ?? '';

@@ -40,12 +40,9 @@ describe('/healthz', () => {
     const response = await fetch(`${server.url}/healthz?now`);
     expect(response.status).toBe(200);
     expect(response.headers.get('content-type')).toBe('application/json');
-    expect(await response.json()).toEqual({
-      status: 'ok',
-      uptime: expect.any(Number),
-      rooms: 1,
-      peers: 2,
-    });
+    const body: unknown = await response.json();
+    expect(body).toMatchObject({ status: 'ok', rooms: 1, peers: 2 });
+    expect(body).toHaveProperty('uptime', 0);
   });
 });
 
@@ -145,15 +142,18 @@ describe('anything else', () => {
     expect(await response.text()).toBe('there is nothing here\n');
   });
 
-  test.each(['POST', 'PUT', 'DELETE', 'OPTIONS'])('%s is not allowed, in plain words', async (method) => {
-    const { server } = await startPageServer();
-    for (const path of ['/', '/healthz', '/metrics', '/nothing']) {
-      const response = await fetch(server.url + path, { method });
-      expect(response.status).toBe(405);
-      expect(response.headers.get('allow')).toBe('GET, HEAD');
-      expect(await response.text()).toBe('only GET is answered here\n');
-    }
-  });
+  test.each(['POST', 'PUT', 'DELETE', 'OPTIONS'])(
+    '%s is not allowed, in plain words',
+    async (method) => {
+      const { server } = await startPageServer();
+      for (const path of ['/', '/healthz', '/metrics', '/nothing']) {
+        const response = await fetch(server.url + path, { method });
+        expect(response.status).toBe(405);
+        expect(response.headers.get('allow')).toBe('GET, HEAD');
+        expect(await response.text()).toBe('only GET is answered here\n');
+      }
+    },
+  );
 
   test.each([
     '/../package.json',

@@ -54,13 +54,13 @@ describe('the settings', () => {
     ['MAX_ROOMS', '0', 'MAX_ROOMS must be at least 1, but is "0"'],
     ['MAX_ROOMS', '1e3', 'MAX_ROOMS must be a whole number from 1 to 1000000, but is "1e3"'],
     ...['example.org', 'https://example.org/', 'https://a.example https://b.example'].map(
-      (value) => [
+      (value): [string, string, string] => [
         'ALLOWED_ORIGINS',
         value,
         `ALLOWED_ORIGINS must be origins such as https://example.org with commas between, or *, but is "${value}"`,
       ],
     ),
   ])('%s=%j is refused in one line that names it', (name, value, message) => {
-    expect(() => readOptions({ [name ?? '']: value })).toThrow(new Error(message));
+    expect(() => readOptions({ [name]: value })).toThrow(new Error(message));
   });
 });

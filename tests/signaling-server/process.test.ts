@@ -18,7 +18,9 @@ let folder = '';
 
 beforeAll(async () => {
   const typescript = fileURLToPath(import.meta.resolve('typescript/bin/tsc'));
-  await promisify(execFile)(process.execPath, [typescript, '-b', 'signaling-server'], { cwd: ROOT });
+  await promisify(execFile)(process.execPath, [typescript, '-b', 'signaling-server'], {
+    cwd: ROOT,
+  });
   folder = await mkdtemp(join(tmpdir(), 'ringleader-'));
   await writeFile(join(folder, 'package.json'), '{"type":"module"}');
   await symlink(join(ROOT, 'node_modules'), join(folder, 'node_modules'));

@@ -23,24 +23,27 @@ async function heard(peers: readonly TestPeer[]): Promise<readonly number[]> {
 }
 
 describe('a signal', () => {
-  test.each(EDGES)('to the %s reaches it alone, with the sender put in by the server', async (edge) => {
-    const server = await startTestServer();
-    const ring = await ringOf(server, 4);
-    const sender = find(ring, joinRequest(2).id);
-    const neighbour = find(ring, sender.view[edge].id);
-    const others = ring.filter((each) => each !== neighbour);
-    const before = await heard(others);
+  test.each(EDGES)(
+    'to the %s reaches it alone, with the sender put in by the server',
+    async (edge) => {
+      const server = await startTestServer();
+      const ring = await ringOf(server, 4);
+      const sender = find(ring, joinRequest(2).id);
+      const neighbour = find(ring, sender.view[edge].id);
+      const others = ring.filter((each) => each !== neighbour);
+      const before = await heard(others);
 
-    expect(await sender.signal(neighbour.id, edge, 'between us')).toEqual({ ok: true });
-    expect(await heard(others)).toEqual(before);
-    await neighbour.settle();
-    expect(neighbour.signals.at(-1)).toEqual({
-      from: sender.id,
-      edge: opposite(edge),
-      link: 7,
-      signals: [{ type: 'answer', sdp: 'between us' }],
-    });
-  });
+      expect(await sender.signal(neighbour.id, edge, 'between us')).toEqual({ ok: true });
+      expect(await heard(others)).toEqual(before);
+      await neighbour.settle();
+      expect(neighbour.signals.at(-1)).toEqual({
+        from: sender.id,
+        edge: opposite(edge),
+        link: 7,
+        signals: [{ type: 'answer', sdp: 'between us' }],
+      });
+    },
+  );
 
   test('that names a sender itself is refused as malformed and reaches nobody', async () => {
     const server = await startTestServer();
@@ -67,7 +70,9 @@ describe('a signal', () => {
     const ring = await ringOf(server, 5);
     const sender = find(ring, joinRequest(1).id);
     const { successor, predecessor } = sender.view;
-    const strangers = ring.filter(({ id }) => ![sender.id, successor.id, predecessor.id].includes(id));
+    const strangers = ring.filter(
+      ({ id }) => ![sender.id, successor.id, predecessor.id].includes(id),
+    );
     expect(strangers).toHaveLength(2);
     const before = await heard(ring);
 

@@ -71,7 +71,12 @@ export async function startTestServer(
   });
   httpServer.listen(0, '127.0.0.1');
   await once(httpServer, 'listening');
-  onTestFinished(() => signaling.close());
+  onTestFinished(async () => {
+    const closed = signaling.close();
+    // The connections that fetch keeps for later.
+    httpServer.closeAllConnections();
+    await closed;
+  });
   const address = httpServer.address();
   if (address === null || typeof address === 'string') throw new Error('no port');
   return {
@@ -277,18 +282,31 @@ export interface RawWebSocket {
   write(bytes: Uint8Array): void;
   /** Waits until the server has sent this text. */
   receive(text: string): Promise<void>;
+  /** Resolves when the server has ended the WebSocket, or the connection under it. */
   readonly closed: Promise<void>;
 }
 
-/** A frame of RFC 6455 as a client sends it. */
+/** A frame of RFC 6455 as a client may send it: masked, the length in full. */
 function frame(opcode: number, payload: Uint8Array): Uint8Array {
   const mask = randomBytes(4);
-  const header =
-    payload.length < 126
-      ? Buffer.from([0x80 | opcode, 0x80 | payload.length])
-      : Buffer.from([0x80 | opcode, 0xfe, payload.length >> 8, payload.length & 0xff]);
+  const header = Buffer.alloc(10);
+  header.set([0x80 | opcode, 0xff]);
+  header.writeBigUInt64BE(BigInt(payload.length), 2);
   const masked = payload.map((byte, at) => byte ^ (mask[at % 4] ?? 0));
   return Buffer.concat([header, mask, masked]);
+}
+
+/** Whether the server's answer and the frames after it contain a closing frame. */
+function hasClosingFrame(received: string): boolean {
+  const head = received.indexOf('\r\n\r\n');
+  if (head < 0) return false;
+  const frames = Buffer.from(received.slice(head + 4), 'latin1');
+  for (let at = 0; at + 2 <= frames.length;) {
+    if (frames[at] === 0x88) return true;
+    const short = frames.readUInt8(at + 1);
+    at += short < 126 ? 2 + short : 4 + frames.readUInt16BE(at + 2);
+  }
+  return false;
 }
 
 /** Opens a WebSocket by hand. It never answers the server's closing frame. */
@@ -301,17 +319,25 @@ export async function rawWebSocket(
     socket.destroy();
   });
   let received = '';
-  socket.setEncoding('latin1').on('data', (text: string) => (received += text));
   // The server may cut the connection off in the middle of a write.
   socket.on('error', () => undefined);
-  const closed = new Promise<void>((resolve) => socket.once('end', resolve).once('close', resolve));
+  const closed = new Promise<void>((resolve) => {
+    socket.once('end', resolve).once('close', resolve);
+    socket.setEncoding('latin1').on('data', (text: string) => {
+      received += text;
+      if (hasClosingFrame(received)) resolve();
+    });
+  });
   const head = { ...UPGRADE, host: 'localhost', 'sec-websocket-key': 'A'.repeat(22) + '==' };
   const lines = Object.entries(head).map(([name, value]) => `${name}: ${value}\r\n`);
   socket.write(`GET /socket.io/?${query} HTTP/1.1\r\n${lines.join('')}\r\n`);
   const receive = (text: string) =>
-    vi.waitFor(() => {
-      expect(received).toContain(text);
-    }, PATIENCE);
+    vi.waitFor(
+      () => {
+        expect(received).toContain(text);
+      },
+      { timeout: PATIENCE, interval: 2 },
+    );
   await receive('101 Switching Protocols');
   return {
     sendText: (text) => socket.write(frame(1, Buffer.from(text))),
