@@ -1,5 +1,25 @@
+import { readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { gzipSync } from 'node:zlib';
 import { svelte } from '@sveltejs/vite-plugin-svelte';
+import type { Plugin } from 'vite';
 import { defineConfig } from 'vitest/config';
+
+/** Compresses what the page loads, once and for all visitors. */
+function compressed(): Plugin {
+  return {
+    name: 'compressed',
+    apply: 'build',
+    async writeBundle({ dir = '' }, bundle) {
+      for (const name of Object.keys(bundle).filter((file) =>
+        /\.(?:js|css|html|svg)$/.test(file),
+      )) {
+        const file = join(dir, name);
+        await writeFile(`${file}.gz`, gzipSync(await readFile(file), { level: 9 }));
+      }
+    },
+  };
+}
 
 /** One file at a time: a browser keeps a small machine busy by itself. */
 const inBrowsers = {
@@ -11,7 +31,7 @@ const inBrowsers = {
 
 export default defineConfig({
   root: 'web',
-  plugins: [svelte()],
+  plugins: [svelte({ configFile: false }), compressed()],
   // The page imports from the folders beside its own.
   server: { fs: { allow: ['..'] } },
   build: {

@@ -13,8 +13,20 @@ export function createRequestListener(
   pageFolder: string,
 ): RequestListener {
   const startedAt = Date.now();
-  // `dev` looks for files when they are asked for: the page may be built later, or anew.
-  const page = sirv(pageFolder, { dev: true, etag: true, gzip: true });
+  const page = sirv(pageFolder, {
+    // Looks for files when they are asked for: the page may be built later, or anew.
+    dev: true,
+    etag: true,
+    gzip: true,
+    // The names of assets carry their contents' hashes.
+    setHeaders: (response, path) => {
+      const isHashed = path.startsWith('/assets/');
+      response.setHeader(
+        'cache-control',
+        isHashed ? 'public, max-age=31536000, immutable' : 'no-cache',
+      );
+    },
+  });
 
   async function metrics(response: ServerResponse): Promise<void> {
     const { registry } = signaling().metrics;

@@ -74,7 +74,7 @@ const OtherVersionSchema = v.looseObject({
 });
 
 /** Milliseconds within which arrivals after a first one are placed together. */
-const BURST_WINDOW = 30;
+const BURST_WINDOW = 100;
 
 /** A socket is found dead after the two together, in milliseconds. */
 const PING_INTERVAL = 10_000;

@@ -8,6 +8,7 @@ import type { ElectionMessage } from '../shared/protocol/messages.ts';
 import type { Edge } from '../shared/protocol/signaling.ts';
 import { classicLine, describe, isLap, type Description } from '../shared/ring/describe.ts';
 import type { RingEvent, RingState } from '../shared/ring/events.ts';
+import { isoTime } from './time.ts';
 
 /** One line of the log. */
 export interface LogEntry extends Description {
@@ -45,8 +46,8 @@ interface Sight {
 /** Entries kept; older ones fall out of page and download. */
 const MAX_LOG = 2_000;
 
-/** How long a token is shown, in milliseconds; the picture's animation takes as long. */
-export const TOKEN_SHOWN = 700;
+/** How long a token is shown, in milliseconds: far longer than it takes, for the eye. */
+const TOKEN_SHOWN = 500;
 
 export class RingMember {
   readonly room: RoomName;
@@ -144,7 +145,7 @@ export class RingMember {
   /** Adds a line. Laps come every second for ever, so one line counts those in a row. */
   #write(event: RingEvent, { id }: RingState): void {
     const at = Date.now();
-    const classic = classicLine(event, id, new Date(at).toISOString());
+    const classic = classicLine(event, id, isoTime(at));
     const entry = { ...describe(event, id), at, classic };
     const [last, ...rest] = this.#latest.log;
     if (last?.kind === 'lap' && entry.kind === 'lap') {

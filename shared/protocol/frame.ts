@@ -15,7 +15,7 @@ import { ByteReader, ByteWriter, Truncated } from './bytes.ts';
 import { parseLinkId, type Parsed, type PeerId } from './ids.ts';
 import type { Claim, Decision, PeerMessage } from './messages.ts';
 
-export const FRAME_VERSION = 1;
+const FRAME_VERSION = 1;
 
 /** The largest frame in bytes; also what keeps a flooding peer's frames cheap to refuse. */
 export const MAX_FRAME_BYTES = 4_096;

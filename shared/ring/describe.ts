@@ -7,7 +7,7 @@ import type { PeerId } from '../protocol/ids.ts';
 import type { ElectionMessage } from '../protocol/messages.ts';
 import type { RingEvent } from './events.ts';
 
-export type EventKind =
+type EventKind =
   | 'sent'
   | 'received'
   | 'ignored'

@@ -18,6 +18,8 @@ const CHROMIUM_ARGUMENTS = [
   '--disable-quic',
   '--disable-sync',
   '--no-first-run',
+  // Chromium would start a hidden process of its own for each tab, as heavy as the tab itself.
+  '--disable-features=WebUIOmniboxPopup,WebUIOmniboxAimPopup',
   // A name that is not localhost, for a page on an insecure origin.
   '--host-resolver-rules=MAP ring.test 127.0.0.1',
 ];
@@ -128,7 +130,7 @@ export function openTabs(browser: Browser, count: number, url: string): Promise<
 }
 
 /** What keeps the tabs from being one ring that agrees, in words; nothing where all is well. */
-export function ringProblems(tabs: readonly Values[]): string[] {
+function ringProblems(tabs: readonly Values[]): string[] {
   const problems: string[] = [];
   const byId = new Map(tabs.map((values) => [values['own-id'] ?? '', values]));
   const greatest = [...byId.keys()].toSorted().at(-1);
