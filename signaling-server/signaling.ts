@@ -102,6 +102,7 @@ export function createSignalingServer(
 ): SignalingServer {
   const { logger } = options;
   const sockets = new Map<string, PeerSocket>();
+  let isClosing = false;
   const broker = new Broker(
     uuid(),
     { clock: clockOf(globalThis), deliver },
@@ -175,7 +176,8 @@ export function createSignalingServer(
 
   function leave(socket: PeerSocket): void {
     const { membership } = socket.data;
-    if (membership === null) return;
+    // When the server ends, nobody has left: the ring goes on without it.
+    if (membership === null || isClosing) return;
     socket.data.membership = null;
     sockets.delete(`${membership.room}/${membership.id}`);
     broker.leave(membership.room, membership.id);
@@ -271,7 +273,6 @@ export function createSignalingServer(
     });
   });
 
-  let isClosing = false;
   async function close(): Promise<void> {
     isClosing = true;
     const open = [...connections.keys()].map(({ request }) => request.socket);

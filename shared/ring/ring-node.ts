@@ -194,10 +194,7 @@ export class RingNode {
     for (const edge of ['successor', 'predecessor'] as const) {
       if (this.#offers.get(edge)?.isClosed === false) continue;
       const link = this.#makeLink(edge, null, true, this.#newLinkId());
-      if (link === null) {
-        this.#stop();
-        return false;
-      }
+      if (link === null) return false;
       this.#offers.set(edge, link);
     }
     return true;
@@ -305,6 +302,8 @@ export class RingNode {
       return link;
     } catch (error) {
       const reason = error instanceof Error ? error.message : String(error);
+      // Who cannot even offer cannot join.
+      if (peer === null) this.#stop();
       this.#tell({ type: 'error', message: `no connection can be made: ${reason}` });
       return null;
     }
