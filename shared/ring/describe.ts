@@ -133,8 +133,9 @@ function messageText(message: ElectionMessage): string {
       return `claim ${shortId(message.claim.id)} of term ${message.term}`;
     case 'elected': {
       const { leader, lap } = message.decision;
-      const which = lap === 0 ? 'announcement' : `lap ${lap} of the announcement`;
-      return `${which} that ${shortId(leader.id)} leads term ${message.term}`;
+      return lap === 0
+        ? `announcement that ${shortId(leader.id)} leads term ${message.term}`
+        : `lap ${lap}: ${shortId(leader.id)} still leads term ${message.term}`;
     }
   }
 }
