@@ -135,7 +135,8 @@ export class RingMember {
     this.#isDrawing = true;
     const draw = () => {
       this.#isDrawing = false;
-      this.#drawn = this.#latest;
+      // One event can change more than it tells of: the state is the one of now.
+      this.#drawn = { ...this.#latest, ring: this.#peer.state };
     };
     // A hidden page has no frames, but it has a title.
     if (document.hidden) setTimeout(draw);

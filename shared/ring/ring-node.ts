@@ -63,6 +63,7 @@ export class RingNode {
   #view: View | null = null;
   /** Made before the neighbours are known, and sent with the join. */
   readonly #offers = new Map<Edge, NeighbourLink>();
+  #areOffersSent = false;
   /** What is still to be stepped through; effects may bring more. */
   readonly #inputs: Pending[] = [];
   #isStepping = false;
@@ -185,6 +186,8 @@ export class RingNode {
   #disconnected(reason: string): void {
     if (this.#membership === 'gone') return;
     this.#server = 'reconnecting';
+    // Offers that went out with a join nobody answered are spent; others wait for the server.
+    if (this.#areOffersSent) this.#discardOffers();
     this.#tell({ type: 'server', state: 'reconnecting', reason });
   }
 
@@ -211,6 +214,7 @@ export class RingNode {
       this.#tell({ type: 'error', message: 'this device could not prepare a WebRTC connection' });
       return;
     }
+    this.#areOffersSent = true;
     const { id, room, secret } = this.#options;
     this.#ports.signaling.join(
       { version: SIGNALING_VERSION, room, id, secret, offers },
@@ -237,6 +241,7 @@ export class RingNode {
   #discardOffers(): void {
     for (const link of this.#offers.values()) link.close();
     this.#offers.clear();
+    this.#areOffersSent = false;
   }
 
   /** Obeys a view unless it is older than the last one of the same memory. */

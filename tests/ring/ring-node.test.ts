@@ -1,0 +1,116 @@
+import { expect, test } from 'vitest';
+import type { JoinReply, JoinRequest } from '../../shared/protocol/signaling.ts';
+import type { RingEvent } from '../../shared/ring/events.ts';
+import type { OpenLink, SignalingHandlers } from '../../shared/ring/ports.ts';
+import { RingNode } from '../../shared/ring/ring-node.ts';
+import { SimulatedClock } from '../../shared/simulation/clock.ts';
+import { seededRandom } from '../../shared/simulation/random.ts';
+import { defined, peerId, roomName } from '../support.ts';
+
+/** A ring member whose server is played by the test. */
+function memberOf(openLink: OpenLink) {
+  const clock = new SimulatedClock();
+  const joins: { request: JoinRequest; reply: (reply: JoinReply) => void }[] = [];
+  const events: RingEvent[] = [];
+  let server: SignalingHandlers | null = null;
+  const node = new RingNode(
+    { id: peerId(1), room: roomName('lobby'), secret: 'a secret of some length', priority: 1 },
+    {
+      clock,
+      random: seededRandom(1),
+      openLink,
+      signaling: {
+        connect: (handlers) => {
+          server = handlers;
+        },
+        join: (request, reply) => joins.push({ request, reply }),
+        signal: () => undefined,
+        leave: () => undefined,
+      },
+      onEvent: (event) => events.push(event),
+    },
+  );
+  node.start();
+  return { node, clock, joins, events, server: () => defined(server) };
+}
+
+/** Links that make an offer at once and never open. Counts those made and not closed. */
+function countedLinks() {
+  const counts = { made: 0, open: 0 };
+  const openLink: OpenLink = (initiator, handlers) => {
+    counts.made += 1;
+    counts.open += 1;
+    let isClosed = false;
+    if (initiator) handlers.onSignal({ type: 'offer', sdp: `offer ${counts.made}` });
+    return {
+      signal: () => undefined,
+      send: () => undefined,
+      close: () => {
+        if (!isClosed) counts.open -= 1;
+        isClosed = true;
+      },
+    };
+  };
+  return { counts, openLink };
+}
+
+test('a join that is lost with its connection is made again, with new offers', () => {
+  const { counts, openLink } = countedLinks();
+  const { joins, server, node } = memberOf(openLink);
+  server().onConnect();
+  server().onDisconnect('lost');
+  server().onConnect();
+  expect(joins).toHaveLength(2);
+  const [first, second] = joins.map(({ request }) => request.offers);
+  expect(second?.successor.signals).not.toEqual([]);
+  expect(second?.successor.link).not.toBe(first?.successor.link);
+  expect(counts.open).toBe(2);
+  expect(node.state.role).toBe('joining');
+});
+
+test('a server that stays away for long costs no more than the first two offers', () => {
+  const { counts, openLink } = countedLinks();
+  const { joins, server } = memberOf(openLink);
+  for (let attempt = 0; attempt < 100; attempt += 1) server().onDisconnect('refused');
+  server().onConnect();
+  expect(counts.made).toBe(2);
+  expect(joins).toHaveLength(1);
+});
+
+test('a peer alone leads and has let go of its offers', () => {
+  const { counts, openLink } = countedLinks();
+  const { joins, server, node } = memberOf(openLink);
+  server().onConnect();
+  const self = { id: peerId(1), link: null };
+  joins[0]?.reply({
+    ok: true,
+    view: { epoch: 'e', version: 1, successor: self, predecessor: self, removed: [] },
+  });
+  expect(node.state).toMatchObject({ role: 'leader', size: 1, successorLink: 'none' });
+  expect(counts.open).toBe(0);
+});
+
+test('a platform without links ends the membership and says so', () => {
+  const { node, events } = memberOf(() => {
+    throw new Error('No WebRTC support');
+  });
+  expect(node.state.role).toBe('offline');
+  expect(events.at(-1)).toEqual({
+    type: 'error',
+    message: 'no connection can be made: No WebRTC support',
+  });
+});
+
+test('a refusal ends the membership and names its reason', () => {
+  const { openLink, counts } = countedLinks();
+  const { joins, server, node, events } = memberOf(openLink);
+  server().onConnect();
+  joins[0]?.reply({ ok: false, code: 'room-full', message: 'room lobby is full' });
+  expect(node.state).toMatchObject({ role: 'offline', server: 'offline' });
+  expect(events.at(-1)).toEqual({
+    type: 'refused',
+    code: 'room-full',
+    message: 'room lobby is full',
+  });
+  expect(counts.open).toBe(0);
+});
