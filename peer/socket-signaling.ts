@@ -6,6 +6,7 @@ import {
   parseReply,
   parseSignalDelivery,
   parseView,
+  type JoinReply,
   type PeerToServer,
 } from '../shared/protocol/signaling.ts';
 import type { Signaling, SignalingHandlers } from '../shared/ring/ports.ts';
@@ -37,7 +38,10 @@ export function socketSignaling(url: string): Signaling {
     timeout: PATIENCE,
   });
 
+  let onInvalid: SignalingHandlers['onInvalid'] = () => undefined;
+
   function listen(handlers: SignalingHandlers): void {
+    onInvalid = handlers.onInvalid;
     const parsed =
       <T>(parse: (input: unknown) => Parsed<T>, use: (value: T) => void) =>
       (input: unknown) => {
@@ -54,15 +58,33 @@ export function socketSignaling(url: string): Signaling {
     socket.on('disconnect', (reason) => {
       handlers.onDisconnect(reason);
       // The library leaves this one case to its user: the server itself ended the connection.
-      if (reason === 'io server disconnect') socket.connect();
+      if (reason === 'io server disconnect') connectLater();
     });
     socket.on('view', parsed(parseView, handlers.onView));
     socket.on('signal', parsed(parseSignalDelivery, handlers.onSignal));
   }
 
-  /** A server that does not answer, or not sensibly, is connected to anew. */
-  function reconnect(): void {
-    if (socket.connected) socket.disconnect().connect();
+  let retry: ReturnType<typeof setTimeout> | undefined;
+
+  /** Not at once: a server that turns everyone away would be called without end. */
+  function connectLater(): void {
+    clearTimeout(retry);
+    retry = setTimeout(() => socket.connect(), LAST_RETRY * (0.5 + Math.random()));
+  }
+
+  /** Takes the answer to a request for a place; without a sensible one, connects anew later. */
+  function placed(onReply: (reply: JoinReply) => void) {
+    return (error: Error | null, input: unknown) => {
+      const reply = parseJoinReply(input);
+      if (error === null && reply.ok) {
+        onReply(reply.value);
+        return;
+      }
+      if (!reply.ok && error === null) onInvalid(reply.error);
+      if (!socket.connected) return;
+      socket.disconnect();
+      connectLater();
+    };
   }
 
   return {
@@ -71,11 +93,10 @@ export function socketSignaling(url: string): Signaling {
       socket.connect();
     },
     join: (request, onReply) => {
-      socket.timeout(PATIENCE).emit('join', request, (error: Error | null, input: unknown) => {
-        const reply = parseJoinReply(input);
-        if (error === null && reply.ok) onReply(reply.value);
-        else reconnect();
-      });
+      socket.timeout(PATIENCE).emit('join', request, placed(onReply));
+    },
+    resume: (request, onReply) => {
+      socket.timeout(PATIENCE).emit('resume', request, placed(onReply));
     },
     // What is lost with the connection is not sent later: links are made anew by then.
     signal: (request, onReply) => {
@@ -86,7 +107,10 @@ export function socketSignaling(url: string): Signaling {
       });
     },
     leave: () => {
+      clearTimeout(retry);
       socket.removeAllListeners();
+      // Leaving is said aloud: a connection that merely closes may have been lost.
+      if (socket.connected) socket.emit('leave', () => undefined);
       socket.disconnect();
     },
   };

@@ -11,6 +11,7 @@ import type { PeerId, RoomName } from '../shared/protocol/ids.ts';
 import {
   MAX_SIGNALING_MESSAGE_BYTES,
   parseJoinRequest,
+  parseResumeRequest,
   parseSignalRequest,
   SIGNALING_VERSION,
   type JoinReply,
@@ -72,6 +73,10 @@ interface RefusedHandshake {
 const OtherVersionSchema = v.looseObject({
   version: v.pipe(v.number(), v.notValue(SIGNALING_VERSION)),
 });
+
+function codeFor(request: unknown): RefusalCode {
+  return v.is(OtherVersionSchema, request) ? 'version' : 'malformed';
+}
 
 /** Milliseconds within which arrivals after a first one are placed together. */
 const BURST_WINDOW = 100;
@@ -140,17 +145,37 @@ export function createSignalingServer(
     }
     const request = parseJoinRequest(input);
     if (!request.ok) {
-      const code = v.is(OtherVersionSchema, input) ? 'version' : 'malformed';
-      reply(refusal(code, request.error));
+      reply(refusal(codeFor(input), request.error));
       return;
     }
     const { room, id } = request.value;
     socket.data.membership = { room, id };
     broker.join(request.value, (joined) => {
-      if (joined.ok) seat(socket, { room, id });
-      else socket.data.membership = null;
+      if (joined.ok) {
+        metrics.joins.inc();
+        seat(socket, { room, id });
+      } else socket.data.membership = null;
       reply(joined);
     });
+  }
+
+  function resume(socket: PeerSocket, input: unknown, reply: (reply: JoinReply) => void): void {
+    if (socket.data.membership !== null) {
+      reply(refusal('already-joined', 'this connection has joined a room already'));
+      return;
+    }
+    const request = parseResumeRequest(input);
+    if (!request.ok) {
+      reply(refusal(codeFor(input), request.error));
+      return;
+    }
+    const { room, id } = request.value;
+    const resumed = broker.resume(request.value);
+    if (resumed.ok) {
+      socket.data.membership = { room, id };
+      seat(socket, { room, id });
+    }
+    reply(resumed);
   }
 
   /** From now on what is for the member goes to this socket; an earlier one of its is closed. */
@@ -162,8 +187,7 @@ export function createSignalingServer(
       earlier.data.membership = null;
       earlier.disconnect(true);
     }
-    metrics.joins.inc();
-    logger.debug({ room, id }, 'joined');
+    logger.debug({ room, id }, 'seated');
   }
 
   function signal(socket: PeerSocket, input: unknown, reply: (reply: Reply) => void): void {
@@ -187,8 +211,9 @@ export function createSignalingServer(
   /** Notes a refusal in the log and the metrics; too many end the connection. */
   function noteFault(socket: PeerSocket, event: string, { code, message }: Refusal): void {
     metrics.refusals.inc({ code });
-    // A neighbour may have left a moment before a signal for it arrives: nobody's fault.
-    if (code === 'not-a-neighbour') {
+    // A neighbour may have left a moment before a signal for it arrives, and a place may be lost
+    // with its connection: nobody's fault.
+    if (code === 'not-a-neighbour' || code === 'place-lost') {
       logger.debug({ event, ...socket.data.membership }, message);
       return;
     }
@@ -248,6 +273,11 @@ export function createSignalingServer(
         join(socket, request, reply);
       });
     });
+    socket.on('resume', (request: unknown, acknowledge: unknown) => {
+      answer(socket, 'resume', acknowledge, (reply) => {
+        resume(socket, request, reply);
+      });
+    });
     socket.on('signal', (request: unknown, acknowledge: unknown) => {
       answer(socket, 'signal', acknowledge, (reply) => {
         signal(socket, request, reply);
@@ -262,7 +292,7 @@ export function createSignalingServer(
     // Over the wire an event's name may be a number too.
     socket.onAny((event: string | number, ...parameters: unknown[]) => {
       const name = String(event).slice(0, 64);
-      if (['join', 'signal', 'leave'].includes(name)) return;
+      if (['join', 'resume', 'signal', 'leave'].includes(name)) return;
       answer(socket, name, parameters.at(-1), (reply) => {
         reply(refusal('malformed', `there is no event "${name}"`));
       });

@@ -1,6 +1,6 @@
 /** This tab's membership of the ring, as components read it. */
 import SimplePeer from 'simple-peer/simplepeer.min.js';
-import { RingPeer } from '../peer/ring-peer.ts';
+import { createRingPeer } from '../peer/ring-peer.ts';
 import { simplePeerLinks } from '../peer/simple-peer-links.ts';
 import { socketSignaling } from '../peer/socket-signaling.ts';
 import type { RoomName } from '../shared/protocol/ids.ts';
@@ -8,6 +8,7 @@ import type { ElectionMessage } from '../shared/protocol/messages.ts';
 import type { Edge } from '../shared/protocol/signaling.ts';
 import { classicLine, describe, isLap, type Description } from '../shared/ring/describe.ts';
 import type { RingEvent, RingState } from '../shared/ring/events.ts';
+import type { RingPeer } from '../shared/ring/ring-peer.ts';
 import { isoTime } from './time.ts';
 
 /** One line of the log. */
@@ -62,10 +63,9 @@ export class RingMember {
   /** Makes the tab a member of a room at once, and lets it go with the tab. */
   constructor(room: RoomName) {
     this.room = room;
-    this.#peer = new RingPeer({
-      room,
+    this.#peer = createRingPeer(room, {
       openLink: simplePeerLinks(SimplePeer, { iceServers: [] }),
-      signaling: () => socketSignaling(location.origin),
+      newSignaling: () => socketSignaling(location.origin),
       onEvent: (event, state) => {
         this.#onEvent(event, state);
       },
@@ -116,8 +116,9 @@ export class RingMember {
   }
 
   rejoin(): void {
+    this.#see({ trouble: null });
     this.#peer.join();
-    this.#see({ ring: this.#peer.state, trouble: null });
+    this.#see({ ring: this.#peer.state });
   }
 
   #onEvent(event: RingEvent, ring: RingState): void {
@@ -177,10 +178,10 @@ function troubleAfter(event: RingEvent, before: Trouble | null): Trouble | null 
       if (event.state === 'connected') return null;
       return {
         what: 'The server cannot be reached.',
-        advice: 'This page keeps trying. Links that are open stay open.',
+        advice: 'This page keeps trying; if the ring closes over it, it comes back as a new peer.',
       };
     case 'refused':
-      if (event.code === 'id-taken') return before;
+      if (event.code === 'id-taken' || event.code === 'place-lost') return before;
       return { what: `The server says no: ${event.message}.`, advice: refusalAdvice(event.code) };
     case 'error':
       return {

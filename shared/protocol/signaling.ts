@@ -1,9 +1,12 @@
 /**
  * The signaling protocol: Socket.IO events between a peer and the signaling server.
  *
- * A peer sends `join` once, then `signal` as its links need, then perhaps `leave`; each is
- * acknowledged. The server sends `view` whenever the peer's place changes and passes `signal`s on,
- * having put in the sender itself.
+ * A peer sends `join` once, then `signal` as its links need, then perhaps `leave`; after a lost
+ * connection it sends `resume`. Each is acknowledged. The server sends `view` whenever the peer's
+ * place changes and passes `signal`s on, having put in the sender itself.
+ *
+ * What peers send is taken strictly; what the server sends may have fields that a page does not
+ * know, so that a server can be renewed under open pages.
  */
 import * as v from 'valibot';
 import { LinkIdSchema, parse, PeerIdSchema, RoomNameSchema, type Parsed } from './ids.ts';
@@ -58,18 +61,33 @@ const OfferSchema = v.strictObject({
 /** An offer made before the neighbour is known: a link id and the signals gathered so far. */
 export type Offer = v.InferOutput<typeof OfferSchema>;
 
+const VersionSchema = v.literal(
+  SIGNALING_VERSION,
+  'this page and this server are of different versions',
+);
+const SecretSchema = v.pipe(v.string(), v.minLength(16), v.maxLength(64));
+
 const JoinRequestSchema = v.strictObject({
-  version: v.literal(SIGNALING_VERSION, 'this page and this server are of different versions'),
+  version: VersionSchema,
   room: RoomNameSchema,
   id: PeerIdSchema,
-  secret: v.pipe(v.string(), v.minLength(16), v.maxLength(64)),
+  secret: SecretSchema,
   offers: v.strictObject({ successor: OfferSchema, predecessor: OfferSchema }),
 });
 /**
  * `join`: a newcomer asks for a place and brings an offer for each of its two links. The secret is
- * its own choice; with it, and only with it, a live id may move to another connection.
+ * its own choice; with it, and only with it, a member can resume on another connection.
  */
 export type JoinRequest = v.InferOutput<typeof JoinRequestSchema>;
+
+const ResumeRequestSchema = v.strictObject({
+  version: VersionSchema,
+  room: RoomNameSchema,
+  id: PeerIdSchema,
+  secret: SecretSchema,
+});
+/** `resume`: a member whose connection was lost asks for the place it still holds. */
+export type ResumeRequest = v.InferOutput<typeof ResumeRequestSchema>;
 
 const SignalRequestSchema = v.strictObject({
   to: PeerIdSchema,
@@ -80,7 +98,7 @@ const SignalRequestSchema = v.strictObject({
 /** `signal` from a peer; `edge` is the sender's own. */
 export type SignalRequest = v.InferOutput<typeof SignalRequestSchema>;
 
-const SignalDeliverySchema = v.strictObject({
+const SignalDeliverySchema = v.object({
   from: PeerIdSchema,
   edge: EdgeSchema,
   link: LinkIdSchema,
@@ -89,14 +107,14 @@ const SignalDeliverySchema = v.strictObject({
 /** `signal` to a peer; `from` was put in by the server and `edge` is the recipient's own. */
 export type SignalDelivery = v.InferOutput<typeof SignalDeliverySchema>;
 
-const NeighbourSchema = v.strictObject({ id: PeerIdSchema, link: v.nullable(LinkIdSchema) });
+const NeighbourSchema = v.object({ id: PeerIdSchema, link: v.nullable(LinkIdSchema) });
 /**
  * A neighbour and the link already on offer between the two; null where there is none, and then
  * the predecessor of the two makes the offer unless it has a link already.
  */
 export type Neighbour = v.InferOutput<typeof NeighbourSchema>;
 
-const ViewSchema = v.strictObject({
+const ViewSchema = v.object({
   epoch: v.pipe(v.string(), v.minLength(1), v.maxLength(64)),
   version: v.pipe(v.number(), v.integer(), v.minValue(1)),
   successor: NeighbourSchema,
@@ -115,6 +133,7 @@ export const REFUSALS = [
   'malformed',
   'version',
   'id-taken',
+  'place-lost',
   'room-full',
   'already-joined',
   'not-joined',
@@ -122,7 +141,7 @@ export const REFUSALS = [
 ] as const;
 export type RefusalCode = (typeof REFUSALS)[number];
 
-const RefusalSchema = v.strictObject({
+const RefusalSchema = v.object({
   ok: v.literal(false),
   code: v.picklist(REFUSALS),
   message: v.pipe(v.string(), v.maxLength(500)),
@@ -130,17 +149,18 @@ const RefusalSchema = v.strictObject({
 export type Refusal = v.InferOutput<typeof RefusalSchema>;
 
 const JoinReplySchema = v.variant('ok', [
-  v.strictObject({ ok: v.literal(true), view: ViewSchema }),
+  v.object({ ok: v.literal(true), view: ViewSchema }),
   RefusalSchema,
 ]);
 export type JoinReply = v.InferOutput<typeof JoinReplySchema>;
 
-const ReplySchema = v.variant('ok', [v.strictObject({ ok: v.literal(true) }), RefusalSchema]);
+const ReplySchema = v.variant('ok', [v.object({ ok: v.literal(true) }), RefusalSchema]);
 export type Reply = v.InferOutput<typeof ReplySchema>;
 
 /** Events a peer may send. Their arguments are what the sender promises, not what arrives. */
 export interface PeerToServer {
   join: (request: JoinRequest, reply: (reply: JoinReply) => void) => void;
+  resume: (request: ResumeRequest, reply: (reply: JoinReply) => void) => void;
   signal: (request: SignalRequest, reply: (reply: Reply) => void) => void;
   leave: (reply: (reply: Reply) => void) => void;
 }
@@ -153,6 +173,9 @@ export interface ServerToPeer {
 
 export function parseJoinRequest(input: unknown): Parsed<JoinRequest> {
   return parse(JoinRequestSchema, input);
+}
+export function parseResumeRequest(input: unknown): Parsed<ResumeRequest> {
+  return parse(ResumeRequestSchema, input);
 }
 export function parseSignalRequest(input: unknown): Parsed<SignalRequest> {
   return parse(SignalRequestSchema, input);

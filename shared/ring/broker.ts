@@ -9,6 +9,7 @@ import type {
   Refusal,
   RefusalCode,
   Reply,
+  ResumeRequest,
   SignalRequest,
 } from '../protocol/signaling.ts';
 import type { Clock } from './ports.ts';
@@ -76,18 +77,10 @@ export class Broker {
 
   /**
    * Takes a newcomer in: at once where none came just before, else with all others of its burst.
-   * A member that comes again with its secret, over another connection, keeps its place.
    * @param onJoined called once, unless the newcomer leaves before
    */
   join(request: JoinRequest, onJoined: OnJoined): void {
     const open = this.#rooms.get(request.room);
-    if (open?.secrets.get(request.id) === request.secret) {
-      const view = open.room.view(request.id);
-      if (view !== undefined) {
-        onJoined({ ok: true, view });
-        return;
-      }
-    }
     const refused = this.#refuse(request, open);
     if (refused !== null) {
       onJoined(refused);
@@ -97,6 +90,15 @@ export class Broker {
     room.secrets.set(request.id, request.secret);
     room.pending.push({ request, onJoined });
     this.#schedule(request.room, room);
+  }
+
+  /** Gives a member its view again, over another connection; its place is as it was. */
+  resume({ room: name, id, secret }: ResumeRequest): JoinReply {
+    const open = this.#rooms.get(name);
+    const view = open?.secrets.get(id) === secret ? open.room.view(id) : undefined;
+    if (view === undefined)
+      return refusal('place-lost', `the place of ${id} in room ${name} is not kept any more`);
+    return { ok: true, view };
   }
 
   /** Lets a member, or one about to become it, go. Nothing happens where it was neither. */

@@ -235,7 +235,10 @@ export class PredecessorEdge {
     return this.#links.size < 2 * MAX_ATTEMPTS;
   }
 
+  /** Takes in a link that the predecessor offers. Its earlier offers it has given up by then. */
   accept(link: NeighbourLink): void {
+    for (const earlier of this.#links.values())
+      if (!earlier.isOpen && earlier.peer === link.peer) this.#close(earlier);
     this.#links.set(link.id, link);
   }
 

@@ -56,7 +56,8 @@ export interface RingState {
   readonly id: PeerId;
   readonly room: RoomName;
   readonly role: 'joining' | 'follower' | 'candidate' | 'leader' | 'offline';
-  readonly term: number;
+  /** null before the first election it hears of, and once it has left. */
+  readonly term: number | null;
   readonly leader: PeerId | null;
   /** Links between the leader and this peer in ring order, where a leader is known. */
   readonly hopsFromLeader: number | null;

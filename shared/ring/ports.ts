@@ -3,6 +3,7 @@ import type {
   JoinReply,
   JoinRequest,
   Reply,
+  ResumeRequest,
   Signal,
   SignalDelivery,
   SignalRequest,
@@ -54,6 +55,8 @@ export type OpenLink = (initiator: boolean, handlers: LinkHandlers) => Link;
 export interface Signaling {
   connect(handlers: SignalingHandlers): void;
   join(request: JoinRequest, onReply: (reply: JoinReply) => void): void;
+  /** Asks for the place held before the connection was lost. */
+  resume(request: ResumeRequest, onReply: (reply: JoinReply) => void): void;
   signal(request: SignalRequest, onReply: (reply: Reply) => void): void;
   /** Gives up the place in the ring and closes the connection. */
   leave(): void;

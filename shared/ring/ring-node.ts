@@ -3,7 +3,13 @@
  * runs in a browser tab, in Node and in the simulator.
  */
 import { decisionOf, initialElection, type ElectionState } from '../election/state.ts';
-import { step, type ElectionInput, type ElectionEffect, type Wait } from '../election/step.ts';
+import {
+  step,
+  type ElectionEffect,
+  type ElectionInput,
+  type Judgement,
+  type Wait,
+} from '../election/step.ts';
 import type { Extension, Frame } from '../protocol/frame.ts';
 import { parseLinkId, type LinkId, type PeerId, type RoomName } from '../protocol/ids.ts';
 import type { ByeMessage, Decision, ElectionMessage, HelloMessage } from '../protocol/messages.ts';
@@ -21,7 +27,13 @@ import { PredecessorEdge, SuccessorEdge, type EdgeOwner } from './edges.ts';
 import type { RingEvent, RingState, ServerLink } from './events.ts';
 import { NeighbourLink, type NeighbourLinkHandlers } from './neighbour-link.ts';
 import type { Clock, OpenLink, Random, Signaling } from './ports.ts';
-import { LAP_PAUSE, LEADER_SILENCE, SILENT_LAPS } from './timing.ts';
+import {
+  LAP_PAUSE,
+  LEADER_SILENCE,
+  LONGEST_SILENCE,
+  MAX_TERM_LEAP,
+  SILENT_LAPS,
+} from './timing.ts';
 
 export interface RingNodeOptions {
   readonly id: PeerId;
@@ -70,9 +82,8 @@ export class RingNode {
   #wasReady = false;
   readonly #greeted = new WeakSet<NeighbourLink>();
   #cancelTimer: (() => void) | null = null;
-  #lapSentAt = 0;
-  #lapHeardAt: number | null = null;
-  /** How long the last lap took, at the leader, or the time between the last two, elsewhere. */
+  /** When the leader's last lap was sent, at the leader, or came by, elsewhere. */
+  #lapAt: number | null = null;
   #lapTook = 0;
   #droppedFrames = 0;
 
@@ -99,17 +110,19 @@ export class RingNode {
 
   /** This member at this moment. */
   get state(): RingState {
-    const decision = decisionOf(this.#election);
+    const isGone = this.#membership === 'gone';
+    const decision = isGone ? null : decisionOf(this.#election);
+    const view = isGone ? null : this.#view;
     return {
       id: this.#options.id,
       room: this.#options.room,
       role: this.#role,
-      term: this.#election.term,
+      term: isGone || this.#election.term === 0 ? null : this.#election.term,
       leader: decision?.leader.id ?? null,
       hopsFromLeader: decision?.hops ?? null,
       size: decision?.size ?? null,
-      successor: this.#view?.successor.id ?? null,
-      predecessor: this.#view?.predecessor.id ?? null,
+      successor: view?.successor.id ?? null,
+      predecessor: view?.predecessor.id ?? null,
       successorLink: this.#successor.state,
       predecessorLink: this.#predecessor.state,
       server: this.#server,
@@ -172,6 +185,10 @@ export class RingNode {
   #connected(): void {
     this.#server = 'connected';
     this.#tell({ type: 'server', state: 'connected', reason: '' });
+    if (this.#membership === 'member') {
+      this.#resume();
+      return;
+    }
     if (!this.#prepareOffers()) return;
     const successor = this.#offers.get('successor');
     const predecessor = this.#offers.get('predecessor');
@@ -222,6 +239,13 @@ export class RingNode {
         this.#joined(reply);
       },
     );
+  }
+
+  #resume(): void {
+    const { id, room, secret } = this.#options;
+    this.#ports.signaling.resume({ version: SIGNALING_VERSION, room, id, secret }, (reply) => {
+      this.#joined(reply);
+    });
   }
 
   #joined(reply: JoinReply): void {
@@ -389,6 +413,8 @@ export class RingNode {
       case 'claim':
       case 'elected':
         if (edge === 'successor') this.#dropFrame(link, `${message.type} from the successor`);
+        else if (message.term > this.#election.term + MAX_TERM_LEAP)
+          this.#dropFrame(link, `term ${message.term}, far above ${this.#election.term}`);
         else this.#step({ type: 'receive', message }, extensions, from);
         return;
     }
@@ -434,9 +460,13 @@ export class RingNode {
     this.#inputs.push({ input, extensions, from });
     if (this.#isStepping) return;
     this.#isStepping = true;
-    for (let next = this.#inputs.shift(); next !== undefined; next = this.#inputs.shift())
-      this.#stepOnce(next);
-    this.#isStepping = false;
+    try {
+      for (let next = this.#inputs.shift(); next !== undefined; next = this.#inputs.shift())
+        this.#stepOnce(next);
+    } finally {
+      // Whoever watches may throw; the node goes on with its next input.
+      this.#isStepping = false;
+    }
   }
 
   #stepOnce(pending: Pending): void {
@@ -450,15 +480,21 @@ export class RingNode {
       state.role.name === 'candidate'
     )
       this.#tell({ type: 'started', term: state.term, because: pending.input.type });
-    for (const effect of effects) this.#perform(effect, pending);
+    // Only a message that is passed on takes along what came with it.
+    const isRelayed = effects.some(
+      (effect) => effect.type === 'judge' && effect.judgement.outcome === 'forwarded',
+    );
+    const extensions = isRelayed ? pending.extensions : [];
+    for (const effect of effects) this.#perform(effect, pending.from, extensions);
   }
 
-  #perform(effect: ElectionEffect, { extensions, from }: Pending): void {
+  #perform(effect: ElectionEffect, from: PeerId, extensions: readonly Extension[]): void {
     switch (effect.type) {
       case 'send':
         this.#send(effect.message, extensions);
         return;
       case 'judge':
+        this.#measureLap(effect.message, effect.judgement);
         this.#tell({
           type: 'received',
           message: effect.message,
@@ -467,7 +503,8 @@ export class RingNode {
         });
         return;
       case 'decide':
-        this.#lapHeardAt = null;
+        this.#lapAt = this.#ports.clock.now();
+        this.#lapTook = 0;
         this.#tell({
           type: 'leader',
           leader: effect.decision.leader.id,
@@ -514,21 +551,27 @@ export class RingNode {
 
   /** How long to wait, in milliseconds, by how long the last lap took. */
   #patience(until: Wait): number {
-    const now = this.#ports.clock.now();
+    const silence = Math.min(
+      Math.max(LEADER_SILENCE, SILENT_LAPS * this.#lapTook),
+      LONGEST_SILENCE,
+    );
     switch (until) {
       case 'lap':
-        this.#lapTook = now - this.#lapSentAt;
         return LAP_PAUSE;
       case 'return':
-        this.#lapSentAt = now;
-        return Math.max(LEADER_SILENCE, SILENT_LAPS * this.#lapTook);
+        this.#lapAt = this.#ports.clock.now();
+        return silence;
       case 'leader':
-        this.#lapTook = this.#lapHeardAt === null ? 0 : now - this.#lapHeardAt;
-        this.#lapHeardAt = this.#election.role.name === 'follower' ? now : null;
-        return (
-          Math.max(LEADER_SILENCE, SILENT_LAPS * this.#lapTook) * (1 + this.#ports.random() / 2)
-        );
+        return silence * (1 + this.#ports.random() / 2);
     }
+  }
+
+  /** Takes the time from lap to lap: its own round trip at the leader, their distance elsewhere. */
+  #measureLap({ type }: ElectionMessage, { outcome }: Judgement): void {
+    if (type !== 'elected' || (outcome !== 'forwarded' && outcome !== 'completed')) return;
+    const now = this.#ports.clock.now();
+    this.#lapTook = this.#lapAt === null ? 0 : now - this.#lapAt;
+    this.#lapAt = now;
   }
 
   #stop(): void {

@@ -104,10 +104,13 @@ export class Room {
     return this.#announce(new Map());
   }
 
-  /** The view of a member as it stands, for one that has lost its own. */
+  /**
+   * The view of a member as it stands, for one whose connection was lost. It names all departures:
+   * what was sent last may have been lost with the connection.
+   */
   view(id: PeerId): View | undefined {
     const member = this.#find(id);
-    return member?.place ? this.#viewOf(member, member.place) : undefined;
+    return member?.place ? this.#viewOf(member.place, 0) : undefined;
   }
 
   /**
@@ -161,7 +164,7 @@ export class Room {
             ? null
             : broughtTo(offers, place.predecessor, member.id),
       };
-      const view = this.#viewOf(member, place, brought);
+      const view = this.#viewOf(place, member.told, brought);
       member.told = this.#version;
       return [
         { to: member.id, type: 'view' as const, view },
@@ -178,13 +181,14 @@ export class Room {
     };
   }
 
-  #viewOf(member: Member, place: Place, brought?: Record<Edge, Brought | null>): View {
+  /** @param since the version after which departures are named */
+  #viewOf(place: Place, since: number, brought?: Record<Edge, Brought | null>): View {
     return {
       epoch: this.#epoch,
       version: this.#version,
       successor: { id: place.successor, link: brought?.successor?.offer.link ?? null },
       predecessor: { id: place.predecessor, link: brought?.predecessor?.offer.link ?? null },
-      removed: this.#departures.filter(({ version }) => version > member.told).map(({ id }) => id),
+      removed: this.#departures.filter(({ version }) => version > since).map(({ id }) => id),
     };
   }
 }

@@ -12,7 +12,7 @@ import {
 import { Broker } from '../ring/broker.ts';
 import type { RingEvent, RingState } from '../ring/events.ts';
 import type { Signaling, SignalingHandlers } from '../ring/ports.ts';
-import { RingNode } from '../ring/ring-node.ts';
+import { RingPeer } from '../ring/ring-peer.ts';
 import type { Delivery } from '../ring/room.ts';
 import { SimulatedClock } from './clock.ts';
 import { SimulatedNetwork } from './network.ts';
@@ -25,11 +25,33 @@ export interface TraceEntry {
   readonly event: RingEvent;
 }
 
+/** A peer of the world. Its id changes when it has to come back as a new one. */
 export interface SimulatedPeer {
-  readonly id: PeerId;
-  readonly node: RingNode;
+  readonly ring: RingPeer;
   /** Vanishes without a word, as a killed process does; the server's socket closes. */
-  crash(): void;
+  readonly crash: () => void;
+  /**
+   * Loses its connection to the server, and no link.
+   * @param noticed milliseconds until the server knows, if it has not come back by then
+   * @param back milliseconds until it has come back
+   */
+  readonly blip: (noticed: number, back: number) => void;
+}
+
+/** A member's way to the server: at most one connection at a time, until it leaves. */
+interface Route {
+  isLeft: boolean;
+  connection: Connection | null;
+}
+
+/** A connection to the server. Each reconnection is another one. */
+interface Connection {
+  readonly handlers: SignalingHandlers;
+  isOpen: boolean;
+  /** Whose place it took at the server. */
+  seat: PeerId | null;
+  /** When the last message to the peer arrives; a connection keeps the order. */
+  lastArrival: number;
 }
 
 /** How long the server takes to see that a socket is closed, in milliseconds. */
@@ -40,10 +62,13 @@ export class World {
   readonly trace: TraceEntry[] = [];
   readonly random: () => number;
   readonly #network: SimulatedNetwork;
-  readonly #broker: Broker;
   readonly #room: RoomName;
-  readonly #peers = new Map<PeerId, SimulatedPeer>();
-  readonly #sockets = new Map<PeerId, SignalingHandlers>();
+  readonly #peers = new Set<SimulatedPeer>();
+  #broker: Broker;
+  #memories = 0;
+  #isServerUp = true;
+  /** Whom the server talks to, by the id that has the seat. */
+  readonly #seats = new Map<PeerId, Connection>();
   /** Whom each peer held for the leader of each term. */
   readonly #decisions = new Map<string, PeerId>();
   readonly #terms = new Map<PeerId, number>();
@@ -54,16 +79,7 @@ export class World {
     this.random = seededRandom(seed);
     this.#network = new SimulatedNetwork(this.clock, this.random);
     this.#room = expect(parseRoomName('lobby'));
-    this.#broker = new Broker(
-      'epoch 1',
-      {
-        clock: this.clock,
-        deliver: (_room, delivery) => {
-          this.#deliver(delivery);
-        },
-      },
-      { peersPerRoom: 1_000, rooms: 1, burstWindow: 30 },
-    );
+    this.#broker = this.#newBroker();
   }
 
   /** Link ends made so far, on both sides of every attempt. */
@@ -72,11 +88,11 @@ export class World {
   }
 
   get peers(): readonly SimulatedPeer[] {
-    return [...this.#peers.values()];
+    return [...this.#peers];
   }
 
   get states(): readonly RingState[] {
-    return this.peers.map(({ node }) => node.state);
+    return this.peers.map(({ ring }) => ring.state);
   }
 
   /** Safety broken so far, in words. */
@@ -86,40 +102,68 @@ export class World {
 
   /** A peer appears and joins. */
   join(): SimulatedPeer {
-    const id = expect(parsePeerId(randomUuid(this.random)));
     const { openLink, sever } = this.#network.port();
-    const node = new RingNode(
-      { id, room: this.#room, secret: `the secret of ${id.slice(0, 8)}`, priority: 1 },
-      {
-        clock: this.clock,
-        random: this.random,
-        openLink,
-        signaling: this.#signaling(id),
-        onEvent: (event) => {
-          this.#watch(id, node, event);
-        },
+    const routes: Route[] = [];
+    let isHere = true;
+    const ring = new RingPeer(this.#room, {
+      clock: this.clock,
+      random: this.random,
+      openLink,
+      newSignaling: () => {
+        const route: Route = { isLeft: false, connection: null };
+        routes.push(route);
+        return this.#signaling(route);
       },
-    );
-    const peer = {
-      id,
-      node,
+      newId: () => expect(parsePeerId(randomUuid(this.random))),
+      newSecret: () => randomUuid(this.random),
+      onEvent: (event, state) => {
+        if (isHere) this.#watch(event, state);
+      },
+    });
+    const peer: SimulatedPeer = {
+      ring,
       crash: () => {
+        isHere = false;
         sever();
-        this.#forget(id);
-        this.clock.after(SOCKET_CLOSE, () => {
-          this.#broker.leave(this.#room, id);
-        });
+        this.#peers.delete(peer);
+        for (const route of routes) {
+          route.isLeft = true;
+          this.#cut(route, SOCKET_CLOSE);
+        }
+      },
+      blip: (noticed, back) => {
+        for (const route of routes) {
+          const handlers = this.#cut(route, noticed);
+          if (handlers === null) continue;
+          handlers.onDisconnect('lost');
+          this.#connect(route, handlers, back);
+        }
       },
     };
-    this.#peers.set(id, peer);
-    node.start();
+    this.#peers.add(peer);
+    ring.join();
     return peer;
   }
 
   /** A peer leaves with a goodbye. */
   leave(peer: SimulatedPeer): void {
-    peer.node.leave();
-    this.#forget(peer.id);
+    this.#peers.delete(peer);
+    peer.ring.leave();
+  }
+
+  /**
+   * The server dies and loses its memory.
+   * @param downFor milliseconds until it is back
+   */
+  restartServer(downFor: number): void {
+    if (!this.#isServerUp) return;
+    this.#isServerUp = false;
+    this.#seats.clear();
+    this.clock.after(downFor, () => {
+      this.#broker = this.#newBroker();
+      this.#isServerUp = true;
+    });
+    for (const peer of this.#peers) peer.blip(Infinity, downFor + this.random() * 2_000);
   }
 
   /** Lets time pass. */
@@ -144,6 +188,7 @@ export class World {
     const greatest = states.map(({ id }) => id).reduce((a, b) => (a > b ? a : b));
     for (const state of states) {
       const { id, leader, term, size, role } = state;
+      if (state.server !== 'connected') problems.push(`${id} has lost the server`);
       if (leader !== greatest) problems.push(`${id} follows ${String(leader)}, not ${greatest}`);
       if (term !== first.term) problems.push(`${id} is in term ${term}, not ${first.term}`);
       if (size !== states.length)
@@ -158,18 +203,28 @@ export class World {
     return problems;
   }
 
-  #forget(id: PeerId): void {
-    this.#peers.delete(id);
-    this.#sockets.delete(id);
+  #newBroker(): Broker {
+    this.#memories += 1;
+    const memory = this.#memories;
+    return new Broker(
+      `memory ${memory}`,
+      {
+        clock: this.clock,
+        deliver: (_room, delivery) => {
+          // What a dead server had yet to do stays undone.
+          if (memory === this.#memories && this.#isServerUp) this.#deliver(delivery);
+        },
+      },
+      { peersPerRoom: 1_000, rooms: 1, burstWindow: 30 },
+    );
   }
 
-  #watch(id: PeerId, node: RingNode, event: RingEvent): void {
+  #watch(event: RingEvent, { id, term, role }: RingState): void {
     this.trace.push({ at: this.clock.now(), peer: id, event });
-    if (!this.#peers.has(id)) return;
-    const { term } = node.state;
-    if (term < (this.#terms.get(id) ?? 0))
-      this.#violations.push(`the term of ${id} fell to ${term}`);
-    this.#terms.set(id, term);
+    if (role === 'offline') return;
+    if ((term ?? 0) < (this.#terms.get(id) ?? 0))
+      this.#violations.push(`the term of ${id} fell to ${String(term)}`);
+    this.#terms.set(id, term ?? 0);
     if (event.type === 'received' && event.judgement.reason === 'a second leader in one term')
       this.#violations.push(`${id} heard of a second leader in term ${event.message.term}`);
     if (event.type !== 'leader') return;
@@ -178,66 +233,112 @@ export class World {
     this.#decisions.set(held, before);
     if (before !== event.leader)
       this.#violations.push(`${held} followed ${before}, then ${event.leader}`);
-    if (!event.isSelf) return;
-    for (const other of this.states)
-      if (other.id !== id && other.role === 'leader' && other.term === event.term)
-        this.#violations.push(`${id} and ${other.id} both lead term ${event.term}`);
   }
 
-  #signaling(id: PeerId): Signaling {
-    const toServer = (call: () => void) => {
+  #signaling(route: Route): Signaling {
+    /** Runs at the server, where the connection still exists by then. */
+    const atServer = (call: (connection: Connection) => void) => {
+      const { connection } = route;
+      if (connection === null) return;
       this.#network.later(() => {
-        if (this.#sockets.has(id)) call();
+        if (connection.isOpen && this.#isServerUp) call(connection);
       });
     };
     return {
       connect: (handlers) => {
-        this.#sockets.set(id, handlers);
-        toServer(handlers.onConnect);
+        this.#connect(route, handlers, 0);
       },
       join: (request, onReply) => {
-        toServer(() => {
+        atServer((connection) => {
           this.#broker.join(request, (reply) => {
-            this.#toPeer(id, () => {
+            if (!connection.isOpen) return;
+            if (reply.ok) this.#seat(request.id, connection);
+            this.#toPeer(connection, () => {
               onReply(reply);
             });
+          });
+          // A burst is placed a little later; whoever goes before must be taken out again.
+          connection.seat ??= request.id;
+        });
+      },
+      resume: (request, onReply) => {
+        atServer((connection) => {
+          const reply = this.#broker.resume(request);
+          if (reply.ok) this.#seat(request.id, connection);
+          this.#toPeer(connection, () => {
+            onReply(reply);
           });
         });
       },
       signal: (request, onReply) => {
-        toServer(() => {
-          const reply = this.#broker.signal(this.#room, id, request);
-          this.#toPeer(id, () => {
+        atServer((connection) => {
+          if (connection.seat === null) return;
+          const reply = this.#broker.signal(this.#room, connection.seat, request);
+          this.#toPeer(connection, () => {
             onReply(reply);
           });
         });
       },
       leave: () => {
-        this.#sockets.delete(id);
-        this.#network.later(() => {
-          this.#broker.leave(this.#room, id);
-        });
+        route.isLeft = true;
+        this.#cut(route, this.#network.delay());
       },
     };
   }
 
+  #connect(route: Route, handlers: SignalingHandlers, wait: number): void {
+    this.clock.after(wait, () => {
+      if (route.isLeft) return;
+      if (!this.#isServerUp) {
+        this.#connect(route, handlers, 500);
+        return;
+      }
+      const connection = { handlers, isOpen: true, seat: null, lastArrival: 0 };
+      route.connection = connection;
+      this.#toPeer(connection, handlers.onConnect);
+    });
+  }
+
+  #seat(id: PeerId, connection: Connection): void {
+    connection.seat = id;
+    this.#seats.set(id, connection);
+  }
+
+  /**
+   * Ends a connection, if there is one, and returns whose it was. The server takes its peer out
+   * when it notices, unless another connection has the seat by then.
+   */
+  #cut(route: Route, noticed: number): SignalingHandlers | null {
+    const { connection } = route;
+    if (connection === null) return null;
+    route.connection = null;
+    connection.isOpen = false;
+    const broker = this.#broker;
+    if (noticed < Infinity)
+      this.clock.after(noticed, () => {
+        const { seat } = connection;
+        const isAnothers = seat !== null && (this.#seats.get(seat) ?? connection) !== connection;
+        if (seat !== null && !isAnothers) broker.leave(this.#room, seat);
+      });
+    return connection.handlers;
+  }
+
   #deliver(delivery: Delivery): void {
-    this.#toPeer(delivery.to, (handlers) => {
+    const connection = this.#seats.get(delivery.to);
+    if (connection === undefined) return;
+    const { handlers } = connection;
+    this.#toPeer(connection, () => {
       if (delivery.type === 'view') handlers.onView(delivery.view);
       else handlers.onSignal(delivery.signal);
     });
   }
 
-  /** When the last message to each peer arrives; a socket keeps the order. */
-  readonly #lastArrival = new Map<PeerId, number>();
-
-  #toPeer(id: PeerId, call: (handlers: SignalingHandlers) => void): void {
+  #toPeer(connection: Connection, call: () => void): void {
     const now = this.clock.now();
-    const arrival = Math.max(now + this.#network.delay(), this.#lastArrival.get(id) ?? 0);
-    this.#lastArrival.set(id, arrival);
+    const arrival = Math.max(now + this.#network.delay(), connection.lastArrival);
+    connection.lastArrival = arrival;
     this.clock.after(arrival - now, () => {
-      const handlers = this.#sockets.get(id);
-      if (handlers !== undefined) call(handlers);
+      if (connection.isOpen) call();
     });
   }
 }
