@@ -42,10 +42,15 @@ export class SimulatedClock implements Clock {
       }
       this.#pop();
       if (next.cancelled) continue;
-      this.#now = next.at;
+      this.#now = Math.max(this.#now, next.at);
       next.call();
       return true;
     }
+  }
+
+  /** Moves on without serving a timer, as for a device that was asleep. What is due comes late. */
+  skip(milliseconds: number): void {
+    this.#now += milliseconds;
   }
 
   #push(entry: Scheduled): void {

@@ -36,6 +36,11 @@ class Server {
     return replies;
   }
 
+  resume(number: number, guess?: string): JoinReply {
+    const { version, room, id, secret } = requestOf(number);
+    return this.broker.resume({ version, room, id, secret: guess ?? secret });
+  }
+
   /** Joins one peer after another, each long after the one before. */
   seat(...numbers: readonly number[]): void {
     for (const number of numbers) {
@@ -286,12 +291,18 @@ describe('who is let in', () => {
     expect(viewOf(server.join(1, { room: roomName('garden') })).version).toBe(1);
   });
 
-  test('a member that comes again with its secret keeps its place, and nobody else is told', () => {
+  test('a live id is refused to a newcomer, even with its secret', () => {
+    const server = new Server();
+    server.seat(1, 2);
+    expect(codeOf(server.join(2))).toBe('id-taken');
+  });
+
+  test('a member resumes its place with its secret, and nobody else is told', () => {
     const server = new Server();
     server.seat(1, 2, 3, 4);
     const ring = server.broker.peers(LOBBY);
     const place = ring.indexOf(peerId(2));
-    const view = viewOf(server.join(2));
+    const view = viewOf([server.resume(2)]);
     expect(server.broker.peers(LOBBY)).toEqual(ring);
     expect(view).toEqual({
       epoch: view.epoch,
@@ -301,6 +312,23 @@ describe('who is let in', () => {
       removed: [],
     });
     expect(server.delivered).toEqual([]);
+  });
+
+  test('a resumed view names all who have gone: what was sent last may have been lost', () => {
+    const server = new Server();
+    server.seat(1, 2, 3);
+    server.broker.leave(LOBBY, peerId(3));
+    expect(viewOf([server.resume(2)]).removed).toEqual([peerId(3)]);
+    expect(viewOf([server.resume(2)]).removed).toEqual([peerId(3)]);
+  });
+
+  test('a place is not resumed with another secret, nor once it is lost', () => {
+    const server = new Server();
+    expect(codeOf([server.resume(2)])).toBe('place-lost');
+    server.seat(1, 2);
+    expect(codeOf([server.resume(2, 'a guess at the secret')])).toBe('place-lost');
+    server.broker.leave(LOBBY, peerId(2));
+    expect(codeOf([server.resume(2)])).toBe('place-lost');
   });
 
   test('a full room takes no one more, counting those who wait, until one leaves', () => {

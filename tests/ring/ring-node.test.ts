@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import type { JoinReply, JoinRequest } from '../../shared/protocol/signaling.ts';
+import type { JoinReply, JoinRequest, ResumeRequest } from '../../shared/protocol/signaling.ts';
 import type { RingEvent } from '../../shared/ring/events.ts';
 import type { OpenLink, SignalingHandlers } from '../../shared/ring/ports.ts';
 import { RingNode } from '../../shared/ring/ring-node.ts';
@@ -11,6 +11,7 @@ import { defined, peerId, roomName } from '../support.ts';
 function memberOf(openLink: OpenLink) {
   const clock = new SimulatedClock();
   const joins: { request: JoinRequest; reply: (reply: JoinReply) => void }[] = [];
+  const resumes: { request: ResumeRequest; reply: (reply: JoinReply) => void }[] = [];
   const events: RingEvent[] = [];
   let server: SignalingHandlers | null = null;
   const node = new RingNode(
@@ -24,6 +25,7 @@ function memberOf(openLink: OpenLink) {
           server = handlers;
         },
         join: (request, reply) => joins.push({ request, reply }),
+        resume: (request, reply) => resumes.push({ request, reply }),
         signal: () => undefined,
         leave: () => undefined,
       },
@@ -31,7 +33,7 @@ function memberOf(openLink: OpenLink) {
     },
   );
   node.start();
-  return { node, clock, joins, events, server: () => defined(server) };
+  return { node, clock, joins, resumes, events, server: () => defined(server) };
 }
 
 /** Links that make an offer at once and never open. Counts those made and not closed. */
@@ -88,6 +90,42 @@ test('a peer alone leads and has let go of its offers', () => {
   });
   expect(node.state).toMatchObject({ role: 'leader', size: 1, successorLink: 'none' });
   expect(counts.open).toBe(0);
+});
+
+test('a member that was cut off resumes its place and makes no new offers', () => {
+  const { counts, openLink } = countedLinks();
+  const { joins, resumes, server, node } = memberOf(openLink);
+  server().onConnect();
+  const self = { id: peerId(1), link: null };
+  const view = { epoch: 'e', version: 1, successor: self, predecessor: self, removed: [] };
+  joins[0]?.reply({ ok: true, view });
+  server().onDisconnect('lost');
+  expect(node.state).toMatchObject({ role: 'leader', server: 'reconnecting' });
+  server().onConnect();
+  expect(joins).toHaveLength(1);
+  resumes[0]?.reply({ ok: true, view });
+  expect(node.state).toMatchObject({ role: 'leader', term: 1, server: 'connected' });
+  expect(counts.made).toBe(2);
+});
+
+test('a member whose place is lost is gone, and shows nothing of the ring any more', () => {
+  const { openLink } = countedLinks();
+  const { joins, resumes, server, node } = memberOf(openLink);
+  server().onConnect();
+  const self = { id: peerId(1), link: null };
+  const view = { epoch: 'e', version: 1, successor: self, predecessor: self, removed: [] };
+  joins[0]?.reply({ ok: true, view });
+  server().onDisconnect('lost');
+  server().onConnect();
+  resumes[0]?.reply({ ok: false, code: 'place-lost', message: 'lost' });
+  expect(node.state).toMatchObject({
+    role: 'offline',
+    term: null,
+    leader: null,
+    size: null,
+    successor: null,
+    predecessor: null,
+  });
 });
 
 test('a platform without links ends the membership and says so', () => {

@@ -101,7 +101,7 @@ const SHAPELESS: readonly (readonly [string, unknown])[] = [
 
 const REQUESTS: readonly (readonly [string, string, unknown])[] = [
   ...SHAPELESS.flatMap(([name, payload]) =>
-    ['join', 'signal'].map((event) => [event, name, payload] as const),
+    ['join', 'resume', 'signal'].map((event) => [event, name, payload] as const),
   ),
   ...Object.entries({
     'no id': without(joinRequest(9), 'id'),

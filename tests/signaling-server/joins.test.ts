@@ -210,6 +210,7 @@ describe('an id', () => {
     const impostor = await peer(server, 2, { secret: 'a guess at the secret' });
 
     expect(await impostor.join()).toMatchObject({ ok: false, code: 'id-taken' });
+    expect(await impostor.resume()).toMatchObject({ ok: false, code: 'place-lost' });
     await Promise.all(ring.map((each) => each.settle()));
     expectRing(server, ring);
     expect(ring.every(({ connected }) => connected)).toBe(true);
@@ -223,7 +224,8 @@ describe('an id', () => {
     const others = ring.filter((each) => each !== old);
     const views = others.map((each) => each.views.length);
 
-    const renewed = await member(server, 2);
+    const renewed = await peer(server, 2);
+    expect(await renewed.resume()).toMatchObject({ ok: true });
     expect(await old.disconnected).toBe('io server disconnect');
     expect(renewed.view.successor.id).toBe(old.view.successor.id);
     expect(renewed.view.predecessor.id).toBe(old.view.predecessor.id);
@@ -243,7 +245,8 @@ describe('an id', () => {
     const server = await startTestServer();
     const first = await member(server, 1);
     const old = await member(server, 2);
-    const renewed = await member(server, 2);
+    const renewed = await peer(server, 2);
+    expect(await renewed.resume()).toMatchObject({ ok: true });
     await old.disconnected;
     renewed.drop();
     await vi.waitFor(() => {

@@ -195,6 +195,16 @@ export class TestPeer {
     return reply;
   }
 
+  /** Asks for the place of a connection that was lost. */
+  async resume(): Promise<JoinReply> {
+    const { version, room, id, secret } = this.request;
+    const request = { version, room, id, secret };
+    const input: unknown = await this.#socket.timeout(PATIENCE).emitWithAck('resume', request);
+    const reply = valueOf(parseJoinReply(input));
+    if (reply.ok) this.views.push(reply.view);
+    return reply;
+  }
+
   async signal(to: PeerId, edge: Edge, text = 'hello'): Promise<Reply> {
     const request: SignalRequest = {
       to,

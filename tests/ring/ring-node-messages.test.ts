@@ -1,0 +1,245 @@
+/** What a ring member does with the frames of its neighbours; the test plays neighbours and server. */
+import { describe, expect, test } from 'vitest';
+import {
+  encodeFrame,
+  parseFrame,
+  type Extension,
+  type Frame,
+} from '../../shared/protocol/frame.ts';
+import type { LinkId } from '../../shared/protocol/ids.ts';
+import type { Decision, PeerMessage } from '../../shared/protocol/messages.ts';
+import type { Edge, JoinReply, SignalDelivery } from '../../shared/protocol/signaling.ts';
+import type { RingEvent } from '../../shared/ring/events.ts';
+import type { LinkHandlers, SignalingHandlers } from '../../shared/ring/ports.ts';
+import { RingNode } from '../../shared/ring/ring-node.ts';
+import { MAX_TERM_LEAP } from '../../shared/ring/timing.ts';
+import { SimulatedClock } from '../../shared/simulation/clock.ts';
+import { seededRandom } from '../../shared/simulation/random.ts';
+import { defined, linkId, peerId, roomName, valueOf } from '../support.ts';
+
+const SELF = peerId(5);
+const NEIGHBOURS = { successor: peerId(7), predecessor: peerId(3) };
+
+/** One end of a link that the test holds the other end of. */
+class TestLink {
+  readonly handlers: LinkHandlers;
+  readonly sent: Frame[] = [];
+  isClosed = false;
+
+  constructor(handlers: LinkHandlers) {
+    this.handlers = handlers;
+  }
+
+  give(message: PeerMessage, extensions: readonly Extension[] = []): void {
+    this.handlers.onFrame(encodeFrame(message, extensions));
+  }
+}
+
+/** Peer 5 between peers 3 and 7, with both links open. */
+class Ring {
+  readonly clock = new SimulatedClock();
+  readonly events: RingEvent[] = [];
+  readonly links: TestLink[] = [];
+  readonly node: RingNode;
+  readonly #ids: Record<Edge, LinkId>;
+  readonly #ends: Record<Edge, TestLink>;
+  readonly #server: SignalingHandlers;
+
+  constructor(decision: Decision | null) {
+    let server: SignalingHandlers | null = null;
+    let reply: ((reply: JoinReply) => void) | null = null;
+    let ids: Record<Edge, LinkId> | null = null;
+    this.node = new RingNode(
+      { id: SELF, room: roomName('lobby'), secret: 'a secret of some length', priority: 1 },
+      {
+        clock: this.clock,
+        random: seededRandom(1),
+        openLink: (initiator, handlers) => {
+          const link = new TestLink(handlers);
+          this.links.push(link);
+          if (initiator) handlers.onSignal({ type: 'offer', sdp: '' });
+          return {
+            signal: () => undefined,
+            send: (frame) => link.sent.push(valueOf(parseFrame(frame))),
+            close: () => {
+              link.isClosed = true;
+            },
+          };
+        },
+        signaling: {
+          connect: (handlers) => {
+            server = handlers;
+          },
+          join: ({ offers }, onReply) => {
+            ids = { successor: offers.successor.link, predecessor: offers.predecessor.link };
+            reply = onReply;
+          },
+          resume: () => undefined,
+          signal: () => undefined,
+          leave: () => undefined,
+        },
+        onEvent: (event) => this.events.push(event),
+      },
+    );
+    this.node.start();
+    this.#server = defined<SignalingHandlers>(server);
+    this.#server.onConnect();
+    this.#ids = defined<Record<Edge, LinkId>>(ids);
+    defined<(reply: JoinReply) => void>(reply)({
+      ok: true,
+      view: {
+        epoch: 'e',
+        version: 3,
+        successor: { id: NEIGHBOURS.successor, link: this.#ids.successor },
+        predecessor: { id: NEIGHBOURS.predecessor, link: this.#ids.predecessor },
+        removed: [],
+      },
+    });
+    this.#ends = { successor: defined(this.links[0]), predecessor: defined(this.links[1]) };
+    for (const edge of ['successor', 'predecessor'] as const) {
+      this.#ends[edge].handlers.onOpen();
+      this.#ends[edge].give({
+        type: 'hello',
+        id: NEIGHBOURS[edge],
+        link: this.#ids[edge],
+        ready: true,
+        term: decision === null ? 0 : 4,
+        decision,
+        removed: [],
+      });
+    }
+    this.#ends.successor.sent.length = 0;
+  }
+
+  get predecessor(): TestLink {
+    return this.#ends.predecessor;
+  }
+
+  /** Messages that went to the successor since. */
+  sent(): Frame[] {
+    return this.#ends.successor.sent.splice(0);
+  }
+
+  signal(delivery: SignalDelivery): void {
+    this.#server.onSignal(delivery);
+  }
+
+  pass(milliseconds: number): void {
+    const limit = this.clock.now() + milliseconds;
+    while (this.clock.advance(limit));
+  }
+}
+
+const claimOf = (number: number) => ({ priority: 1, id: peerId(number) });
+const DECISION: Decision = { leader: claimOf(9), lap: 1, size: 3, hops: 1 };
+const EXTENSION: Extension = { type: 77, value: Uint8Array.of(1, 2, 3) };
+
+describe('extensions', () => {
+  test('go on with the message they came with', () => {
+    const ring = new Ring(DECISION);
+    ring.predecessor.give({ type: 'claim', term: 5, claim: claimOf(9), hops: 1 }, [EXTENSION]);
+    expect(ring.sent()).toMatchObject([{ message: { hops: 2 }, extensions: [EXTENSION] }]);
+  });
+
+  test('do not go along with a message of the peer’s own', () => {
+    const ring = new Ring(DECISION);
+    ring.predecessor.give({ type: 'claim', term: 5, claim: claimOf(2), hops: 1 }, [EXTENSION]);
+    ring.predecessor.give({ type: 'claim', term: 5, claim: claimOf(5), hops: 3 }, [EXTENSION]);
+    expect(ring.sent()).toMatchObject([
+      { message: { type: 'claim', claim: claimOf(5) }, extensions: [] },
+      { message: { type: 'elected' }, extensions: [] },
+    ]);
+  });
+});
+
+describe('bad frames', () => {
+  test('are dropped and counted, and what follows is read', () => {
+    const ring = new Ring(DECISION);
+    ring.predecessor.handlers.onFrame(Uint8Array.of(0xff));
+    ring.predecessor.handlers.onFrame(new Uint8Array());
+    ring.predecessor.handlers.onFrame(new Uint8Array(10_000));
+    expect(ring.events.slice(-3)).toMatchObject([
+      { type: 'dropped', from: peerId(3), count: 1 },
+      { type: 'dropped', reason: 'truncated after 0 bytes', count: 2 },
+      { type: 'dropped', reason: '10000 bytes, more than 4096', count: 3 },
+    ]);
+    ring.predecessor.give({ type: 'claim', term: 5, claim: claimOf(9), hops: 1 });
+    expect(ring.sent()).toHaveLength(1);
+  });
+
+  test('of a term that leaps are dropped: honest terms rise one by one', () => {
+    const ring = new Ring(DECISION);
+    const term = 4 + MAX_TERM_LEAP;
+    ring.predecessor.give({ type: 'claim', term: term + 1, claim: claimOf(9), hops: 1 });
+    expect(ring.events.at(-1)).toMatchObject({ type: 'dropped', from: peerId(3) });
+    expect(ring.node.state.term).toBe(4);
+    ring.predecessor.give({ type: 'claim', term, claim: claimOf(9), hops: 1 });
+    expect(ring.node.state.term).toBe(term);
+  });
+
+  test('of the election are not taken from the successor', () => {
+    const ring = new Ring(DECISION);
+    defined(ring.links[0]).give({ type: 'claim', term: 5, claim: claimOf(9), hops: 1 });
+    expect(ring.events.at(-1)).toMatchObject({ type: 'dropped', from: peerId(7) });
+    expect(ring.sent()).toEqual([]);
+  });
+});
+
+describe('a follower whose leader falls silent', () => {
+  test('starts within the time that SPEC.md gives it, and again as soon', () => {
+    const ring = new Ring(DECISION);
+    for (let lap = 2; lap < 6; lap += 1) {
+      ring.pass(1_000);
+      ring.predecessor.give({ type: 'elected', term: 4, decision: { ...DECISION, lap } });
+    }
+    ring.sent();
+    const starts = () => ring.events.filter(({ type }) => type === 'started').length;
+    ring.pass(3_990);
+    expect(starts()).toBe(0);
+    ring.pass(6_000 - 3_990);
+    expect(starts()).toBe(1);
+    ring.pass(6_000);
+    expect(starts()).toBe(2);
+  });
+
+  test('is no more patient after a long sleep than after a short one', () => {
+    const ring = new Ring(DECISION);
+    ring.pass(1_000);
+    ring.predecessor.give({ type: 'elected', term: 4, decision: { ...DECISION, lap: 2 } });
+    ring.pass(900);
+    // Asleep: the clock has moved on, and no timer was served.
+    ring.clock.skip(3_600_000);
+    ring.predecessor.give({ type: 'elected', term: 4, decision: { ...DECISION, lap: 900 } });
+    ring.sent();
+    ring.pass(15_000 * 1.5);
+    expect(ring.events.some(({ type }) => type === 'started')).toBe(true);
+  });
+});
+
+test('a predecessor that offers again and again is not shut out by its own earlier offers', () => {
+  const ring = new Ring(DECISION);
+  for (let attempt = 0; attempt < 50; attempt += 1)
+    ring.signal({
+      from: NEIGHBOURS.predecessor,
+      edge: 'predecessor',
+      link: linkId(100 + attempt),
+      signals: [{ type: 'offer', sdp: `attempt ${attempt}` }],
+    });
+  expect(ring.links).toHaveLength(52);
+  expect(ring.links.filter(({ isClosed }) => !isClosed)).toHaveLength(3);
+});
+
+test('a watcher that throws does not stop the peer', () => {
+  const ring = new Ring(DECISION);
+  const events = ring.events;
+  const push = events.push.bind(events);
+  events.push = () => {
+    throw new Error('a watcher’s own mistake');
+  };
+  expect(() => {
+    ring.predecessor.give({ type: 'claim', term: 5, claim: claimOf(9), hops: 1 });
+  }).toThrow('a watcher’s own mistake');
+  events.push = push;
+  ring.predecessor.give({ type: 'claim', term: 6, claim: claimOf(9), hops: 1 });
+  expect(ring.node.state.term).toBe(6);
+});
