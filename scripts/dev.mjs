@@ -3,46 +3,65 @@
  * starts anew whenever its code changes. Tabs reconnect by themselves.
  */
 import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { createServer as createSocket } from 'node:net';
 import { ensureInstalled } from './ensure-installed.mjs';
 import { fail, root, run, tsc } from './run.mjs';
 
+const port = Number(process.env.PORT || 3000);
+if (!Number.isInteger(port) || port < 0 || port > 65_535)
+  fail(`PORT must be a whole number from 0 to 65535, but is "${process.env.PORT}"`);
+
 await ensureInstalled();
 const { createServer } = await import('vite');
+
+/** A port that nobody has: the signaling server keeps it over its restarts. */
+async function freePort() {
+  const socket = createSocket().listen(0, '127.0.0.1');
+  await once(socket, 'listening');
+  const address = socket.address();
+  socket.close();
+  await once(socket, 'close');
+  return address.port;
+}
 
 // Once before anything watches the result.
 const { status, output } = await run([...tsc, '-b', 'signaling-server']);
 if (status !== 0) fail(`${output}the build failed`);
 
-/** Where the page's own server passes Socket.IO on to. */
-const SIGNALING_PORT = 3999;
+const signalingPort = await freePort();
+const vite = await createServer({
+  configFile: `${root}/vite.config.ts`,
+  server: {
+    host: true,
+    port,
+    strictPort: true,
+    proxy: { '/socket.io': { target: `http://127.0.0.1:${signalingPort}`, ws: true } },
+  },
+});
+try {
+  await vite.listen();
+} catch (error) {
+  fail(
+    /already in use/.test(error.message)
+      ? `port ${port} is in use; choose another with PORT`
+      : error.message,
+  );
+}
+vite.printUrls();
 
 const watching = [
   spawn(
     process.execPath,
     [...tsc.slice(1), '-b', 'signaling-server', '--watch', '--preserveWatchOutput'],
-    {
-      cwd: root,
-      stdio: 'inherit',
-    },
+    { cwd: root, stdio: 'inherit' },
   ),
   spawn(process.execPath, ['--watch', 'dist/signaling-server/main.js'], {
     cwd: root,
     stdio: ['ignore', 'ignore', 'inherit'],
-    env: { ...process.env, PORT: String(SIGNALING_PORT), HOST: '127.0.0.1' },
+    env: { ...process.env, PORT: String(signalingPort), HOST: '127.0.0.1' },
   }),
 ];
-
-const vite = await createServer({
-  configFile: `${root}/vite.config.ts`,
-  server: {
-    host: true,
-    port: Number(process.env.PORT ?? 3000),
-    strictPort: true,
-    proxy: { '/socket.io': { target: `http://127.0.0.1:${SIGNALING_PORT}`, ws: true } },
-  },
-});
-await vite.listen();
-vite.printUrls();
 
 async function stop() {
   for (const child of watching) child.kill();

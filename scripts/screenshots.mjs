@@ -1,3 +1,4 @@
+/* global document, requestAnimationFrame -- in the functions that run in a page */
 /** `npm run screenshots`: the pictures in docs/, of real tabs on a real server. */
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';

@@ -31,6 +31,8 @@ function explain(error: unknown, port: string | undefined): string {
   const code = 'code' in error ? error.code : undefined;
   if (code === 'EADDRINUSE') return `port ${port ?? '3000'} is in use; choose another with PORT`;
   if (code === 'EACCES') return `port ${port ?? '3000'} may not be opened by this user`;
+  if (code === 'ENOTFOUND' || code === 'EADDRNOTAVAIL')
+    return `HOST ${process.env['HOST'] ?? ''} is no address of this machine`;
   return error.message;
 }
 

@@ -63,7 +63,9 @@ export interface ServerOptions {
 export function readOptions(
   environment: Readonly<Record<string, string | undefined>>,
 ): ServerOptions {
-  const result = v.safeParse(EnvironmentSchema, environment, {
+  // Set to nothing is not set, as compose files have it.
+  const given = Object.entries(environment).filter(([, value]) => value !== '');
+  const result = v.safeParse(EnvironmentSchema, Object.fromEntries(given), {
     abortEarly: true,
     abortPipeEarly: true,
   });

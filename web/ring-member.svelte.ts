@@ -48,7 +48,10 @@ interface Sight {
 const MAX_LOG = 2_000;
 
 /** How long a token is shown, in milliseconds: far longer than it takes, for the eye. */
-const TOKEN_SHOWN = 500;
+const TOKEN_SHOWN = 350;
+
+/** Tokens of one edge that wait to be shown. */
+const MAX_WAITING = 6;
 
 export class RingMember {
   readonly room: RoomName;
@@ -59,6 +62,8 @@ export class RingMember {
   #drawn: Sight;
   #isDrawing = false;
   #keys = 0;
+  /** The tokens of each edge yet to be shown, and first the one that is. */
+  readonly #waiting: Record<Edge, Token['kind'][]> = { successor: [], predecessor: [] };
 
   /** Makes the tab a member of a room at once, and lets it go with the tab. */
   constructor(room: RoomName) {
@@ -159,14 +164,29 @@ export class RingMember {
     this.#see({ log: [newest, ...this.#latest.log.slice(0, MAX_LOG - 1)] });
   }
 
-  /** Lets a token run along an edge. Laps are too many to be worth a look, and a battery. */
+  /** Shows a token on an edge, after those before it. Laps are too many to be worth a look. */
   #show(edge: Edge, message: ElectionMessage): void {
     if (isLap(message)) return;
+    const waiting = this.#waiting[edge];
+    waiting.push(message.type);
+    if (waiting.length === 1) this.#showNext(edge);
+    // Far behind in a storm of them, the last few will do.
+    else if (waiting.length > MAX_WAITING) waiting.splice(1, 1);
+  }
+
+  #showNext(edge: Edge): void {
+    const waiting = this.#waiting[edge];
+    const others = this.#latest.tokens.filter((token) => token.edge !== edge);
+    const [kind] = waiting;
+    if (kind === undefined) {
+      this.#see({ tokens: others });
+      return;
+    }
     this.#keys += 1;
-    const key = this.#keys;
-    this.#see({ tokens: [...this.#latest.tokens, { key, edge, kind: message.type }] });
+    this.#see({ tokens: [...others, { key: this.#keys, edge, kind }] });
     setTimeout(() => {
-      this.#see({ tokens: this.#latest.tokens.filter((token) => token.key !== key) });
+      waiting.shift();
+      this.#showNext(edge);
     }, TOKEN_SHOWN);
   }
 }

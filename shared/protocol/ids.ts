@@ -15,7 +15,10 @@ export type PeerId = v.InferOutput<typeof PeerIdSchema>;
 /** A room's name as it appears in the page's address. */
 export const RoomNameSchema = v.pipe(
   v.string(),
-  v.regex(/^[A-Za-z0-9_-]{1,64}$/, 'a room name is 1 to 64 letters, digits, "-" or "_"'),
+  v.regex(
+    /^[A-Za-z0-9_-]{1,64}$/,
+    'a room name has 1 to 64 of the letters A to Z and a to z, digits, "-" and "_"',
+  ),
   v.brand('RoomName'),
 );
 export type RoomName = v.InferOutput<typeof RoomNameSchema>;

@@ -45,7 +45,7 @@ export function isLap(message: ElectionMessage): boolean {
 export function describe(event: RingEvent, self: PeerId): Description {
   switch (event.type) {
     case 'joined':
-      return { kind: 'server', what: `joined room ${event.room}`, why: '' };
+      return { kind: 'server', what: `joined room ${event.room} as ${event.id}`, why: '' };
     case 'neighbours':
       return describeNeighbours(event, self);
     case 'link':
@@ -72,7 +72,7 @@ export function describe(event: RingEvent, self: PeerId): Description {
       return {
         kind: 'leader',
         what: `${event.isSelf ? 'this peer' : shortId(event.leader)} is the leader of term ${event.term}`,
-        why: event.size === 1 ? 'alone in the ring' : `elected by a ring of ${event.size}`,
+        why: event.isSelf ? victory(event.size) : '',
       };
     case 'dropped':
       return {
@@ -101,6 +101,10 @@ function describeNeighbours(
       ? 'alone in the ring'
       : `predecessor ${shortId(predecessor)}, successor ${shortId(successor)}`;
   return { kind: 'neighbour', what, why };
+}
+
+function victory(size: number): string {
+  return size === 1 ? 'it is alone in its ring' : `its claim went round a ring of ${size}`;
 }
 
 function describeReceived(
@@ -191,6 +195,8 @@ function classicText(event: RingEvent): string | null {
         compared === null ? '' : `, ${compared.result}, compared to ${compared.claim.id}`;
       return `${verb}: ${classicMessage(event.message)}${result} (${EXPLANATIONS[reason]})`;
     }
+    case 'joined':
+      return `This peer is ${event.id}, room ${event.room}`;
     case 'leader':
       return `leader is ${event.leader}, term=${event.term}`;
     case 'link':

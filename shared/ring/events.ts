@@ -55,6 +55,7 @@ export type RingEvent =
 export interface RingState {
   readonly id: PeerId;
   readonly room: RoomName;
+  /** `candidate` as long as an election goes on, also for one whose claim is beaten already. */
   readonly role: 'joining' | 'follower' | 'candidate' | 'leader' | 'offline';
   /** null before the first election it hears of, and once it has left. */
   readonly term: number | null;

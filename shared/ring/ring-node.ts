@@ -171,8 +171,8 @@ export class RingNode {
       case 'idle':
         return 'joining';
       case 'candidate':
-        return 'candidate';
       case 'deferring':
+        return 'candidate';
       case 'follower':
         return 'follower';
       case 'leader':

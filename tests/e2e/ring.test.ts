@@ -138,6 +138,8 @@ test('“Leave ring” closes the ring over the tab, “Rejoin ring” brings it
   const values = await first?.values();
   expect(values?.['role']).toBe('offline');
   expect(values?.['server-link']).toBe('offline');
+  for (const unknown of ['leader-id', 'successor-id', 'predecessor-id', 'ring-size', 'term'])
+    expect(values?.[unknown]).toBe('');
   await first?.click('Rejoin ring');
   await untilOneRing(tabs);
 });
