@@ -22,7 +22,7 @@ function origins(list: string): string[] {
 
 const EnvironmentSchema = v.object({
   PORT: v.optional(wholeNumber(0, 65_535), '3000'),
-  HOST: v.optional(v.pipe(v.string(), v.minLength(1, 'must not be empty')), '0.0.0.0'),
+  HOST: v.optional(v.string(), '0.0.0.0'),
   LOG_LEVEL: v.optional(
     v.picklist(
       ['silent', 'error', 'warn', 'info', 'debug'],

@@ -27,6 +27,6 @@ test('npm start serves a page whose tabs elect a leader, and ends cleanly on SIG
   await browser.close();
 
   npm.kill('SIGTERM');
-  const [status] = await once(npm, 'exit');
-  expect(status).toBe(0);
+  await once(npm, 'exit');
+  expect(npm.exitCode).toBe(0);
 });

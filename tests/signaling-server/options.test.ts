@@ -14,6 +14,10 @@ describe('the settings', () => {
     });
   });
 
+  test('set to nothing are not set', () => {
+    expect(readOptions({ PORT: '', HOST: '', MAX_ROOMS: '' })).toEqual(readOptions({}));
+  });
+
   test('are read from the environment, whatever else is in it', () => {
     expect(
       readOptions({
@@ -41,13 +45,11 @@ describe('the settings', () => {
 
   test.each([
     ['PORT', 'abc', 'PORT must be a whole number from 0 to 65535, but is "abc"'],
-    ['PORT', '', 'PORT must be a whole number from 0 to 65535, but is ""'],
     ['PORT', '-1', 'PORT must be a whole number from 0 to 65535, but is "-1"'],
     ['PORT', '3000.5', 'PORT must be a whole number from 0 to 65535, but is "3000.5"'],
     ['PORT', ' 80', 'PORT must be a whole number from 0 to 65535, but is " 80"'],
     ['PORT', '80\n90', 'PORT must be a whole number from 0 to 65535, but is "80\\n90"'],
     ['PORT', '65536', 'PORT must be at most 65535, but is "65536"'],
-    ['HOST', '', 'HOST must not be empty, but is ""'],
     ['LOG_LEVEL', 'loud', 'LOG_LEVEL must be silent, error, warn, info or debug, but is "loud"'],
     ['MAX_PEERS_PER_ROOM', '0', 'MAX_PEERS_PER_ROOM must be at least 1, but is "0"'],
     ['MAX_PEERS_PER_ROOM', '10001', 'MAX_PEERS_PER_ROOM must be at most 10000, but is "10001"'],
