@@ -227,7 +227,7 @@ describe('malformed input', () => {
   );
 
   const everyParser: readonly Parser[] = [
-    ...accepted.map(([, parser]) => parser),
+    ...[...fromPeers, ...fromServer].map(([, parser]) => parser),
     parsePeerId,
     parseRoomName,
     parseLinkId,
