@@ -15,7 +15,7 @@ import type {
   ElectionMessage,
 } from '../protocol/messages.ts';
 import { compareClaims, type Comparison } from './claim.ts';
-import { decisionOf, MAX_REMOVED, type ElectionState, type Role } from './state.ts';
+import { decisionOf, MAX_REMOVED, sittingClaim, type ElectionState, type Role } from './state.ts';
 
 /** What can happen to a peer's election. Time is an input too. */
 export type ElectionInput =
@@ -144,7 +144,7 @@ function receiveClaim(state: ElectionState, message: ClaimMessage): Step {
 
 /** R2a: the first claim seen in a term. A smaller one is answered with this peer's own. */
 function firstClaim(state: ElectionState, message: ClaimMessage): Step {
-  const compared = compare(message.claim, 'own claim', state.self);
+  const compared = compare(message.claim, 'own claim', state.claim);
   if (compared.result === 'greater' || state.self.priority === 0)
     return relayClaim(state, message, compared);
   return judged(becomeCandidate(state, message.term), message, {
@@ -156,7 +156,7 @@ function firstClaim(state: ElectionState, message: ClaimMessage): Step {
 
 /** R2b: this peer's own claim is on its way. */
 function claimAtCandidate(state: ElectionState, message: ClaimMessage): Step {
-  const compared = compare(message.claim, 'own claim', state.self);
+  const compared = compare(message.claim, 'own claim', state.claim);
   switch (compared.result) {
     case 'greater':
       return relayClaim(state, message, compared);
@@ -263,7 +263,7 @@ function absorb(state: ElectionState, message: ElectionMessage): Step {
 /** Whether the message would have ended what this peer hopes for in the current term. */
 function beatsAll(state: ElectionState, message: ElectionMessage): boolean {
   if (message.type === 'elected') return true;
-  const best = state.role.name === 'deferring' ? state.role.best : state.self;
+  const best = state.role.name === 'deferring' ? state.role.best : state.claim;
   return compareClaims(message.claim, best) === 'greater';
 }
 
@@ -320,7 +320,7 @@ function becomeCandidate(state: ElectionState, term: number): Step {
   return {
     state: { ...state, term, role: { name: 'candidate' } },
     effects: [
-      { type: 'send', message: { type: 'claim', term, claim: state.self, hops: 1 } },
+      { type: 'send', message: { type: 'claim', term, claim: state.claim, hops: 1 } },
       { type: 'wait', until: 'leader' },
     ],
   };
@@ -345,16 +345,19 @@ function relayClaim(state: ElectionState, message: ClaimMessage, compared: Compa
   );
 }
 
+/** From now on the peer claims as the incumbent, and is announced so that others rank it so. */
 function becomeLeader(state: ElectionState, size: number): Step {
-  const decision: Decision = { leader: state.self, lap: 0, size, hops: 0 };
-  return decide(state, state.term, { name: 'leader', decision }, [
+  const claim = sittingClaim(state);
+  const decision: Decision = { leader: claim, lap: 0, size, hops: 0 };
+  return decide({ ...state, claim }, state.term, { name: 'leader', decision }, [
     { type: 'send', message: announcement(state.term, decision) },
     { type: 'wait', until: 'return' },
   ]);
 }
 
+/** Whoever led before does so no more. */
 function becomeFollower(state: ElectionState, term: number, decision: Decision): Step {
-  return decide(state, term, { name: 'follower', decision }, [
+  return decide({ ...state, claim: state.self }, term, { name: 'follower', decision }, [
     { type: 'send', message: announcement(term, decision) },
     { type: 'wait', until: 'leader' },
   ]);
