@@ -102,7 +102,7 @@ export function step(state: ElectionState, input: ElectionInput): Step {
     case 'hello':
       return hello(state, input.term, input.decision, input.removed);
     case 'removed':
-      return quiet(remember(state, input.peers));
+      return departures(state, input.peers);
     case 'timeout':
       return timeout(state);
   }
@@ -293,11 +293,22 @@ function hello(
 ): Step {
   const next = remember(state, removed);
   const own = decisionOf(next);
-  if (own !== null && next.removed.includes(own.leader.id)) return start(next);
+  if (defersToGone(next) || (own !== null && next.removed.includes(own.leader.id)))
+    return start(next);
   if (next.term > 0 || decision === null || next.removed.includes(decision.leader.id))
     return quiet(next);
   if (decision.leader.id === next.self.id) return quiet(next);
   return decide(next, term, { name: 'follower', decision }, [{ type: 'wait', until: 'leader' }]);
+}
+
+/** R5: of a leader's departure its predecessor makes an end (R4); a claim's may pass no such peer. */
+function departures(state: ElectionState, peers: readonly PeerId[]): Step {
+  const next = remember(state, peers);
+  return defersToGone(next) ? start(next) : quiet(next);
+}
+
+function defersToGone({ role, removed }: ElectionState): boolean {
+  return role.name === 'deferring' && removed.includes(role.best.id);
 }
 
 /** R7: the leader laps its announcement; everyone else starts when none has come. */

@@ -37,7 +37,12 @@ export function freeActions(world: World): Action[] {
   }
   if (budget.drops > 0)
     for (const [link, { isOpen, isRead, from }] of links.entries())
-      if (isOpen && isRead && peers[from]?.membership === 'in') actions.push({ type: 'lose', link });
+      if (isOpen && isRead && peers[from]?.membership === 'in')
+        actions.push({ type: 'drop', link });
+  if (budget.losses > 0)
+    for (const [link, { forth, isRead }] of links.entries())
+      if (isRead && (forth[0]?.value.type === 'claim' || forth[0]?.value.type === 'elected'))
+        actions.push({ type: 'lose', link });
   pushJoins(actions, world);
   return actions;
 }

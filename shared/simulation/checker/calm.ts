@@ -4,11 +4,18 @@ import { decisionOf, type ElectionState, type Policy } from '../../election/stat
 import type { Decision } from '../../protocol/messages.ts';
 import { canTimeOut, ownActions } from './actions.ts';
 import { Scene, type LinkRules } from './scene.ts';
-import type { Space } from './space.ts';
+import { numberedId, type Space } from './space.ts';
 import { keyOf, neighbour, type Peer, type PeerNumber, type World } from './world.ts';
 
+/** What an end of an election is measured by. */
+export interface Expectation {
+  readonly policy: Policy;
+  /** Who must lead as long as it is a member, if anyone. */
+  readonly incumbent: PeerNumber | null;
+}
+
 /** What a member may be wrong about; null where all agree as they should. */
-export function disagreement(space: Space, world: World, policy: Policy): string | null {
+export function disagreement(space: Space, world: World, expectation: Expectation): string | null {
   const members = world.ring.map((number) => peerAt(world, number));
   const torn = tornEdge(world);
   if (torn !== null) return torn;
@@ -20,13 +27,13 @@ export function disagreement(space: Space, world: World, policy: Policy): string
   const decisions = states.map(decisionOf);
   return decisions.includes(null)
     ? 'a peer knows no leader'
-    : leaderFault(space, world, policy, states, decisions[0] ?? null);
+    : leaderFault(space, world, expectation, states, decisions[0] ?? null);
 }
 
 function leaderFault(
   space: Space,
   world: World,
-  policy: Policy,
+  { policy, incumbent }: Expectation,
   states: readonly ElectionState[],
   decision: Decision | null,
 ): string | null {
@@ -36,6 +43,8 @@ function leaderFault(
   if (!world.ring.includes(space.numberOf(leader))) return 'the leader is gone';
   const greatest = states.reduce((a, b) => (compareClaims(a.self, b.self) === 'greater' ? a : b));
   if (policy === 'highest' && greatest.self.id !== leader) return 'the leader is not the greatest';
+  if (incumbent !== null && world.ring.includes(incumbent))
+    return leader === numberedId(incumbent) ? null : 'the incumbent is unseated';
   return null;
 }
 
@@ -57,7 +66,7 @@ function tornEdge(world: World): string | null {
 }
 
 /** How many late peers may start, one after another, before all agree. */
-const MAX_LATE = 5;
+const MAX_LATE = 8;
 
 interface Waiting {
   readonly world: World;
@@ -71,12 +80,12 @@ interface Waiting {
 export class Patience {
   readonly #space: Space;
   readonly #rules: LinkRules;
-  readonly #policy: Policy;
+  readonly #expectation: Expectation;
 
-  constructor(space: Space, rules: LinkRules, policy: Policy) {
+  constructor(space: Space, rules: LinkRules, expectation: Expectation) {
     this.#space = space;
     this.#rules = rules;
-    this.#policy = policy;
+    this.#expectation = expectation;
   }
 
   /** The most time-outs of a late peer that it takes until all agree, or null where they may not. */
@@ -90,7 +99,7 @@ export class Patience {
         const key = `${keyOf(world)}${late}`;
         if (seen.has(key)) continue;
         seen.add(key);
-        if (disagreement(this.#space, world, this.#policy) === null) {
+        if (disagreement(this.#space, world, this.#expectation) === null) {
           worst = Math.max(worst, late);
           continue;
         }
@@ -169,9 +178,7 @@ export class Patience {
 /** Whoever waits for news has waited long enough, unless some comes first. */
 function expectNews(world: World): World {
   const peers = world.peers.map((peer) =>
-    peer.timer === 'leader' || peer.timer === 'return'
-      ? { ...peer, timer: 'late' as const }
-      : peer,
+    peer.timer === 'leader' || peer.timer === 'return' ? { ...peer, timer: 'late' as const } : peer,
   );
   return { ...world, peers };
 }

@@ -4,11 +4,11 @@
  */
 import { step } from '../../election/step.ts';
 import { freeActions, ownActions } from './actions.ts';
-import { disagreement, Patience } from './calm.ts';
+import { disagreement, Patience, type Expectation } from './calm.ts';
 import { LINK_RULES, Scene, type Action, type LinkRules } from './scene.ts';
 import { Space, type StepFunction } from './space.ts';
 import { describeAction, describeStep, describeWorld } from './trace.ts';
-import { beginning, keyOf, type Beginning, type World } from './world.ts';
+import { beginning, keyOf, type Beginning, type PeerNumber, type World } from './world.ts';
 
 export interface Configuration extends Beginning {
   readonly name: string;
@@ -41,7 +41,7 @@ export interface Report {
   /** Those in which all agreed without R7, and the most time-outs that the others took. */
   readonly agreed: number;
   readonly timeouts: number;
-  /** The shortest way to a world that needs R7. */
+  /** The shortest way to a world that needs R7 although no message was lost on a live link. */
   readonly needsTimeout: Finding | null;
   readonly finding: Finding | null;
   /** The reasons that were given in judgements. */
@@ -85,6 +85,7 @@ class Exploration {
   readonly #space: Space;
   readonly #patience: Patience;
   readonly #start: World;
+  readonly #expectation: Expectation;
   readonly #numbers = new Map<string, number>();
   /** How each world was first come to: the world before, and which of its actions. */
   readonly #parents = new Numbers();
@@ -104,9 +105,11 @@ class Exploration {
     this.#configuration = configuration;
     this.#design = design;
     this.#space = new Space(design.step, configuration.priorities.length);
-    this.#patience = new Patience(this.#space, design.rules, configuration.policy);
     const fresh = beginning(this.#space, configuration);
     this.#start = configuration.isDecided ? this.#decided(fresh) : fresh;
+    const { policy } = configuration;
+    this.#expectation = { policy, incumbent: policy === 'incumbent' ? this.#leader() : null };
+    this.#patience = new Patience(this.#space, design.rules, this.#expectation);
   }
 
   run(): Report {
@@ -131,7 +134,7 @@ class Exploration {
     const [peer] = fresh.ring;
     if (peer === undefined) return fresh;
     const drain = (world: World): World => {
-      for (let next = world; ; ) {
+      for (let next = world; ;) {
         const [action] = ownActions(next);
         if (action === undefined) return next;
         next = this.#scene(next).act(action);
@@ -139,6 +142,16 @@ class Exploration {
     };
     const started = this.#scene(fresh).act({ type: 'start', peer });
     return { ...drain(started), budget: fresh.budget };
+  }
+
+  /** Who leads at the beginning, where nobody has a priority that may unseat it. */
+  #leader(): PeerNumber | null {
+    const { priorities } = this.#configuration;
+    if (priorities.some((priority) => priority !== priorities[0])) return null;
+    const leads = this.#start.peers.findIndex(
+      ({ election }) => election.value.role.name === 'leader',
+    );
+    return leads < 0 ? null : leads;
   }
 
   #scene(world: World): Scene {
@@ -184,7 +197,7 @@ class Exploration {
 
   #judgeCalm(world: World, at: number): void {
     this.#calm += 1;
-    const fault = disagreement(this.#space, world, this.#configuration.policy);
+    const fault = disagreement(this.#space, world, this.#expectation);
     if (fault === null) {
       this.#agreed += 1;
       const unrest = this.#design.hasPatience ? this.#patience.unrest(world) : null;
@@ -195,7 +208,8 @@ class Exploration {
       this.#finding = { fault, trace: this.#trace(at) };
       return;
     }
-    this.#needsTimeout ??= { fault, trace: this.#trace(at) };
+    if (world.budget.losses === this.#start.budget.losses)
+      this.#needsTimeout ??= { fault, trace: this.#trace(at) };
     const timeouts = this.#patience.timeoutsToAgree(world);
     if (timeouts === null)
       this.#finding = { fault: `${fault}, and time does not help`, trace: this.#trace(at) };

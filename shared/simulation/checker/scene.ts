@@ -3,13 +3,7 @@
  * `shared/ring` handles them, reduced to what an election can notice; the election itself as shipped.
  */
 import { decisionOf, type ElectionState } from '../../election/state.ts';
-import {
-  type Happening,
-  type Known,
-  type Outcome,
-  type Parcel,
-  type Space,
-} from './space.ts';
+import { type Happening, type Known, type Outcome, type Parcel, type Space } from './space.ts';
 import {
   neighbour,
   NOBODY,
@@ -25,7 +19,7 @@ export type Action =
   /** The first message on a link, to its successor or back to its predecessor. */
   | { readonly type: 'deliver' | 'deliver back'; readonly link: number }
   | { readonly type: 'view'; readonly peer: PeerNumber }
-  | { readonly type: 'open' | 'notice' | 'lose'; readonly link: number }
+  | { readonly type: 'open' | 'notice' | 'drop' | 'lose'; readonly link: number }
   | { readonly type: 'start' | 'timeout' | 'leave' | 'crash'; readonly peer: PeerNumber }
   | { readonly type: 'join'; readonly peer: PeerNumber; readonly after: number };
 
@@ -33,8 +27,6 @@ export type Action =
 export interface LinkRules {
   /** L7: what came before BYE is still read. */
   readonly drains: boolean;
-  /** L6: an earlier predecessor is read until its BYE, L7: and not after it. */
-  readonly stopsAtBye: boolean;
   /** L5: a link is used only once its successor is ready, or there is no other. */
   readonly waitsForReady: boolean;
   /** L5: the link used before stays until the next one is there. */
@@ -47,7 +39,6 @@ export interface LinkRules {
 
 export const LINK_RULES: LinkRules = {
   drains: true,
-  stopsAtBye: true,
   waitsForReady: true,
   makesBeforeBreaking: true,
   notesDeparturesFirst: true,
@@ -86,9 +77,10 @@ export class Scene {
   act(action: Action): World {
     this.#perform(action);
     for (const peer of this.#ring) this.#aimLink(peer);
+    this.#links = this.#links.flatMap((link) => this.#tidied(link));
     return {
       peers: this.#peers,
-      links: this.#links.flatMap((link) => this.#tidied(link)),
+      links: this.#links,
       ring: this.#ring,
       budget: this.#budget,
       elected: this.#elected,
@@ -112,9 +104,13 @@ export class Scene {
       case 'notice':
         this.#notice(action.link);
         return;
-      case 'lose':
+      case 'drop':
         this.#spend({ drops: -1 });
-        this.#lose(action.link);
+        this.#drop(action.link);
+        return;
+      case 'lose':
+        this.#spend({ losses: -1 });
+        this.#setLink(action.link, { forth: this.#link(action.link).forth.slice(1) });
         return;
       case 'start':
         this.#spend({ starts: -1 });
@@ -140,7 +136,7 @@ export class Scene {
 
   #spend(part: Partial<Budget>): void {
     const budget = { ...this.#budget, all: this.#budget.all - 1 };
-    for (const name of ['starts', 'timeouts', 'leaves', 'crashes', 'drops'] as const)
+    for (const name of ['starts', 'timeouts', 'leaves', 'crashes', 'drops', 'losses'] as const)
       budget[name] += part[name] ?? 0;
     this.#budget = budget;
   }
@@ -161,7 +157,7 @@ export class Scene {
         this.#step(link.to, { type: 'hello', parcel, from: 'predecessor' });
         return;
       case 'bye':
-        if (this.#rules.stopsAtBye) this.#setLink(at, { isRead: false });
+        this.#setLink(at, { isRead: false });
         if (parcel.value.reason === 'leaving') this.#learnOfDepartures(link.to, 1 << link.from);
         return;
     }
@@ -213,7 +209,7 @@ export class Scene {
       if (outcome.fault !== null) this.faults.push(outcome.fault);
       const timer = outcome.wait ?? (next.type === 'timeout' ? 'none' : peer.timer);
       this.#setPeer(at, { election: outcome.next, timer });
-      this.#noteElection(at, peer.election.value, outcome.next.value);
+      if (outcome.next !== peer.election) this.#noteDecision(at, outcome.next.value);
       for (const parcel of outcome.sends) {
         if (peer.outlet === 'loopback') happenings.push({ type: 'receive', parcel });
         else this.#send(at, parcel);
@@ -228,26 +224,31 @@ export class Scene {
   }
 
   /**
-   * At most one peer is ever elected in a term, and nobody follows one that was not. Where all who
-   * ever took part are gone, the room begins anew.
+   * Members that know a leader of the same term know the same one, and it was elected in that term.
+   * (Whoever was elected by a ring of which nobody is left does not count.)
    */
-  #noteElection(at: PeerNumber, before: ElectionState, { term, role }: ElectionState): void {
-    if (role.name === 'leader' && (before.role.name !== 'leader' || before.term !== term)) {
-      const elected = Array.from(this.#elected);
-      while (elected.length <= term) elected.push(0);
-      const others = (elected[term] ?? 0) & ~(1 << at);
-      if (others !== 0) this.faults.push(`two peers are elected in term ${term}`);
-      elected[term] = others | (1 << at);
-      this.#elected = elected;
-    }
-    if (role.name !== 'follower') return;
-    const leader = 1 << this.#space.numberOf(role.decision.leader.id);
-    if (((this.#elected[term] ?? 0) & leader) === 0)
+  #noteDecision(at: PeerNumber, { term, role }: ElectionState): void {
+    if (role.name !== 'leader' && role.name !== 'follower') return;
+    const leader = role.decision.leader.id;
+    const bit = 1 << this.#space.numberOf(leader);
+    if (role.name === 'leader') this.#noteElected(term, bit);
+    else if (((this.#elected[term] ?? 0) & bit) === 0)
       this.faults.push(`a leader is followed that was not elected in term ${term}`);
+    for (const number of this.#ring) {
+      const other = this.#peer(number).election.value;
+      if (number === at || other.term !== term) continue;
+      if ((decisionOf(other)?.leader.id ?? leader) !== leader)
+        this.faults.push(`there are two leaders of term ${term}`);
+    }
   }
 
-  #isRemembered(except: PeerNumber): boolean {
-    return this.#ring.some((at) => at !== except && this.#peer(at).election.value.term > 0);
+  #noteElected(term: number, bit: number): void {
+    const before = this.#elected[term] ?? 0;
+    if ((before & bit) !== 0) return;
+    const elected = Array.from(this.#elected);
+    while (elected.length <= term) elected.push(0);
+    elected[term] = before | bit;
+    this.#elected = elected;
   }
 
   #timeOut(at: PeerNumber): void {
@@ -375,7 +376,7 @@ export class Scene {
     if (this.#peer(from).membership === 'in') this.#closeTowards(at);
   }
 
-  #lose(at: number): void {
+  #drop(at: number): void {
     this.#setLink(at, { isRead: false, isOpen: false, forth: [], back: [] });
     this.#closeTowards(at);
   }

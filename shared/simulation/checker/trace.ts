@@ -34,15 +34,17 @@ export function describeAction({ links, ring }: World, action: Action): string {
     case 'deliver back':
     case 'open':
     case 'notice':
+    case 'drop':
     case 'lose': {
       const link = links[action.link];
       if (link === undefined) return action.type;
-      const [parcel] = action.type === 'deliver' ? link.forth : link.back;
+      const [parcel] = action.type === 'deliver back' ? link.back : link.forth;
       const edge = `${nameOf(link.from)}→${nameOf(link.to)}`;
       if (action.type === 'open') return `link ${edge} opens`;
       if (action.type === 'notice') return `link ${edge} is found dead`;
-      if (action.type === 'lose') return `link ${edge} is lost`;
+      if (action.type === 'drop') return `link ${edge} closes`;
       const name = parcel?.value.type.toUpperCase() ?? '';
+      if (action.type === 'lose') return `${name} is lost on ${edge}`;
       return `${name} arrives on ${edge}${action.type === 'deliver' ? '' : ', back'}`;
     }
   }

@@ -49,7 +49,10 @@ export interface Budget {
   readonly timeouts: number;
   readonly leaves: number;
   readonly crashes: number;
+  /** Links that close while both ends live. */
   readonly drops: number;
+  /** Single messages that vanish, as at a peer that freezes. */
+  readonly losses: number;
   /** All of these and joins together. */
   readonly all: number;
 }
@@ -60,7 +63,7 @@ export interface World {
   /** The members in ring order, as the server has them. */
   readonly ring: readonly PeerNumber[];
   readonly budget: Budget;
-  /** Who was elected in which term, ever: bits. */
+  /** Who was elected in which term: bits. */
   readonly elected: readonly number[];
 }
 
@@ -91,7 +94,8 @@ export function beginning(space: Space, { policy, priorities, ring, budget }: Be
       told: 0,
     };
   });
-  const links = ring.length < 2 ? [] : ring.map((from, at) => usedLink(from, neighbour(ring, at, 1)));
+  const links =
+    ring.length < 2 ? [] : ring.map((from, at) => usedLink(from, neighbour(ring, at, 1)));
   return { peers, links, ring, budget, elected: [] };
 }
 
@@ -116,10 +120,10 @@ const GREETINGS = ['none', 'unready', 'ready'] as const;
 
 /** Two worlds have the same key exactly if they cannot be told apart; links have no order. */
 export function keyOf({ peers, links, ring, budget, elected }: World): string {
-  const { starts, timeouts, leaves, crashes, drops, all } = budget;
+  const { starts, timeouts, leaves, crashes, drops, losses, all } = budget;
   const codes = [
     starts + 8 * (timeouts + 8 * (leaves + 8 * (crashes + 8 * drops))),
-    all,
+    all + 16 * losses,
     ring.length,
     ...ring,
     elected.length,
