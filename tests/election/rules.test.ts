@@ -439,6 +439,22 @@ describe('what a neighbour knows', () => {
     expect(state.removed).toEqual(many.slice(10));
   });
 
+  test.each(['removed', 'hello'] as const)(
+    'R5: a peer that defers to one that is gone starts when %s says so',
+    (type) => {
+      // Found by the checker: a newcomer vanished before its predecessor had a link to it, so that
+      // nobody got a new successor (R4), and its claim had already passed everyone.
+      const state = peer(7, deferringTo(claimOf(8)));
+      const removed = [peerId(8)];
+      const after = step(
+        state,
+        type === 'removed' ? { type, peers: removed } : hello({ removed, decision: null }),
+      );
+      expectStarted(after, 8);
+      expect(after.state.removed).toEqual(removed);
+    },
+  );
+
   test('R5: a departure alone starts nothing; the next new successor link does', () => {
     const state = peer(7, following(claimOf(8)));
     const after = step(state, { type: 'removed', peers: [peerId(8)] });

@@ -48,8 +48,8 @@ export interface Report {
   readonly reasons: ReadonlySet<string>;
 }
 
-/** More worlds than a configuration should have: terms that rise for ever, for instance. */
-const MAX_STATES = 6_000_000;
+/** More worlds than a configuration should have: as where terms rise for ever. */
+const MAX_STATES = 4_000_000;
 
 /** A list of numbers that grows. */
 class Numbers {
@@ -82,6 +82,7 @@ class Numbers {
 class Exploration {
   readonly #configuration: Configuration;
   readonly #design: Design;
+  readonly #maxStates: number;
   readonly #space: Space;
   readonly #patience: Patience;
   readonly #start: World;
@@ -101,7 +102,8 @@ class Exploration {
   #needsTimeout: Finding | null = null;
   #finding: Finding | null = null;
 
-  constructor(configuration: Configuration, design: Design) {
+  constructor(configuration: Configuration, design: Design, maxStates: number) {
+    this.#maxStates = maxStates;
     this.#configuration = configuration;
     this.#design = design;
     this.#space = new Space(design.step, configuration.priorities.length);
@@ -191,7 +193,7 @@ class Exploration {
       this.#targets.push(number);
     }
     if (own.length === 0) this.#judgeCalm(world, at);
-    if (this.#numbers.size > MAX_STATES)
+    if (this.#numbers.size > this.#maxStates)
       this.#finding = { fault: 'it does not come to an end', trace: this.#trace(at) };
   }
 
@@ -271,7 +273,16 @@ class Exploration {
   }
 }
 
-/** Explores a configuration to its end, or to the first fault. */
-export function explore(configuration: Configuration, design: Design = SHIPPED): Report {
-  return new Exploration(configuration, design).run();
+/**
+ * Explores a configuration to its end, or to the first fault.
+ * @param configuration where it begins and what may happen
+ * @param design as shipped, if nothing else is said
+ * @param maxStates more than this many worlds are a fault
+ */
+export function explore(
+  configuration: Configuration,
+  design: Design = SHIPPED,
+  maxStates: number = MAX_STATES,
+): Report {
+  return new Exploration(configuration, design, maxStates).run();
 }

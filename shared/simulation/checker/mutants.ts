@@ -64,6 +64,12 @@ function relayed(state: ElectionState, message: ClaimMessage): Step {
   };
 }
 
+/** A leader whoever it is. */
+function led(state: ElectionState, size: number): Step {
+  const decision = { leader: state.self, lap: 0, size, hops: 0 };
+  return { state: { ...state, role: { name: 'leader', decision } }, effects: [] };
+}
+
 /** The step of a peer that has heard of no departure; what it knows stays. */
 function unaware(state: ElectionState, input: ElectionInput): Step {
   const result = step({ ...state, removed: [] }, input);
@@ -126,10 +132,7 @@ const CLAIMS: readonly Mutant[] = [
     state.role.name === 'candidate' &&
     isCurrent(state, message) &&
     message.claim.id === state.self.id
-      ? step(
-          { ...state, self: { ...state.self, priority: 1 }, claim: { ...state.self, priority: 1 } },
-          { type: 'receive', message: { ...message, claim: { ...state.self, priority: 1 } } },
-        )
+      ? led(state, message.hops)
       : null,
   ),
   onClaim('R2c', 'a beaten claim that comes back does not win', (state, message) =>
@@ -346,6 +349,9 @@ export interface Caught {
   readonly last: string;
 }
 
+/** More worlds than any configuration here has as shipped. */
+const MAX_STATES = 700_000;
+
 /** Tries mutants on one configuration after another, until each is caught. */
 export class MutantTrial {
   readonly #configurations: readonly Configuration[];
@@ -359,7 +365,7 @@ export class MutantTrial {
   try(mutant: Mutant): Caught {
     let slow: Caught | null = null;
     for (const configuration of this.#configurations) {
-      const { finding, needsTimeout } = explore(configuration, mutant.design);
+      const { finding, needsTimeout } = explore(configuration, mutant.design, MAX_STATES);
       if (finding !== null) return caughtBy(mutant, configuration, finding, finding.fault);
       if (slow !== null || needsTimeout === null || !this.#needsNoTimeout(configuration)) continue;
       slow = caughtBy(mutant, configuration, needsTimeout, `needs R7: ${needsTimeout.fault}`);

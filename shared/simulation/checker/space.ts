@@ -46,6 +46,9 @@ export type Happening =
     }
   | { readonly type: 'removed'; readonly peers: number };
 
+/** No message goes round the ring as often as that. */
+const MAX_LAPS = 4;
+
 /** Numbers the values by what is written of them. */
 class Pool<T> {
   readonly #known = new Map<string, Known<T>>();
@@ -124,7 +127,21 @@ export class Space {
       judged = `${effect.judgement.outcome}: ${effect.judgement.reason}`;
       this.reasons.add(effect.judgement.reason);
     }
-    return { next: this.state(step.state), sends, wait, judged, fault: faultOf(before, step) };
+    return {
+      next: this.state(step.state),
+      sends,
+      wait,
+      judged,
+      fault: this.#faultOf(before, step),
+    };
+  }
+
+  #faultOf(before: ElectionState, step: Step): string | null {
+    const longest = MAX_LAPS * this.#ids.length;
+    for (const effect of step.effects)
+      if (effect.type === 'send' && hopsOf(effect.message) > longest)
+        return 'a message goes round and round';
+    return faultOf(before, step);
   }
 
   #inputOf(happening: Happening): ElectionInput {
@@ -237,6 +254,10 @@ function decisionFault(before: ElectionState, after: ElectionState): string | nu
   if (known === null || after.term !== before.term) return null;
   if (decided === null) return 'a decided term is undecided again';
   return decided.leader.id === known.leader.id ? null : 'a second leader is decided in one term';
+}
+
+function hopsOf(message: ElectionMessage): number {
+  return message.type === 'claim' ? message.hops : message.decision.hops;
 }
 
 /**
