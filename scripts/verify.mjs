@@ -20,7 +20,7 @@ if (status !== 0) fail(`${output}the build failed`);
 /** @param {string} name */
 const load = (name) => import(pathToFileURL(join(root, CHECKER, name)).href);
 const { explore } = await load('explore.js');
-const { ALL, TRIALS } = await load('configurations.js');
+const { ALL, QUICK } = await load('configurations.js');
 const { MUTANTS, MutantTrial } = await load('mutants.js');
 
 const row = (/** @type {(string | number)[]} */ [name = '', ...cells]) =>
@@ -56,7 +56,7 @@ row(['in all', states, transitions, '', '', '', ((performance.now() - start) / 1
 console.log(findings === 0 ? 'nothing found' : `${findings} faults found`);
 
 if (!args.includes('--no-mutants')) {
-  const trial = new MutantTrial(TRIALS);
+  const trial = new MutantTrial(QUICK);
   for (const mutant of MUTANTS) {
     const { configuration, fault, last } = trial.try(mutant);
     console.log(`\n${mutant.rule} without: ${mutant.without}`);

@@ -3,7 +3,7 @@ import { compareClaims } from '../../election/claim.ts';
 import { decisionOf, type ElectionState, type Policy } from '../../election/state.ts';
 import type { Decision } from '../../protocol/messages.ts';
 import { canTimeOut, ownActions } from './actions.ts';
-import { Scene, type LinkRules } from './scene.ts';
+import { Scene, type Action, type LinkRules } from './scene.ts';
 import { numberedId, type Space } from './space.ts';
 import { keyOf, neighbour, type Peer, type PeerNumber, type World } from './world.ts';
 
@@ -68,6 +68,9 @@ function tornEdge(world: World): string | null {
 /** How many late peers may start, one after another, before all agree. */
 const MAX_LATE = 8;
 
+/** How many worlds it may take from one time-out to the next calm. */
+const MAX_SETTLING = 20_000;
+
 interface Waiting {
   readonly world: World;
   readonly late: number;
@@ -81,6 +84,8 @@ export class Patience {
   readonly #space: Space;
   readonly #rules: LinkRules;
   readonly #expectation: Expectation;
+  /** What follows does not come to an end, or breaks what always holds. */
+  #isAstray = false;
 
   constructor(space: Space, rules: LinkRules, expectation: Expectation) {
     this.#space = space;
@@ -93,7 +98,7 @@ export class Patience {
     let worst = 0;
     const seen = new Set<string>();
     const waiting: Waiting[] = [{ world: expectNews(start), late: 0 }];
-    for (let next = waiting.pop(); next !== undefined; next = waiting.pop()) {
+    for (let next = waiting.pop(); next !== undefined && !this.#isAstray; next = waiting.pop()) {
       const { late } = next;
       for (const world of this.#lapped(next.world)) {
         const key = `${keyOf(world)}${late}`;
@@ -112,7 +117,7 @@ export class Patience {
               waiting.push({ world: after, late: late + 1 });
       }
     }
-    return worst;
+    return this.#isAstray ? null : worst;
   }
 
   /**
@@ -123,6 +128,7 @@ export class Patience {
     const [first, ...others] = this.#lapped(start, ['lap', 'return'])
       .flatMap((world) => this.#lapped(world))
       .flatMap((world) => this.#lapped(world));
+    if (this.#isAstray) return 'a lap goes astray';
     if (first === undefined || others.length > 0) return 'laps have more than one end';
     for (const [at, number] of start.ring.entries()) {
       const before = peerAt(start, number).election.value;
@@ -154,7 +160,14 @@ export class Patience {
     const peers = world.peers.map((old, at) =>
       at === peer ? { ...old, timer: 'late' as const } : old,
     );
-    return new Scene(this.#space, this.#rules, { ...world, peers }).act({ type: 'timeout', peer });
+    return this.#next({ ...world, peers }, { type: 'timeout', peer });
+  }
+
+  #next(world: World, action: Action): World {
+    const scene = new Scene(this.#space, this.#rules, world);
+    const next = scene.act(action);
+    if (scene.faults.length > 0) this.#isAstray = true;
+    return next;
   }
 
   /** Every world in which nothing is on its way any more, after what still is. */
@@ -163,13 +176,14 @@ export class Patience {
     const settled: World[] = [];
     const waiting = [start];
     for (let world = waiting.pop(); world !== undefined; world = waiting.pop()) {
+      if (seen.size > MAX_SETTLING) this.#isAstray = true;
+      if (this.#isAstray) return settled;
       const key = keyOf(world);
       if (seen.has(key)) continue;
       seen.add(key);
       const actions = ownActions(world);
       if (actions.length === 0) settled.push(world);
-      for (const action of actions)
-        waiting.push(new Scene(this.#space, this.#rules, world).act(action));
+      for (const action of actions) waiting.push(this.#next(world, action));
     }
     return settled;
   }

@@ -350,7 +350,7 @@ export interface Caught {
 }
 
 /** More worlds than any configuration here has as shipped. */
-const MAX_STATES = 700_000;
+const MAX_STATES = 100_000;
 
 /** Tries mutants on one configuration after another, until each is caught. */
 export class MutantTrial {

@@ -47,7 +47,7 @@ export type Happening =
   | { readonly type: 'removed'; readonly peers: number };
 
 /** No message goes round the ring as often as that. */
-const MAX_LAPS = 4;
+const MAX_LAPS = 2;
 
 /** Numbers the values by what is written of them. */
 class Pool<T> {
