@@ -51,6 +51,9 @@ export interface Report {
 /** More worlds than a configuration should have: as where terms rise for ever. */
 const MAX_STATES = 4_000_000;
 
+/** What is said then. It may still come to an end. */
+export const TOO_MANY = 'there are too many worlds to tell';
+
 /** A list of numbers that grows. */
 class Numbers {
   #values = new Int32Array(1024);
@@ -194,7 +197,7 @@ class Exploration {
     }
     if (own.length === 0) this.#judgeCalm(world, at);
     if (this.#numbers.size > this.#maxStates)
-      this.#finding = { fault: 'it does not come to an end', trace: this.#trace(at) };
+      this.#finding = { fault: TOO_MANY, trace: this.#trace(at) };
   }
 
   #judgeCalm(world: World, at: number): void {

@@ -6,7 +6,14 @@ import { compareClaims } from '../../election/claim.ts';
 import { decisionOf, type ElectionState } from '../../election/state.ts';
 import { step, type ElectionInput, type Step } from '../../election/step.ts';
 import type { ClaimMessage, ElectedMessage } from '../../protocol/messages.ts';
-import { SHIPPED, type Configuration, type Design, type Finding, explore } from './explore.ts';
+import {
+  SHIPPED,
+  type Configuration,
+  type Design,
+  type Finding,
+  explore,
+  TOO_MANY,
+} from './explore.ts';
 import { LINK_RULES, type LinkRules } from './scene.ts';
 
 export interface Mutant {
@@ -366,6 +373,10 @@ export class MutantTrial {
     let slow: Caught | null = null;
     for (const configuration of this.#configurations) {
       const { finding, needsTimeout } = explore(configuration, mutant.design, MAX_STATES);
+      if (finding?.fault === TOO_MANY) {
+        slow ??= caughtBy(mutant, configuration, finding, finding.fault);
+        continue;
+      }
       if (finding !== null) return caughtBy(mutant, configuration, finding, finding.fault);
       if (slow !== null || needsTimeout === null || !this.#needsNoTimeout(configuration)) continue;
       slow = caughtBy(mutant, configuration, needsTimeout, `needs R7: ${needsTimeout.fault}`);
