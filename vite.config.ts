@@ -50,6 +50,7 @@ export default defineConfig({
           include: ['tests/{election,protocol,ring,simulation}/**/*.test.ts'],
         },
       },
+      { test: { name: 'verify', include: ['tests/verify/**/*.test.ts'], testTimeout: 120_000 } },
       { test: { name: 'server', include: ['tests/signaling-server/**/*.test.ts'] } },
       {
         test: {

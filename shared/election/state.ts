@@ -18,9 +18,19 @@ export type Role =
   /** Its own claim came back. */
   | { readonly name: 'leader'; readonly decision: Decision };
 
+/**
+ * Whom a room prefers; fixed for the room. `highest`: the greatest claim, always. `incumbent`: the
+ * leader that sits, as long as nobody of a higher priority comes.
+ */
+export type Policy = 'highest' | 'incumbent';
+
 /** Everything the election of one peer depends on. Values, never changed in place. */
 export interface ElectionState {
+  /** What the peer is by itself: its base claim. */
   readonly self: Claim;
+  /** What it claims if it starts now: `self`, or as an incumbent one priority more. */
+  readonly claim: Claim;
+  readonly policy: Policy;
   /** Never falls. 0 until the peer has taken part in an election or heard of one. */
   readonly term: number;
   readonly role: Role;
@@ -31,12 +41,21 @@ export interface ElectionState {
 /** How many departures a peer remembers: far more than can still have a token on the way. */
 export const MAX_REMOVED = 256;
 
+const MAX_PRIORITY = 255;
+
 /**
  * A peer that has not yet heard of any election.
- * @param self its own claim; priority 0 to 255
+ * @param self its base claim; priority 0 to 255
+ * @param policy of the room
  */
-export function initialElection(self: Claim): ElectionState {
-  return { self, term: 0, role: { name: 'idle' }, removed: [] };
+export function initialElection(self: Claim, policy: Policy): ElectionState {
+  return { self, claim: self, policy, term: 0, role: { name: 'idle' }, removed: [] };
+}
+
+/** What a peer claims from the moment it leads until it knows of another leader. */
+export function sittingClaim({ self, policy }: ElectionState): Claim {
+  if (policy === 'highest') return self;
+  return { ...self, priority: Math.min(self.priority + 1, MAX_PRIORITY) };
 }
 
 /** The decision of the current term, or null while there is none. */

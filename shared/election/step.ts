@@ -15,7 +15,7 @@ import type {
   ElectionMessage,
 } from '../protocol/messages.ts';
 import { compareClaims, type Comparison } from './claim.ts';
-import { decisionOf, MAX_REMOVED, type ElectionState, type Role } from './state.ts';
+import { decisionOf, MAX_REMOVED, sittingClaim, type ElectionState, type Role } from './state.ts';
 
 /** What can happen to a peer's election. Time is an input too. */
 export type ElectionInput =
@@ -102,7 +102,7 @@ export function step(state: ElectionState, input: ElectionInput): Step {
     case 'hello':
       return hello(state, input.term, input.decision, input.removed);
     case 'removed':
-      return quiet(remember(state, input.peers));
+      return departures(state, input.peers);
     case 'timeout':
       return timeout(state);
   }
@@ -144,7 +144,7 @@ function receiveClaim(state: ElectionState, message: ClaimMessage): Step {
 
 /** R2a: the first claim seen in a term. A smaller one is answered with this peer's own. */
 function firstClaim(state: ElectionState, message: ClaimMessage): Step {
-  const compared = compare(message.claim, 'own claim', state.self);
+  const compared = compare(message.claim, 'own claim', state.claim);
   if (compared.result === 'greater' || state.self.priority === 0)
     return relayClaim(state, message, compared);
   return judged(becomeCandidate(state, message.term), message, {
@@ -156,7 +156,7 @@ function firstClaim(state: ElectionState, message: ClaimMessage): Step {
 
 /** R2b: this peer's own claim is on its way. */
 function claimAtCandidate(state: ElectionState, message: ClaimMessage): Step {
-  const compared = compare(message.claim, 'own claim', state.self);
+  const compared = compare(message.claim, 'own claim', state.claim);
   switch (compared.result) {
     case 'greater':
       return relayClaim(state, message, compared);
@@ -263,7 +263,7 @@ function absorb(state: ElectionState, message: ElectionMessage): Step {
 /** Whether the message would have ended what this peer hopes for in the current term. */
 function beatsAll(state: ElectionState, message: ElectionMessage): boolean {
   if (message.type === 'elected') return true;
-  const best = state.role.name === 'deferring' ? state.role.best : state.self;
+  const best = state.role.name === 'deferring' ? state.role.best : state.claim;
   return compareClaims(message.claim, best) === 'greater';
 }
 
@@ -293,11 +293,22 @@ function hello(
 ): Step {
   const next = remember(state, removed);
   const own = decisionOf(next);
-  if (own !== null && next.removed.includes(own.leader.id)) return start(next);
+  if (defersToGone(next) || (own !== null && next.removed.includes(own.leader.id)))
+    return start(next);
   if (next.term > 0 || decision === null || next.removed.includes(decision.leader.id))
     return quiet(next);
   if (decision.leader.id === next.self.id) return quiet(next);
   return decide(next, term, { name: 'follower', decision }, [{ type: 'wait', until: 'leader' }]);
+}
+
+/** R5: of a leader's departure its predecessor makes an end (R4); a claim's may pass no such peer. */
+function departures(state: ElectionState, peers: readonly PeerId[]): Step {
+  const next = remember(state, peers);
+  return defersToGone(next) ? start(next) : quiet(next);
+}
+
+function defersToGone({ role, removed }: ElectionState): boolean {
+  return role.name === 'deferring' && removed.includes(role.best.id);
 }
 
 /** R7: the leader laps its announcement; everyone else starts when none has come. */
@@ -320,7 +331,7 @@ function becomeCandidate(state: ElectionState, term: number): Step {
   return {
     state: { ...state, term, role: { name: 'candidate' } },
     effects: [
-      { type: 'send', message: { type: 'claim', term, claim: state.self, hops: 1 } },
+      { type: 'send', message: { type: 'claim', term, claim: state.claim, hops: 1 } },
       { type: 'wait', until: 'leader' },
     ],
   };
@@ -345,16 +356,19 @@ function relayClaim(state: ElectionState, message: ClaimMessage, compared: Compa
   );
 }
 
+/** From now on the peer claims as the incumbent, and is announced so that others rank it so. */
 function becomeLeader(state: ElectionState, size: number): Step {
-  const decision: Decision = { leader: state.self, lap: 0, size, hops: 0 };
-  return decide(state, state.term, { name: 'leader', decision }, [
+  const claim = sittingClaim(state);
+  const decision: Decision = { leader: claim, lap: 0, size, hops: 0 };
+  return decide({ ...state, claim }, state.term, { name: 'leader', decision }, [
     { type: 'send', message: announcement(state.term, decision) },
     { type: 'wait', until: 'return' },
   ]);
 }
 
+/** Whoever led before does so no more. */
 function becomeFollower(state: ElectionState, term: number, decision: Decision): Step {
-  return decide(state, term, { name: 'follower', decision }, [
+  return decide({ ...state, claim: state.self }, term, { name: 'follower', decision }, [
     { type: 'send', message: announcement(term, decision) },
     { type: 'wait', until: 'leader' },
   ]);

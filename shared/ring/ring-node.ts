@@ -90,7 +90,7 @@ export class RingNode {
   constructor(options: RingNodeOptions, ports: RingPorts) {
     this.#options = options;
     this.#ports = ports;
-    this.#election = initialElection({ priority: options.priority, id: options.id });
+    this.#election = initialElection({ priority: options.priority, id: options.id }, 'highest');
     const owner: EdgeOwner = {
       self: options.id,
       clock: ports.clock,

@@ -9,7 +9,7 @@ vi.setConfig({ testTimeout: 60_000 });
 
 const SIZES = [1, 2, 3, 4, 5, 6, 7, 8];
 const BEGINNERS: readonly ElectionState[] = Array.from({ length: 9 }, (_, number) =>
-  initialElection(claimOf(number)),
+  initialElection(claimOf(number), 'highest'),
 );
 
 interface Costs {

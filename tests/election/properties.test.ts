@@ -1,7 +1,13 @@
 /** What holds whatever happens: any state, any message, any interleaving. */
 import fc from 'fast-check';
 import { describe, expect, test, vi } from 'vitest';
-import { decisionOf, initialElection, type ElectionState } from '../../shared/election/state.ts';
+import {
+  decisionOf,
+  initialElection,
+  sittingClaim,
+  type ElectionState,
+  type Policy,
+} from '../../shared/election/state.ts';
 import { step, type ElectionInput } from '../../shared/election/step.ts';
 import type {
   Claim,
@@ -20,6 +26,7 @@ vi.setConfig({ testTimeout: 60_000 });
 // Few ids, terms and laps, so that they meet often.
 const id = fc.integer({ min: 1, max: 6 }).map((number) => peerId(number));
 const term = fc.integer({ min: 1, max: 5 });
+const policy = fc.constantFrom<Policy>('highest', 'incumbent');
 const claim: fc.Arbitrary<Claim> = fc.record({ priority: fc.integer({ min: 0, max: 2 }), id });
 const decision: fc.Arbitrary<Decision> = fc.record({
   leader: claim,
@@ -57,11 +64,17 @@ const input: fc.Arbitrary<ElectionInput> = fc.oneof(
 
 /** A state of any role, whether or not anything leads there. */
 const state: fc.Arbitrary<ElectionState> = fc
-  .record({ self: claim, removed: fc.uniqueArray(id, { maxLength: 3 }) })
-  .chain(({ self, removed }) => {
-    const common = { self: fc.constant(self), removed: fc.constant(removed) };
+  .record({ self: claim, policy, removed: fc.uniqueArray(id, { maxLength: 3 }) })
+  .chain(({ self, policy: ofRoom, removed }) => {
+    const beginner = { ...initialElection(self, ofRoom), removed };
+    const common = {
+      self: fc.constant(self),
+      claim: fc.constantFrom(self, sittingClaim(beginner)),
+      policy: fc.constant(ofRoom),
+      removed: fc.constant(removed),
+    };
     return fc.oneof(
-      fc.constant({ ...initialElection(self), removed }),
+      fc.constant(beginner),
       fc.record({ ...common, term, role: fc.constant({ name: 'candidate' as const }) }),
       fc.record({
         ...common,
@@ -136,7 +149,7 @@ describe('one peer, whatever happens to it', () => {
         const knowing = { ...before, removed: [origin] };
         for (const effect of step(knowing, { type: 'receive', message: received }).effects)
           if (effect.type === 'send')
-            expect(effect.message).toMatchObject({ type: 'claim', claim: before.self, hops: 1 });
+            expect(effect.message).toMatchObject({ type: 'claim', claim: before.claim, hops: 1 });
       }),
       { numRuns: 1_000 },
     );
@@ -144,26 +157,31 @@ describe('one peer, whatever happens to it', () => {
 
   test('R2: the claims it sends in one term strictly grow, and a decided term keeps its leader', () => {
     fc.assert(
-      fc.property(claim, fc.array(input, { maxLength: 60, size: 'max' }), (self, happenings) => {
-        let current = initialElection(self);
-        const greatest = new Map<number, Claim>();
-        const leaders = new Map<number, string>();
-        for (const happening of happenings) {
-          const { state: after, effects } = step(current, happening);
-          current = after;
-          for (const effect of effects) {
-            if (effect.type !== 'send' || effect.message.type !== 'claim') continue;
-            const before = greatest.get(effect.message.term);
-            if (before !== undefined)
-              expect(compareClaims(effect.message.claim, before)).toBe('greater');
-            greatest.set(effect.message.term, effect.message.claim);
+      fc.property(
+        claim,
+        policy,
+        fc.array(input, { maxLength: 60, size: 'max' }),
+        (self, ofRoom, happenings) => {
+          let current = initialElection(self, ofRoom);
+          const greatest = new Map<number, Claim>();
+          const leaders = new Map<number, string>();
+          for (const happening of happenings) {
+            const { state: after, effects } = step(current, happening);
+            current = after;
+            for (const effect of effects) {
+              if (effect.type !== 'send' || effect.message.type !== 'claim') continue;
+              const before = greatest.get(effect.message.term);
+              if (before !== undefined)
+                expect(compareClaims(effect.message.claim, before)).toBe('greater');
+              greatest.set(effect.message.term, effect.message.claim);
+            }
+            const leader = decisionOf(after)?.leader.id;
+            if (leader === undefined) continue;
+            expect(leaders.get(after.term) ?? leader).toBe(leader);
+            leaders.set(after.term, leader);
           }
-          const leader = decisionOf(after)?.leader.id;
-          if (leader === undefined) continue;
-          expect(leaders.get(after.term) ?? leader).toBe(leader);
-          leaders.set(after.term, leader);
-        }
-      }),
+        },
+      ),
       { numRuns: 1_000 },
     );
   });
@@ -343,7 +361,7 @@ describe('the laps of a leader', () => {
   test('R4: a smaller newcomer is welcomed with one message and disturbs nobody', () => {
     const full = decided();
     const before = full.states;
-    const ring = new TestRing([...before, initialElection(claimOf(4))]);
+    const ring = new TestRing([...before, initialElection(claimOf(4), 'highest')]);
     ring.apply(4, { type: 'new-successor' });
     expect(ring.sent).toHaveLength(1);
     ring.drain();
@@ -353,7 +371,7 @@ describe('the laps of a leader', () => {
   });
 
   test('R3b: a greater newcomer answers its welcome with a new election and wins it', () => {
-    const ring = new TestRing([...decided().states, initialElection(claimOf(9))]);
+    const ring = new TestRing([...decided().states, initialElection(claimOf(9), 'highest')]);
     ring.apply(4, { type: 'new-successor' });
     ring.drain();
     expect(ring.leaders).toEqual(Array.from({ length: 6 }, () => claimOf(9)));

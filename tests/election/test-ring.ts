@@ -46,7 +46,7 @@ export class TestRing {
   }
 
   static of(claims: readonly Claim[]): TestRing {
-    return new TestRing(claims.map((claim) => initialElection(claim)));
+    return new TestRing(claims.map((claim) => initialElection(claim, 'highest')));
   }
 
   get size(): number {

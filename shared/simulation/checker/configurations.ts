@@ -1,0 +1,147 @@
+/** What is explored: a few seconds of it in every test run, all of it by `npm run verify`. */
+import type { Policy } from '../../election/state.ts';
+import type { Configuration } from './explore.ts';
+import type { Budget, PeerNumber } from './world.ts';
+
+const NOTHING: Budget = {
+  ...{ starts: 0, timeouts: 0, leaves: 0, crashes: 0, drops: 0, losses: 0 },
+  all: 0,
+};
+
+/** One of anything may happen, and so many things in all, joins among them. */
+function anything(all: number): Budget {
+  return { starts: 1, timeouts: 1, leaves: 1, crashes: 1, drops: 1, losses: 1, all };
+}
+
+function budget(part: Partial<Budget>): Budget {
+  return { ...NOTHING, ...part };
+}
+
+const SAME = [1, 1, 1, 1];
+
+interface Part extends Partial<Omit<Configuration, 'budget'>> {
+  readonly name: string;
+  readonly budget: Partial<Budget>;
+}
+
+/** A ring of so many peers of one priority that has elected its leader. */
+function decided(ring: readonly PeerNumber[], peers: number, part: Part): Configuration {
+  return {
+    ...{ policy: 'highest' as const, priorities: SAME.slice(0, peers), ring, isDecided: true },
+    ...part,
+    budget: budget(part.budget),
+  };
+}
+
+function fresh(ring: readonly PeerNumber[], peers: number, part: Part): Configuration {
+  return { ...decided(ring, peers, part), isDecided: false };
+}
+
+function under(policy: Policy, configuration: Configuration): Configuration {
+  const name = policy === 'highest' ? configuration.name : `${configuration.name}, ${policy}`;
+  return { ...configuration, policy, name };
+}
+
+/** The orders of four on a ring, turned so that the greatest is last. */
+const ORDERS_OF_4: readonly (readonly PeerNumber[])[] = [
+  [0, 1, 2, 3],
+  [0, 2, 1, 3],
+  [1, 0, 2, 3],
+  [1, 2, 0, 3],
+  [2, 0, 1, 3],
+  [2, 1, 0, 3],
+];
+const ORDERS_OF_3 = ORDERS_OF_4.slice(0, 1)
+  .map(() => [0, 1, 2])
+  .concat([[1, 0, 2]]);
+
+/** Fixed rings: every order, everyone may start, nothing is lost. */
+const fixed: readonly Configuration[] = [
+  ...ORDERS_OF_3.map((ring) =>
+    fresh(ring, 3, { name: `fixed ${ring.join('')}, 4 starts`, budget: { starts: 4, all: 4 } }),
+  ),
+  ...ORDERS_OF_4.map((ring) =>
+    fresh(ring, 4, { name: `fixed ${ring.join('')}, 3 starts`, budget: { starts: 3, all: 3 } }),
+  ),
+  ...[
+    [1, 0, 2, 1],
+    [0, 0, 1, 0],
+    [0, 0, 0, 0],
+  ].map((priorities) =>
+    fresh([0, 2, 1, 3], 4, {
+      ...{ name: `fixed, priorities ${priorities.join('')}, 2 starts`, priorities },
+      budget: { starts: 2, all: 2 },
+    }),
+  ),
+];
+
+/** Rings of three or four that fall apart. */
+const shrinking: readonly Configuration[] = [
+  ...ORDERS_OF_4.map((ring) =>
+    decided(ring, 4, {
+      name: `ring ${ring.join('')}, 2 crashes, start`,
+      budget: { crashes: 2, starts: 1, all: 3 },
+    }),
+  ),
+  decided([0, 2, 1, 3], 4, { name: 'ring of 4, any 2', budget: anything(2) }),
+  decided([0, 1, 2], 3, { name: 'ring of 3, any 3', budget: anything(3) }),
+  fresh([1, 0, 2], 3, { name: 'fresh ring of 3, any 3', budget: anything(3) }),
+];
+
+/** Rings that grow, with trouble on the way. The last peers join: the greatest, or a small one. */
+const growing: readonly Configuration[] = [
+  fresh([], 2, { name: 'from nothing to 2, any 4', budget: anything(4) }),
+  fresh([], 3, { name: 'from nothing to 3', budget: { all: 3 } }),
+  decided([0], 3, { name: '1 and 2 join', budget: { all: 2 } }),
+  decided([2], 3, { name: 'the greatest and 2 join', budget: { all: 2 } }),
+  decided([0, 1], 3, { name: '2 and 1 joins, any 2', budget: anything(2) }),
+  decided([0, 1, 2], 4, { name: '3 and the greatest joins, any 2', budget: anything(2) }),
+  decided([1, 2, 3], 4, { name: '3 and the smallest joins, any 2', budget: anything(2) }),
+  decided([0, 1], 4, { name: '2 and 2 join', budget: { all: 2 } }),
+  decided([0, 1, 2], 4, {
+    ...{ name: '3 and one of priority 0 joins, any 2', priorities: [1, 1, 1, 0] },
+    budget: anything(2),
+  }),
+  decided([0, 1, 2], 4, {
+    ...{ name: '3 and one of priority 3 joins, any 2', priorities: [1, 1, 1, 3] },
+    budget: anything(2),
+  }),
+];
+
+/** The largest: minutes each. */
+const large: readonly Configuration[] = [
+  decided([0, 1], 3, { name: '2 and 1 joins, any 3', budget: anything(3) }),
+  decided([0, 1], 4, { name: '2 and 2 join, any 2', budget: anything(2) }),
+  decided([0, 1, 2], 4, {
+    name: '3 and 1 joins, 2 crash or leave',
+    budget: { crashes: 2, leaves: 2, all: 3 },
+  }),
+  decided([0, 1, 3, 2], 4, { name: 'ring of 4, any 3', budget: anything(3) }),
+];
+
+function both(configurations: readonly Configuration[]): readonly Configuration[] {
+  return (['highest', 'incumbent'] as const).flatMap((policy) =>
+    configurations.map((configuration) => under(policy, configuration)),
+  );
+}
+
+/** Small enough for every test run, and for each mutant. */
+export const QUICK: readonly Configuration[] = [
+  ...both([
+    ...fixed,
+    decided([0, 2, 1, 3], 4, { name: 'ring of 4, any 2', budget: anything(2) }),
+    decided([0, 1], 3, { name: '2 and 1 joins, any 2', budget: anything(2) }),
+    decided([0, 1, 2], 4, { name: '3 and the greatest joins', budget: { all: 1 } }),
+    decided([0, 1, 2], 4, {
+      name: '3 and the greatest joins, a crash',
+      budget: { crashes: 1, all: 2 },
+    }),
+    fresh([], 2, { name: 'from nothing to 2, any 3', budget: anything(3) }),
+    fresh([1, 0, 2], 3, { name: 'fresh ring of 3, any 2', budget: anything(2) }),
+  ]),
+];
+
+export const ALL: readonly Configuration[] = [
+  ...both([...fixed, ...shrinking, ...growing]),
+  ...large,
+];

@@ -1,0 +1,291 @@
+/**
+ * Visits every world that a configuration can come to, nearest first, so that the first fault found
+ * has a shortest trace. The worlds it judges are those of the shipped step().
+ */
+import { step } from '../../election/step.ts';
+import { freeActions, ownActions } from './actions.ts';
+import { disagreement, Patience, type Expectation } from './calm.ts';
+import { LINK_RULES, Scene, type Action, type LinkRules } from './scene.ts';
+import { Space, type StepFunction } from './space.ts';
+import { describeAction, describeStep, describeWorld } from './trace.ts';
+import { beginning, keyOf, type Beginning, type PeerNumber, type World } from './world.ts';
+
+export interface Configuration extends Beginning {
+  readonly name: string;
+  /** Whether the first members have elected a leader before anything else happens. */
+  readonly isDecided: boolean;
+}
+
+/** What is checked: as shipped, or with something taken away. */
+export interface Design {
+  readonly step: StepFunction;
+  readonly rules: LinkRules;
+  /** Whether R7 may mend what has not come to agreement by itself. */
+  readonly hasPatience: boolean;
+}
+
+export const SHIPPED: Design = { step, rules: LINK_RULES, hasPatience: true };
+
+/** A fault, and how it comes about. */
+export interface Finding {
+  readonly fault: string;
+  readonly trace: readonly string[];
+}
+
+export interface Report {
+  readonly name: string;
+  readonly states: number;
+  readonly transitions: number;
+  /** Worlds in which nothing was on its way. */
+  readonly calm: number;
+  /** Those in which all agreed without R7, and the most time-outs that the others took. */
+  readonly agreed: number;
+  readonly timeouts: number;
+  /** The shortest way to a world that needs R7 although no message was lost on a live link. */
+  readonly needsTimeout: Finding | null;
+  readonly finding: Finding | null;
+  /** The reasons that were given in judgements. */
+  readonly reasons: ReadonlySet<string>;
+}
+
+/** More worlds than a configuration should have: as where terms rise for ever. */
+const MAX_STATES = 4_000_000;
+
+/** What is said then. It may still come to an end. */
+export const TOO_MANY = 'there are too many worlds to tell';
+
+/** A list of numbers that grows. */
+class Numbers {
+  #values = new Int32Array(1024);
+  #length = 0;
+
+  get length(): number {
+    return this.#length;
+  }
+
+  push(value: number): void {
+    if (this.#length === this.#values.length) {
+      const larger = new Int32Array(2 * this.#length);
+      larger.set(this.#values);
+      this.#values = larger;
+    }
+    this.#values[this.#length] = value;
+    this.#length += 1;
+  }
+
+  at(index: number): number {
+    return this.#values[index] ?? 0;
+  }
+
+  add(index: number, value: number): void {
+    this.#values[index] = this.at(index) + value;
+  }
+}
+
+class Exploration {
+  readonly #configuration: Configuration;
+  readonly #design: Design;
+  readonly #maxStates: number;
+  readonly #space: Space;
+  readonly #patience: Patience;
+  readonly #start: World;
+  readonly #expectation: Expectation;
+  readonly #numbers = new Map<string, number>();
+  /** How each world was first come to: the world before, and which of its actions. */
+  readonly #parents = new Numbers();
+  readonly #branches = new Numbers();
+  /** Steps that happen by themselves, for the search of endless ones. */
+  readonly #sources = new Numbers();
+  readonly #targets = new Numbers();
+  #frontier: World[] = [];
+  #transitions = 0;
+  #calm = 0;
+  #agreed = 0;
+  #timeouts = 0;
+  #needsTimeout: Finding | null = null;
+  #finding: Finding | null = null;
+
+  constructor(configuration: Configuration, design: Design, maxStates: number) {
+    this.#maxStates = maxStates;
+    this.#configuration = configuration;
+    this.#design = design;
+    this.#space = new Space(design.step, configuration.priorities.length);
+    const fresh = beginning(this.#space, configuration);
+    this.#start = configuration.isDecided ? this.#decided(fresh) : fresh;
+    const { policy } = configuration;
+    this.#expectation = { policy, incumbent: policy === 'incumbent' ? this.#leader() : null };
+    this.#patience = new Patience(this.#space, design.rules, this.#expectation);
+  }
+
+  run(): Report {
+    this.#visit(this.#start, -1, 0);
+    for (let at = 0; at < this.#numbers.size && this.#finding === null; at += 1) this.#expand(at);
+    if (this.#finding === null) this.#findEndless();
+    return {
+      name: this.#configuration.name,
+      states: this.#numbers.size,
+      transitions: this.#transitions,
+      calm: this.#calm,
+      agreed: this.#agreed,
+      timeouts: this.#timeouts,
+      needsTimeout: this.#needsTimeout,
+      finding: this.#finding,
+      reasons: this.#space.reasons,
+    };
+  }
+
+  /** The first members after one election, lapped once. */
+  #decided(fresh: World): World {
+    const [peer] = fresh.ring;
+    if (peer === undefined) return fresh;
+    const drain = (world: World): World => {
+      for (let next = world; ;) {
+        const [action] = ownActions(next);
+        if (action === undefined) return next;
+        next = this.#scene(next).act(action);
+      }
+    };
+    const started = this.#scene(fresh).act({ type: 'start', peer });
+    return { ...drain(started), budget: fresh.budget };
+  }
+
+  /** Who leads at the beginning, where nobody has a priority that may unseat it. */
+  #leader(): PeerNumber | null {
+    const { priorities } = this.#configuration;
+    if (priorities.some((priority) => priority !== priorities[0])) return null;
+    const leads = this.#start.peers.findIndex(
+      ({ election }) => election.value.role.name === 'leader',
+    );
+    return leads < 0 ? null : leads;
+  }
+
+  #scene(world: World): Scene {
+    return new Scene(this.#space, this.#design.rules, world);
+  }
+
+  /** Numbers a world that is new; its number in any case. */
+  #visit(world: World, parent: number, branch: number): number {
+    const key = keyOf(world);
+    const known = this.#numbers.get(key);
+    if (known !== undefined) return known;
+    const number = this.#numbers.size;
+    this.#numbers.set(key, number);
+    this.#parents.push(parent);
+    this.#branches.push(branch);
+    this.#frontier[number] = world;
+    return number;
+  }
+
+  #expand(at: number): void {
+    const world = this.#frontier[at];
+    if (world === undefined) return;
+    this.#frontier[at] = this.#start;
+    const own = ownActions(world);
+    for (const [branch, action] of [...own, ...freeActions(world)].entries()) {
+      const scene = this.#scene(world);
+      const next = scene.act(action);
+      this.#transitions += 1;
+      const [fault] = scene.faults;
+      if (fault !== undefined) {
+        this.#finding = { fault, trace: this.#trace(at, branch) };
+        return;
+      }
+      const number = this.#visit(next, at, branch);
+      if (branch >= own.length) continue;
+      this.#sources.push(at);
+      this.#targets.push(number);
+    }
+    if (own.length === 0) this.#judgeCalm(world, at);
+    if (this.#numbers.size > this.#maxStates)
+      this.#finding = { fault: TOO_MANY, trace: this.#trace(at) };
+  }
+
+  #judgeCalm(world: World, at: number): void {
+    this.#calm += 1;
+    const fault = disagreement(this.#space, world, this.#expectation);
+    if (fault === null) {
+      this.#agreed += 1;
+      const unrest = this.#design.hasPatience ? this.#patience.unrest(world) : null;
+      if (unrest !== null) this.#finding = { fault: unrest, trace: this.#trace(at) };
+      return;
+    }
+    if (!this.#design.hasPatience) {
+      this.#finding = { fault, trace: this.#trace(at) };
+      return;
+    }
+    if (world.budget.losses === this.#start.budget.losses)
+      this.#needsTimeout ??= { fault, trace: this.#trace(at) };
+    const timeouts = this.#patience.timeoutsToAgree(world);
+    if (timeouts === null)
+      this.#finding = { fault: `${fault}, and time does not help`, trace: this.#trace(at) };
+    else this.#timeouts = Math.max(this.#timeouts, timeouts);
+  }
+
+  /** Takes away, again and again, what nothing leads to; what stays lies on or after a circle. */
+  #findEndless(): void {
+    const arrivals = new Int32Array(this.#numbers.size);
+    for (let edge = 0; edge < this.#targets.length; edge += 1) {
+      const target = this.#targets.at(edge);
+      arrivals[target] = (arrivals[target] ?? 0) + 1;
+    }
+    const first = this.#firstEdges();
+    const free: number[] = [];
+    for (const [number, count] of arrivals.entries()) if (count === 0) free.push(number);
+    let taken = 0;
+    for (let number = free.pop(); number !== undefined; number = free.pop()) {
+      taken += 1;
+      for (let edge = first[number] ?? 0; edge < (first[number + 1] ?? 0); edge += 1) {
+        const target = this.#targets.at(edge);
+        arrivals[target] = (arrivals[target] ?? 0) - 1;
+        if (arrivals[target] === 0) free.push(target);
+      }
+    }
+    if (taken === this.#numbers.size) return;
+    const stuck = arrivals.findIndex((count) => count > 0);
+    this.#finding = { fault: 'it goes round in circles', trace: this.#trace(stuck) };
+  }
+
+  /** Where each world's edges begin: they were noted in the order of the worlds. */
+  #firstEdges(): Int32Array {
+    const first = new Int32Array(this.#numbers.size + 1);
+    for (let edge = 0; edge < this.#sources.length; edge += 1) {
+      const next = this.#sources.at(edge) + 1;
+      first[next] = (first[next] ?? 0) + 1;
+    }
+    for (let number = 1; number < first.length; number += 1)
+      first[number] = (first[number] ?? 0) + (first[number - 1] ?? 0);
+    return first;
+  }
+
+  /** What led to a world, and one action more. */
+  #trace(at: number, last?: number): string[] {
+    const branches: number[] = last === undefined ? [] : [last];
+    for (let number = at; number > 0; number = this.#parents.at(number))
+      branches.unshift(this.#branches.at(number));
+    let world = this.#start;
+    const lines = [describeWorld(this.#space, world)];
+    for (const branch of branches) {
+      const action: Action | undefined = [...ownActions(world), ...freeActions(world)][branch];
+      if (action === undefined) break;
+      const scene = this.#scene(world);
+      lines.push(describeAction(world, action));
+      world = scene.act(action);
+      for (const told of scene.steps) lines.push(`    ${describeStep(this.#space, told)}`);
+    }
+    return [...lines, describeWorld(this.#space, world)];
+  }
+}
+
+/**
+ * Explores a configuration to its end, or to the first fault.
+ * @param configuration where it begins and what may happen
+ * @param design as shipped, if nothing else is said
+ * @param maxStates more than this many worlds are a fault
+ */
+export function explore(
+  configuration: Configuration,
+  design: Design = SHIPPED,
+  maxStates: number = MAX_STATES,
+): Report {
+  return new Exploration(configuration, design, maxStates).run();
+}

@@ -1,0 +1,404 @@
+/**
+ * The election with one rule taken away at a time. What the checker then finds is why the rule is
+ * there.
+ */
+import { compareClaims } from '../../election/claim.ts';
+import { decisionOf, type ElectionState } from '../../election/state.ts';
+import { step, type ElectionInput, type Step } from '../../election/step.ts';
+import type { ClaimMessage, ElectedMessage } from '../../protocol/messages.ts';
+import {
+  SHIPPED,
+  type Configuration,
+  type Design,
+  type Finding,
+  explore,
+  TOO_MANY,
+} from './explore.ts';
+import { LINK_RULES, type LinkRules } from './scene.ts';
+
+export interface Mutant {
+  readonly rule: string;
+  readonly without: string;
+  readonly design: Design;
+}
+
+type Change = (state: ElectionState, input: ElectionInput) => Step | null;
+type OnClaim = (state: ElectionState, message: ClaimMessage) => Step | null;
+type OnElected = (state: ElectionState, message: ElectedMessage) => Step | null;
+
+/** Another step where `change` has one, the shipped one elsewhere. */
+function changed(rule: string, without: string, change: Change): Mutant {
+  const design = {
+    ...SHIPPED,
+    step: (state: ElectionState, input: ElectionInput) =>
+      change(state, input) ?? step(state, input),
+  };
+  return { rule, without, design };
+}
+
+function onClaim(rule: string, without: string, change: OnClaim): Mutant {
+  return changed(rule, without, (state, input) =>
+    input.type === 'receive' && input.message.type === 'claim'
+      ? change(state, input.message)
+      : null,
+  );
+}
+
+function onElected(rule: string, without: string, change: OnElected): Mutant {
+  return changed(rule, without, (state, input) =>
+    input.type === 'receive' && input.message.type === 'elected'
+      ? change(state, input.message)
+      : null,
+  );
+}
+
+function linked(rule: string, without: string, part: Partial<LinkRules>): Mutant {
+  return { rule, without, design: { ...SHIPPED, rules: { ...LINK_RULES, ...part } } };
+}
+
+function nothing(state: ElectionState): Step {
+  return { state, effects: [] };
+}
+
+function relayed(state: ElectionState, message: ClaimMessage): Step {
+  const { term, claim, hops } = message;
+  return {
+    state: { ...state, term, role: { name: 'deferring', best: claim } },
+    effects: [
+      { type: 'send', message: { ...message, hops: hops + 1 } },
+      { type: 'wait', until: 'leader' },
+    ],
+  };
+}
+
+/** A leader whoever it is. */
+function led(state: ElectionState, size: number): Step {
+  const decision = { leader: state.self, lap: 0, size, hops: 0 };
+  return { state: { ...state, role: { name: 'leader', decision } }, effects: [] };
+}
+
+/** The step of a peer that has heard of no departure; what it knows stays. */
+function unaware(state: ElectionState, input: ElectionInput): Step {
+  const result = step({ ...state, removed: [] }, input);
+  return { ...result, state: { ...result.state, removed: state.removed } };
+}
+
+function isFirst({ term, role }: ElectionState, message: ClaimMessage): boolean {
+  return message.term > term || (message.term === term && role.name === 'idle');
+}
+
+function isCurrent(state: ElectionState, message: ClaimMessage): boolean {
+  return message.term === state.term && !state.removed.includes(message.claim.id);
+}
+
+const CLAIMS: readonly Mutant[] = [
+  changed('R1', 'a start raises the term', (state, input) => {
+    if (input.type !== 'start' && input.type !== 'timeout') return null;
+    if (state.term === 0 || state.role.name === 'leader') return null;
+    return step({ ...state, term: state.term - 1 }, { type: 'start' });
+  }),
+  onClaim('R2', 'a claim of a lower term is dropped', (state, message) =>
+    message.term < state.term
+      ? step(state, { type: 'receive', message: { ...message, term: state.term } })
+      : null,
+  ),
+  onClaim('R2', 'a decided term takes no claims', (state, message) =>
+    isCurrent(state, message) && decisionOf(state) !== null
+      ? step({ ...state, role: { name: 'candidate' } }, { type: 'receive', message })
+      : null,
+  ),
+  onClaim('R2a', 'a smaller first claim is answered (wake-up)', (state, message) =>
+    isFirst(state, message) && compareClaims(message.claim, state.claim) === 'less'
+      ? nothing(state)
+      : null,
+  ),
+  onClaim('R2a', 'a smaller first claim is not relayed', (state, message) =>
+    isFirst(state, message) && !state.removed.includes(message.claim.id)
+      ? relayed(state, message)
+      : null,
+  ),
+  onClaim('R2a', 'a higher term is adopted by those who know a leader', (state, message) =>
+    decisionOf(state) !== null && message.term > state.term ? nothing(state) : null,
+  ),
+  onClaim('R2b', 'a candidate relays a greater claim', (state, message) =>
+    isCurrent(state, message) &&
+    state.role.name === 'candidate' &&
+    compareClaims(message.claim, state.claim) === 'greater'
+      ? nothing(state)
+      : null,
+  ),
+  onClaim('R2b', 'a candidate drops a smaller claim', (state, message) =>
+    isCurrent(state, message) &&
+    state.role.name === 'candidate' &&
+    compareClaims(message.claim, state.claim) === 'less'
+      ? relayed(state, message)
+      : null,
+  ),
+  onClaim('R2b', 'priority 0 never leads', (state, message) =>
+    state.self.priority === 0 &&
+    state.role.name === 'candidate' &&
+    isCurrent(state, message) &&
+    message.claim.id === state.self.id
+      ? led(state, message.hops)
+      : null,
+  ),
+  onClaim('R2c', 'a beaten claim that comes back does not win', (state, message) =>
+    isCurrent(state, message) &&
+    state.role.name === 'deferring' &&
+    message.claim.id === state.self.id
+      ? step({ ...state, role: { name: 'candidate' } }, { type: 'receive', message })
+      : null,
+  ),
+  onClaim('R2c', 'a deferring peer drops a claim smaller than the best', (state, message) =>
+    isCurrent(state, message) &&
+    state.role.name === 'deferring' &&
+    message.claim.id !== state.self.id &&
+    compareClaims(message.claim, state.role.best) === 'less'
+      ? relayed(state, message)
+      : null,
+  ),
+  onClaim('R2c', 'a deferring peer drops the same claim', (state, message) =>
+    isCurrent(state, message) &&
+    state.role.name === 'deferring' &&
+    compareClaims(message.claim, state.role.best) === 'same'
+      ? relayed(state, message)
+      : null,
+  ),
+];
+
+function adopted(state: ElectionState, message: ElectedMessage): Step {
+  const { removed } = state;
+  const result = step(
+    { ...state, term: message.term - 1, role: { name: 'idle' }, removed: [] },
+    { type: 'receive', message },
+  );
+  return { ...result, state: { ...result.state, removed } };
+}
+
+function relayedOn(state: ElectionState, message: ElectedMessage): Step {
+  const decision = { ...message.decision, hops: message.decision.hops + 1 };
+  return { state, effects: [{ type: 'send', message: { ...message, decision } }] };
+}
+
+const isOwn = (state: ElectionState, message: ElectedMessage): boolean =>
+  message.decision.leader.id === state.self.id;
+
+const ANNOUNCEMENTS: readonly Mutant[] = [
+  onElected('R3', 'an announcement of a lower term is dropped', (state, message) =>
+    message.term < state.term
+      ? step(state, { type: 'receive', message: { ...message, term: state.term } })
+      : null,
+  ),
+  onElected('R3', 'a known lap is dropped', (state, message) =>
+    message.term === state.term && !isOwn(state, message) && decisionOf(state) !== null
+      ? relayedOn(state, message)
+      : null,
+  ),
+  onElected('R3', 'a newer lap is relayed', (state, message) =>
+    message.term === state.term && !isOwn(state, message) && decisionOf(state) !== null
+      ? nothing(state)
+      : null,
+  ),
+  onElected('R3a', "the leader's own announcement is not relayed", (state, message) =>
+    isOwn(state, message) && message.term === state.term ? relayedOn(state, message) : null,
+  ),
+  onElected('R3a', 'the size is that of the last lap', (state, message) => {
+    if (!isOwn(state, message) || message.term !== state.term) return null;
+    return { state, effects: [{ type: 'wait', until: 'lap' }] };
+  }),
+  onElected('R3a', 'a leader drops an earlier lap', (state, message) => {
+    const decision = decisionOf(state);
+    if (!isOwn(state, message) || message.term !== state.term || decision === null) return null;
+    const current = { ...message.decision, lap: decision.lap };
+    return step(state, { type: 'receive', message: { ...message, decision: current } });
+  }),
+  onElected('R3a', 'who does not lead starts above its own announcement', (state, message) =>
+    isOwn(state, message) && (state.role.name !== 'leader' || message.term !== state.term)
+      ? nothing(state)
+      : null,
+  ),
+  onElected('R3b', 'who outranks the announced leader starts', (state, message) =>
+    compareClaims(message.decision.leader, state.self) === 'less' && message.term > state.term
+      ? adopted(state, message)
+      : null,
+  ),
+  onElected('R3c', 'a second leader in one term brings a new term', (state, message) => {
+    const known = message.term === state.term ? decisionOf(state) : null;
+    return known !== null && known.leader.id !== message.decision.leader.id ? nothing(state) : null;
+  }),
+];
+
+const CHANGES: readonly Mutant[] = [
+  changed('R4', 'a new successor is told anything', (state, input) =>
+    input.type === 'new-successor' && state.term > 0 ? nothing(state) : null,
+  ),
+  changed('R4', 'who knows no leader starts', (state, input) =>
+    input.type === 'new-successor' && state.term > 0 && decisionOf(state) === null
+      ? nothing(state)
+      : null,
+  ),
+  changed('R4', 'a leader that is gone is not passed on', (state, input) =>
+    input.type === 'new-successor' ? unaware(state, input) : null,
+  ),
+  changed('R4', 'a leader one outranks is not passed on', (state, input) =>
+    input.type === 'new-successor' &&
+    !state.removed.includes(decisionOf(state)?.leader.id ?? state.self.id)
+      ? withRank(state, input)
+      : null,
+  ),
+  changed('R4', 'a new successor is welcomed', (state, input) =>
+    input.type === 'new-successor' &&
+    step(state, input).effects[0]?.type === 'send' &&
+    step(state, input).state === state
+      ? nothing(state)
+      : null,
+  ),
+  changed('R5', 'HELLO gives a leader to who knows of no term', (state, input) =>
+    input.type === 'hello' && state.term === 0 ? step(state, { ...input, decision: null }) : null,
+  ),
+  changed('R5', 'a leader that is gone is not taken from HELLO', (state, input) =>
+    input.type === 'hello' &&
+    state.term === 0 &&
+    input.decision !== null &&
+    [...state.removed, ...input.removed].includes(input.decision.leader.id)
+      ? tookAnyway(state, input)
+      : null,
+  ),
+  changed('R5', 'only who knows of no term takes a leader from HELLO', (state, input) =>
+    input.type === 'hello' && state.term > 0 && input.term > state.term && input.decision !== null
+      ? followed(state, input)
+      : null,
+  ),
+  changed('R5', 'HELLO starts who follows or defers to a peer that is gone', (state, input) =>
+    input.type === 'hello' && state.term > 0
+      ? step(state, { type: 'removed', peers: input.removed })
+      : null,
+  ),
+  changed('R5', 'who defers to a peer that is gone starts', (state, input) => {
+    if (input.type !== 'removed' && input.type !== 'hello') return null;
+    const result = step(state, input);
+    if (state.role.name !== 'deferring' || result.state.role.name !== 'candidate') return null;
+    return nothing({ ...state, removed: result.state.removed });
+  }),
+  changed('R5', 'departures are remembered', (state, input) => {
+    const result = step({ ...state, removed: [] }, input);
+    return { ...result, state: { ...result.state, removed: [] } };
+  }),
+  linked('R5', 'HELLO tells of departures', { helloTellsDepartures: false }),
+  changed('R6', 'what a peer that is gone has sent is not relayed', (state, input) =>
+    input.type === 'receive' ? unaware(state, input) : null,
+  ),
+  changed('R6', 'where it would have suppressed something, a start follows', (state, input) => {
+    if (input.type !== 'receive') return null;
+    return isAbsorbed(state, input) ? nothing(state) : null;
+  }),
+  changed('R6', 'a start follows only there', (state, input) => {
+    if (input.type !== 'receive' || input.message.term < state.term) return null;
+    return isAbsorbed(state, input) ? step(state, { type: 'start' }) : null;
+  }),
+  changed('R7', 'followers time out', (state, input) =>
+    input.type === 'timeout' && state.role.name !== 'leader'
+      ? { state, effects: [{ type: 'wait', until: 'leader' }] }
+      : null,
+  ),
+  changed('R7', 'the leader sends laps', (state, input) =>
+    input.type === 'timeout' && state.role.name === 'leader'
+      ? { state, effects: [{ type: 'wait', until: 'return' }] }
+      : null,
+  ),
+  changed('policy', 'an incumbent has one priority more', (state, input) =>
+    step({ ...state, policy: 'highest' }, input),
+  ),
+];
+
+function isAbsorbed(
+  state: ElectionState,
+  { message }: Extract<ElectionInput, { type: 'receive' }>,
+): boolean {
+  const origin = message.type === 'claim' ? message.claim.id : message.decision.leader.id;
+  return message.term >= state.term && state.removed.includes(origin);
+}
+
+/** R4 of a peer that asks nobody's rank. */
+function withRank(state: ElectionState, input: ElectionInput): Step {
+  const result = step({ ...state, self: { ...state.self, priority: 0 } }, input);
+  return { ...result, state: { ...result.state, self: state.self } };
+}
+
+type Hello = Extract<ElectionInput, { type: 'hello' }>;
+
+function tookAnyway(state: ElectionState, input: Hello): Step {
+  const noted = step(state, { type: 'removed', peers: input.removed }).state.removed;
+  const result = step({ ...state, removed: [] }, { ...input, removed: [] });
+  return { ...result, state: { ...result.state, removed: noted } };
+}
+
+function followed(state: ElectionState, input: Hello): Step {
+  const result = step({ ...state, term: 0, role: { name: 'idle' }, claim: state.self }, input);
+  return result.state.term === 0 ? step(state, input) : result;
+}
+
+const LINKS: readonly Mutant[] = [
+  linked('L5', 'a link waits for a successor that is ready', { waitsForReady: false }),
+  linked('L5', 'the old link stays until the new one is there', { makesBeforeBreaking: false }),
+  linked('L7', 'what came before BYE is read', { drains: false }),
+  linked('L8', 'a departure is noted before links close', { notesDeparturesFirst: false }),
+];
+
+export const MUTANTS: readonly Mutant[] = [...CLAIMS, ...ANNOUNCEMENTS, ...CHANGES, ...LINKS];
+
+export interface Caught {
+  readonly mutant: Mutant;
+  /** Where it was caught first; null where it was not. */
+  readonly configuration: string | null;
+  readonly fault: string;
+  /** What happens last. */
+  readonly last: string;
+}
+
+/** More worlds than any configuration here has as shipped. */
+const MAX_STATES = 100_000;
+
+/** Tries mutants on one configuration after another, until each is caught. */
+export class MutantTrial {
+  readonly #configurations: readonly Configuration[];
+  /** Where the shipped rules need no time-out, to need one is a fault. */
+  readonly #needsNone = new Map<string, boolean>();
+
+  constructor(configurations: readonly Configuration[]) {
+    this.#configurations = configurations;
+  }
+
+  try(mutant: Mutant): Caught {
+    let slow: Caught | null = null;
+    for (const configuration of this.#configurations) {
+      const { finding, needsTimeout } = explore(configuration, mutant.design, MAX_STATES);
+      if (finding?.fault === TOO_MANY) {
+        slow ??= caughtBy(mutant, configuration, finding, finding.fault);
+        continue;
+      }
+      if (finding !== null) return caughtBy(mutant, configuration, finding, finding.fault);
+      if (slow !== null || needsTimeout === null || !this.#needsNoTimeout(configuration)) continue;
+      slow = caughtBy(mutant, configuration, needsTimeout, `needs R7: ${needsTimeout.fault}`);
+    }
+    return slow ?? { mutant, configuration: null, fault: '', last: '' };
+  }
+
+  #needsNoTimeout(configuration: Configuration): boolean {
+    const known = this.#needsNone.get(configuration.name);
+    if (known !== undefined) return known;
+    const needsNone = explore(configuration).needsTimeout === null;
+    this.#needsNone.set(configuration.name, needsNone);
+    return needsNone;
+  }
+}
+
+function caughtBy(
+  mutant: Mutant,
+  { name }: Configuration,
+  { trace }: Finding,
+  fault: string,
+): Caught {
+  const last = trace.findLast((line) => line.startsWith('    ')) ?? '';
+  return { mutant, configuration: name, fault, last: last.trim() };
+}

@@ -1,0 +1,288 @@
+/**
+ * The shipped `step()` as a checker calls it: every state and message has a number, so that worlds
+ * are short to write down and each step is computed and judged once.
+ */
+import { compareClaims } from '../../election/claim.ts';
+import { decisionOf, type ElectionState } from '../../election/state.ts';
+import type { ElectionInput, Reason, Step, Wait } from '../../election/step.ts';
+import { parsePeerId, type PeerId } from '../../protocol/ids.ts';
+import type {
+  ByeMessage,
+  Claim,
+  Decision,
+  ElectionMessage,
+  HelloMessage,
+} from '../../protocol/messages.ts';
+
+/** What lies on a link. HELLO without the ids that say only which link it is on. */
+export type Parcel = ElectionMessage | ByeMessage | Omit<HelloMessage, 'id' | 'link'>;
+
+/** A value and its number; equal values of one space are the same object. */
+export interface Known<T> {
+  readonly id: number;
+  readonly value: T;
+}
+
+export type StepFunction = (state: ElectionState, input: ElectionInput) => Step;
+
+/** What a step comes to, for the one who drives it and for the one who watches. */
+export interface Outcome {
+  readonly next: Known<ElectionState>;
+  readonly sends: readonly Known<Parcel>[];
+  readonly wait: Wait | null;
+  readonly judged: string;
+  /** What is wrong with this step by itself, in words. */
+  readonly fault: string | null;
+}
+
+/** An input to a peer, by numbers. */
+export type Happening =
+  | { readonly type: 'start' | 'timeout' | 'new-successor' }
+  | { readonly type: 'receive'; readonly parcel: Known<Parcel> }
+  | {
+      readonly type: 'hello';
+      readonly parcel: Known<Parcel>;
+      readonly from: 'predecessor' | 'successor';
+    }
+  | { readonly type: 'removed'; readonly peers: number };
+
+/** No message goes round the ring as often as that. */
+const MAX_LAPS = 2;
+
+/** Numbers the values by what is written of them. */
+class Pool<T> {
+  readonly #known = new Map<string, Known<T>>();
+
+  get(key: string, value: T): Known<T> {
+    const known = this.#known.get(key);
+    if (known !== undefined) return known;
+    const fresh = { id: this.#known.size, value };
+    this.#known.set(key, fresh);
+    return fresh;
+  }
+}
+
+/** Ids that compare as their numbers do, so that a peer's number is its rank. */
+export function numberedId(number: number): PeerId {
+  const digits = (number + 1).toString(16).padStart(12, '0');
+  const id = parsePeerId(`00000000-0000-4000-8000-${digits}`);
+  if (!id.ok) throw new Error(id.error);
+  return id.value;
+}
+
+export class Space {
+  readonly #step: StepFunction;
+  readonly #states = new Pool<ElectionState>();
+  readonly #parcels = new Pool<Parcel>();
+  readonly #outcomes: Map<number, Outcome>[] = [];
+  readonly #numbers = new Map<PeerId, number>();
+  readonly #ids: PeerId[];
+  /** Every reason that a judgement has given so far. */
+  readonly reasons = new Set<Reason>();
+
+  constructor(step: StepFunction, peers: number) {
+    this.#step = step;
+    this.#ids = Array.from({ length: peers }, (_, number) => numberedId(number));
+    for (const [number, id] of this.#ids.entries()) this.#numbers.set(id, number);
+  }
+
+  /** The number of a peer by its id. */
+  numberOf(id: PeerId): number {
+    return this.#numbers.get(id) ?? -1;
+  }
+
+  state(value: ElectionState): Known<ElectionState> {
+    return this.#states.get(this.#stateKey(value), value);
+  }
+
+  parcel(value: Parcel): Known<Parcel> {
+    return this.#parcels.get(this.#parcelKey(value), value);
+  }
+
+  /** What happens to a peer in this state; the same question is asked of step() once. */
+  outcome(state: Known<ElectionState>, happening: Happening): Outcome {
+    const code = codeOf(happening);
+    const outcomes = (this.#outcomes[state.id] ??= new Map<number, Outcome>());
+    const known = outcomes.get(code);
+    if (known !== undefined) return known;
+    const fresh = this.#ask(state.value, this.#inputOf(happening));
+    outcomes.set(code, fresh);
+    return fresh;
+  }
+
+  /** Those peers whose bits are set. */
+  idsOf(mask: number): PeerId[] {
+    return this.#ids.filter((_, number) => (mask & (1 << number)) !== 0);
+  }
+
+  #ask(before: ElectionState, input: ElectionInput): Outcome {
+    const step = this.#step(before, input);
+    const sends: Known<Parcel>[] = [];
+    let wait: Wait | null = null;
+    let judged = '';
+    for (const effect of step.effects) {
+      if (effect.type === 'send') sends.push(this.parcel(effect.message));
+      if (effect.type === 'wait') wait = effect.until;
+      if (effect.type !== 'judge') continue;
+      judged = `${effect.judgement.outcome}: ${effect.judgement.reason}`;
+      this.reasons.add(effect.judgement.reason);
+    }
+    return {
+      next: this.state(step.state),
+      sends,
+      wait,
+      judged,
+      fault: this.#faultOf(before, step),
+    };
+  }
+
+  #faultOf(before: ElectionState, step: Step): string | null {
+    const longest = MAX_LAPS * this.#ids.length;
+    for (const effect of step.effects)
+      if (effect.type === 'send' && hopsOf(effect.message) > longest)
+        return 'a message goes round and round';
+    return faultOf(before, step);
+  }
+
+  #inputOf(happening: Happening): ElectionInput {
+    switch (happening.type) {
+      case 'start':
+      case 'timeout':
+      case 'new-successor':
+        return { type: happening.type };
+      case 'removed':
+        return { type: 'removed', peers: this.idsOf(happening.peers) };
+      case 'receive':
+        return receiveOf(happening.parcel.value);
+      case 'hello':
+        return helloOf(happening.parcel.value, happening.from);
+    }
+  }
+
+  /** The order of departures does not count: far fewer happen than a peer remembers. */
+  #stateKey({ self, claim, term, role, removed }: ElectionState): string {
+    const gone = removed.map((id) => this.numberOf(id)).sort();
+    const part =
+      role.name === 'deferring'
+        ? this.#claimKey(role.best)
+        : 'decision' in role
+          ? this.#decisionKey(role.decision)
+          : '';
+    return `${this.#claimKey(self)} ${claim.priority} ${term} ${role.name} ${part} ${gone.join()}`;
+  }
+
+  #parcelKey(parcel: Parcel): string {
+    switch (parcel.type) {
+      case 'claim':
+        return `c${parcel.term} ${this.#claimKey(parcel.claim)} ${parcel.hops}`;
+      case 'elected':
+        return `e${parcel.term} ${this.#decisionKey(parcel.decision)}`;
+      case 'bye':
+        return `b${parcel.reason}`;
+      case 'hello': {
+        const { ready, term, decision, removed } = parcel;
+        const gone = removed.map((id) => this.numberOf(id)).sort();
+        return `h${Number(ready)} ${term} ${decision ? this.#decisionKey(decision) : ''} ${gone.join()}`;
+      }
+    }
+  }
+
+  #claimKey({ priority, id }: Claim): string {
+    return `${priority}:${this.numberOf(id)}`;
+  }
+
+  #decisionKey({ leader, lap, size, hops }: Decision): string {
+    return `${this.#claimKey(leader)},${lap},${size},${hops}`;
+  }
+}
+
+function codeOf(happening: Happening): number {
+  switch (happening.type) {
+    case 'start':
+      return 0;
+    case 'timeout':
+      return 1;
+    case 'new-successor':
+      return 2;
+    case 'receive':
+      return 4 + happening.parcel.id * 4;
+    case 'hello':
+      return (happening.from === 'predecessor' ? 5 : 6) + happening.parcel.id * 4;
+    case 'removed':
+      return 7 + happening.peers * 4;
+  }
+}
+
+function receiveOf(parcel: Parcel): ElectionInput {
+  if (parcel.type !== 'claim' && parcel.type !== 'elected')
+    throw new Error(`${parcel.type} is no election message`);
+  return { type: 'receive', message: parcel };
+}
+
+function helloOf(parcel: Parcel, from: 'predecessor' | 'successor'): ElectionInput {
+  if (parcel.type !== 'hello') throw new Error(`${parcel.type} is no HELLO`);
+  const { term, decision, removed } = parcel;
+  if (decision === null) return { type: 'hello', term, decision, removed };
+  const { hops, size } = decision;
+  const here = from === 'predecessor' ? hops + 1 : hops === 0 ? size : hops;
+  return { type: 'hello', term, decision: { ...decision, hops: here }, removed };
+}
+
+// --- what a step must keep by itself -----------------------------------------------------------
+
+/** What a step breaks of what always holds at one peer, or null. */
+function faultOf(before: ElectionState, { state: after, effects }: Step): string | null {
+  if (after.term < before.term) return `the term falls from ${before.term} to ${after.term}`;
+  const fault = decisionFault(before, after);
+  if (fault !== null) return fault;
+  let sent = 0;
+  for (const effect of effects) {
+    if (effect.type === 'judge' && effect.judgement.reason === 'a second leader in one term')
+      return `a second leader of term ${effect.message.term} is announced`;
+    if (effect.type !== 'send') continue;
+    sent += 1;
+    const wrong = sendFault(before, after, effect.message);
+    if (wrong !== null) return wrong;
+  }
+  return sent > 1 ? 'one input causes two messages' : null;
+}
+
+function decisionFault(before: ElectionState, after: ElectionState): string | null {
+  const known = decisionOf(before);
+  const decided = decisionOf(after);
+  if (decided?.leader.priority === 0) return 'a peer of priority 0 leads';
+  if (known === null || after.term !== before.term) return null;
+  if (decided === null) return 'a decided term is undecided again';
+  return decided.leader.id === known.leader.id ? null : 'a second leader is decided in one term';
+}
+
+function hopsOf(message: ElectionMessage): number {
+  return message.type === 'claim' ? message.hops : message.decision.hops;
+}
+
+/**
+ * The claims of one term grow: by what the role before says was sent, and what the role after
+ * will say of this message, for the next time.
+ */
+function sendFault(
+  before: ElectionState,
+  after: ElectionState,
+  message: ElectionMessage,
+): string | null {
+  if (message.term !== after.term) return `a message of term ${message.term} is sent`;
+  const origin = message.type === 'claim' ? message.claim.id : message.decision.leader.id;
+  if (after.removed.includes(origin)) return 'a message of a peer known to be gone is sent';
+  if (message.type === 'elected') return null;
+  const noted = lastClaim(after);
+  if (noted === null || compareClaims(noted, message.claim) !== 'same')
+    return 'the claim sent is not the one noted';
+  if (before.term !== after.term || before.role.name === 'idle') return null;
+  const last = lastClaim(before);
+  if (last === null) return 'a claim is sent in a decided term';
+  return compareClaims(message.claim, last) === 'greater' ? null : 'the claims sent do not grow';
+}
+
+function lastClaim({ role, claim }: ElectionState): Claim | null {
+  if (role.name === 'candidate') return claim;
+  return role.name === 'deferring' ? role.best : null;
+}

@@ -1,0 +1,159 @@
+/** A room at one moment: its peers, links and server, as values that are never changed in place. */
+import { initialElection, type ElectionState, type Policy } from '../../election/state.ts';
+import type { Wait } from '../../election/step.ts';
+import { numberedId, type Known, type Parcel, type Space } from './space.ts';
+
+/** Peers are numbered by the rank of their uuid. */
+export type PeerNumber = number;
+
+/** No peer. */
+export const NOBODY = -1;
+
+export interface Peer {
+  /** As the server has it; a peer that is `in` may not know its place yet. */
+  readonly membership: 'outside' | 'in' | 'left' | 'crashed';
+  readonly election: Known<ElectionState>;
+  /** Where its messages go: over its one link with use `used`, back to itself, or nowhere. */
+  readonly outlet: 'none' | 'loopback' | 'link';
+  /** The neighbours of the last view it obeyed. */
+  readonly successor: PeerNumber;
+  readonly predecessor: PeerNumber;
+  /** Whether its predecessors have been told that it has a successor. */
+  readonly wasReady: boolean;
+  /** `late`: not heard of for as long as that takes. Used when time passes. */
+  readonly timer: Wait | 'none' | 'late';
+  readonly isViewDue: boolean;
+  /** Departures that the view due will name, and those named by all views so far: bits. */
+  readonly due: number;
+  readonly told: number;
+}
+
+/** One link, as both its ends have it. `from` is the predecessor. */
+export interface Link {
+  readonly from: PeerNumber;
+  readonly to: PeerNumber;
+  /** At `from`: in the making, in use, or closed. */
+  readonly use: 'attempt' | 'used' | 'closed';
+  readonly isOpen: boolean;
+  /** Whether `to` still reads it. */
+  readonly isRead: boolean;
+  /** What `from` knows of `to` by its HELLO. */
+  readonly greeting: 'none' | 'unready' | 'ready';
+  readonly forth: readonly Known<Parcel>[];
+  readonly back: readonly Known<Parcel>[];
+}
+
+/** How often what may still happen of its own accord. */
+export interface Budget {
+  readonly starts: number;
+  readonly timeouts: number;
+  readonly leaves: number;
+  readonly crashes: number;
+  /** Links that close while both ends live. */
+  readonly drops: number;
+  /** Single messages that vanish, as at a peer that freezes. */
+  readonly losses: number;
+  /** All of these and joins together. */
+  readonly all: number;
+}
+
+export interface World {
+  readonly peers: readonly Peer[];
+  readonly links: readonly Link[];
+  /** The members in ring order, as the server has them. */
+  readonly ring: readonly PeerNumber[];
+  readonly budget: Budget;
+  /** Who was elected in which term: bits. */
+  readonly elected: readonly number[];
+}
+
+export interface Beginning {
+  readonly policy: Policy;
+  /** Of each peer, by number. */
+  readonly priorities: readonly number[];
+  /** The first members in ring order, linked and without a leader; the others join. */
+  readonly ring: readonly PeerNumber[];
+  readonly budget: Budget;
+}
+
+/** The first world of a configuration. */
+export function beginning(space: Space, { policy, priorities, ring, budget }: Beginning): World {
+  const peers = priorities.map((priority, number): Peer => {
+    const at = ring.indexOf(number);
+    const isIn = at >= 0;
+    return {
+      membership: isIn ? 'in' : 'outside',
+      election: space.state(initialElection({ priority, id: numberedId(number) }, policy)),
+      outlet: !isIn ? 'none' : ring.length === 1 ? 'loopback' : 'link',
+      successor: isIn ? neighbour(ring, at, 1) : NOBODY,
+      predecessor: isIn ? neighbour(ring, at, -1) : NOBODY,
+      wasReady: isIn,
+      timer: 'none',
+      isViewDue: false,
+      due: 0,
+      told: 0,
+    };
+  });
+  const links =
+    ring.length < 2 ? [] : ring.map((from, at) => usedLink(from, neighbour(ring, at, 1)));
+  return { peers, links, ring, budget, elected: [] };
+}
+
+/** The member so many places further. */
+export function neighbour(ring: readonly PeerNumber[], at: number, distance: number): PeerNumber {
+  return ring[(at + distance + ring.length) % ring.length] ?? NOBODY;
+}
+
+function usedLink(from: PeerNumber, to: PeerNumber): Link {
+  return {
+    ...{ from, to, use: 'used', isOpen: true, isRead: true, greeting: 'ready' },
+    forth: [],
+    back: [],
+  };
+}
+
+const MEMBERSHIPS = ['outside', 'in', 'left', 'crashed'] as const;
+const OUTLETS = ['none', 'loopback', 'link'] as const;
+const TIMERS = ['none', 'leader', 'return', 'lap', 'late'] as const;
+const USES = ['attempt', 'used', 'closed'] as const;
+const GREETINGS = ['none', 'unready', 'ready'] as const;
+
+/** Two worlds have the same key exactly if they cannot be told apart; links have no order. */
+export function keyOf({ peers, links, ring, budget, elected }: World): string {
+  const { starts, timeouts, leaves, crashes, drops, losses, all } = budget;
+  const codes = [
+    starts + 8 * (timeouts + 8 * (leaves + 8 * (crashes + 8 * drops))),
+    all + 16 * losses,
+    ring.length,
+    ...ring,
+    elected.length,
+    ...elected,
+  ];
+  for (const peer of peers) pushPeer(codes, peer);
+  return String.fromCharCode(...codes) + links.map(linkKey).sort().join('');
+}
+
+function pushPeer(codes: number[], peer: Peer): void {
+  const flags =
+    MEMBERSHIPS.indexOf(peer.membership) +
+    4 * (OUTLETS.indexOf(peer.outlet) + 4 * TIMERS.indexOf(peer.timer)) +
+    128 * (Number(peer.wasReady) + 2 * Number(peer.isViewDue));
+  codes.push(
+    flags,
+    peer.election.id & 0x7fff,
+    peer.election.id >> 15,
+    peer.successor + 1 + 16 * (peer.predecessor + 1),
+    peer.due + 256 * peer.told,
+  );
+}
+
+function linkKey(link: Link): string {
+  const flags =
+    USES.indexOf(link.use) +
+    4 * GREETINGS.indexOf(link.greeting) +
+    16 * (Number(link.isOpen) + 2 * Number(link.isRead));
+  const codes = [link.from + 16 * link.to, flags, link.forth.length, link.back.length];
+  for (const { id } of link.forth) codes.push(id);
+  for (const { id } of link.back) codes.push(id);
+  return String.fromCharCode(...codes);
+}
