@@ -440,9 +440,10 @@ export class RingNode {
   }
 
   #receiveBye(edge: Edge, link: NeighbourLink, { reason }: ByeMessage): void {
+    // First the departure, then the links (SPEC.md, L8).
+    if (reason === 'leaving' && link.peer !== null) this.#dropPeers([link.peer]);
     link.close();
     this.#end(edge).onClosed(link, reason);
-    if (reason === 'leaving' && link.peer !== null) this.#dropPeers([link.peer]);
   }
 
   #dropFrame(link: NeighbourLink, reason: string): void {
