@@ -1,5 +1,5 @@
 /** Reading and writing of big-endian fields (network byte order, RFC 1700). */
-import { parsePeerId, type PeerId } from './ids.ts';
+import { hyphenated, parsePeerId, type PeerId } from './ids.ts';
 
 /** Collects a frame; sizes are what the caller writes. */
 export class ByteWriter {
@@ -67,14 +67,7 @@ export class ByteReader {
 
   id(): PeerId {
     const hex = Array.from(this.bytes(16), (byte) => byte.toString(16).padStart(2, '0')).join('');
-    const uuid = [
-      hex.slice(0, 8),
-      hex.slice(8, 12),
-      hex.slice(12, 16),
-      hex.slice(16, 20),
-      hex.slice(20),
-    ].join('-');
-    const parsed = parsePeerId(uuid);
+    const parsed = parsePeerId(hyphenated(hex));
     if (!parsed.ok) throw new Truncated(parsed.error);
     return parsed.value;
   }

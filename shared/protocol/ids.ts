@@ -12,6 +12,15 @@ export const PeerIdSchema = v.pipe(
 );
 export type PeerId = v.InferOutput<typeof PeerIdSchema>;
 
+/** Writes 32 hexadecimal digits as a uuid is written. */
+export function hyphenated(digits: string): string {
+  const ends = [0, 8, 12, 16, 20, 32];
+  return ends
+    .slice(1)
+    .map((end, at) => digits.slice(ends[at], end))
+    .join('-');
+}
+
 /** A room's name as it appears in the page's address. */
 export const RoomNameSchema = v.pipe(
   v.string(),

@@ -1,4 +1,5 @@
 /** Randomness that a seed repeats exactly. */
+import { hyphenated } from '../protocol/ids.ts';
 
 /**
  * Mulberry32, a generator of 32-bit state by Tommy Ettinger: small and good enough for schedules.
@@ -22,12 +23,5 @@ export function randomUuid(random: () => number): string {
     if (at === 12) return 4;
     return at === 16 ? 8 + (digit % 4) : digit;
   });
-  const hex = digits.map((digit) => digit.toString(16)).join('');
-  return [
-    hex.slice(0, 8),
-    hex.slice(8, 12),
-    hex.slice(12, 16),
-    hex.slice(16, 20),
-    hex.slice(20),
-  ].join('-');
+  return hyphenated(digits.map((digit) => digit.toString(16)).join(''));
 }
