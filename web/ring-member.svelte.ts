@@ -81,6 +81,10 @@ export class RingMember {
     addEventListener('pagehide', () => {
       this.leave();
     });
+    // The frame that was asked for may not come while the page is hidden.
+    document.addEventListener('visibilitychange', () => {
+      if (document.hidden) this.#draw();
+    });
     // From the back-forward cache: the old membership ended when the page was hidden.
     addEventListener('pageshow', ({ persisted }) => {
       if (persisted) this.rejoin();
@@ -140,13 +144,17 @@ export class RingMember {
     if (this.#isDrawing) return;
     this.#isDrawing = true;
     const draw = () => {
-      this.#isDrawing = false;
-      // One event can change more than it tells of: the state is the one of now.
-      this.#drawn = { ...this.#latest, ring: this.#peer.state };
+      this.#draw();
     };
     // A hidden page has no frames, but it has a title.
     if (document.hidden) setTimeout(draw);
     else requestAnimationFrame(draw);
+  }
+
+  #draw(): void {
+    this.#isDrawing = false;
+    // One event can change more than it tells of: the state is the one of now.
+    this.#drawn = { ...this.#latest, ring: this.#peer.state };
   }
 
   /** Adds a line. Laps come every second for ever, so one line counts those in a row. */
@@ -200,6 +208,8 @@ function troubleAfter(event: RingEvent, before: Trouble | null): Trouble | null 
         what: 'The server cannot be reached.',
         advice: 'This page keeps trying; if the ring closes over it, it comes back as a new peer.',
       };
+    case 'left':
+      return null;
     case 'refused':
       if (event.code === 'id-taken' || event.code === 'place-lost') return before;
       return { what: `The server says no: ${event.message}.`, advice: refusalAdvice(event.code) };

@@ -83,6 +83,8 @@ export class Broker {
     const open = this.#rooms.get(request.room);
     const refused = this.#refuse(request, open);
     if (refused !== null) {
+      // Its own earlier self, whose reply was lost with the connection: no one is there any more.
+      if (open?.secrets.get(request.id) === request.secret) this.leave(request.room, request.id);
       onJoined(refused);
       return;
     }

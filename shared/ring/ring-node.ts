@@ -31,6 +31,7 @@ import {
   LAP_PAUSE,
   LEADER_SILENCE,
   LONGEST_SILENCE,
+  MAX_DOUBLINGS,
   MAX_TERM_LEAP,
   SILENT_LAPS,
 } from './timing.ts';
@@ -85,6 +86,8 @@ export class RingNode {
   /** When the leader's last lap was sent, at the leader, or came by, elsewhere. */
   #lapAt: number | null = null;
   #lapTook = 0;
+  /** Terms since a leader was last heard for more than one lap; large rings need more patience. */
+  #vainTerms = 0;
   #droppedFrames = 0;
 
   constructor(options: RingNodeOptions, ports: RingPorts) {
@@ -281,6 +284,8 @@ export class RingNode {
       version: view.version,
     });
     this.#dropPeers(view.removed);
+    // Whoever was told of it may have left meanwhile.
+    if (this.#role === 'offline') return;
     this.#predecessor.aim(view.predecessor, this.#useOffer('predecessor', view.predecessor));
     this.#successor.aim(view.successor, this.#useOffer('successor', view.successor));
   }
@@ -289,7 +294,7 @@ export class RingNode {
   #useOffer(edge: Edge, { id, link }: Neighbour): NeighbourLink | null {
     const offer = this.#offers.get(edge);
     if (offer === undefined) return null;
-    if (offer.id !== link) return null;
+    if (offer.id !== link || offer.isClosed) return null;
     this.#offers.delete(edge);
     offer.bind(id);
     return offer;
@@ -413,11 +418,16 @@ export class RingNode {
       case 'claim':
       case 'elected':
         if (edge === 'successor') this.#dropFrame(link, `${message.type} from the successor`);
-        else if (message.term > this.#election.term + MAX_TERM_LEAP)
+        else if (this.#isLeap(message.term))
           this.#dropFrame(link, `term ${message.term}, far above ${this.#election.term}`);
         else this.#step({ type: 'receive', message }, extensions, from);
         return;
     }
+  }
+
+  /** Only a peer that knows a leader can tell; others have to take the ring's term as it is. */
+  #isLeap(term: number): boolean {
+    return decisionOf(this.#election) !== null && term > this.#election.term + MAX_TERM_LEAP;
   }
 
   #receiveHello(
@@ -475,6 +485,7 @@ export class RingNode {
     const before = this.#election;
     const { state, effects } = step(before, pending.input);
     this.#election = state;
+    if (state.term > before.term) this.#vainTerms += 1;
     if (
       pending.input.type !== 'receive' &&
       state.term > before.term &&
@@ -552,9 +563,10 @@ export class RingNode {
 
   /** How long to wait, in milliseconds, by how long the last lap took. */
   #patience(until: Wait): number {
-    const silence = Math.min(
-      Math.max(LEADER_SILENCE, SILENT_LAPS * this.#lapTook),
-      LONGEST_SILENCE,
+    const vain = Math.min(this.#vainTerms, MAX_DOUBLINGS);
+    const silence = Math.max(
+      LEADER_SILENCE * 2 ** vain,
+      Math.min(SILENT_LAPS * this.#lapTook, LONGEST_SILENCE),
     );
     switch (until) {
       case 'lap':
@@ -568,8 +580,10 @@ export class RingNode {
   }
 
   /** Takes the time from lap to lap: its own round trip at the leader, their distance elsewhere. */
-  #measureLap({ type }: ElectionMessage, { outcome }: Judgement): void {
-    if (type !== 'elected' || (outcome !== 'forwarded' && outcome !== 'completed')) return;
+  #measureLap(message: ElectionMessage, { outcome }: Judgement): void {
+    const isLap = outcome === 'forwarded' || outcome === 'completed';
+    if (message.type !== 'elected' || !isLap) return;
+    if (message.decision.lap > 0) this.#vainTerms = 0;
     const now = this.#ports.clock.now();
     this.#lapTook = this.#lapAt === null ? 0 : now - this.#lapAt;
     this.#lapAt = now;

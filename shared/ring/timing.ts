@@ -6,10 +6,16 @@ export const LAP_PAUSE = 1_000;
 /** The least time without news of a leader after which a peer starts an election (SPEC.md, R7). */
 export const LEADER_SILENCE = 3_000;
 
+/**
+ * How often that time is doubled, once for each term in which no leader was heard for more than one
+ * lap: in a ring of hundreds a claim takes longer than the first patience.
+ */
+export const MAX_DOUBLINGS = 3;
+
 /** How many laps may take as long as the last one did before the leader is given up. */
 export const SILENT_LAPS = 4;
 
-/** The most time without news of a leader, whatever laps took: a peer may have slept in between. */
+/** The most that laps may add to it, whatever they took: a peer may have slept in between. */
 export const LONGEST_SILENCE = 15_000;
 
 /**

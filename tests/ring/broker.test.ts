@@ -291,10 +291,18 @@ describe('who is let in', () => {
     expect(viewOf(server.join(1, { room: roomName('garden') })).version).toBe(1);
   });
 
-  test('a live id is refused to a newcomer, even with its secret', () => {
+  test('a live id is refused to a newcomer', () => {
+    const server = new Server();
+    server.seat(1, 2);
+    expect(codeOf(server.join(2, { secret: 'a guess at the secret' }))).toBe('id-taken');
+    expect(server.broker.peers(LOBBY)).toContain(peerId(2));
+  });
+
+  test('who joins again, its reply lost, is refused too, and its earlier self taken out', () => {
     const server = new Server();
     server.seat(1, 2);
     expect(codeOf(server.join(2))).toBe('id-taken');
+    expect(server.broker.peers(LOBBY)).toEqual([peerId(1)]);
   });
 
   test('a member resumes its place with its secret, and nobody else is told', () => {

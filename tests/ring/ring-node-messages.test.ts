@@ -177,6 +177,13 @@ describe('bad frames', () => {
     expect(ring.node.state.term).toBe(term);
   });
 
+  test('of a term that leaps are taken by a peer that knows no leader to go by', () => {
+    const ring = new Ring(null);
+    const term = 5 * MAX_TERM_LEAP;
+    ring.predecessor.give({ type: 'claim', term, claim: claimOf(9), hops: 1 });
+    expect(ring.node.state.term).toBe(term);
+  });
+
   test('of the election are not taken from the successor', () => {
     const ring = new Ring(DECISION);
     defined(ring.links[0]).give({ type: 'claim', term: 5, claim: claimOf(9), hops: 1 });
@@ -186,7 +193,7 @@ describe('bad frames', () => {
 });
 
 describe('a follower whose leader falls silent', () => {
-  test('starts within the time that SPEC.md gives it, and again as soon', () => {
+  test('starts within the time that SPEC.md gives it, and is twice as patient after each vain term', () => {
     const ring = new Ring(DECISION);
     for (let lap = 2; lap < 6; lap += 1) {
       ring.pass(1_000);
@@ -198,8 +205,12 @@ describe('a follower whose leader falls silent', () => {
     expect(starts()).toBe(0);
     ring.pass(6_000 - 3_990);
     expect(starts()).toBe(1);
-    ring.pass(6_000);
+    ring.pass(5_990);
+    expect(starts()).toBe(1);
+    ring.pass(9_000 - 5_990);
     expect(starts()).toBe(2);
+    ring.pass(18_000);
+    expect(starts()).toBe(3);
   });
 
   test('is no more patient after a long sleep than after a short one', () => {

@@ -53,3 +53,17 @@ test('a connection that is back before the server misses it changes nothing', ()
   expect(world.states).toEqual(before);
   expect(world.linkEnds).toBe(links);
 });
+
+test('a ring of 300, in which a claim takes longer than the first patience, agrees and stays calm', () => {
+  const world = new World(3);
+  for (let joined = 0; joined < 300; joined += 1) {
+    world.join();
+    world.run(10);
+  }
+  expect(world.settle(60_000)).toEqual([]);
+  const [before] = world.states;
+  world.run(30_000);
+  expect(world.problems()).toEqual([]);
+  expect(world.states[0]?.term).toBe(before?.term);
+  expect(world.violations).toEqual([]);
+}, 60_000);
