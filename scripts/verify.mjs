@@ -31,12 +31,15 @@ function show({ fault, trace }) {
   console.log(`\n  ${fault}:\n${trace.map((line) => `    ${line}`).join('\n')}\n`);
 }
 
+const chosen = ALL.filter((/** @type {{ name: string }} */ { name }) => name.includes(only));
+if (chosen.length === 0) fail(`no configuration has "${only}" in its name`);
+
 let states = 0;
 let transitions = 0;
 let findings = 0;
 const start = performance.now();
 row(['configuration', 'states', 'transitions', 'calm', 'needing R7', 'time-outs', 'seconds']);
-for (const configuration of ALL.filter((/** @type {any} */ { name }) => name.includes(only))) {
+for (const configuration of chosen) {
   const began = performance.now();
   const report = explore(configuration);
   const late = report.calm - report.agreed;
