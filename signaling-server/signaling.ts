@@ -7,7 +7,7 @@ import type { Logger } from 'pino';
 import { Server, type Socket } from 'socket.io';
 import { v4 as uuid } from 'uuid';
 import * as v from 'valibot';
-import type { PeerId, RoomName } from '../shared/protocol/ids.ts';
+import type { Parsed, PeerId, RoomName } from '../shared/protocol/ids.ts';
 import {
   MAX_SIGNALING_MESSAGE_BYTES,
   parseJoinRequest,
@@ -138,19 +138,29 @@ export function createSignalingServer(
     }
   }
 
-  function join(socket: PeerSocket, input: unknown, reply: (reply: JoinReply) => void): void {
+  /** The request for a place of a connection that has none; what is no such request is refused. */
+  function placeRequest<Request>(
+    socket: PeerSocket,
+    input: unknown,
+    parse: (input: unknown) => Parsed<Request>,
+    refuse: (refusal: Refusal) => void,
+  ): Request | null {
     if (socket.data.membership !== null) {
-      reply(refusal('already-joined', 'this connection has joined a room already'));
-      return;
+      refuse(refusal('already-joined', 'this connection has joined a room already'));
+      return null;
     }
-    const request = parseJoinRequest(input);
-    if (!request.ok) {
-      reply(refusal(codeFor(input), request.error));
-      return;
-    }
-    const { room, id } = request.value;
+    const request = parse(input);
+    if (request.ok) return request.value;
+    refuse(refusal(codeFor(input), request.error));
+    return null;
+  }
+
+  function join(socket: PeerSocket, input: unknown, reply: (reply: JoinReply) => void): void {
+    const request = placeRequest(socket, input, parseJoinRequest, reply);
+    if (request === null) return;
+    const { room, id } = request;
     socket.data.membership = { room, id };
-    broker.join(request.value, (joined) => {
+    broker.join(request, (joined) => {
       if (joined.ok) {
         metrics.joins.inc();
         seat(socket, { room, id });
@@ -160,17 +170,10 @@ export function createSignalingServer(
   }
 
   function resume(socket: PeerSocket, input: unknown, reply: (reply: JoinReply) => void): void {
-    if (socket.data.membership !== null) {
-      reply(refusal('already-joined', 'this connection has joined a room already'));
-      return;
-    }
-    const request = parseResumeRequest(input);
-    if (!request.ok) {
-      reply(refusal(codeFor(input), request.error));
-      return;
-    }
-    const { room, id } = request.value;
-    const resumed = broker.resume(request.value);
+    const request = placeRequest(socket, input, parseResumeRequest, reply);
+    if (request === null) return;
+    const { room, id } = request;
+    const resumed = broker.resume(request);
     if (resumed.ok) {
       socket.data.membership = { room, id };
       seat(socket, { room, id });

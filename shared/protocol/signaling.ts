@@ -67,11 +67,16 @@ const VersionSchema = v.literal(
 );
 const SecretSchema = v.pipe(v.string(), v.minLength(16), v.maxLength(64));
 
-const JoinRequestSchema = v.strictObject({
+/** Who asks for which place. */
+const claimant = {
   version: VersionSchema,
   room: RoomNameSchema,
   id: PeerIdSchema,
   secret: SecretSchema,
+};
+
+const JoinRequestSchema = v.strictObject({
+  ...claimant,
   offers: v.strictObject({ successor: OfferSchema, predecessor: OfferSchema }),
 });
 /**
@@ -80,12 +85,7 @@ const JoinRequestSchema = v.strictObject({
  */
 export type JoinRequest = v.InferOutput<typeof JoinRequestSchema>;
 
-const ResumeRequestSchema = v.strictObject({
-  version: VersionSchema,
-  room: RoomNameSchema,
-  id: PeerIdSchema,
-  secret: SecretSchema,
-});
+const ResumeRequestSchema = v.strictObject(claimant);
 /** `resume`: a member whose connection was lost asks for the place it still holds. */
 export type ResumeRequest = v.InferOutput<typeof ResumeRequestSchema>;
 

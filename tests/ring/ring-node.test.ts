@@ -1,11 +1,25 @@
 import { expect, test } from 'vitest';
-import type { JoinReply, JoinRequest, ResumeRequest } from '../../shared/protocol/signaling.ts';
+import type {
+  JoinReply,
+  JoinRequest,
+  ResumeRequest,
+  View,
+} from '../../shared/protocol/signaling.ts';
 import type { RingEvent } from '../../shared/ring/events.ts';
 import type { OpenLink, SignalingHandlers } from '../../shared/ring/ports.ts';
 import { RingNode } from '../../shared/ring/ring-node.ts';
 import { SimulatedClock } from '../../shared/simulation/clock.ts';
 import { seededRandom } from '../../shared/simulation/random.ts';
 import { defined, peerId, roomName } from '../support.ts';
+
+const ITSELF = { id: peerId(1), link: null };
+const ALONE: View = {
+  epoch: 'e',
+  version: 1,
+  successor: ITSELF,
+  predecessor: ITSELF,
+  removed: [],
+};
 
 /** A ring member whose server is played by the test. */
 function memberOf(openLink: OpenLink) {
@@ -83,11 +97,7 @@ test('a peer alone leads and has let go of its offers', () => {
   const { counts, openLink } = countedLinks();
   const { joins, server, node } = memberOf(openLink);
   server().onConnect();
-  const self = { id: peerId(1), link: null };
-  joins[0]?.reply({
-    ok: true,
-    view: { epoch: 'e', version: 1, successor: self, predecessor: self, removed: [] },
-  });
+  joins[0]?.reply({ ok: true, view: ALONE });
   expect(node.state).toMatchObject({ role: 'leader', size: 1, successorLink: 'none' });
   expect(counts.open).toBe(0);
 });
@@ -96,14 +106,12 @@ test('a member that was cut off resumes its place and makes no new offers', () =
   const { counts, openLink } = countedLinks();
   const { joins, resumes, server, node } = memberOf(openLink);
   server().onConnect();
-  const self = { id: peerId(1), link: null };
-  const view = { epoch: 'e', version: 1, successor: self, predecessor: self, removed: [] };
-  joins[0]?.reply({ ok: true, view });
+  joins[0]?.reply({ ok: true, view: ALONE });
   server().onDisconnect('lost');
   expect(node.state).toMatchObject({ role: 'leader', server: 'reconnecting' });
   server().onConnect();
   expect(joins).toHaveLength(1);
-  resumes[0]?.reply({ ok: true, view });
+  resumes[0]?.reply({ ok: true, view: ALONE });
   expect(node.state).toMatchObject({ role: 'leader', term: 1, server: 'connected' });
   expect(counts.made).toBe(2);
 });
@@ -112,9 +120,7 @@ test('a member whose place is lost is gone, and shows nothing of the ring any mo
   const { openLink } = countedLinks();
   const { joins, resumes, server, node } = memberOf(openLink);
   server().onConnect();
-  const self = { id: peerId(1), link: null };
-  const view = { epoch: 'e', version: 1, successor: self, predecessor: self, removed: [] };
-  joins[0]?.reply({ ok: true, view });
+  joins[0]?.reply({ ok: true, view: ALONE });
   server().onDisconnect('lost');
   server().onConnect();
   resumes[0]?.reply({ ok: false, code: 'place-lost', message: 'lost' });
