@@ -1,8 +1,9 @@
 /** The way to the signaling server, by socket.io-client. */
 import { io, type Socket } from 'socket.io-client';
-import type { Parsed } from '../shared/protocol/ids.ts';
+import { parsePeerId, type Parsed } from '../shared/protocol/ids.ts';
 import {
   parseJoinReply,
+  parseMembershipReply,
   parseReply,
   parseSignalDelivery,
   parseView,
@@ -15,11 +16,13 @@ import type { Signaling, SignalingHandlers } from '../shared/ring/ports.ts';
 interface Unparsed {
   view: (view: unknown) => void;
   signal: (delivery: unknown) => void;
+  check: (peer: unknown) => void;
+  probe: (acknowledge: unknown) => void;
 }
 
 /** Milliseconds between attempts to reach a server that is down; half of it either way by chance. */
-const FIRST_RETRY = 500;
-const LAST_RETRY = 4_000;
+const FIRST_RETRY = 300;
+const LAST_RETRY = 2_000;
 
 /** How long one attempt, and the answer to one request, may take, in milliseconds. */
 const PATIENCE = 8_000;
@@ -62,6 +65,11 @@ export function socketSignaling(url: string): Signaling {
     });
     socket.on('view', parsed(parseView, handlers.onView));
     socket.on('signal', parsed(parseSignalDelivery, handlers.onSignal));
+    socket.on('check', parsed(parsePeerId, handlers.onCheck));
+    // Answered here and at once: that this code runs is all the server wants to know.
+    socket.on('probe', (acknowledge) => {
+      if (isAcknowledge(acknowledge)) acknowledge();
+    });
   }
 
   let retry: ReturnType<typeof setTimeout> | undefined;
@@ -87,6 +95,16 @@ export function socketSignaling(url: string): Signaling {
     };
   }
 
+  /** Takes the answer to anything else. What is lost with the connection is not asked later. */
+  function answered<T>(parse: (input: unknown) => Parsed<T>, onReply: (reply: T) => void) {
+    return (error: Error | null, input: unknown) => {
+      const reply = parse(input);
+      if (error !== null) return;
+      if (reply.ok) onReply(reply.value);
+      else onInvalid(reply.error);
+    };
+  }
+
   return {
     connect: (handlers) => {
       listen(handlers);
@@ -98,13 +116,17 @@ export function socketSignaling(url: string): Signaling {
     resume: (request, onReply) => {
       socket.timeout(PATIENCE).emit('resume', request, placed(onReply));
     },
-    // What is lost with the connection is not sent later: links are made anew by then.
     signal: (request, onReply) => {
       if (!socket.connected) return;
-      socket.timeout(PATIENCE).emit('signal', request, (error: Error | null, input: unknown) => {
-        const reply = parseReply(input);
-        if (error === null && reply.ok) onReply(reply.value);
-      });
+      socket.timeout(PATIENCE).emit('signal', request, answered(parseReply, onReply));
+    },
+    report: (report, onReply) => {
+      if (!socket.connected) return;
+      socket.timeout(PATIENCE).emit('report', report, answered(parseMembershipReply, onReply));
+    },
+    lookup: (peer, onReply) => {
+      if (!socket.connected) return;
+      socket.timeout(PATIENCE).emit('lookup', peer, answered(parseMembershipReply, onReply));
     },
     leave: () => {
       clearTimeout(retry);
@@ -114,4 +136,8 @@ export function socketSignaling(url: string): Signaling {
       socket.disconnect();
     },
   };
+}
+
+function isAcknowledge(input: unknown): input is () => void {
+  return typeof input === 'function';
 }

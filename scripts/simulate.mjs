@@ -38,13 +38,13 @@ mkdirSync(join(root, 'dist'), { recursive: true });
 const { status, output } = await run([...tsc, '-b', 'shared']);
 if (status !== 0) fail(`${output}the build failed`);
 const load = (name) => import(pathToFileURL(join(root, 'dist/shared', name)).href);
-const { runStorm } = await load('simulation/storm.js');
+const { runStorm, STORMS } = await load('simulation/storm.js');
 const { describe } = await load('ring/describe.js');
 
 let longest = 0;
 let events = 0;
 for (let seed = from; seed < from + seeds; seed += 1)
-  for (const storm of ['crashes', 'outages']) {
+  for (const storm of STORMS) {
     const report = runStorm(storm, seed, peers);
     longest = Math.max(longest, report.settledAfter);
     events += report.trace.length;

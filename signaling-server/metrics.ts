@@ -7,6 +7,7 @@ export interface Metrics {
   readonly refusals: Counter<'code'>;
   readonly views: Counter;
   readonly signals: Counter;
+  readonly evictions: Counter;
 }
 
 /** @param size asked for at each scrape */
@@ -43,6 +44,11 @@ export function createMetrics(size: () => { rooms: number; peers: number }): Met
     signals: new Counter({
       name: 'ringleader_signals_total',
       help: 'Signals passed on to neighbours',
+      registers,
+    }),
+    evictions: new Counter({
+      name: 'ringleader_evictions_total',
+      help: 'Connected peers turned out: asleep, or accused by their neighbours',
       registers,
     }),
   };

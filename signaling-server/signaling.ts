@@ -7,21 +7,23 @@ import type { Logger } from 'pino';
 import { Server, type Socket } from 'socket.io';
 import { v4 as uuid } from 'uuid';
 import * as v from 'valibot';
-import type { Parsed, PeerId, RoomName } from '../shared/protocol/ids.ts';
+import { parsePeerId, type Parsed, type PeerId, type RoomName } from '../shared/protocol/ids.ts';
 import {
   MAX_SIGNALING_MESSAGE_BYTES,
   parseJoinRequest,
+  parseReport,
   parseResumeRequest,
   parseSignalRequest,
   SIGNALING_VERSION,
   type JoinReply,
+  type MembershipReply,
   type PeerToServer,
   type Refusal,
   type RefusalCode,
   type Reply,
   type ServerToPeer,
 } from '../shared/protocol/signaling.ts';
-import { Broker } from '../shared/ring/broker.ts';
+import { Broker, PROBE_PATIENCE } from '../shared/ring/broker.ts';
 import type { Delivery } from '../shared/ring/room.ts';
 import { clockOf } from '../shared/ring/clock.ts';
 import { createMetrics, type Metrics } from './metrics.ts';
@@ -57,7 +59,7 @@ interface SocketData {
 
 type PeerSocket = Socket<PeerToServer, ServerToPeer, Record<string, never>, SocketData>;
 
-type Acknowledge = (reply: Reply | JoinReply) => void;
+type Acknowledge = (reply: Reply | JoinReply | MembershipReply) => void;
 
 /** The connection beneath a socket; there is one, too, before there is a socket. */
 type Connection = PeerSocket['conn'];
@@ -77,6 +79,16 @@ const OtherVersionSchema = v.looseObject({
 function codeFor(request: unknown): RefusalCode {
   return v.is(OtherVersionSchema, request) ? 'version' : 'malformed';
 }
+
+/** What a peer may send. */
+const EVENTS: ReadonlySet<string> = new Set<keyof PeerToServer>([
+  'join',
+  'resume',
+  'signal',
+  'report',
+  'lookup',
+  'leave',
+]);
 
 /** Milliseconds within which arrivals after a first one are placed together. */
 const BURST_WINDOW = 100;
@@ -110,7 +122,7 @@ export function createSignalingServer(
   let isClosing = false;
   const broker = new Broker(
     uuid(),
-    { clock: clockOf(globalThis), deliver },
+    { clock: clockOf(globalThis), deliver, probe, disconnect },
     { peersPerRoom: options.peersPerRoom, rooms: options.rooms, burstWindow: BURST_WINDOW },
   );
   const metrics = createMetrics(() => broker.size);
@@ -129,13 +141,49 @@ export function createSignalingServer(
   function deliver(room: RoomName, delivery: Delivery): void {
     const socket = sockets.get(`${room}/${delivery.to}`);
     if (socket === undefined) return;
-    if (delivery.type === 'view') {
-      metrics.views.inc();
-      socket.emit('view', delivery.view);
-    } else {
-      metrics.signals.inc();
-      socket.emit('signal', delivery.signal);
+    switch (delivery.type) {
+      case 'view':
+        metrics.views.inc();
+        socket.emit('view', delivery.view);
+        return;
+      case 'signal':
+        metrics.signals.inc();
+        socket.emit('signal', delivery.signal);
+        return;
+      case 'check':
+        socket.emit('check', delivery.peer);
+        return;
     }
+  }
+
+  function probe(room: RoomName, id: PeerId, onAnswer: (isAwake: boolean) => void): void {
+    const socket = sockets.get(`${room}/${id}`);
+    if (socket === undefined) {
+      onAnswer(false);
+      return;
+    }
+    socket
+      .timeout(PROBE_PATIENCE)
+      .emitWithAck('probe')
+      .then(
+        () => {
+          onAnswer(true);
+        },
+        () => {
+          onAnswer(false);
+        },
+      );
+  }
+
+  /** The peer finds out when it asks for its place again. */
+  function disconnect(room: RoomName, id: PeerId): void {
+    const key = `${room}/${id}`;
+    const socket = sockets.get(key);
+    if (socket === undefined) return;
+    metrics.evictions.inc();
+    sockets.delete(key);
+    socket.data.membership = null;
+    socket.disconnect(true);
   }
 
   /** The request for a place of a connection that has none; what is no such request is refused. */
@@ -201,14 +249,51 @@ export function createSignalingServer(
     else reply(broker.signal(membership.room, membership.id, request.value));
   }
 
-  function leave(socket: PeerSocket): void {
+  function report(
+    socket: PeerSocket,
+    input: unknown,
+    reply: (reply: MembershipReply) => void,
+  ): void {
     const { membership } = socket.data;
-    // When the server ends, nobody has left: the ring goes on without it.
-    if (membership === null || isClosing) return;
+    const complaint = parseReport(input);
+    if (!complaint.ok) reply(refusal('malformed', complaint.error));
+    else if (membership === null) reply(refusal('not-joined', 'join a room first'));
+    else broker.report(membership.room, membership.id, complaint.value, reply);
+  }
+
+  function lookup(
+    socket: PeerSocket,
+    input: unknown,
+    reply: (reply: MembershipReply) => void,
+  ): void {
+    const { membership } = socket.data;
+    const id = parsePeerId(input);
+    if (!id.ok) reply(refusal('malformed', id.error));
+    else if (membership === null) reply(refusal('not-joined', 'join a room first'));
+    else broker.lookup(membership.room, id.value, reply);
+  }
+
+  /** Takes a socket's place from it. When the server ends, nobody has left: the ring goes on. */
+  function unseat(socket: PeerSocket): Membership | null {
+    const { membership } = socket.data;
+    if (membership === null || isClosing) return null;
     socket.data.membership = null;
     sockets.delete(`${membership.room}/${membership.id}`);
+    return membership;
+  }
+
+  function leave(socket: PeerSocket): void {
+    const membership = unseat(socket);
+    if (membership === null) return;
     broker.leave(membership.room, membership.id);
     logger.debug(membership, 'left');
+  }
+
+  function lose(socket: PeerSocket): void {
+    const membership = unseat(socket);
+    if (membership === null) return;
+    broker.lose(membership.room, membership.id);
+    logger.debug(membership, 'lost');
   }
 
   /** Notes a refusal in the log and the metrics; too many end the connection. */
@@ -286,6 +371,16 @@ export function createSignalingServer(
         signal(socket, request, reply);
       });
     });
+    socket.on('report', (complaint: unknown, acknowledge: unknown) => {
+      answer(socket, 'report', acknowledge, (reply) => {
+        report(socket, complaint, reply);
+      });
+    });
+    socket.on('lookup', (id: unknown, acknowledge: unknown) => {
+      answer(socket, 'lookup', acknowledge, (reply) => {
+        lookup(socket, id, reply);
+      });
+    });
     socket.on('leave', (acknowledge: unknown) => {
       answer(socket, 'leave', acknowledge, (reply) => {
         leave(socket);
@@ -295,14 +390,14 @@ export function createSignalingServer(
     // Over the wire an event's name may be a number too.
     socket.onAny((event: string | number, ...parameters: unknown[]) => {
       const name = String(event).slice(0, 64);
-      if (['join', 'resume', 'signal', 'leave'].includes(name)) return;
+      if (EVENTS.has(name)) return;
       answer(socket, name, parameters.at(-1), (reply) => {
         reply(refusal('malformed', `there is no event "${name}"`));
       });
     });
     socket.on('disconnect', (reason) => {
       if (BREACHES.has(reason)) noteBreach(socket.request, reason);
-      leave(socket);
+      lose(socket);
     });
   });
 

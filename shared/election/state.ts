@@ -1,6 +1,6 @@
 /** What a peer knows of the election. */
 import type { PeerId } from '../protocol/ids.ts';
-import type { Claim, Decision } from '../protocol/messages.ts';
+import type { Claim, Decision, Policy } from '../protocol/messages.ts';
 
 /**
  * A peer's part in its current term. Each role carries the data that only it has.
@@ -17,12 +17,6 @@ export type Role =
   | { readonly name: 'follower'; readonly decision: Decision }
   /** Its own claim came back. */
   | { readonly name: 'leader'; readonly decision: Decision };
-
-/**
- * Whom a room prefers; fixed for the room. `highest`: the greatest claim, always. `incumbent`: the
- * leader that sits, as long as nobody of a higher priority comes.
- */
-export type Policy = 'highest' | 'incumbent';
 
 /** Everything the election of one peer depends on. Values, never changed in place. */
 export interface ElectionState {

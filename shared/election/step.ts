@@ -34,6 +34,8 @@ export type ElectionInput =
     }
   /** Peers are known to be gone. */
   | { readonly type: 'removed'; readonly peers: readonly PeerId[] }
+  /** A peer that was held for gone is a member after all. */
+  | { readonly type: 'returned'; readonly peer: PeerId }
   /** What the last `wait` effect waited for did not come in time. */
   | { readonly type: 'timeout' };
 
@@ -103,6 +105,8 @@ export function step(state: ElectionState, input: ElectionInput): Step {
       return hello(state, input.term, input.decision, input.removed);
     case 'removed':
       return departures(state, input.peers);
+    case 'returned':
+      return quiet({ ...state, removed: state.removed.filter((peer) => peer !== input.peer) });
     case 'timeout':
       return timeout(state);
   }

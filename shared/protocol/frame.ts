@@ -7,6 +7,7 @@
  * ELECTED  term u32 · hops u16 · priority u8 · uuid 16 · lap u32 · size u16 = 31 bytes
  * HELLO    term u32 · link u32 · uuid 16 · [hops, priority, uuid, lap, size as in ELECTED]
  * BYE      reason u8
+ * HEARTBEAT count u16                                                       = 4 bytes
  * then     extensions: type u8 · length u16 · value, any number
  * ```
  * Numbers are big-endian. A receiver keeps extensions it does not know and relays them unread.
@@ -23,10 +24,11 @@ export const MAX_FRAME_BYTES = 4_096;
 /** Departures told in one HELLO. */
 export const MAX_REMOVED_IN_HELLO = 16;
 
-const TYPES = { claim: 1, elected: 2, hello: 3, bye: 4 } as const;
+const TYPES = { claim: 1, elected: 2, hello: 3, bye: 4, heartbeat: 5 } as const;
 const BYE_REASONS = ['leaving', 'relinked'] as const;
 const FLAG_READY = 1;
 const FLAG_DECIDED = 2;
+const FLAG_REPLY = 1;
 const EXTENSION_REMOVED = 1;
 const MAX_TERM = 0xffff_fffe;
 
@@ -37,8 +39,8 @@ export interface Extension {
 }
 
 /** A message with the extensions that came with it and mean nothing to this version. */
-export interface Frame {
-  readonly message: PeerMessage;
+export interface Frame<Message extends PeerMessage = PeerMessage> {
+  readonly message: Message;
   readonly extensions: readonly Extension[];
 }
 
@@ -78,6 +80,9 @@ function writeBody(writer: ByteWriter, message: PeerMessage): void {
       return;
     case 'bye':
       writer.u8(0).u8(BYE_REASONS.indexOf(message.reason));
+      return;
+    case 'heartbeat':
+      writer.u8(message.isReply ? FLAG_REPLY : 0).u16(message.count);
       return;
   }
 }
@@ -134,6 +139,8 @@ function readBody(reader: ByteReader, type: number, flags: number): Parsed<PeerM
       return readHello(reader, flags);
     case TYPES.bye:
       return readBye(reader);
+    case TYPES.heartbeat:
+      return readHeartbeat(reader, flags);
     default:
       return bad(`unknown type ${type}`);
   }
@@ -186,6 +193,11 @@ function readBye(reader: ByteReader): Parsed<PeerMessage> {
   const reason = BYE_REASONS[code];
   if (reason === undefined) return bad(`unknown reason ${code} to say goodbye`);
   return { ok: true, value: { type: 'bye', reason } };
+}
+
+function readHeartbeat(reader: ByteReader, flags: number): Parsed<PeerMessage> {
+  const isReply = (flags & FLAG_REPLY) !== 0;
+  return { ok: true, value: { type: 'heartbeat', isReply, count: reader.u16() } };
 }
 
 function readClaim(reader: ByteReader): Claim {

@@ -10,6 +10,13 @@ export interface Claim {
   readonly id: PeerId;
 }
 
+/**
+ * Whom a room prefers; fixed for the room. `highest`: the greatest claim, always. `incumbent`: the
+ * leader that sits, as long as nobody of a higher priority comes.
+ */
+export const POLICIES = ['highest', 'incumbent'] as const;
+export type Policy = (typeof POLICIES)[number];
+
 /** Who leads a term, as the peer that holds it heard it. */
 export interface Decision {
   readonly leader: Claim;
@@ -61,4 +68,12 @@ export interface ByeMessage {
   readonly reason: 'leaving' | 'relinked';
 }
 
-export type PeerMessage = ElectionMessage | HelloMessage | ByeMessage;
+/** Says "I am here"; what is no reply is answered at once. Not passed on. */
+export interface HeartbeatMessage {
+  readonly type: 'heartbeat';
+  readonly isReply: boolean;
+  /** Of the heartbeat, and of the one that is replied to; 0 <= count < 2^16. */
+  readonly count: number;
+}
+
+export type PeerMessage = ElectionMessage | HelloMessage | ByeMessage | HeartbeatMessage;

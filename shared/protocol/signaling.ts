@@ -2,14 +2,25 @@
  * The signaling protocol: Socket.IO events between a peer and the signaling server.
  *
  * A peer sends `join` once, then `signal` as its links need, then perhaps `leave`; after a lost
- * connection it sends `resume`. Each is acknowledged. The server sends `view` whenever the peer's
- * place changes and passes `signal`s on, having put in the sender itself.
+ * connection it sends `resume`. It says with `report` what is wrong with a neighbour, and asks with
+ * `lookup` whether a peer is a member. Each is acknowledged. The server sends `view` whenever the
+ * peer's place changes, passes `signal`s on, having put in the sender itself, and asks with `check`
+ * about a neighbour whose connection it has lost and with `probe` whether the peer itself is there.
  *
  * What peers send is taken strictly; what the server sends may have fields that a page does not
  * know, so that a server can be renewed under open pages.
  */
 import * as v from 'valibot';
-import { LinkIdSchema, parse, PeerIdSchema, RoomNameSchema, type Parsed } from './ids.ts';
+import { MAX_FRAME_BYTES } from './frame.ts';
+import {
+  LinkIdSchema,
+  parse,
+  PeerIdSchema,
+  RoomNameSchema,
+  type Parsed,
+  type PeerId,
+} from './ids.ts';
+import { POLICIES } from './messages.ts';
 
 /** Raised when an old page could no longer talk to a new server, or the other way round. */
 export const SIGNALING_VERSION = 1;
@@ -21,6 +32,18 @@ const MAX_SIGNALS_PER_MESSAGE = 64;
 
 /** The largest Socket.IO message accepted, in bytes. */
 export const MAX_SIGNALING_MESSAGE_BYTES = 65_536;
+
+/** Bytes as they are given to Socket.IO, and as a browser and Node take them out of it. */
+const BytesSchema = v.pipe(
+  v.union([v.instance(Uint8Array), v.instance(ArrayBuffer)], 'a frame is bytes'),
+  v.transform((bytes): Uint8Array =>
+    bytes instanceof ArrayBuffer ? new Uint8Array(bytes) : bytes,
+  ),
+  v.check(
+    ({ length }) => length <= MAX_FRAME_BYTES,
+    `a frame has ${MAX_FRAME_BYTES} bytes at most`,
+  ),
+);
 
 const SignalSchema = v.variant('type', [
   v.strictObject({
@@ -35,8 +58,14 @@ const SignalSchema = v.variant('type', [
       sdpMid: v.nullable(v.pipe(v.string(), v.maxLength(64))),
     }),
   }),
+  v.strictObject({ type: v.picklist(['relay', 'closed']) }),
+  v.strictObject({ type: v.literal('frame'), frame: BytesSchema }),
 ]);
-/** One step of the WebRTC negotiation (RFC 8829 offer and answer, RFC 8838 trickled candidate). */
+/**
+ * One step towards a link, or of a link that has no way but the server. `offer`, `answer` and
+ * `candidate` are WebRTC's (RFC 8829, RFC 8838). `relay` offers and answers a link whose frames go
+ * through the server as `frame`, until it is `closed`.
+ */
 export type Signal = v.InferOutput<typeof SignalSchema>;
 
 const SignalsSchema = v.pipe(
@@ -75,18 +104,42 @@ const claimant = {
   secret: SecretSchema,
 };
 
+const PolicySchema = v.picklist(POLICIES);
+
 const JoinRequestSchema = v.strictObject({
   ...claimant,
+  policy: PolicySchema,
   offers: v.strictObject({ successor: OfferSchema, predecessor: OfferSchema }),
 });
 /**
  * `join`: a newcomer asks for a place and brings an offer for each of its two links. The secret is
- * its own choice; with it, and only with it, a member can resume on another connection.
+ * its own choice; with it, and only with it, a member can resume on another connection. The policy
+ * counts only where the room is new; the reply names the one that holds.
  */
 export type JoinRequest = v.InferOutput<typeof JoinRequestSchema>;
 
-const ResumeRequestSchema = v.strictObject(claimant);
-/** `resume`: a member whose connection was lost asks for the place it still holds. */
+/** Departures told in one `resume`. */
+export const MAX_REMOVED_IN_RESUME = 16;
+
+const EpochSchema = v.pipe(v.string(), v.minLength(1), v.maxLength(64));
+const ViewVersionSchema = v.pipe(v.number(), v.safeInteger(), v.minValue(1));
+
+const ResumeRequestSchema = v.strictObject({
+  ...claimant,
+  policy: PolicySchema,
+  place: v.strictObject({
+    epoch: EpochSchema,
+    version: ViewVersionSchema,
+    successor: PeerIdSchema,
+    predecessor: PeerIdSchema,
+  }),
+  removed: v.pipe(v.array(PeerIdSchema), v.maxLength(MAX_REMOVED_IN_RESUME)),
+});
+/**
+ * `resume`: a member whose connection was lost asks for the place it still holds. What it says of
+ * its place, its last view, and of the peers last known to be gone is for a server that has lost
+ * its memory.
+ */
 export type ResumeRequest = v.InferOutput<typeof ResumeRequestSchema>;
 
 const SignalRequestSchema = v.strictObject({
@@ -107,6 +160,16 @@ const SignalDeliverySchema = v.object({
 /** `signal` to a peer; `from` was put in by the server and `edge` is the recipient's own. */
 export type SignalDelivery = v.InferOutput<typeof SignalDeliverySchema>;
 
+const ReportSchema = v.strictObject({
+  about: PeerIdSchema,
+  fault: v.picklist(['silent', 'misbehaves']),
+});
+/**
+ * `report`: a neighbour's links are `silent`, or it `misbehaves` past all limits. The reply says
+ * whether the neighbour is still a member then.
+ */
+export type Report = v.InferOutput<typeof ReportSchema>;
+
 const NeighbourSchema = v.object({ id: PeerIdSchema, link: v.nullable(LinkIdSchema) });
 /**
  * A neighbour and the link already on offer between the two; null where there is none, and then
@@ -115,8 +178,8 @@ const NeighbourSchema = v.object({ id: PeerIdSchema, link: v.nullable(LinkIdSche
 export type Neighbour = v.InferOutput<typeof NeighbourSchema>;
 
 const ViewSchema = v.object({
-  epoch: v.pipe(v.string(), v.minLength(1), v.maxLength(64)),
-  version: v.pipe(v.number(), v.integer(), v.minValue(1)),
+  epoch: EpochSchema,
+  version: ViewVersionSchema,
   successor: NeighbourSchema,
   predecessor: NeighbourSchema,
   removed: v.pipe(v.array(PeerIdSchema), v.maxLength(256)),
@@ -149,7 +212,7 @@ const RefusalSchema = v.object({
 export type Refusal = v.InferOutput<typeof RefusalSchema>;
 
 const JoinReplySchema = v.variant('ok', [
-  v.object({ ok: v.literal(true), view: ViewSchema }),
+  v.object({ ok: v.literal(true), view: ViewSchema, policy: PolicySchema }),
   RefusalSchema,
 ]);
 export type JoinReply = v.InferOutput<typeof JoinReplySchema>;
@@ -157,11 +220,20 @@ export type JoinReply = v.InferOutput<typeof JoinReplySchema>;
 const ReplySchema = v.variant('ok', [v.object({ ok: v.literal(true) }), RefusalSchema]);
 export type Reply = v.InferOutput<typeof ReplySchema>;
 
+const MembershipReplySchema = v.variant('ok', [
+  v.object({ ok: v.literal(true), isMember: v.boolean() }),
+  RefusalSchema,
+]);
+/** Whether the peer that was asked or complained about is a member of the room. */
+export type MembershipReply = v.InferOutput<typeof MembershipReplySchema>;
+
 /** Events a peer may send. Their arguments are what the sender promises, not what arrives. */
 export interface PeerToServer {
   join: (request: JoinRequest, reply: (reply: JoinReply) => void) => void;
   resume: (request: ResumeRequest, reply: (reply: JoinReply) => void) => void;
   signal: (request: SignalRequest, reply: (reply: Reply) => void) => void;
+  report: (report: Report, reply: (reply: MembershipReply) => void) => void;
+  lookup: (peer: PeerId, reply: (reply: MembershipReply) => void) => void;
   leave: (reply: (reply: Reply) => void) => void;
 }
 
@@ -169,6 +241,10 @@ export interface PeerToServer {
 export interface ServerToPeer {
   view: (view: View) => void;
   signal: (delivery: SignalDelivery) => void;
+  /** The server has lost the connection of this neighbour: is there life on the links with it? */
+  check: (peer: PeerId) => void;
+  /** Acknowledged by whatever page is awake. */
+  probe: (reply: () => void) => void;
 }
 
 export function parseJoinRequest(input: unknown): Parsed<JoinRequest> {
@@ -180,11 +256,17 @@ export function parseResumeRequest(input: unknown): Parsed<ResumeRequest> {
 export function parseSignalRequest(input: unknown): Parsed<SignalRequest> {
   return parse(SignalRequestSchema, input);
 }
+export function parseReport(input: unknown): Parsed<Report> {
+  return parse(ReportSchema, input);
+}
 export function parseJoinReply(input: unknown): Parsed<JoinReply> {
   return parse(JoinReplySchema, input);
 }
 export function parseReply(input: unknown): Parsed<Reply> {
   return parse(ReplySchema, input);
+}
+export function parseMembershipReply(input: unknown): Parsed<MembershipReply> {
+  return parse(MembershipReplySchema, input);
 }
 export function parseView(input: unknown): Parsed<View> {
   return parse(ViewSchema, input);

@@ -3,12 +3,15 @@
  * server and the simulated one both run it.
  */
 import type { PeerId, RoomName } from '../protocol/ids.ts';
+import type { Policy } from '../protocol/messages.ts';
 import type {
   JoinReply,
   JoinRequest,
+  MembershipReply,
   Refusal,
   RefusalCode,
   Reply,
+  Report,
   ResumeRequest,
   SignalRequest,
 } from '../protocol/signaling.ts';
@@ -17,9 +20,34 @@ import { Room, type Delivery } from './room.ts';
 
 export interface BrokerPorts {
   readonly clock: Clock;
-  /** Brings a view or a signal to a member. */
+  /** Brings something to a member, if it has a connection. */
   deliver(room: RoomName, delivery: Delivery): void;
+  /**
+   * Finds out whether a member that has a connection is awake.
+   * @param onAnswer called once, with false after {@link PROBE_PATIENCE} at most
+   */
+  probe(room: RoomName, id: PeerId, onAnswer: (isAwake: boolean) => void): void;
+  /** Ends the connection of one that is no member any more. */
+  disconnect(room: RoomName, id: PeerId): void;
 }
+
+/** How long a member may take to answer a probe, in milliseconds: 8 s of silence with what was before. */
+export const PROBE_PATIENCE = 4_500;
+
+/** How often neighbours are asked about a member without a connection, in milliseconds. */
+const CHECK_INTERVAL = 4_000;
+
+/** How long a room is remembered in which no member has a connection, in milliseconds. */
+const DESERTED_PATIENCE = 30_000;
+
+/** How long the members of a lost memory are waited for, in milliseconds, once one is back. */
+const RECOVERY_PATIENCE = 5_000;
+
+/** How long after its opening a room may stop to gather the members of a lost memory. */
+const RECOVERY_PERIOD = 60_000;
+
+/** Neighbours that one member may get rid of by its word alone; with one more it goes itself. */
+const MAX_ACCUSATIONS = 2;
 
 export interface BrokerLimits {
   /** Members of one room. */
@@ -37,12 +65,28 @@ interface Pending {
   readonly onJoined: OnJoined;
 }
 
+interface Seat {
+  /** null for one that was only named by its neighbours: the first that comes for it has it. */
+  secret: string | null;
+  accusations: number;
+}
+
 interface OpenRoom {
   readonly room: Room;
-  readonly secrets: Map<PeerId, string>;
+  policy: Policy;
+  readonly openedAt: number;
+  /** When a member with a connection was last seen, while there are others. */
+  presentAt: number;
+  /** Everyone who has a place or is about to get one. */
+  readonly seats: Map<PeerId, Seat>;
   pending: Pending[];
   assignedAt: number;
   cancelAssign: (() => void) | null;
+  cancelChecks: (() => void) | null;
+  cancelRecovery: (() => void) | null;
+  hasRecovered: boolean;
+  /** Questions that wait for the end of the recovery. */
+  lookups: (() => void)[];
 }
 
 export class Broker {
@@ -75,6 +119,11 @@ export class Broker {
     return this.#rooms.get(name)?.room.peers ?? [];
   }
 
+  /** Whom a room prefers; null where there is no such room. */
+  policy(name: RoomName): Policy | null {
+    return this.#rooms.get(name)?.policy ?? null;
+  }
+
   /**
    * Takes a newcomer in: at once where none came just before, else with all others of its burst.
    * @param onJoined called once, unless the newcomer leaves before
@@ -84,32 +133,59 @@ export class Broker {
     const refused = this.#refuse(request, open);
     if (refused !== null) {
       // Its own earlier self, whose reply was lost with the connection: no one is there any more.
-      if (open?.secrets.get(request.id) === request.secret) this.leave(request.room, request.id);
+      if (open?.seats.get(request.id)?.secret === request.secret)
+        this.leave(request.room, request.id);
       onJoined(refused);
       return;
     }
-    const room = open ?? this.#open(request.room);
-    room.secrets.set(request.id, request.secret);
+    const room = open ?? this.#open(request.room, request.policy);
+    room.seats.set(request.id, { secret: request.secret, accusations: 0 });
     room.pending.push({ request, onJoined });
     this.#schedule(request.room, room);
   }
 
-  /** Gives a member its view again, over another connection; its place is as it was. */
-  resume({ room: name, id, secret }: ResumeRequest): JoinReply {
+  /**
+   * Gives a member its view again, over another connection. Its place is as it was, also where this
+   * memory is another than the one that it was in.
+   */
+  resume(request: ResumeRequest): JoinReply {
+    const { room: name, id, secret } = request;
     const open = this.#rooms.get(name);
-    const view = open?.secrets.get(id) === secret ? open.room.view(id) : undefined;
-    if (view === undefined)
-      return refusal('place-lost', `the place of ${id} in room ${name} is not kept any more`);
-    return { ok: true, view };
+    const seat = open?.seats.get(id);
+    if (open !== undefined && seat !== undefined) {
+      const isPending = open.room.view(id) === undefined;
+      if (isPending || (seat.secret !== null && seat.secret !== secret)) return placeLost(request);
+      seat.secret = secret;
+      open.room.regain(id);
+      open.presentAt = this.#ports.clock.now();
+      return this.#viewFor(open, request);
+    }
+    const refused = this.#refuseReturn(request, open);
+    return refused ?? this.#readmit(request, open ?? this.#open(name, request.policy));
+  }
+
+  /** A connection is lost: its peer keeps its place while its neighbours hear from it. */
+  lose(name: RoomName, id: PeerId): void {
+    const open = this.#rooms.get(name);
+    if (open === undefined) return;
+    if (!open.room.has(id)) {
+      // It was about to become a member; nobody knows it yet.
+      this.leave(name, id);
+      return;
+    }
+    this.#deliver(name, open.room.lose(id));
+    if (open.cancelChecks === null) open.presentAt = this.#ports.clock.now();
+    this.#keepChecking(name, open);
   }
 
   /** Lets a member, or one about to become it, go. Nothing happens where it was neither. */
   leave(name: RoomName, id: PeerId): void {
     const open = this.#rooms.get(name);
-    if (open?.secrets.delete(id) !== true) return;
+    if (open?.seats.delete(id) !== true) return;
     open.pending = open.pending.filter(({ request }) => request.id !== id);
     this.#deliver(name, open.room.leave(id));
-    if (open.secrets.size === 0) this.#close(name, open);
+    if (open.seats.size === 0) this.#close(name, open);
+    else this.#endRecovery(name, open);
   }
 
   /** Passes a signal on to a neighbour, or says why not. */
@@ -121,27 +197,177 @@ export class Broker {
     return { ok: true };
   }
 
-  #refuse({ room: name, id }: JoinRequest, open: OpenRoom | undefined): Refusal | null {
+  /**
+   * Takes a complaint about a neighbour. A silent one goes if the server cannot reach it either; one
+   * that misbehaves goes at once, but whoever says so too often goes itself.
+   */
+  report(
+    name: RoomName,
+    from: PeerId,
+    { about, fault }: Report,
+    onReply: (reply: MembershipReply) => void,
+  ): void {
+    const open = this.#rooms.get(name);
+    const isMember = open?.room.has(about) === true;
+    if (open === undefined || !isMember || !open.room.areNeighbours(from, about)) {
+      onReply({ ok: true, isMember });
+      return;
+    }
+    if (fault === 'misbehaves') {
+      const goes = this.#blame(open, from, about);
+      onReply({ ok: true, isMember: goes !== about });
+      this.#evict(name, goes);
+      return;
+    }
+    if (!open.room.isPresent(about)) {
+      onReply({ ok: true, isMember: false });
+      this.#evict(name, about);
+      return;
+    }
+    this.#ports.probe(name, about, (isAwake) => {
+      const isStillThere = this.#rooms.get(name) === open && open.room.has(about);
+      onReply({ ok: true, isMember: isStillThere && isAwake });
+      if (isStillThere && !isAwake) this.#evict(name, about);
+    });
+  }
+
+  /** Whether a peer is a member. While a room is recovering the answer has to wait. */
+  lookup(name: RoomName, id: PeerId, onReply: (reply: MembershipReply) => void): void {
+    const open = this.#rooms.get(name);
+    if (open?.room.isRecovering === true)
+      open.lookups.push(() => {
+        this.lookup(name, id, onReply);
+      });
+    else onReply({ ok: true, isMember: open?.room.has(id) === true });
+  }
+
+  /** Who of the two has to go. */
+  #blame(open: OpenRoom, from: PeerId, about: PeerId): PeerId {
+    const accuser = open.seats.get(from);
+    if (accuser === undefined) return about;
+    accuser.accusations += 1;
+    return accuser.accusations > MAX_ACCUSATIONS ? from : about;
+  }
+
+  #evict(name: RoomName, id: PeerId): void {
+    this.leave(name, id);
+    this.#ports.disconnect(name, id);
+  }
+
+  #refuse(request: JoinRequest, open: OpenRoom | undefined): Refusal | null {
+    const { room: name, id } = request;
+    if (open !== undefined && (open.seats.has(id) || open.room.hasLeft(id)))
+      return idTaken(request);
+    return this.#refuseOneMore(name, open);
+  }
+
+  #refuseOneMore(name: RoomName, open: OpenRoom | undefined): Refusal | null {
     if (open === undefined)
       return this.#rooms.size < this.#limits.rooms
         ? null
         : refusal('room-full', 'this server has as many rooms as it takes');
-    if (open.secrets.has(id) || open.room.hasLeft(id))
-      return refusal('id-taken', `the id ${id} is or was another peer's`);
-    if (open.secrets.size >= this.#limits.peersPerRoom)
-      return refusal('room-full', `room ${name} is full with ${open.secrets.size} peers`);
+    if (open.seats.size >= this.#limits.peersPerRoom)
+      return refusal('room-full', `room ${name} is full with ${open.seats.size} peers`);
     return null;
   }
 
+  /** Who had a place in this very memory, and has it no more, was let go. */
+  #refuseReturn(request: ResumeRequest, open: OpenRoom | undefined): Refusal | null {
+    const { room, id, place } = request;
+    if (open !== undefined && (open.room.epoch === place.epoch || open.room.hasLeft(id)))
+      return placeLost(request);
+    return this.#refuseOneMore(room, open);
+  }
+
+  /** Takes in a member of a memory that is lost. */
+  #readmit(request: ResumeRequest, open: OpenRoom): JoinReply {
+    const { room: name, id, secret, place, removed } = request;
+    const { version, successor, predecessor } = place;
+    open.seats.set(id, { secret, accusations: 0 });
+    // The room may have been opened by a newcomer who could not know.
+    if (!open.hasRecovered) open.policy = request.policy;
+    const isSoon = this.#ports.clock.now() < open.openedAt + RECOVERY_PERIOD;
+    if (!open.hasRecovered && !open.room.isRecovering && isSoon) {
+      open.room.startRecovery();
+      open.cancelRecovery = this.#ports.clock.after(RECOVERY_PATIENCE, () => {
+        open.cancelRecovery = null;
+        this.#recover(name, open);
+      });
+    }
+    const report = { id, place: { successor, predecessor }, version, removed };
+    this.#deliver(name, open.room.readmit(report));
+    const reply = this.#viewFor(open, request);
+    this.#endRecovery(name, open);
+    return reply;
+  }
+
+  #viewFor({ room, policy }: OpenRoom, request: ResumeRequest): JoinReply {
+    const view = room.view(request.id);
+    return view === undefined ? placeLost(request) : { ok: true, view, policy };
+  }
+
+  /** Ends a recovery in which nobody is missing any more. */
+  #endRecovery(name: RoomName, open: OpenRoom): void {
+    if (open.cancelRecovery === null || !open.room.isWhole) return;
+    open.cancelRecovery();
+    // Not in the midst of a reply: what the recovery has to tell comes after it.
+    open.cancelRecovery = this.#ports.clock.after(0, () => {
+      open.cancelRecovery = null;
+      this.#recover(name, open);
+    });
+  }
+
+  #recover(name: RoomName, open: OpenRoom): void {
+    open.hasRecovered = true;
+    let free = this.#limits.peersPerRoom - open.seats.size;
+    const { deliveries, absent, gone } = open.room.recover(() => free-- > 0);
+    // Somebody else may have come with an id that turns out to be taken.
+    const refused = open.pending.filter(({ request }) => absent.includes(request.id));
+    open.pending = open.pending.filter(({ request }) => !absent.includes(request.id));
+    for (const id of absent) open.seats.set(id, { secret: null, accusations: 0 });
+    for (const { request, onJoined } of refused) onJoined(idTaken(request));
+    this.#deliver(name, deliveries);
+    for (const id of gone) {
+      open.seats.delete(id);
+      this.#ports.disconnect(name, id);
+    }
+    if (absent.length > 0) this.#keepChecking(name, open);
+    for (const answer of open.lookups.splice(0)) answer();
+    if (open.seats.size === 0) this.#close(name, open);
+    else this.#schedule(name, open);
+  }
+
+  /** Asks about members without a connection, again and again, as long as there are any. */
+  #keepChecking(name: RoomName, open: OpenRoom): void {
+    open.cancelChecks ??= this.#ports.clock.after(CHECK_INTERVAL, () => {
+      open.cancelChecks = null;
+      const now = this.#ports.clock.now();
+      if (!open.room.isDeserted || open.pending.length > 0) open.presentAt = now;
+      if (now - open.presentAt >= DESERTED_PATIENCE) {
+        this.#close(name, open);
+        return;
+      }
+      this.#deliver(name, open.room.checks());
+      if (open.room.hasAbsent) this.#keepChecking(name, open);
+    });
+  }
+
   /** A room that was empty counts its versions anew: that takes another epoch. */
-  #open(name: RoomName): OpenRoom {
+  #open(name: RoomName, policy: Policy): OpenRoom {
     this.#opened += 1;
     const open: OpenRoom = {
       room: new Room(`${this.#epoch}.${this.#opened}`),
-      secrets: new Map(),
+      policy,
+      openedAt: this.#ports.clock.now(),
+      presentAt: this.#ports.clock.now(),
+      seats: new Map(),
       pending: [],
       assignedAt: -Infinity,
       cancelAssign: null,
+      cancelChecks: null,
+      cancelRecovery: null,
+      hasRecovered: false,
+      lookups: [],
     };
     this.#rooms.set(name, open);
     return open;
@@ -149,11 +375,13 @@ export class Broker {
 
   #close(name: RoomName, open: OpenRoom): void {
     open.cancelAssign?.();
+    open.cancelChecks?.();
+    open.cancelRecovery?.();
     this.#rooms.delete(name);
   }
 
   #schedule(name: RoomName, open: OpenRoom): void {
-    if (open.cancelAssign !== null) return;
+    if (open.cancelAssign !== null || open.room.isRecovering) return;
     const wait = open.assignedAt + this.#limits.burstWindow - this.#ports.clock.now();
     if (wait <= 0) {
       this.#assign(name, open);
@@ -166,14 +394,14 @@ export class Broker {
   }
 
   #assign(name: RoomName, open: OpenRoom): void {
-    if (open.pending.length === 0) return;
+    if (open.pending.length === 0 || open.room.isRecovering) return;
     open.assignedAt = this.#ports.clock.now();
     const arrived = new Map(open.pending.map((pending) => [pending.request.id, pending]));
     open.pending = [];
     for (const delivery of open.room.join([...arrived.values()].map(({ request }) => request))) {
       const newcomer = arrived.get(delivery.to);
       if (delivery.type === 'view' && newcomer !== undefined)
-        newcomer.onJoined({ ok: true, view: delivery.view });
+        newcomer.onJoined({ ok: true, view: delivery.view, policy: open.policy });
       else this.#ports.deliver(name, delivery);
     }
   }
@@ -181,6 +409,14 @@ export class Broker {
   #deliver(name: RoomName, deliveries: readonly Delivery[]): void {
     for (const delivery of deliveries) this.#ports.deliver(name, delivery);
   }
+}
+
+function idTaken({ id }: JoinRequest): Refusal {
+  return refusal('id-taken', `the id ${id} is or was another peer's`);
+}
+
+function placeLost({ room, id }: ResumeRequest): Refusal {
+  return refusal('place-lost', `the place of ${id} in room ${room} is not kept any more`);
 }
 
 function refusal(code: RefusalCode, message: string): Refusal {

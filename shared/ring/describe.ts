@@ -51,7 +51,7 @@ export function describe(event: RingEvent, self: PeerId): Description {
     case 'link':
       return {
         kind: 'link',
-        what: `link to ${event.edge} ${shortId(event.peer)} ${event.state}`,
+        what: `${event.kind === 'relayed' ? 'relayed ' : ''}link to ${event.edge} ${shortId(event.peer)} ${event.state}`,
         why: event.reason,
       };
     case 'started':
@@ -79,6 +79,12 @@ export function describe(event: RingEvent, self: PeerId): Description {
         kind: 'error',
         what: `dropped a frame from ${event.from === null ? 'an unknown peer' : shortId(event.from)}`,
         why: `${event.reason}; ${event.count} dropped so far`,
+      };
+    case 'complained':
+      return {
+        kind: 'link',
+        what: `told the server that ${shortId(event.about)} ${COMPLAINTS[event.fault]}`,
+        why: 'the ring closes over it if the server finds it so',
       };
     case 'server':
       return { kind: 'server', what: `server ${event.state}`, why: event.reason };
@@ -154,7 +160,13 @@ const CAUSES: Record<Extract<RingEvent, { type: 'started' }>['because'], string>
   'new-successor': 'a new successor, and no leader to tell it of',
   hello: 'a neighbour says that the leader is gone',
   removed: 'the leader is gone',
+  returned: 'a peer has returned',
   timeout: 'no word of a leader for too long',
+};
+
+const COMPLAINTS: Record<Extract<RingEvent, { type: 'complained' }>['fault'], string> = {
+  silent: 'is silent',
+  misbehaves: 'keeps to no rules',
 };
 
 const EXPLANATIONS: Record<Reason, string> = {

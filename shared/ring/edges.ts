@@ -5,9 +5,9 @@
 import type { LinkId, PeerId } from '../protocol/ids.ts';
 import type { Edge, Neighbour } from '../protocol/signaling.ts';
 import type { NeighbourLinkState } from './events.ts';
-import type { NeighbourLink } from './neighbour-link.ts';
+import type { LinkKind, NeighbourLink } from './neighbour-link.ts';
 import type { Clock } from './ports.ts';
-import { FIRST_ATTEMPT, LAST_ATTEMPT, MAX_ATTEMPTS } from './timing.ts';
+import { FIRST_ATTEMPT, LAST_ATTEMPT, MAX_ATTEMPTS, RELAY_AFTER } from './timing.ts';
 
 /** What an edge asks of the ring member it belongs to. */
 export interface EdgeOwner {
@@ -16,7 +16,7 @@ export interface EdgeOwner {
   /** Whether an offer made now could reach the neighbour. */
   canSignal(): boolean;
   /** Makes and binds a link that this end offers; null where links cannot be made. */
-  offer(edge: Edge, peer: PeerId): NeighbourLink | null;
+  offer(edge: Edge, peer: PeerId, kind: LinkKind): NeighbourLink | null;
   /** From now on messages to the successor take another way. */
   onSwitched(): void;
   /** A link came into use or went out of it. */
@@ -34,8 +34,11 @@ export class SuccessorEdge {
   #target: PeerId | null = null;
   #outlet: Outlet = null;
   readonly #attempts = new Map<LinkId, NeighbourLink>();
+  /** Attempts at a direct link, and at a relayed one, to this target that came to nothing. */
   #failures = 0;
+  #relayFailures = 0;
   #cancelRetry: (() => void) | null = null;
+  #cancelRelay: (() => void) | null = null;
 
   constructor(owner: EdgeOwner) {
     this.#owner = owner;
@@ -50,9 +53,16 @@ export class SuccessorEdge {
     return this.#outlet;
   }
 
+  /** The link in use and those in the making. */
+  get links(): readonly NeighbourLink[] {
+    const outlet = this.#outlet;
+    const used = outlet === null || outlet === 'loopback' ? [] : [outlet];
+    return [...used, ...this.#attempts.values()];
+  }
+
   get state(): NeighbourLinkState {
     if (this.#target === null || this.#target === this.#owner.self) return 'none';
-    return this.#isConnected ? 'direct' : 'connecting';
+    return this.#connection ?? 'connecting';
   }
 
   /**
@@ -63,16 +73,20 @@ export class SuccessorEdge {
   aim({ id, link }: Neighbour, offered: NeighbourLink | null): void {
     const isNew = id !== this.#target;
     this.#target = id;
-    if (isNew) this.#abandonAttempts();
+    if (isNew) this.#startAfresh();
     if (id === this.#owner.self) {
       this.#switch('loopback');
       return;
     }
     if (offered !== null) this.#attempts.set(offered.id, offered);
-    if (isNew) this.#failures = 0;
-    if (this.#isConnected) return;
-    if (link !== null) this.#retryIn(FIRST_ATTEMPT);
-    else if (this.#attempts.size === 0) this.#attempt();
+    if (this.#connection !== null) {
+      this.trySwitch();
+      return;
+    }
+    if (link !== null) {
+      this.#retryIn(FIRST_ATTEMPT);
+      this.#relayIn(RELAY_AFTER);
+    } else if (this.#attempts.size === 0) this.#attempt();
   }
 
   find(id: LinkId): NeighbourLink | undefined {
@@ -92,12 +106,11 @@ export class SuccessorEdge {
 
   /** To be called when a neighbour has said HELLO, and when the link in use was lost. */
   trySwitch(): void {
-    for (const link of this.#attempts.values())
-      if (link.isOpen && link.hello !== null && (link.hello.ready || this.#outlet === null)) {
-        this.#attempts.delete(link.id);
-        this.#switch(link);
-        return;
-      }
+    const usable = [...this.#attempts.values()].filter((link) => this.#isUsable(link));
+    const best = usable.find(({ kind }) => kind === 'direct') ?? usable[0];
+    if (best === undefined) return;
+    this.#attempts.delete(best.id);
+    this.#switch(best);
   }
 
   onClosed(link: NeighbourLink, reason: string): void {
@@ -107,8 +120,11 @@ export class SuccessorEdge {
       this.#owner.onLink('successor', link, 'closed', reason);
       this.trySwitch();
     }
-    if (!this.#isConnected && this.#attempts.size === 0 && this.#target !== null)
-      this.#retryIn(AFTER_A_LOSS * 2 ** Math.min(this.#failures, 5));
+    if (this.#connection !== null || this.#target === null) return;
+    // Where nothing but the server has led to this successor, it will again.
+    if (link.kind === 'relayed')
+      this.#relayIn(AFTER_A_LOSS * 2 ** Math.min(this.#relayFailures, 5));
+    if (!this.#isTrying('direct')) this.#retryIn(AFTER_A_LOSS * 2 ** Math.min(this.#failures, 5));
   }
 
   /** Lets go of links to peers that are gone. */
@@ -126,17 +142,25 @@ export class SuccessorEdge {
 
   /** Says goodbye on every link. */
   retire(): void {
-    this.#cancelRetry?.();
-    this.#cancelRetry = null;
-    this.#abandonAttempts();
+    this.#target = null;
+    this.#startAfresh();
     if (this.#outlet !== 'loopback') this.#outlet?.retire('leaving');
     this.#outlet = null;
-    this.#target = null;
   }
 
-  get #isConnected(): boolean {
+  /** How the successor of the view is connected, if it is. */
+  get #connection(): LinkKind | null {
     const outlet = this.#outlet;
-    return outlet !== null && outlet !== 'loopback' && outlet.peer === this.#target;
+    if (outlet === null || outlet === 'loopback' || outlet.peer !== this.#target) return null;
+    return outlet.kind;
+  }
+
+  #isUsable(link: NeighbourLink): boolean {
+    if (!link.isOpen || link.hello === null) return false;
+    // Better than none, and a direct one better than a relayed one to the same peer.
+    if (this.#outlet === null) return true;
+    if (this.#connection !== null) return this.#connection === 'relayed' && link.kind === 'direct';
+    return link.hello.ready;
   }
 
   #switch(next: NeighbourLink | 'loopback'): void {
@@ -144,17 +168,33 @@ export class SuccessorEdge {
     if (previous === next) return;
     this.#outlet = next;
     if (previous !== null && previous !== 'loopback') previous.retire('relinked');
-    if (next === 'loopback' || next.peer === this.#target) this.#settle();
+    if (next === 'loopback') this.#startAfresh();
+    else if (next.peer === this.#target) this.#settle(next.kind);
     if (next !== 'loopback') this.#owner.onLink('successor', next, 'in use', '');
     this.#owner.onSwitched();
   }
 
-  /** The target is reached: nothing more is to be tried. */
-  #settle(): void {
+  /** The target is reached; only a direct link is still worth trying for where this is none. */
+  #settle(kind: LinkKind): void {
+    if (kind === 'direct') this.#startAfresh();
+    else {
+      this.#cancelRelay?.();
+      this.#cancelRelay = null;
+      this.#relayFailures = 0;
+      this.#abandon('relayed');
+    }
+  }
+
+  /** Nothing is being tried any more. */
+  #startAfresh(): void {
     this.#cancelRetry?.();
     this.#cancelRetry = null;
+    this.#cancelRelay?.();
+    this.#cancelRelay = null;
     this.#failures = 0;
-    this.#abandonAttempts();
+    this.#relayFailures = 0;
+    this.#abandon('direct');
+    this.#abandon('relayed');
   }
 
   #retryIn(milliseconds: number): void {
@@ -165,21 +205,49 @@ export class SuccessorEdge {
     });
   }
 
+  #relayIn(milliseconds: number): void {
+    this.#cancelRelay?.();
+    this.#cancelRelay = this.#owner.clock.after(milliseconds, () => {
+      this.#cancelRelay = null;
+      this.#attemptRelay();
+    });
+  }
+
+  /** Offers a direct link, again and again until one is in use. */
   #attempt(): void {
     const target = this.#target;
-    if (target === null || target === this.#owner.self || this.#isConnected) return;
+    if (target === null || target === this.#owner.self || this.#connection === 'direct') return;
     const wait = Math.min(FIRST_ATTEMPT * 2 ** this.#failures, LAST_ATTEMPT);
+    if (this.#cancelRelay === null && this.#connection === null) this.#relayIn(RELAY_AFTER);
     if (this.#owner.canSignal()) {
-      this.#abandonAttempts();
+      this.#abandon('direct');
       this.#failures += 1;
-      const link = this.#owner.offer('successor', target);
+      const link = this.#owner.offer('successor', target, 'direct');
       if (link !== null) this.#attempts.set(link.id, link);
     }
     this.#retryIn(wait);
   }
 
-  #abandonAttempts(): void {
-    for (const link of this.#attempts.values()) this.#closeAttempt(link);
+  /** Offers a link through the server, again and again until there is one of any kind. */
+  #attemptRelay(): void {
+    const target = this.#target;
+    if (target === null || target === this.#owner.self || this.#connection !== null) return;
+    const wait = Math.min(RELAY_AFTER * 2 ** this.#relayFailures, LAST_ATTEMPT);
+    if (this.#owner.canSignal()) {
+      this.#abandon('relayed');
+      this.#relayFailures += 1;
+      const link = this.#owner.offer('successor', target, 'relayed');
+      if (link !== null) this.#attempts.set(link.id, link);
+    }
+    this.#relayIn(wait);
+  }
+
+  #isTrying(kind: LinkKind): boolean {
+    return [...this.#attempts.values()].some((link) => link.kind === kind);
+  }
+
+  #abandon(kind: LinkKind): void {
+    for (const link of this.#attempts.values()) if (link.kind === kind) this.#closeAttempt(link);
   }
 
   #closeAttempt(link: NeighbourLink): void {
@@ -203,15 +271,16 @@ export class PredecessorEdge {
   }
 
   /** Every link a predecessor, this one or an earlier one, may still speak on. */
-  get links(): Iterable<NeighbourLink> {
-    return this.#links.values();
+  get links(): readonly NeighbourLink[] {
+    return [...this.#links.values()];
   }
 
   get state(): NeighbourLinkState {
     if (this.#target === null || this.#target === this.#owner.self) return 'none';
-    for (const link of this.#links.values())
-      if (link.peer === this.#target && link.isOpen && link.hello !== null) return 'direct';
-    return 'connecting';
+    const kinds = [...this.#links.values()]
+      .filter((link) => link.peer === this.#target && link.isOpen && link.hello !== null)
+      .map(({ kind }) => kind);
+    return kinds.find((kind) => kind === 'direct') ?? kinds[0] ?? 'connecting';
   }
 
   /**
@@ -238,7 +307,8 @@ export class PredecessorEdge {
   /** Takes in a link that the predecessor offers. Its earlier offers it has given up by then. */
   accept(link: NeighbourLink): void {
     for (const earlier of this.#links.values())
-      if (!earlier.isOpen && earlier.peer === link.peer) this.#close(earlier);
+      if (!earlier.isOpen && earlier.peer === link.peer && earlier.kind === link.kind)
+        this.#close(earlier);
     this.#links.set(link.id, link);
   }
 

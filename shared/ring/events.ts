@@ -2,7 +2,8 @@
 import type { ElectionInput, Judgement } from '../election/step.ts';
 import type { PeerId, RoomName } from '../protocol/ids.ts';
 import type { ElectionMessage } from '../protocol/messages.ts';
-import type { Edge, RefusalCode } from '../protocol/signaling.ts';
+import type { Edge, RefusalCode, Report } from '../protocol/signaling.ts';
+import type { LinkKind } from './neighbour-link.ts';
 
 export type ServerLink = 'connected' | 'reconnecting' | 'offline';
 export type NeighbourLinkState = 'none' | 'connecting' | 'direct' | 'relayed';
@@ -19,6 +20,7 @@ export type RingEvent =
   | {
       readonly type: 'link';
       readonly edge: Edge;
+      readonly kind: LinkKind;
       readonly peer: PeerId;
       readonly state: 'connecting' | 'open' | 'in use' | 'closed';
       readonly reason: string;
@@ -46,6 +48,8 @@ export type RingEvent =
       readonly reason: string;
       readonly count: number;
     }
+  /** The server was told of a neighbour that is silent or keeps to no rules. */
+  | { readonly type: 'complained'; readonly about: PeerId; readonly fault: Report['fault'] }
   | { readonly type: 'server'; readonly state: ServerLink; readonly reason: string }
   | { readonly type: 'refused'; readonly code: RefusalCode; readonly message: string }
   | { readonly type: 'error'; readonly message: string }

@@ -1,18 +1,34 @@
 /** A link to one neighbour: its life from offer to goodbye, and messages instead of bytes. */
 import { encodeFrame, parseFrame, type Extension, type Frame } from '../protocol/frame.ts';
 import type { LinkId, PeerId } from '../protocol/ids.ts';
-import type { HelloMessage, PeerMessage } from '../protocol/messages.ts';
+import type { HeartbeatMessage, HelloMessage, PeerMessage } from '../protocol/messages.ts';
 import type { Signal } from '../protocol/signaling.ts';
 import type { Clock, Link, OpenLink } from './ports.ts';
-import { FAREWELL } from './timing.ts';
+import { RoundTrip } from './round-trip.ts';
+import {
+  FAREWELL,
+  FRAME_BURST,
+  FRAME_RATE,
+  LINK_SILENCE,
+  MAX_FAULTS,
+  PROBE_MARGIN,
+  PROBE_SILENCE,
+  RELAYED_PROBE_SILENCE,
+  SILENCE_MARGIN,
+} from './timing.ts';
+
+/** Whether frames go from device to device or through the signaling server. */
+export type LinkKind = 'direct' | 'relayed';
 
 export interface NeighbourLinkHandlers {
   /** The link can be used from now on. */
   onOpen(link: NeighbourLink): void;
   /** Every message after the neighbour's first HELLO, and that one too. */
-  onMessage(link: NeighbourLink, frame: Frame): void;
+  onMessage(link: NeighbourLink, frame: Frame<Exclude<PeerMessage, HeartbeatMessage>>): void;
   /** A frame that is not to be trusted was dropped. */
   onBadFrame(link: NeighbourLink, error: string): void;
+  /** More came than any honest neighbour sends. Told once. */
+  onFlood(link: NeighbourLink): void;
   onClosed(link: NeighbourLink, reason: string): void;
   /** A signal for the neighbour; only after {@link NeighbourLink.bind}. */
   onSignals(link: NeighbourLink, signals: readonly Signal[]): void;
@@ -20,6 +36,7 @@ export interface NeighbourLinkHandlers {
 
 export class NeighbourLink {
   readonly id: LinkId;
+  readonly kind: LinkKind;
   readonly #handlers: NeighbourLinkHandlers;
   readonly #clock: Clock;
   readonly #link: Link;
@@ -28,6 +45,15 @@ export class NeighbourLink {
   #hello: HelloMessage | null = null;
   #unsent: Signal[] = [];
   #waiting: { readonly call: () => void } | null = null;
+  /** When something was last heard, or hoped for. */
+  #heardAt: number;
+  readonly #roundTrip = new RoundTrip();
+  #beat: { readonly count: number; readonly at: number } | null = null;
+  #beats = 0;
+  #faults = 0;
+  /** Frames that may still come now (a token bucket), and when that was reckoned. */
+  #allowance = FRAME_BURST;
+  #allowedAt: number;
 
   /**
    * @param id the link's own; frames and signals of another are not for it
@@ -36,12 +62,15 @@ export class NeighbourLink {
    */
   constructor(
     id: LinkId,
+    kind: LinkKind,
     peer: PeerId | null,
     initiator: boolean,
     ports: { readonly openLink: OpenLink; readonly clock: Clock },
     handlers: NeighbourLinkHandlers,
   ) {
     this.id = id;
+    this.kind = kind;
+    this.#heardAt = this.#allowedAt = ports.clock.now();
     this.#peer = peer;
     this.#handlers = handlers;
     this.#clock = ports.clock;
@@ -77,6 +106,41 @@ export class NeighbourLink {
   /** What the neighbour said first and last of itself, once it has. */
   get hello(): HelloMessage | null {
     return this.#hello;
+  }
+
+  /** Milliseconds since anything was heard from the other end; 0 before the link is open. */
+  get silence(): number {
+    return this.#phase === 'open' ? this.#clock.now() - this.#heardAt : 0;
+  }
+
+  /** The silence after which something must be wrong, in milliseconds. */
+  get patience(): number {
+    return Math.max(LINK_SILENCE, this.#roundTrip.most + SILENCE_MARGIN);
+  }
+
+  /** The same where there is another reason to think so. */
+  get probePatience(): number {
+    return this.kind === 'relayed'
+      ? RELAYED_PROBE_SILENCE
+      : Math.max(PROBE_SILENCE, this.#roundTrip.most + PROBE_MARGIN);
+  }
+
+  /** Asks for a sign of life. */
+  beat(): void {
+    this.#beats = (this.#beats + 1) % 0x1_0000;
+    this.#beat = { count: this.#beats, at: this.#clock.now() };
+    this.send({ type: 'heartbeat', isReply: false, count: this.#beats });
+  }
+
+  /** Lets the silence so far count for nothing. */
+  forgive(): void {
+    this.#heardAt = this.#clock.now();
+  }
+
+  /** Counts a frame that could not be used. Returns whether the neighbour has had its share. */
+  fault(): boolean {
+    this.#faults += 1;
+    return this.#faults > MAX_FAULTS;
   }
 
   /** Gives an offer its addressee; signals go out by themselves from now on. */
@@ -127,7 +191,8 @@ export class NeighbourLink {
   }
 
   #giveOut(signal: Signal): void {
-    if (this.isClosed) return;
+    // That a relayed link is closed is said by a signal, too.
+    if (this.isClosed && signal.type !== 'closed') return;
     if (this.#peer !== null) {
       this.#handlers.onSignals(this, [signal]);
       return;
@@ -146,17 +211,23 @@ export class NeighbourLink {
   #opened(): void {
     if (this.#phase !== 'connecting') return;
     this.#phase = 'open';
+    this.#heardAt = this.#clock.now();
     this.#handlers.onOpen(this);
   }
 
   #receive(bytes: Uint8Array): void {
-    if (this.#phase !== 'open') return;
+    if (this.#phase !== 'open' || !this.#isAllowed()) return;
     const frame = parseFrame(bytes);
     if (!frame.ok) {
       this.#handlers.onBadFrame(this, frame.error);
       return;
     }
+    this.#heardAt = this.#clock.now();
     const { message } = frame.value;
+    if (message.type === 'heartbeat') {
+      this.#receiveHeartbeat(message);
+      return;
+    }
     if (message.type === 'hello') {
       if (message.id !== this.#peer || message.link !== this.id) {
         this.#handlers.onBadFrame(this, `says it is ${message.id} on link ${message.link}`);
@@ -167,7 +238,26 @@ export class NeighbourLink {
       this.#handlers.onBadFrame(this, `${message.type} before hello`);
       return;
     }
-    this.#handlers.onMessage(this, frame.value);
+    this.#handlers.onMessage(this, { message, extensions: frame.value.extensions });
+  }
+
+  #receiveHeartbeat({ isReply, count }: HeartbeatMessage): void {
+    if (!isReply) this.send({ type: 'heartbeat', isReply: true, count });
+    else if (this.#beat?.count === count) {
+      this.#roundTrip.measure(this.#clock.now() - this.#beat.at);
+      this.#beat = null;
+    }
+  }
+
+  /** Takes one frame from the allowance. */
+  #isAllowed(): boolean {
+    const now = this.#clock.now();
+    const earned = ((now - this.#allowedAt) / 1_000) * FRAME_RATE;
+    this.#allowance = Math.min(this.#allowance + earned, FRAME_BURST) - 1;
+    this.#allowedAt = now;
+    if (this.#allowance >= 0) return true;
+    this.#handlers.onFlood(this);
+    return false;
   }
 
   #lost(reason: string): void {

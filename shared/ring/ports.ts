@@ -2,13 +2,16 @@
 import type {
   JoinReply,
   JoinRequest,
+  MembershipReply,
   Reply,
+  Report,
   ResumeRequest,
   Signal,
   SignalDelivery,
   SignalRequest,
   View,
 } from '../protocol/signaling.ts';
+import type { PeerId } from '../protocol/ids.ts';
 
 export interface Clock {
   /** Milliseconds since any fixed moment; never falls. */
@@ -58,6 +61,10 @@ export interface Signaling {
   /** Asks for the place held before the connection was lost. */
   resume(request: ResumeRequest, onReply: (reply: JoinReply) => void): void;
   signal(request: SignalRequest, onReply: (reply: Reply) => void): void;
+  /** Complains about a neighbour. */
+  report(report: Report, onReply: (reply: MembershipReply) => void): void;
+  /** Asks whether a peer is a member of the room. */
+  lookup(peer: PeerId, onReply: (reply: MembershipReply) => void): void;
   /** Gives up the place in the ring and closes the connection. */
   leave(): void;
 }
@@ -68,6 +75,8 @@ export interface SignalingHandlers {
   readonly onDisconnect: (reason: string) => void;
   readonly onView: (view: View) => void;
   readonly onSignal: (delivery: SignalDelivery) => void;
+  /** The server has lost a neighbour's connection and asks for life on the links with it. */
+  readonly onCheck: (peer: PeerId) => void;
   /** The server sent what cannot be understood. */
   readonly onInvalid: (error: string) => void;
 }

@@ -10,31 +10,36 @@ import {
   type Judgement,
   type Wait,
 } from '../election/step.ts';
-import type { Extension, Frame } from '../protocol/frame.ts';
+import type { Extension } from '../protocol/frame.ts';
 import { parseLinkId, type LinkId, type PeerId, type RoomName } from '../protocol/ids.ts';
-import type { ByeMessage, Decision, ElectionMessage, HelloMessage } from '../protocol/messages.ts';
+import type {
+  ByeMessage,
+  Decision,
+  ElectionMessage,
+  HelloMessage,
+  Policy,
+} from '../protocol/messages.ts';
 import {
+  MAX_REMOVED_IN_RESUME,
   SIGNALING_VERSION,
   type Edge,
   type JoinReply,
   type Neighbour,
   type Offer,
+  type Report,
   type Signal,
   type SignalDelivery,
   type View,
 } from '../protocol/signaling.ts';
 import { PredecessorEdge, SuccessorEdge, type EdgeOwner } from './edges.ts';
 import type { RingEvent, RingState, ServerLink } from './events.ts';
-import { NeighbourLink, type NeighbourLinkHandlers } from './neighbour-link.ts';
+import type { LinkBudget } from './link-budget.ts';
+import { LinkWatch } from './link-watch.ts';
+import { NeighbourLink, type LinkKind, type NeighbourLinkHandlers } from './neighbour-link.ts';
+import { Patience } from './patience.ts';
 import type { Clock, OpenLink, Random, Signaling } from './ports.ts';
-import {
-  LAP_PAUSE,
-  LEADER_SILENCE,
-  LONGEST_SILENCE,
-  MAX_DOUBLINGS,
-  MAX_TERM_LEAP,
-  SILENT_LAPS,
-} from './timing.ts';
+import { relayedLinks } from './relay.ts';
+import { COMPLAINT_INTERVAL, DOUBT_INTERVAL, HELLO_SILENCE, MAX_TERM_LEAP } from './timing.ts';
 
 export interface RingNodeOptions {
   readonly id: PeerId;
@@ -43,12 +48,16 @@ export interface RingNodeOptions {
   readonly secret: string;
   /** 0 to 255; the same for all where the highest uuid is to win. 0 never leads. */
   readonly priority: number;
+  /** Wanted for the room; one that is open already has its own. */
+  readonly policy: Policy;
 }
 
 export interface RingPorts {
   readonly clock: Clock;
   readonly random: Random;
   readonly openLink: OpenLink;
+  /** What may still be opened with it; shared by all members of one page. */
+  readonly budget: LinkBudget;
   readonly signaling: Signaling;
   /** Told of everything, in order, after the node's state has changed. */
   onEvent(event: RingEvent): void;
@@ -65,6 +74,12 @@ interface Pending {
   readonly from: PeerId;
 }
 
+type NeighbourFrame = Parameters<NeighbourLinkHandlers['onMessage']>[1];
+
+/** How many peers of a ring ask the server about a leader: at first, and in each of its laps. */
+const LOOKUPS_PER_DECISION = 3;
+const LOOKUPS_PER_LAP = 0.1;
+
 export class RingNode {
   readonly #options: RingNodeOptions;
   readonly #ports: RingPorts;
@@ -76,35 +91,47 @@ export class RingNode {
   #view: View | null = null;
   /** Made before the neighbours are known, and sent with the join. */
   readonly #offers = new Map<Edge, NeighbourLink>();
-  #areOffersSent = false;
+  #isJoinSent = false;
   /** What is still to be stepped through; effects may bring more. */
   readonly #inputs: Pending[] = [];
   #isStepping = false;
   #wasReady = false;
   readonly #greeted = new WeakSet<NeighbourLink>();
+  readonly #openRelayedLink: OpenLink;
+  readonly #watch: LinkWatch;
+  /** When a neighbour was last complained about, while no answer has come. */
+  readonly #complaints = new Map<PeerId, number>();
+  /** When the server was last asked about a peer that is held for gone, while no answer has come. */
+  readonly #doubts = new Map<PeerId, number>();
+  readonly #patience: Patience;
   #cancelTimer: (() => void) | null = null;
-  /** When the leader's last lap was sent, at the leader, or came by, elsewhere. */
-  #lapAt: number | null = null;
-  #lapTook = 0;
-  /** Terms since a leader was last heard for more than one lap; large rings need more patience. */
-  #vainTerms = 0;
   #droppedFrames = 0;
 
   constructor(options: RingNodeOptions, ports: RingPorts) {
     this.#options = options;
     this.#ports = ports;
-    this.#election = initialElection({ priority: options.priority, id: options.id }, 'highest');
+    this.#election = newElection(options, options.policy);
+    this.#openRelayedLink = relayedLinks(ports.clock);
+    this.#patience = new Patience(ports.clock, ports.random);
+    this.#watch = new LinkWatch({
+      clock: ports.clock,
+      links: () => this.#links,
+      onSilent: (link) => {
+        this.#silent(link);
+      },
+    });
     const owner: EdgeOwner = {
       self: options.id,
       clock: ports.clock,
       canSignal: () => this.#server === 'connected' && this.#membership === 'member',
-      offer: (edge, peer) => this.#makeLink(edge, peer, true, this.#newLinkId()),
+      offer: (edge, peer, kind) => this.#makeLink(edge, kind, peer, true, this.#newLinkId()),
       onSwitched: () => {
         this.#switched();
       },
       onLink: (edge, link, state, reason) => {
         if (edge === 'successor' && state === 'closed') this.#wasReady = false;
-        if (link.peer !== null) this.#tell({ type: 'link', edge, peer: link.peer, state, reason });
+        const { peer, kind } = link;
+        if (peer !== null) this.#tell({ type: 'link', edge, kind, peer, state, reason });
       },
     };
     this.#successor = new SuccessorEdge(owner);
@@ -137,6 +164,7 @@ export class RingNode {
     if (this.#membership !== 'new') return;
     this.#membership = 'joining';
     if (!this.#prepareOffers()) return;
+    this.#watch.start();
     this.#ports.signaling.connect({
       onConnect: () => {
         this.#connected();
@@ -149,6 +177,9 @@ export class RingNode {
       },
       onSignal: (delivery) => {
         this.#receiveSignal(delivery);
+      },
+      onCheck: (peer) => {
+        this.#check(peer);
       },
       onInvalid: (error) => {
         this.#tell({ type: 'error', message: `the server sent something odd: ${error}` });
@@ -206,9 +237,12 @@ export class RingNode {
   #disconnected(reason: string): void {
     if (this.#membership === 'gone') return;
     this.#server = 'reconnecting';
-    // Offers that went out with a join nobody answered are spent; others wait for the server.
-    if (this.#areOffersSent) this.#discardOffers();
     this.#tell({ type: 'server', state: 'reconnecting', reason });
+    if (this.#membership !== 'joining' || !this.#isJoinSent) return;
+    // Others may have heard of this id, and of its end, without anything having come back.
+    this.#stop();
+    const message = 'the answer to its join was lost with the connection';
+    this.#tell({ type: 'refused', code: 'place-lost', message });
   }
 
   /** Makes the offers for both edges while the way to the server is still being found. */
@@ -216,7 +250,9 @@ export class RingNode {
     if (this.#membership === 'gone') return false;
     for (const edge of ['successor', 'predecessor'] as const) {
       if (this.#offers.get(edge)?.isClosed === false) continue;
-      const link = this.#makeLink(edge, null, true, this.#newLinkId());
+      const link =
+        this.#makeLink(edge, 'direct', null, true, this.#newLinkId()) ??
+        this.#makeLink(edge, 'relayed', null, true, this.#newLinkId());
       if (link === null) return false;
       this.#offers.set(edge, link);
     }
@@ -234,21 +270,35 @@ export class RingNode {
       this.#tell({ type: 'error', message: 'this device could not prepare a WebRTC connection' });
       return;
     }
-    this.#areOffersSent = true;
-    const { id, room, secret } = this.#options;
+    this.#isJoinSent = true;
+    const { id, room, secret, policy } = this.#options;
     this.#ports.signaling.join(
-      { version: SIGNALING_VERSION, room, id, secret, offers },
+      { version: SIGNALING_VERSION, room, id, secret, policy, offers },
       (reply) => {
         this.#joined(reply);
       },
     );
   }
 
+  /** Asks for its place, and tells a server that may have lost its memory what it knows of it. */
   #resume(): void {
     const { id, room, secret } = this.#options;
-    this.#ports.signaling.resume({ version: SIGNALING_VERSION, room, id, secret }, (reply) => {
-      this.#joined(reply);
-    });
+    if (this.#view === null) return;
+    const { epoch, version, successor, predecessor } = this.#view;
+    this.#ports.signaling.resume(
+      {
+        version: SIGNALING_VERSION,
+        room,
+        id,
+        secret,
+        policy: this.#election.policy,
+        place: { epoch, version, successor: successor.id, predecessor: predecessor.id },
+        removed: this.#election.removed.slice(-MAX_REMOVED_IN_RESUME),
+      },
+      (reply) => {
+        this.#joined(reply);
+      },
+    );
   }
 
   #joined(reply: JoinReply): void {
@@ -258,17 +308,23 @@ export class RingNode {
       this.#tell({ type: 'refused', code: reply.code, message: reply.message });
       return;
     }
-    const isFirst = this.#membership === 'joining';
-    this.#membership = 'member';
-    if (isFirst) this.#tell({ type: 'joined', id: this.#options.id, room: this.#options.room });
+    if (this.#membership === 'joining') {
+      this.#membership = 'member';
+      this.#election = newElection(this.#options, reply.policy);
+      this.#tell({ type: 'joined', id: this.#options.id, room: this.#options.room });
+      this.#applyView(reply.view);
+      this.#discardOffers();
+      return;
+    }
     this.#applyView(reply.view);
-    this.#discardOffers();
+    // What was on the way through the server may be lost, and with it a relayed link.
+    for (const link of this.#links)
+      if (link.kind === 'relayed') this.#drop(link, 'server was lost');
   }
 
   #discardOffers(): void {
     for (const link of this.#offers.values()) link.close();
     this.#offers.clear();
-    this.#areOffersSent = false;
   }
 
   /** Obeys a view unless it is older than the last one of the same memory. */
@@ -302,14 +358,14 @@ export class RingNode {
 
   #receiveSignal({ from, edge, link: id, signals }: SignalDelivery): void {
     const end = this.#end(edge);
-    if (end.target !== from) return;
     const known = end.find(id);
     if (known !== undefined) {
-      known.signal(signals);
+      if (known.peer === from) known.signal(signals);
       return;
     }
-    if (signals[0]?.type !== 'offer' || !end.hasRoom) return;
-    const link = this.#makeLink(edge, from, false, id);
+    const kind = kindOffered(signals);
+    if (end.target !== from || kind === null || !end.hasRoom) return;
+    const link = this.#makeLink(edge, kind, from, false, id);
     if (link === null) return;
     end.accept(link);
     link.signal(signals);
@@ -328,11 +384,34 @@ export class RingNode {
     }
   }
 
-  /** Makes one end of a link; where that is impossible, says so and returns null. */
-  #makeLink(edge: Edge, peer: PeerId | null, initiator: boolean, id: LinkId): NeighbourLink | null {
+  /** Every link there is, on both edges. */
+  get #links(): readonly NeighbourLink[] {
+    return [...this.#successor.links, ...this.#predecessor.links];
+  }
+
+  #edgeOf(link: NeighbourLink): Edge {
+    return this.#successor.find(link.id) === link ? 'successor' : 'predecessor';
+  }
+
+  /**
+   * Makes one end of a link. Returns null where that is impossible, and says so, or where too many
+   * direct ones were made already.
+   */
+  #makeLink(
+    edge: Edge,
+    kind: LinkKind,
+    peer: PeerId | null,
+    initiator: boolean,
+    id: LinkId,
+  ): NeighbourLink | null {
+    if (kind === 'direct' && !this.#ports.budget.spend()) return null;
+    const { clock } = this.#ports;
+    const openLink = kind === 'direct' ? this.#ports.openLink : this.#openRelayedLink;
     try {
-      const link = new NeighbourLink(id, peer, initiator, this.#ports, this.#linkHandlers(edge));
-      if (peer !== null) this.#tell({ type: 'link', edge, peer, state: 'connecting', reason: '' });
+      const handlers = this.#linkHandlers(edge);
+      const link = new NeighbourLink(id, kind, peer, initiator, { clock, openLink }, handlers);
+      if (peer !== null)
+        this.#tell({ type: 'link', edge, kind, peer, state: 'connecting', reason: '' });
       return link;
     } catch (error) {
       const reason = error instanceof Error ? error.message : String(error);
@@ -357,6 +436,9 @@ export class RingNode {
       onBadFrame: (link, error) => {
         this.#dropFrame(link, error);
       },
+      onFlood: (link) => {
+        this.#cutOff(link, 'more frames than a neighbour sends');
+      },
       onClosed: (link, reason) => {
         this.#end(edge).onClosed(link, reason);
       },
@@ -368,9 +450,8 @@ export class RingNode {
     this.#ports.signaling.signal(
       { to: link.peer, edge, link: link.id, signals: [...signals] },
       (reply) => {
-        if (reply.ok || link.isOpen || link.isClosed) return;
-        link.close();
-        this.#end(edge).onClosed(link, reply.message);
+        const isInUse = link.isOpen && link.kind === 'direct';
+        if (!reply.ok && !isInUse && !link.isClosed) this.#drop(link, reply.message);
       },
     );
   }
@@ -403,9 +484,87 @@ export class RingNode {
     this.#successor.dropPeers(peers);
   }
 
+  // --- failure detection ------------------------------------------------------------------------
+
+  /** Lets go of a link that is of no use; its edge makes another where one is needed. */
+  #drop(link: NeighbourLink, reason: string): void {
+    const edge = this.#edgeOf(link);
+    link.close();
+    this.#end(edge).onClosed(link, reason);
+  }
+
+  /**
+   * Whoever is held for gone and speaks may be there again: somebody else may have used its id, or
+   * left under it. An id that is never believed would keep the ring without a leader for ever.
+   */
+  #doubt(peer: PeerId): void {
+    const now = this.#ports.clock.now();
+    if (
+      this.#server !== 'connected' ||
+      now - (this.#doubts.get(peer) ?? -Infinity) < DOUBT_INTERVAL
+    )
+      return;
+    this.#doubts.set(peer, now);
+    this.#ports.signaling.lookup(peer, (reply) => {
+      this.#doubts.delete(peer);
+      if (reply.ok && reply.isMember) this.#step({ type: 'returned', peer });
+    });
+  }
+
+  /** Nothing was heard on a link for too long. */
+  #silent(link: NeighbourLink): void {
+    const { peer } = link;
+    const isNeighbours = peer !== null && this.#isNeighbour(peer);
+    if (link.hello === null) {
+      if (link.silence >= HELLO_SILENCE) this.#drop(link, 'silent from the start');
+    } else if (peer === null || !isNeighbours) this.#drop(link, 'silent');
+    else this.#complain(peer, 'silent');
+  }
+
+  /** The server has lost a neighbour: without life on the links with it, it is gone. */
+  #check(peer: PeerId): void {
+    if (this.#membership !== 'member' || !this.#isNeighbour(peer)) return;
+    const links = this.#links.filter((link) => link.peer === peer && link.hello !== null);
+    if (links.length === 0) this.#complain(peer, 'silent');
+    else
+      this.#watch.probe(links, () => {
+        if (this.#membership === 'member') this.#complain(peer, 'silent');
+      });
+  }
+
+  #isNeighbour(peer: PeerId): boolean {
+    return this.#successor.target === peer || this.#predecessor.target === peer;
+  }
+
+  /** The server decides whether the neighbour is gone; if not, links with it are made anew. */
+  #complain(about: PeerId, fault: Report['fault']): void {
+    const now = this.#ports.clock.now();
+    const last = this.#complaints.get(about) ?? -Infinity;
+    if (this.#server !== 'connected' || now - last < COMPLAINT_INTERVAL) return;
+    this.#complaints.set(about, now);
+    this.#tell({ type: 'complained', about, fault });
+    this.#ports.signaling.report({ about, fault }, (reply) => {
+      this.#complaints.delete(about);
+      if (!reply.ok || !reply.isMember) return;
+      // It is awake, perhaps only just: a last chance for the link before another is made.
+      for (const link of this.#links)
+        if (link.peer === about && link.hello !== null && link.silence >= link.patience)
+          this.#watch.probe([link], () => {
+            if (!link.isClosed && this.#membership === 'member') this.#drop(link, 'silent');
+          });
+    });
+  }
+
+  /** Ends a link with a neighbour that keeps to no rules, and has the ring close over it. */
+  #cutOff(link: NeighbourLink, reason: string): void {
+    const { peer } = link;
+    this.#drop(link, reason);
+    if (peer !== null && this.#isNeighbour(peer)) this.#complain(peer, 'misbehaves');
+  }
+
   // --- messages ---------------------------------------------------------------------------------
 
-  #receive(edge: Edge, link: NeighbourLink, { message, extensions }: Frame): void {
+  #receive(edge: Edge, link: NeighbourLink, { message, extensions }: NeighbourFrame): void {
     const from = link.peer;
     if (from === null) return;
     switch (message.type) {
@@ -420,6 +579,8 @@ export class RingNode {
         if (edge === 'successor') this.#dropFrame(link, `${message.type} from the successor`);
         else if (this.#isLeap(message.term))
           this.#dropFrame(link, `term ${message.term}, far above ${this.#election.term}`);
+        else if (isForged(message, from))
+          this.#dropFrame(link, `${message.type} of ${originOf(message)} after 1 hop`);
         else this.#step({ type: 'receive', message }, extensions, from);
         return;
     }
@@ -438,7 +599,7 @@ export class RingNode {
   ): void {
     if (!this.#greeted.has(link)) {
       this.#greeted.add(link);
-      this.#tell({ type: 'link', edge, peer, state: 'open', reason: '' });
+      this.#tell({ type: 'link', edge, kind: link.kind, peer, state: 'open', reason: '' });
     }
     this.#step({
       type: 'hello',
@@ -459,6 +620,7 @@ export class RingNode {
   #dropFrame(link: NeighbourLink, reason: string): void {
     this.#droppedFrames += 1;
     this.#tell({ type: 'dropped', from: link.peer, reason, count: this.#droppedFrames });
+    if (link.fault()) this.#cutOff(link, 'too many frames that cannot be used');
   }
 
   // --- the election -----------------------------------------------------------------------------
@@ -485,7 +647,7 @@ export class RingNode {
     const before = this.#election;
     const { state, effects } = step(before, pending.input);
     this.#election = state;
-    if (state.term > before.term) this.#vainTerms += 1;
+    if (state.term > before.term) this.#patience.termRose();
     if (
       pending.input.type !== 'receive' &&
       state.term > before.term &&
@@ -506,7 +668,8 @@ export class RingNode {
         this.#send(effect.message, extensions);
         return;
       case 'judge':
-        this.#measureLap(effect.message, effect.judgement);
+        this.#noteLap(effect.message, effect.judgement);
+        if (effect.judgement.reason === 'its origin is gone') this.#doubt(originOf(effect.message));
         this.#tell({
           type: 'received',
           message: effect.message,
@@ -515,8 +678,7 @@ export class RingNode {
         });
         return;
       case 'decide':
-        this.#lapAt = this.#ports.clock.now();
-        this.#lapTook = 0;
+        this.#patience.decided();
         this.#tell({
           type: 'leader',
           leader: effect.decision.leader.id,
@@ -524,6 +686,7 @@ export class RingNode {
           size: effect.decision.size,
           isSelf: effect.decision.leader.id === this.#options.id,
         });
+        this.#mayLookUp(effect.decision, LOOKUPS_PER_DECISION);
         return;
       case 'wait':
         this.#wait(effect.until);
@@ -553,7 +716,7 @@ export class RingNode {
   /** Restarts the one election timer (SPEC.md, R7). */
   #wait(until: Wait): void {
     this.#cancelTimer?.();
-    this.#cancelTimer = this.#ports.clock.after(this.#patience(until), () => {
+    this.#cancelTimer = this.#ports.clock.after(this.#patience.for(until), () => {
       this.#cancelTimer = null;
       const isCutOff = this.#election.role.name !== 'leader' && this.#successor.outlet === null;
       if (isCutOff) this.#wait('leader');
@@ -561,32 +724,25 @@ export class RingNode {
     });
   }
 
-  /** How long to wait, in milliseconds, by how long the last lap took. */
-  #patience(until: Wait): number {
-    const vain = Math.min(this.#vainTerms, MAX_DOUBLINGS);
-    const silence = Math.max(
-      LEADER_SILENCE * 2 ** vain,
-      Math.min(SILENT_LAPS * this.#lapTook, LONGEST_SILENCE),
-    );
-    switch (until) {
-      case 'lap':
-        return LAP_PAUSE;
-      case 'return':
-        this.#lapAt = this.#ports.clock.now();
-        return silence;
-      case 'leader':
-        return silence * (1 + this.#ports.random() / 2);
-    }
+  #noteLap(message: ElectionMessage, { outcome }: Judgement): void {
+    const hasPassed = outcome === 'forwarded' || outcome === 'completed';
+    if (message.type !== 'elected' || !hasPassed) return;
+    this.#patience.lapPassed(message.decision.lap);
+    this.#mayLookUp(message.decision, LOOKUPS_PER_LAP);
   }
 
-  /** Takes the time from lap to lap: its own round trip at the leader, their distance elsewhere. */
-  #measureLap(message: ElectionMessage, { outcome }: Judgement): void {
-    const isLap = outcome === 'forwarded' || outcome === 'completed';
-    if (message.type !== 'elected' || !isLap) return;
-    if (message.decision.lap > 0) this.#vainTerms = 0;
-    const now = this.#ports.clock.now();
-    this.#lapTook = this.#lapAt === null ? 0 : now - this.#lapAt;
-    this.#lapAt = now;
+  /**
+   * Asks the server now and then whether the leader is a member at all: a peer that lies could have
+   * had one elected that never was, or is gone. All peers together ask so many times.
+   */
+  #mayLookUp({ leader: { id: leader }, size }: Decision, times: number): void {
+    if (leader === this.#options.id || this.#server !== 'connected') return;
+    if (this.#ports.random() * size >= times) return;
+    this.#ports.signaling.lookup(leader, (reply) => {
+      if (!reply.ok || reply.isMember || decisionOf(this.#election)?.leader.id !== leader) return;
+      this.#step({ type: 'removed', peers: [leader] });
+      this.#step({ type: 'start' });
+    });
   }
 
   #stop(): void {
@@ -594,6 +750,7 @@ export class RingNode {
     this.#server = 'offline';
     this.#cancelTimer?.();
     this.#cancelTimer = null;
+    this.#watch.stop();
     this.#discardOffers();
     this.#successor.retire();
     this.#predecessor.retire();
@@ -614,4 +771,24 @@ function bring(link: NeighbourLink): Offer {
 function hopsHere(edge: Edge, { hops, size }: Decision): number {
   if (edge === 'predecessor') return hops + 1;
   return hops === 0 ? size : hops;
+}
+
+function newElection({ id, priority }: RingNodeOptions, policy: Policy): ElectionState {
+  return initialElection({ priority, id }, policy);
+}
+
+/** What kind of link the signals offer, if they do. */
+function kindOffered([first]: readonly Signal[]): LinkKind | null {
+  if (first?.type === 'offer') return 'direct';
+  return first?.type === 'relay' ? 'relayed' : null;
+}
+
+function originOf(message: ElectionMessage): PeerId {
+  return message.type === 'claim' ? message.claim.id : message.decision.leader.id;
+}
+
+/** One hop is what a message has travelled that comes from its origin, and no other. */
+function isForged(message: ElectionMessage, from: PeerId): boolean {
+  const hops = message.type === 'claim' ? message.hops : message.decision.hops;
+  return (hops === 1) !== (originOf(message) === from);
 }

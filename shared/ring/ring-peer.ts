@@ -1,11 +1,25 @@
 /** A ring member for a page or a program: a RingNode, and a new one under a new id when it must. */
 import type { PeerId, RoomName } from '../protocol/ids.ts';
+import type { Policy } from '../protocol/messages.ts';
 import type { RingEvent, RingState } from './events.ts';
+import { LinkBudget } from './link-budget.ts';
 import type { Clock, OpenLink, Random, Signaling } from './ports.ts';
 import { RingNode } from './ring-node.ts';
 
-/** All the same: the highest uuid wins. */
-const PRIORITY = 1;
+/** What a peer asks for beside a room; all are optional. */
+export interface RingPeerOptions {
+  /** Whom a new room is to prefer; `highest` by default. */
+  readonly policy?: Policy;
+  /** 0 to 255, 1 by default: greater ones win over smaller ones, 0 never leads. */
+  readonly priority?: number;
+}
+
+/** Milliseconds before a peer that had to come back twice in a row comes back again; doubled. */
+const FIRST_PAUSE = 500;
+const LAST_PAUSE = 8_000;
+
+/** A membership that lasted so many milliseconds was no failure. */
+const SETTLED = 10_000;
 
 export interface RingPeerPorts {
   readonly clock: Clock;
@@ -23,12 +37,19 @@ export interface RingPeerPorts {
 
 export class RingPeer {
   readonly #room: RoomName;
+  readonly #options: RingPeerOptions;
+  readonly #budget = new LinkBudget();
   readonly #ports: RingPeerPorts;
   #node: RingNode;
+  /** When the present node became a member, and how often one had to be made anew just before. */
+  #joinedAt: number | null = null;
+  #returns = 0;
+  #cancelReturn: (() => void) | null = null;
 
   /** Makes a peer with an id of its own; `join` makes it a member. */
-  constructor(room: RoomName, ports: RingPeerPorts) {
+  constructor(room: RoomName, ports: RingPeerPorts, options: RingPeerOptions = {}) {
     this.#room = room;
+    this.#options = options;
     this.#ports = ports;
     this.#node = this.#newNode();
   }
@@ -39,6 +60,8 @@ export class RingPeer {
 
   /** Joins, as a new peer if this one has left before. */
   join(): void {
+    this.#cancelReturn?.();
+    this.#cancelReturn = null;
     if (this.#node.state.role === 'offline') this.#node = this.#newNode();
     this.#node.start();
   }
@@ -49,17 +72,21 @@ export class RingPeer {
   }
 
   leave(): void {
+    this.#cancelReturn?.();
+    this.#cancelReturn = null;
     this.#node.leave();
   }
 
   #newNode(): RingNode {
     const { clock, random, openLink, newSignaling, newId, newSecret } = this.#ports;
+    const { policy = 'highest', priority = 1 } = this.#options;
     const node: RingNode = new RingNode(
-      { id: newId(), room: this.#room, secret: newSecret(), priority: PRIORITY },
+      { id: newId(), room: this.#room, secret: newSecret(), policy, priority },
       {
         clock,
         random,
         openLink,
+        budget: this.#budget,
         signaling: newSignaling(),
         onEvent: (event) => {
           this.#onEvent(node, event);
@@ -71,10 +98,27 @@ export class RingPeer {
 
   #onEvent(node: RingNode, event: RingEvent): void {
     this.#ports.onEvent(event, node.state);
+    if (event.type === 'joined') this.#joinedAt = this.#ports.clock.now();
     // The ring has closed over it while it was away. An id that others hold for gone must not come
     // back, or its claims would be taken for those of the dead: whoever returns is a new peer.
     const mustBeNew =
       event.type === 'refused' && (event.code === 'place-lost' || event.code === 'id-taken');
-    if (mustBeNew) this.join();
+    if (mustBeNew) this.#return();
+  }
+
+  /** At once, unless it has come to this again and again. */
+  #return(): void {
+    const now = this.#ports.clock.now();
+    const wasMember = this.#joinedAt !== null && now - this.#joinedAt > SETTLED;
+    this.#joinedAt = null;
+    this.#returns = wasMember ? 0 : this.#returns + 1;
+    if (this.#returns <= 1) {
+      this.join();
+      return;
+    }
+    const wait = Math.min(FIRST_PAUSE * 2 ** (this.#returns - 2), LAST_PAUSE);
+    this.#cancelReturn = this.#ports.clock.after(wait * (0.5 + this.#ports.random()), () => {
+      this.join();
+    });
   }
 }

@@ -3,6 +3,7 @@
  * changes. A data structure; it sends nothing itself.
  */
 import type { PeerId } from '../protocol/ids.ts';
+import { joinFragments, type Place, type Report } from './recovery.ts';
 import {
   opposite,
   type Edge,
@@ -16,7 +17,9 @@ import {
 /** Something a peer is to be told. */
 export type Delivery =
   | { readonly to: PeerId; readonly type: 'view'; readonly view: View }
-  | { readonly to: PeerId; readonly type: 'signal'; readonly signal: SignalDelivery };
+  | { readonly to: PeerId; readonly type: 'signal'; readonly signal: SignalDelivery }
+  /** Its neighbour's connection is lost: is there life on the links with it? */
+  | { readonly to: PeerId; readonly type: 'check'; readonly peer: PeerId };
 
 /** What a newcomer brings. */
 export type Newcomer = Pick<JoinRequest, 'id' | 'offers'>;
@@ -24,17 +27,19 @@ export type Newcomer = Pick<JoinRequest, 'id' | 'offers'>;
 /** How many departures a room remembers, to tell of them and to refuse their ids. */
 const MAX_DEPARTURES = 256;
 
-interface Place {
-  readonly successor: PeerId;
-  readonly predecessor: PeerId;
-}
+/** How many of its former neighbours a member may still pass signals to, on each edge. */
+const MAX_FORMER = 4;
 
 interface Member {
   readonly id: PeerId;
+  /** Whether it has a connection to the server. */
+  isPresent: boolean;
   /** When the edge to its successor was made, by the room's own count of edges. */
   edgeMade: number;
   /** Where it was last told to be; null for a newcomer. */
   place: Place | null;
+  /** Its neighbours before: a relayed link stays in use until another can replace it. */
+  readonly former: Record<Edge, readonly PeerId[]>;
   /** The version of the last view it was given. */
   told: number;
 }
@@ -45,19 +50,26 @@ interface Brought {
   readonly offer: Offer;
 }
 
+/** What members say who held places in a memory that the server has lost. */
+interface Recovery {
+  readonly reports: Report[];
+}
+
 type Offers = ReadonlyMap<PeerId, JoinRequest['offers']>;
 
 export class Room {
-  readonly #epoch: string;
+  /** Names the memory that this room is in. */
+  readonly epoch: string;
   /** In ring order: each one's successor is the next, the last one's the first. */
   #ring: Member[] = [];
   #departures: { readonly id: PeerId; readonly version: number }[] = [];
   #version = 0;
   #edgesMade = 0;
+  #recovery: Recovery | null = null;
 
   /** @param epoch names this memory of the server; another one means that it was lost */
   constructor(epoch: string) {
-    this.#epoch = epoch;
+    this.epoch = epoch;
   }
 
   get size(): number {
@@ -98,10 +110,121 @@ export class Room {
     if (at < 0) return [];
     this.#ring.splice(at, 1);
     this.#version += 1;
-    this.#departures = [...this.#departures, { id, version: this.#version }].slice(-MAX_DEPARTURES);
+    this.#depart([id]);
     const before = this.#ring.at(at - 1);
     if (before !== undefined) before.edgeMade = this.#nextEdge();
     return this.#announce(new Map());
+  }
+
+  /**
+   * A member's connection is lost; its place is kept.
+   * @returns what to ask its neighbours
+   */
+  lose(id: PeerId): Delivery[] {
+    const member = this.#find(id);
+    if (member === undefined) return [];
+    member.isPresent = false;
+    return this.#ring.flatMap((other) => this.#checksOf(other, new Set([id])));
+  }
+
+  /** A member has a connection again. */
+  regain(id: PeerId): void {
+    const member = this.#find(id);
+    if (member !== undefined) member.isPresent = true;
+  }
+
+  /** What to ask the neighbours of all members without a connection. */
+  checks(): Delivery[] {
+    const lost = this.#lost();
+    return this.#ring.flatMap((other) => this.#checksOf(other, lost));
+  }
+
+  /** Whether a member has a connection. */
+  isPresent(id: PeerId): boolean {
+    return this.#find(id)?.isPresent === true;
+  }
+
+  get hasAbsent(): boolean {
+    return this.#ring.some(({ isPresent }) => !isPresent);
+  }
+
+  /** Whether no member has a connection. */
+  get isDeserted(): boolean {
+    return this.#ring.every(({ isPresent }) => !isPresent);
+  }
+
+  /** Whether members of a lost memory are being gathered. Nobody is told of changes meanwhile. */
+  get isRecovering(): boolean {
+    return this.#recovery !== null;
+  }
+
+  /** Whether all peers that were named as neighbours have come back. */
+  get isWhole(): boolean {
+    const neighbours = this.#ring.flatMap(({ place }) =>
+      place === null ? [] : [place.successor, place.predecessor],
+    );
+    return neighbours.every((id) => this.has(id) || this.hasLeft(id));
+  }
+
+  /** Who is a member already has kept its place in an earlier memory, too: that counts as well. */
+  startRecovery(): void {
+    const reports = this.#ring.flatMap(({ id, place }) =>
+      place === null ? [] : [{ id, place, version: 0, removed: [] }],
+    );
+    this.#recovery ??= { reports };
+    this.#version += 1;
+  }
+
+  /**
+   * Takes a member of a lost memory. While the room is recovering it keeps its place as it says;
+   * later it gets one beside its old neighbours.
+   * @returns what to tell the others
+   */
+  readmit(report: Report): Delivery[] {
+    const { id, place } = report;
+    if (this.#recovery !== null) {
+      this.#recovery.reports.push(report);
+      this.#ring.push({ ...this.#newMember(id), place });
+      return [];
+    }
+    this.#version += 1;
+    this.#depart(report.removed.filter((peer) => !this.has(peer) && !this.hasLeft(peer)));
+    this.#insertAt(this.#gapFor(place), { ...this.#newMember(id), place });
+    return this.#announce(new Map());
+  }
+
+  /**
+   * Ends the recovery: one ring of all who have come back and of all whom they named as neighbours.
+   * @param mayAdd whether the room can take one more who has not come back yet
+   * @returns views for those whose neighbours are others than they said, checks for the absent,
+   *   and who is known to have left before
+   */
+  recover(mayAdd: () => boolean): {
+    deliveries: Delivery[];
+    absent: readonly PeerId[];
+    gone: readonly PeerId[];
+  } {
+    const reports = this.#recovery?.reports ?? [];
+    this.#recovery = null;
+    this.#version += 1;
+    const { order, gone } = joinFragments(
+      reports.filter(({ id }) => this.has(id)),
+      (id) => this.hasLeft(id),
+    );
+    const members = new Map(this.#ring.map((member) => [member.id, member]));
+    const absent: PeerId[] = [];
+    this.#ring = [];
+    this.#depart(gone);
+    for (const id of order) {
+      const member = members.get(id);
+      if (member !== undefined) this.#ring.push(member);
+      else if (mayAdd()) {
+        absent.push(id);
+        this.#ring.push({ ...this.#newMember(id), isPresent: false });
+      }
+    }
+    for (const member of this.#ring) member.edgeMade = this.#nextEdge();
+    return { deliveries: [...this.#announce(new Map()), ...this.checks()], absent, gone };
   }
 
   /**
@@ -113,13 +236,21 @@ export class Room {
     return member?.place ? this.#viewOf(member.place, 0) : undefined;
   }
 
+  /** Whether the two were told that they are next to each other. */
+  areNeighbours(id: PeerId, other: PeerId): boolean {
+    const place = this.#find(id)?.place;
+    return id !== other && (place?.successor === other || place?.predecessor === other);
+  }
+
   /**
    * Brokers a signal between neighbours.
    * @param from the sender as the server knows it
    * @returns the delivery, or null where the addressee is not the sender's neighbour on that edge
    */
   signal(from: PeerId, { to, edge, link, signals }: SignalRequest): Delivery | null {
-    if (this.#find(from)?.place?.[edge] !== to || to === from) return null;
+    const member = this.#find(from);
+    if (member === undefined || to === from || !this.has(to)) return null;
+    if (member.place?.[edge] !== to && !member.former[edge].includes(to)) return null;
     return { to, type: 'signal', signal: { from, edge: opposite(edge), link, signals } };
   }
 
@@ -132,44 +263,99 @@ export class Room {
     return this.#edgesMade;
   }
 
+  /** Members without a connection. */
+  #lost(): Set<PeerId> {
+    return new Set(this.#ring.filter(({ isPresent }) => !isPresent).map(({ id }) => id));
+  }
+
+  #depart(ids: readonly PeerId[]): void {
+    const left = ids.map((id) => ({ id, version: this.#version }));
+    this.#departures = [...this.#departures, ...left].slice(-MAX_DEPARTURES);
+  }
+
+  #newMember(id: PeerId): Member {
+    return {
+      id,
+      isPresent: true,
+      edgeMade: this.#nextEdge(),
+      place: null,
+      former: { successor: [], predecessor: [] },
+      told: this.#version,
+    };
+  }
+
   /**
    * Splits the oldest edge. Every edge is split once before any is split twice, so that a peer
    * makes two links for each doubling of the ring, however many join after it.
    */
   #insert(id: PeerId): void {
-    let oldest: Member | undefined;
-    for (const member of this.#ring)
-      if (oldest === undefined || member.edgeMade < oldest.edgeMade) oldest = member;
-    if (oldest !== undefined) oldest.edgeMade = this.#nextEdge();
-    const newcomer = { id, edgeMade: this.#nextEdge(), place: null, told: this.#version };
-    const at = oldest === undefined ? 0 : this.#ring.indexOf(oldest) + 1;
-    this.#ring.splice(at, 0, newcomer);
+    this.#insertAt(this.#oldestEdge(), this.#newMember(id));
+  }
+
+  /** Which member's edge is to be split next. Best one between two that can be told at once. */
+  #oldestEdge(): number {
+    let oldest = -1;
+    let age = Infinity;
+    this.#ring.forEach(({ edgeMade, isPresent }, at) => {
+      const isBesideAbsent =
+        !isPresent || (this.#ring[at + 1] ?? this.#ring[0])?.isPresent === false;
+      const rank = edgeMade + (isBesideAbsent ? this.#edgesMade : 0);
+      if (rank >= age) return;
+      oldest = at;
+      age = rank;
+    });
+    return oldest;
+  }
+
+  /** Which member's edge leads to where the place was. */
+  #gapFor({ successor, predecessor }: Place): number {
+    const before = this.#ring.findIndex(({ id }) => id === predecessor);
+    if (before >= 0) return before;
+    const after = this.#ring.findIndex(({ id }) => id === successor);
+    return after >= 0 ? (after || this.#ring.length) - 1 : this.#oldestEdge();
+  }
+
+  /** Puts a member behind the one at `at`; -1 for a room that is empty. */
+  #insertAt(at: number, member: Member): void {
+    const before = this.#ring[at];
+    if (before !== undefined) before.edgeMade = this.#nextEdge();
+    this.#ring.splice(at + 1, 0, member);
+  }
+
+  /** What to ask one member about those of its neighbours that have lost their connections. */
+  #checksOf({ id, isPresent, place }: Member, lost: ReadonlySet<PeerId>): Delivery[] {
+    if (!isPresent || place === null || lost.size === 0) return [];
+    return [...new Set([place.successor, place.predecessor])]
+      .filter((peer) => peer !== id && lost.has(peer))
+      .map((peer) => ({ to: id, type: 'check' as const, peer }));
   }
 
   /** Tells every member whose place has changed, together with the newcomers' offers to it. */
   #announce(offers: Offers): Delivery[] {
+    if (this.#recovery !== null) return [];
+    const lost = this.#lost();
     return this.#ring.flatMap((member, at) => {
       const place = this.#placeAt(at, member);
       const before = member.place;
       if (before?.successor === place.successor && before.predecessor === place.predecessor)
         return [];
       member.place = place;
-      const brought: Record<Edge, Brought | null> = {
-        successor:
-          before?.successor === place.successor
-            ? null
-            : broughtTo(offers, member.id, place.successor),
-        predecessor:
-          before?.predecessor === place.predecessor
-            ? null
-            : broughtTo(offers, place.predecessor, member.id),
-      };
+      const brought: Record<Edge, Brought | null> = { successor: null, predecessor: null };
+      if (before?.successor !== place.successor) {
+        brought.successor = broughtTo(offers, member.id, place.successor);
+        remember(member, 'successor', before);
+      }
+      if (before?.predecessor !== place.predecessor) {
+        brought.predecessor = broughtTo(offers, place.predecessor, member.id);
+        remember(member, 'predecessor', before);
+      }
       const view = this.#viewOf(place, member.told, brought);
       member.told = this.#version;
       return [
         { to: member.id, type: 'view' as const, view },
         ...offerFor(member.id, 'successor', brought.successor),
         ...offerFor(member.id, 'predecessor', brought.predecessor),
+        ...this.#checksOf(member, lost),
       ];
     });
   }
@@ -184,13 +370,19 @@ export class Room {
   /** @param since the version after which departures are named */
   #viewOf(place: Place, since: number, brought?: Record<Edge, Brought | null>): View {
     return {
-      epoch: this.#epoch,
+      epoch: this.epoch,
       version: this.#version,
       successor: { id: place.successor, link: brought?.successor?.offer.link ?? null },
       predecessor: { id: place.predecessor, link: brought?.predecessor?.offer.link ?? null },
       removed: this.#departures.filter(({ version }) => version > since).map(({ id }) => id),
     };
   }
+}
+
+/** Notes who was the neighbour on an edge. */
+function remember(member: Member, edge: Edge, before: Place | null): void {
+  if (before === null || before[edge] === member.id) return;
+  member.former[edge] = [...member.former[edge], before[edge]].slice(-MAX_FORMER);
 }
 
 /** The offer to use between two neighbours: the predecessor's own where it is a newcomer. */

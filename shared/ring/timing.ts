@@ -36,3 +36,44 @@ export const FAREWELL = 2_000;
 
 /** Links that may be in the making on one edge; more offers than that are a fault or an attack. */
 export const MAX_ATTEMPTS = 4;
+
+/** How long a direct link may take before one through the server is offered as well. */
+export const RELAY_AFTER = 4_000;
+
+/** After so long without a frame a link is asked for a sign of life. */
+export const HEARTBEAT_INTERVAL = 1_000;
+
+/** The least silence that makes a link suspect; to it comes what the round trips suggest. */
+export const LINK_SILENCE = 3_500;
+
+/** What is added to the longest likely round trip before a link is suspect. */
+export const SILENCE_MARGIN = 1_000;
+
+/** The same for a link whose other end has lost the server: then nothing else may be to come. */
+export const PROBE_SILENCE = 250;
+export const PROBE_MARGIN = 200;
+
+/** The same for a relayed link: it cannot live until the other end is back at the server. */
+export const RELAYED_PROBE_SILENCE = 3_000;
+
+/** A heartbeat's timer that comes after so long shows that this peer was asleep. */
+export const OVERSLEPT = 2_500;
+
+/** A timer of a quarter second that comes so much later shows that this peer is too busy. */
+export const LATE = 100;
+
+/** How long one complaint about a neighbour stands before the next. */
+export const COMPLAINT_INTERVAL = 5_000;
+
+/** The same for a question about a peer that is held for gone. */
+export const DOUBT_INTERVAL = 5_000;
+
+/** How long a link may be open before the other end has said HELLO. */
+export const HELLO_SILENCE = 8_000;
+
+/** Frames that one link may carry at once, and in each second after that. */
+export const FRAME_BURST = 4_000;
+export const FRAME_RATE = 1_000;
+
+/** Frames that cannot be used; with one more on the same link the neighbour is cut off. */
+export const MAX_FAULTS = 20;

@@ -9,14 +9,13 @@ import {
   type PeerId,
   type RoomName,
 } from '../protocol/ids.ts';
-import { Broker } from '../ring/broker.ts';
 import type { RingEvent, RingState } from '../ring/events.ts';
-import type { Signaling, SignalingHandlers } from '../ring/ports.ts';
-import { RingPeer } from '../ring/ring-peer.ts';
-import type { Delivery } from '../ring/room.ts';
+import { RingPeer, type RingPeerOptions } from '../ring/ring-peer.ts';
 import { SimulatedClock } from './clock.ts';
-import { SimulatedNetwork } from './network.ts';
+import { Device } from './device.ts';
+import { SimulatedNetwork, type Delays } from './network.ts';
 import { randomUuid, seededRandom } from './random.ts';
+import { SimulatedServer, type Route } from './server.ts';
 
 /** A line of the trace: who, when, what. */
 export interface TraceEntry {
@@ -28,30 +27,9 @@ export interface TraceEntry {
 /** A peer of the world. Its id changes when it has to come back as a new one. */
 export interface SimulatedPeer {
   readonly ring: RingPeer;
-  /** Vanishes without a word, as a killed process does; the server's socket closes. */
-  readonly crash: () => void;
-  /**
-   * Loses its connection to the server, and no link.
-   * @param noticed milliseconds until the server knows, if it has not come back by then
-   * @param back milliseconds until it has come back
-   */
-  readonly blip: (noticed: number, back: number) => void;
-}
-
-/** A member's way to the server: at most one connection at a time, until it leaves. */
-interface Route {
-  isLeft: boolean;
-  connection: Connection | null;
-}
-
-/** A connection to the server. Each reconnection is another one. */
-interface Connection {
-  readonly handlers: SignalingHandlers;
-  isOpen: boolean;
-  /** Whose place it took at the server. */
-  seat: PeerId | null;
-  /** When the last message to the peer arrives; a connection keeps the order. */
-  lastArrival: number;
+  readonly device: Device;
+  /** Its ways to the server; the last one is that of its present membership. */
+  readonly routes: readonly Route[];
 }
 
 /** How long the server takes to see that a socket is closed, in milliseconds. */
@@ -61,30 +39,44 @@ export class World {
   readonly clock = new SimulatedClock();
   readonly trace: TraceEntry[] = [];
   readonly random: () => number;
+  readonly #options: RingPeerOptions;
   readonly #network: SimulatedNetwork;
+  readonly #server: SimulatedServer;
   readonly #room: RoomName;
   readonly #peers = new Set<SimulatedPeer>();
-  #broker: Broker;
-  #memories = 0;
-  #isServerUp = true;
-  /** Whom the server talks to, by the id that has the seat. */
-  readonly #seats = new Map<PeerId, Connection>();
   /** Whom each peer held for the leader of each term. */
   readonly #decisions = new Map<string, PeerId>();
-  readonly #terms = new Map<PeerId, number>();
+  readonly #terms = new Map<string, number>();
   readonly #violations: string[] = [];
+  /** Messages of elections that were sent, laps included. */
+  #sent = 0;
+  #devices = 0;
 
-  /** @param seed repeats the run exactly */
-  constructor(seed: number) {
+  /**
+   * @param seed repeats the run exactly
+   * @param delays of one hop, also to the server
+   * @param options of all peers
+   */
+  constructor(
+    seed: number,
+    delays: Delays = { least: 1, most: 21 },
+    options: RingPeerOptions = {},
+  ) {
     this.random = seededRandom(seed);
-    this.#network = new SimulatedNetwork(this.clock, this.random);
+    this.#options = options;
+    this.#network = new SimulatedNetwork(this.clock, this.random, delays);
     this.#room = expect(parseRoomName('lobby'));
-    this.#broker = this.#newBroker();
+    this.#server = new SimulatedServer(this.#network, this.#room);
   }
 
   /** Link ends made so far, on both sides of every attempt. */
   get linkEnds(): number {
     return this.#network.made;
+  }
+
+  /** Election messages sent so far. */
+  get messages(): number {
+    return this.#sent;
   }
 
   get peers(): readonly SimulatedPeer[] {
@@ -100,46 +92,39 @@ export class World {
     return this.#violations;
   }
 
-  /** A peer appears and joins. */
-  join(): SimulatedPeer {
-    const { openLink, sever } = this.#network.port();
+  /**
+   * A peer appears and joins.
+   * @param id that it tries first, as one that is not its own perhaps
+   */
+  join(id?: PeerId): SimulatedPeer {
+    this.#devices += 1;
+    const device = new Device(this.clock, this.#devices);
     const routes: Route[] = [];
-    let isHere = true;
-    const ring = new RingPeer(this.#room, {
-      clock: this.clock,
-      random: this.random,
-      openLink,
-      newSignaling: () => {
-        const route: Route = { isLeft: false, connection: null };
-        routes.push(route);
-        return this.#signaling(route);
+    let wanted = id;
+    const ring = new RingPeer(
+      this.#room,
+      {
+        clock: device,
+        random: this.random,
+        openLink: this.#network.port(device),
+        newSignaling: () => {
+          const route: Route = { device, isLeft: false, connection: null };
+          routes.push(route);
+          return this.#server.port(route);
+        },
+        newId: () => {
+          const next = wanted ?? expect(parsePeerId(randomUuid(this.random)));
+          wanted = undefined;
+          return next;
+        },
+        newSecret: () => randomUuid(this.random),
+        onEvent: (event, state) => {
+          this.#watch(device, event, state);
+        },
       },
-      newId: () => expect(parsePeerId(randomUuid(this.random))),
-      newSecret: () => randomUuid(this.random),
-      onEvent: (event, state) => {
-        if (isHere) this.#watch(event, state);
-      },
-    });
-    const peer: SimulatedPeer = {
-      ring,
-      crash: () => {
-        isHere = false;
-        sever();
-        this.#peers.delete(peer);
-        for (const route of routes) {
-          route.isLeft = true;
-          this.#cut(route, SOCKET_CLOSE);
-        }
-      },
-      blip: (noticed, back) => {
-        for (const route of routes) {
-          const handlers = this.#cut(route, noticed);
-          if (handlers === null) continue;
-          handlers.onDisconnect('lost');
-          this.#connect(route, handlers, back);
-        }
-      },
-    };
+      this.#options,
+    );
+    const peer = { ring, device, routes };
     this.#peers.add(peer);
     ring.join();
     return peer;
@@ -151,19 +136,51 @@ export class World {
     peer.ring.leave();
   }
 
+  /** A peer vanishes without a word, as a killed process does; the server sees its socket close. */
+  crash(peer: SimulatedPeer): void {
+    this.#peers.delete(peer);
+    peer.device.die();
+    for (const route of peer.routes) this.#server.lose(route, SOCKET_CLOSE, Infinity);
+  }
+
   /**
-   * The server dies and loses its memory.
-   * @param downFor milliseconds until it is back
+   * A peer's device falls asleep: it neither hears nor says anything, and its sockets stay open.
+   * @param milliseconds until it wakes up
    */
-  restartServer(downFor: number): void {
-    if (!this.#isServerUp) return;
-    this.#isServerUp = false;
-    this.#seats.clear();
-    this.clock.after(downFor, () => {
-      this.#broker = this.#newBroker();
-      this.#isServerUp = true;
+  freeze(peer: SimulatedPeer, milliseconds: number): void {
+    peer.device.freeze();
+    for (const route of peer.routes) this.#server.sleep(route);
+    this.clock.after(milliseconds, () => {
+      peer.device.thaw();
     });
-    for (const peer of this.#peers) peer.blip(Infinity, downFor + this.random() * 2_000);
+  }
+
+  /**
+   * A peer loses its connection to the server, and no link.
+   * @param noticed milliseconds until the server knows, if it has not come back by then
+   * @param back milliseconds until it has come back
+   */
+  blip(peer: SimulatedPeer, noticed: number, back: number): void {
+    for (const route of peer.routes) this.#server.lose(route, noticed, back);
+  }
+
+  /** All direct links of a peer break; both ends are told of it, or neither. */
+  breakLinks(peer: SimulatedPeer, isTold: boolean): void {
+    this.#network.break(peer.device, isTold);
+  }
+
+  /** No direct link can be made between two peers from now on. */
+  block(one: SimulatedPeer, other: SimulatedPeer): void {
+    this.#network.block(one.device, other.device);
+  }
+
+  /**
+   * The server cannot be reached.
+   * @param downFor milliseconds until it is back
+   * @param keepsMemory whether it knows its rooms then
+   */
+  crashServer(downFor: number, keepsMemory: boolean): void {
+    this.#server.crash(downFor, keepsMemory);
   }
 
   /** Lets time pass. */
@@ -175,7 +192,7 @@ export class World {
   /** Runs until all is well or the time is over. Returns what is still wrong, in words. */
   settle(milliseconds: number): readonly string[] {
     const limit = this.clock.now() + milliseconds;
-    while (this.problems().length > 0 && this.clock.advance(limit));
+    while (this.clock.now() < limit && this.problems().length > 0) this.run(LOOK);
     return this.problems();
   }
 
@@ -185,163 +202,53 @@ export class World {
     const [first] = states;
     if (first === undefined) return [];
     const problems = cycleProblems(states);
-    const greatest = states.map(({ id }) => id).reduce((a, b) => (a > b ? a : b));
+    const leader = this.#rightfulLeader(states);
     for (const state of states) {
-      const { id, leader, term, size, role } = state;
+      const { id, term, size, role } = state;
       if (state.server !== 'connected') problems.push(`${id} has lost the server`);
-      if (leader !== greatest) problems.push(`${id} follows ${String(leader)}, not ${greatest}`);
+      if (state.leader !== leader)
+        problems.push(`${id} follows ${String(state.leader)}, not ${String(leader)}`);
       if (term !== first.term) problems.push(`${id} is in term ${term}, not ${first.term}`);
       if (size !== states.length)
         problems.push(`${id} counts ${String(size)}, not ${states.length}`);
-      if ((role === 'leader') !== (id === greatest)) problems.push(`${id} is ${role}`);
-      if (
-        states.length > 1 &&
-        (state.successorLink !== 'direct' || state.predecessorLink !== 'direct')
-      )
+      if ((role === 'leader') !== (id === leader)) problems.push(`${id} is ${role}`);
+      const links = [state.successorLink, state.predecessorLink];
+      if (states.length > 1 && links.some((link) => link === 'connecting' || link === 'none'))
         problems.push(`${id} is not linked to both neighbours`);
     }
     return problems;
   }
 
-  #newBroker(): Broker {
-    this.#memories += 1;
-    const memory = this.#memories;
-    return new Broker(
-      `memory ${memory}`,
-      {
-        clock: this.clock,
-        deliver: (_room, delivery) => {
-          // What a dead server had yet to do stays undone.
-          if (memory === this.#memories && this.#isServerUp) this.#deliver(delivery);
-        },
-      },
-      { peersPerRoom: 1_000, rooms: 1, burstWindow: 30 },
-    );
+  /** The greatest peer, or under `incumbent` any one that is there. */
+  #rightfulLeader(states: readonly RingState[]): PeerId | null {
+    const ids = states.map(({ id }) => id);
+    if (this.#options.policy !== 'incumbent') return ids.reduce((a, b) => (a > b ? a : b));
+    return ids.find((id) => id === states[0]?.leader) ?? null;
   }
 
-  #watch(event: RingEvent, { id, term, role }: RingState): void {
+  #watch(device: Device, event: RingEvent, { id, term, role }: RingState): void {
     this.trace.push({ at: this.clock.now(), peer: id, event });
+    if (event.type === 'sent') this.#sent += 1;
+    if (event.type === 'dropped') this.#violations.push(`${id} dropped a frame: ${event.reason}`);
+    if (event.type === 'complained' && event.fault === 'misbehaves')
+      this.#violations.push(`${id} accuses ${event.about}`);
     if (role === 'offline') return;
-    if ((term ?? 0) < (this.#terms.get(id) ?? 0))
-      this.#violations.push(`the term of ${id} fell to ${String(term)}`);
-    this.#terms.set(id, term ?? 0);
-    if (event.type === 'received' && event.judgement.reason === 'a second leader in one term')
-      this.#violations.push(`${id} heard of a second leader in term ${event.message.term}`);
+    // An id alone does not name a peer: somebody may try another's.
+    const name = `${id} on device ${device.number}`;
+    if ((term ?? 0) < (this.#terms.get(name) ?? 0))
+      this.#violations.push(`the term of ${name} fell to ${String(term)}`);
+    this.#terms.set(name, term ?? 0);
     if (event.type !== 'leader') return;
-    const held = `${id} in term ${event.term}`;
+    const held = `${name} in term ${event.term}`;
     const before = this.#decisions.get(held) ?? event.leader;
     this.#decisions.set(held, before);
     if (before !== event.leader)
       this.#violations.push(`${held} followed ${before}, then ${event.leader}`);
   }
-
-  #signaling(route: Route): Signaling {
-    /** Runs at the server, where the connection still exists by then. */
-    const atServer = (call: (connection: Connection) => void) => {
-      const { connection } = route;
-      if (connection === null) return;
-      this.#network.later(() => {
-        if (connection.isOpen && this.#isServerUp) call(connection);
-      });
-    };
-    return {
-      connect: (handlers) => {
-        this.#connect(route, handlers, 0);
-      },
-      join: (request, onReply) => {
-        atServer((connection) => {
-          this.#broker.join(request, (reply) => {
-            if (!connection.isOpen) return;
-            if (reply.ok) this.#seat(request.id, connection);
-            this.#toPeer(connection, () => {
-              onReply(reply);
-            });
-          });
-          // A burst is placed a little later; whoever goes before must be taken out again.
-          connection.seat ??= request.id;
-        });
-      },
-      resume: (request, onReply) => {
-        atServer((connection) => {
-          const reply = this.#broker.resume(request);
-          if (reply.ok) this.#seat(request.id, connection);
-          this.#toPeer(connection, () => {
-            onReply(reply);
-          });
-        });
-      },
-      signal: (request, onReply) => {
-        atServer((connection) => {
-          if (connection.seat === null) return;
-          const reply = this.#broker.signal(this.#room, connection.seat, request);
-          this.#toPeer(connection, () => {
-            onReply(reply);
-          });
-        });
-      },
-      leave: () => {
-        route.isLeft = true;
-        this.#cut(route, this.#network.delay());
-      },
-    };
-  }
-
-  #connect(route: Route, handlers: SignalingHandlers, wait: number): void {
-    this.clock.after(wait, () => {
-      if (route.isLeft) return;
-      if (!this.#isServerUp) {
-        this.#connect(route, handlers, 500);
-        return;
-      }
-      const connection = { handlers, isOpen: true, seat: null, lastArrival: 0 };
-      route.connection = connection;
-      this.#toPeer(connection, handlers.onConnect);
-    });
-  }
-
-  #seat(id: PeerId, connection: Connection): void {
-    connection.seat = id;
-    this.#seats.set(id, connection);
-  }
-
-  /**
-   * Ends a connection, if there is one, and returns whose it was. The server takes its peer out
-   * when it notices, unless another connection has the seat by then.
-   */
-  #cut(route: Route, noticed: number): SignalingHandlers | null {
-    const { connection } = route;
-    if (connection === null) return null;
-    route.connection = null;
-    connection.isOpen = false;
-    const broker = this.#broker;
-    if (noticed < Infinity)
-      this.clock.after(noticed, () => {
-        const { seat } = connection;
-        const isAnothers = seat !== null && (this.#seats.get(seat) ?? connection) !== connection;
-        if (seat !== null && !isAnothers) broker.leave(this.#room, seat);
-      });
-    return connection.handlers;
-  }
-
-  #deliver(delivery: Delivery): void {
-    const connection = this.#seats.get(delivery.to);
-    if (connection === undefined) return;
-    const { handlers } = connection;
-    this.#toPeer(connection, () => {
-      if (delivery.type === 'view') handlers.onView(delivery.view);
-      else handlers.onSignal(delivery.signal);
-    });
-  }
-
-  #toPeer(connection: Connection, call: () => void): void {
-    const now = this.clock.now();
-    const arrival = Math.max(now + this.#network.delay(), connection.lastArrival);
-    connection.lastArrival = arrival;
-    this.clock.after(arrival - now, () => {
-      if (connection.isOpen) call();
-    });
-  }
 }
+
+/** How often the world is looked at while it settles, in milliseconds. */
+const LOOK = 20;
 
 /** Whether successors lead through all peers and back, and predecessors the other way. */
 function cycleProblems(states: readonly RingState[]): string[] {

@@ -6,7 +6,6 @@ import {
   initialElection,
   sittingClaim,
   type ElectionState,
-  type Policy,
 } from '../../shared/election/state.ts';
 import { step, type ElectionInput } from '../../shared/election/step.ts';
 import type {
@@ -14,6 +13,7 @@ import type {
   Decision,
   ElectedMessage,
   ElectionMessage,
+  Policy,
 } from '../../shared/protocol/messages.ts';
 import { compareClaims } from '../../shared/election/claim.ts';
 import { seededRandom } from '../../shared/simulation/random.ts';

@@ -4,7 +4,6 @@ import {
   initialElection,
   MAX_REMOVED,
   type ElectionState,
-  type Policy,
   type Role,
 } from '../../shared/election/state.ts';
 import {
@@ -19,6 +18,7 @@ import type {
   Decision,
   ElectedMessage,
   ElectionMessage,
+  Policy,
 } from '../../shared/protocol/messages.ts';
 import { peerId } from '../support.ts';
 import { claimOf } from './test-ring.ts';

@@ -172,7 +172,7 @@ describe('a frame that is not one', () => {
     expect(errorOf(parseFrame(frame))).toBe(`version ${version}, not 1`);
   });
 
-  test.each([0, 5, 15])('is refused with the unknown type %i', (type) => {
+  test.each([0, 6, 15])('is refused with the unknown type %i', (type) => {
     const frame = encodeFrame(CLAIM);
     frame[0] = 0x10 | type;
     expect(errorOf(parseFrame(frame))).toBe(`unknown type ${type}`);

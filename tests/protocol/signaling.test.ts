@@ -5,8 +5,10 @@ import { parseLinkId, parsePeerId, parseRoomName, type Parsed } from '../../shar
 import {
   opposite,
   parseJoinReply,
+  parseMembershipReply,
   parseJoinRequest,
   parseReply,
+  parseReport,
   parseResumeRequest,
   parseSignalDelivery,
   parseSignalRequest,
@@ -30,6 +32,7 @@ const joinRequest = {
   room: 'lobby',
   id: peerId(1),
   secret: '0123456789abcdef',
+  policy: 'highest',
   offers: { successor: offer, predecessor: { ...offer, link: 0xffff_ffff } },
 };
 const signalRequest = { to: peerId(2), edge: 'successor', link: 7, signals: [answerSignal] };
@@ -52,12 +55,35 @@ const fromPeers: readonly Accepted[] = [
   [
     'resume',
     parseResumeRequest,
-    [Object.fromEntries(Object.entries(joinRequest).filter(([name]) => name !== 'offers'))],
+    [
+      {
+        version: 1,
+        room: 'lobby',
+        id: peerId(1),
+        secret: '0123456789abcdef',
+        policy: 'incumbent',
+        place: { epoch: 'sunday', version: 7, successor: peerId(2), predecessor: peerId(3) },
+        removed: [peerId(4)],
+      },
+    ],
+  ],
+  [
+    'report',
+    parseReport,
+    [
+      { about: peerId(2), fault: 'silent' },
+      { about: peerId(2), fault: 'misbehaves' },
+    ],
   ],
   [
     'signal to the server',
     parseSignalRequest,
-    [signalRequest, { ...signalRequest, edge: 'predecessor', signals: [candidateSignal] }],
+    [
+      signalRequest,
+      { ...signalRequest, edge: 'predecessor', signals: [candidateSignal] },
+      { ...signalRequest, signals: [{ type: 'relay' }, { type: 'closed' }] },
+      { ...signalRequest, signals: [{ type: 'frame', frame: Uint8Array.of(1, 2, 3) }] },
+    ],
   ],
 ];
 
@@ -67,9 +93,10 @@ const fromServer: readonly Accepted[] = [
   [
     'reply to join',
     parseJoinReply,
-    [{ ok: true, view }, ...REFUSALS.map((code) => ({ ...refusal, code }))],
+    [{ ok: true, view, policy: 'incumbent' }, ...REFUSALS.map((code) => ({ ...refusal, code }))],
   ],
   ['reply', parseReply, [{ ok: true }, refusal]],
+  ['reply on membership', parseMembershipReply, [{ ok: true, isMember: false }, refusal]],
 ];
 
 describe.each([...fromPeers, ...fromServer])('a well-formed %s', (_, parser, inputs) => {

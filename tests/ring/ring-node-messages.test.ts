@@ -11,6 +11,7 @@ import type { Decision, PeerMessage } from '../../shared/protocol/messages.ts';
 import type { Edge, JoinReply, SignalDelivery } from '../../shared/protocol/signaling.ts';
 import type { RingEvent } from '../../shared/ring/events.ts';
 import type { LinkHandlers, SignalingHandlers } from '../../shared/ring/ports.ts';
+import { LinkBudget } from '../../shared/ring/link-budget.ts';
 import { RingNode } from '../../shared/ring/ring-node.ts';
 import { MAX_TERM_LEAP } from '../../shared/ring/timing.ts';
 import { SimulatedClock } from '../../shared/simulation/clock.ts';
@@ -50,10 +51,17 @@ class Ring {
     let reply: ((reply: JoinReply) => void) | null = null;
     let ids: Record<Edge, LinkId> | null = null;
     this.node = new RingNode(
-      { id: SELF, room: roomName('lobby'), secret: 'a secret of some length', priority: 1 },
+      {
+        id: SELF,
+        room: roomName('lobby'),
+        secret: 'a secret of some length',
+        priority: 1,
+        policy: 'highest',
+      },
       {
         clock: this.clock,
         random: seededRandom(1),
+        budget: new LinkBudget(),
         openLink: (initiator, handlers) => {
           const link = new TestLink(handlers);
           this.links.push(link);
@@ -76,6 +84,8 @@ class Ring {
           },
           resume: () => undefined,
           signal: () => undefined,
+          report: () => undefined,
+          lookup: () => undefined,
           leave: () => undefined,
         },
         onEvent: (event) => this.events.push(event),
@@ -94,6 +104,7 @@ class Ring {
         predecessor: { id: NEIGHBOURS.predecessor, link: this.#ids.predecessor },
         removed: [],
       },
+      policy: 'highest',
     });
     this.#ends = { successor: defined(this.links[0]), predecessor: defined(this.links[1]) };
     for (const edge of ['successor', 'predecessor'] as const) {
@@ -131,19 +142,19 @@ class Ring {
 }
 
 const claimOf = (number: number) => ({ priority: 1, id: peerId(number) });
-const DECISION: Decision = { leader: claimOf(9), lap: 1, size: 3, hops: 1 };
+const DECISION: Decision = { leader: claimOf(9), lap: 1, size: 3, hops: 2 };
 const EXTENSION: Extension = { type: 77, value: Uint8Array.of(1, 2, 3) };
 
 describe('extensions', () => {
   test('go on with the message they came with', () => {
     const ring = new Ring(DECISION);
-    ring.predecessor.give({ type: 'claim', term: 5, claim: claimOf(9), hops: 1 }, [EXTENSION]);
-    expect(ring.sent()).toMatchObject([{ message: { hops: 2 }, extensions: [EXTENSION] }]);
+    ring.predecessor.give({ type: 'claim', term: 5, claim: claimOf(9), hops: 2 }, [EXTENSION]);
+    expect(ring.sent()).toMatchObject([{ message: { hops: 3 }, extensions: [EXTENSION] }]);
   });
 
   test('do not go along with a message of the peer’s own', () => {
     const ring = new Ring(DECISION);
-    ring.predecessor.give({ type: 'claim', term: 5, claim: claimOf(2), hops: 1 }, [EXTENSION]);
+    ring.predecessor.give({ type: 'claim', term: 5, claim: claimOf(2), hops: 2 }, [EXTENSION]);
     ring.predecessor.give({ type: 'claim', term: 5, claim: claimOf(5), hops: 3 }, [EXTENSION]);
     expect(ring.sent()).toMatchObject([
       { message: { type: 'claim', claim: claimOf(5) }, extensions: [] },
@@ -163,30 +174,30 @@ describe('bad frames', () => {
       { type: 'dropped', reason: 'truncated after 0 bytes', count: 2 },
       { type: 'dropped', reason: '10000 bytes, more than 4096', count: 3 },
     ]);
-    ring.predecessor.give({ type: 'claim', term: 5, claim: claimOf(9), hops: 1 });
+    ring.predecessor.give({ type: 'claim', term: 5, claim: claimOf(9), hops: 2 });
     expect(ring.sent()).toHaveLength(1);
   });
 
   test('of a term that leaps are dropped: honest terms rise one by one', () => {
     const ring = new Ring(DECISION);
     const term = 4 + MAX_TERM_LEAP;
-    ring.predecessor.give({ type: 'claim', term: term + 1, claim: claimOf(9), hops: 1 });
+    ring.predecessor.give({ type: 'claim', term: term + 1, claim: claimOf(9), hops: 2 });
     expect(ring.events.at(-1)).toMatchObject({ type: 'dropped', from: peerId(3) });
     expect(ring.node.state.term).toBe(4);
-    ring.predecessor.give({ type: 'claim', term, claim: claimOf(9), hops: 1 });
+    ring.predecessor.give({ type: 'claim', term, claim: claimOf(9), hops: 2 });
     expect(ring.node.state.term).toBe(term);
   });
 
   test('of a term that leaps are taken by a peer that knows no leader to go by', () => {
     const ring = new Ring(null);
     const term = 5 * MAX_TERM_LEAP;
-    ring.predecessor.give({ type: 'claim', term, claim: claimOf(9), hops: 1 });
+    ring.predecessor.give({ type: 'claim', term, claim: claimOf(9), hops: 2 });
     expect(ring.node.state.term).toBe(term);
   });
 
   test('of the election are not taken from the successor', () => {
     const ring = new Ring(DECISION);
-    defined(ring.links[0]).give({ type: 'claim', term: 5, claim: claimOf(9), hops: 1 });
+    defined(ring.links[0]).give({ type: 'claim', term: 5, claim: claimOf(9), hops: 2 });
     expect(ring.events.at(-1)).toMatchObject({ type: 'dropped', from: peerId(7) });
     expect(ring.sent()).toEqual([]);
   });
@@ -200,17 +211,18 @@ describe('a follower whose leader falls silent', () => {
       ring.predecessor.give({ type: 'elected', term: 4, decision: { ...DECISION, lap } });
     }
     ring.sent();
-    const starts = () => ring.events.filter(({ type }) => type === 'started').length;
-    ring.pass(3_990);
-    expect(starts()).toBe(0);
-    ring.pass(6_000 - 3_990);
-    expect(starts()).toBe(1);
-    ring.pass(5_990);
-    expect(starts()).toBe(1);
-    ring.pass(9_000 - 5_990);
-    expect(starts()).toBe(2);
-    ring.pass(18_000);
-    expect(starts()).toBe(3);
+    /** Milliseconds until it starts. */
+    const untilStart = () => {
+      const began = ring.clock.now();
+      const starts = () => ring.events.filter(({ type }) => type === 'started').length;
+      for (const before = starts(); starts() === before;) ring.pass(10);
+      return ring.clock.now() - began;
+    };
+    for (const least of [4_000, 6_000, 12_000]) {
+      const waited = untilStart();
+      expect(waited).toBeGreaterThanOrEqual(least);
+      expect(waited).toBeLessThanOrEqual(least * 1.5 + 10);
+    }
   });
 
   test('is no more patient after a long sleep than after a short one', () => {
@@ -248,9 +260,9 @@ test('a watcher that throws does not stop the peer', () => {
     throw new Error('a watcher’s own mistake');
   };
   expect(() => {
-    ring.predecessor.give({ type: 'claim', term: 5, claim: claimOf(9), hops: 1 });
+    ring.predecessor.give({ type: 'claim', term: 5, claim: claimOf(9), hops: 2 });
   }).toThrow('a watcher’s own mistake');
   events.push = push;
-  ring.predecessor.give({ type: 'claim', term: 6, claim: claimOf(9), hops: 1 });
+  ring.predecessor.give({ type: 'claim', term: 6, claim: claimOf(9), hops: 2 });
   expect(ring.node.state.term).toBe(6);
 });

@@ -7,6 +7,7 @@ import type {
 } from '../../shared/protocol/signaling.ts';
 import type { RingEvent } from '../../shared/ring/events.ts';
 import type { OpenLink, SignalingHandlers } from '../../shared/ring/ports.ts';
+import { LinkBudget } from '../../shared/ring/link-budget.ts';
 import { RingNode } from '../../shared/ring/ring-node.ts';
 import { SimulatedClock } from '../../shared/simulation/clock.ts';
 import { seededRandom } from '../../shared/simulation/random.ts';
@@ -29,10 +30,17 @@ function memberOf(openLink: OpenLink) {
   const events: RingEvent[] = [];
   let server: SignalingHandlers | null = null;
   const node = new RingNode(
-    { id: peerId(1), room: roomName('lobby'), secret: 'a secret of some length', priority: 1 },
+    {
+      id: peerId(1),
+      room: roomName('lobby'),
+      secret: 'a secret of some length',
+      priority: 1,
+      policy: 'highest',
+    },
     {
       clock,
       random: seededRandom(1),
+      budget: new LinkBudget(),
       openLink,
       signaling: {
         connect: (handlers) => {
@@ -41,6 +49,8 @@ function memberOf(openLink: OpenLink) {
         join: (request, reply) => joins.push({ request, reply }),
         resume: (request, reply) => resumes.push({ request, reply }),
         signal: () => undefined,
+        report: () => undefined,
+        lookup: () => undefined,
         leave: () => undefined,
       },
       onEvent: (event) => events.push(event),
@@ -70,18 +80,15 @@ function countedLinks() {
   return { counts, openLink };
 }
 
-test('a join that is lost with its connection is made again, with new offers', () => {
+test('a join that is lost with its connection ends this id: others may hold it for gone', () => {
   const { counts, openLink } = countedLinks();
-  const { joins, server, node } = memberOf(openLink);
+  const { joins, server, node, events } = memberOf(openLink);
   server().onConnect();
   server().onDisconnect('lost');
-  server().onConnect();
-  expect(joins).toHaveLength(2);
-  const [first, second] = joins.map(({ request }) => request.offers);
-  expect(second?.successor.signals).not.toEqual([]);
-  expect(second?.successor.link).not.toBe(first?.successor.link);
-  expect(counts.open).toBe(2);
-  expect(node.state.role).toBe('joining');
+  expect(joins).toHaveLength(1);
+  expect(counts.open).toBe(0);
+  expect(node.state.role).toBe('offline');
+  expect(events.at(-1)).toMatchObject({ type: 'refused', code: 'place-lost' });
 });
 
 test('a server that stays away for long costs no more than the first two offers', () => {
@@ -97,7 +104,7 @@ test('a peer alone leads and has let go of its offers', () => {
   const { counts, openLink } = countedLinks();
   const { joins, server, node } = memberOf(openLink);
   server().onConnect();
-  joins[0]?.reply({ ok: true, view: ALONE });
+  joins[0]?.reply({ ok: true, view: ALONE, policy: 'highest' });
   expect(node.state).toMatchObject({ role: 'leader', size: 1, successorLink: 'none' });
   expect(counts.open).toBe(0);
 });
@@ -106,12 +113,12 @@ test('a member that was cut off resumes its place and makes no new offers', () =
   const { counts, openLink } = countedLinks();
   const { joins, resumes, server, node } = memberOf(openLink);
   server().onConnect();
-  joins[0]?.reply({ ok: true, view: ALONE });
+  joins[0]?.reply({ ok: true, view: ALONE, policy: 'highest' });
   server().onDisconnect('lost');
   expect(node.state).toMatchObject({ role: 'leader', server: 'reconnecting' });
   server().onConnect();
   expect(joins).toHaveLength(1);
-  resumes[0]?.reply({ ok: true, view: ALONE });
+  resumes[0]?.reply({ ok: true, view: ALONE, policy: 'highest' });
   expect(node.state).toMatchObject({ role: 'leader', term: 1, server: 'connected' });
   expect(counts.made).toBe(2);
 });
@@ -120,7 +127,7 @@ test('a member whose place is lost is gone, and shows nothing of the ring any mo
   const { openLink } = countedLinks();
   const { joins, resumes, server, node } = memberOf(openLink);
   server().onConnect();
-  joins[0]?.reply({ ok: true, view: ALONE });
+  joins[0]?.reply({ ok: true, view: ALONE, policy: 'highest' });
   server().onDisconnect('lost');
   server().onConnect();
   resumes[0]?.reply({ ok: false, code: 'place-lost', message: 'lost' });

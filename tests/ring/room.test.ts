@@ -248,7 +248,8 @@ describe('brokering', () => {
   const signals = [{ type: 'answer' as const, sdp: 'v=0' }];
 
   test('goes to a neighbour only, on the edge where it is one', () => {
-    const room = roomOf(1, 2, 3, 4);
+    const room = new Room('monday');
+    room.join([1, 2, 3, 4].map((number) => newcomer(number)));
     const { peers } = room;
     for (const [at, from] of peers.entries())
       for (const to of [...peers, peerId(9)])

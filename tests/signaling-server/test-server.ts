@@ -18,6 +18,7 @@ import {
   type JoinRequest,
   type PeerToServer,
   type Reply,
+  type ResumeRequest,
   type ServerToPeer,
   type SignalDelivery,
   type SignalRequest,
@@ -133,6 +134,7 @@ export function joinRequest(number: number, changes: Partial<JoinRequest> = {}):
   return {
     version: 1,
     room: ROOM,
+    policy: 'highest',
     id: peerId(number),
     secret: `the secret of ${number.toString().padStart(4, '0')}`,
     offers: {
@@ -157,6 +159,11 @@ export class TestPeer {
   readonly request: JoinRequest;
   readonly views: View[] = [];
   readonly signals: SignalDelivery[] = [];
+  /** Neighbours that the server has asked about. */
+  readonly checks: PeerId[] = [];
+  /** Whether it hears from its neighbours on links; a page that is not awake answers no probe. */
+  hasLinks = false;
+  isAwake = true;
   readonly disconnected: Promise<string>;
   readonly #socket: Socket<ServerToPeer, PeerToServer>;
 
@@ -169,6 +176,14 @@ export class TestPeer {
     });
     socket.on('view', (view) => this.views.push(valueOf(parseView(view))));
     socket.on('signal', (signal) => this.signals.push(valueOf(parseSignalDelivery(signal))));
+    // It has no links at all, so whoever is not at the server is gone for it.
+    socket.on('check', (about) => {
+      this.checks.push(about);
+      if (!this.hasLinks) socket.emit('report', { about, fault: 'silent' }, () => undefined);
+    });
+    socket.on('probe', (acknowledge) => {
+      if (this.isAwake) acknowledge();
+    });
   }
 
   get connected(): boolean {
@@ -195,10 +210,21 @@ export class TestPeer {
     return reply;
   }
 
+  /** As of its last view; made up where it never had one. */
+  get #place(): ResumeRequest['place'] {
+    const view = this.views.at(-1);
+    return {
+      epoch: view?.epoch ?? 'another',
+      version: view?.version ?? 1,
+      successor: view?.successor.id ?? this.id,
+      predecessor: view?.predecessor.id ?? this.id,
+    };
+  }
+
   /** Asks for the place of a connection that was lost. */
   async resume(): Promise<JoinReply> {
-    const { version, room, id, secret } = this.request;
-    const request = { version, room, id, secret };
+    const { version, room, id, secret, policy } = this.request;
+    const request = { version, room, id, secret, policy, place: this.#place, removed: [] };
     const input: unknown = await this.#socket.timeout(PATIENCE).emitWithAck('resume', request);
     const reply = valueOf(parseJoinReply(input));
     if (reply.ok) this.views.push(reply.view);

@@ -1,6 +1,7 @@
 /** What must hold once nothing is on its way any more, at once or after time has passed (R7). */
 import { compareClaims } from '../../election/claim.ts';
-import { decisionOf, type ElectionState, type Policy } from '../../election/state.ts';
+import { decisionOf, type ElectionState } from '../../election/state.ts';
+import type { Policy } from '../../protocol/messages.ts';
 import type { Decision } from '../../protocol/messages.ts';
 import { canTimeOut, ownActions } from './actions.ts';
 import { Scene, type Action, type LinkRules } from './scene.ts';

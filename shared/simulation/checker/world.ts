@@ -1,5 +1,6 @@
 /** A room at one moment: its peers, links and server, as values that are never changed in place. */
-import { initialElection, type ElectionState, type Policy } from '../../election/state.ts';
+import { initialElection, type ElectionState } from '../../election/state.ts';
+import type { Policy } from '../../protocol/messages.ts';
 import type { Wait } from '../../election/step.ts';
 import { numberedId, type Known, type Parcel, type Space } from './space.ts';
 

@@ -1,0 +1,66 @@
+/**
+ * Failure detection on links: heartbeats, silence, and this peer's own sleep. A link is asked for a
+ * sign of life only when nothing else was heard on it, and answers from where it takes frames in:
+ * the timers of a page in the background are too slow for that.
+ */
+import type { NeighbourLink } from './neighbour-link.ts';
+import type { Clock } from './ports.ts';
+import { HEARTBEAT_INTERVAL, LATE, OVERSLEPT } from './timing.ts';
+
+export interface WatchOwner {
+  readonly clock: Clock;
+  /** Every link that is kept. */
+  links(): Iterable<NeighbourLink>;
+  /** Nothing was heard on the link for longer than its patience; told at each heartbeat. */
+  onSilent(link: NeighbourLink): void;
+}
+
+export class LinkWatch {
+  readonly #owner: WatchOwner;
+  #cancel: (() => void) | null = null;
+
+  constructor(owner: WatchOwner) {
+    this.#owner = owner;
+  }
+
+  start(): void {
+    this.stop();
+    const slept = this.#owner.clock.now();
+    this.#cancel = this.#owner.clock.after(HEARTBEAT_INTERVAL, () => {
+      const hasOverslept = this.#owner.clock.now() - slept > OVERSLEPT;
+      this.start();
+      // A copy: what is done about silence changes the links.
+      for (const link of [...this.#owner.links()]) this.#look(link, hasOverslept);
+    });
+  }
+
+  stop(): void {
+    this.#cancel?.();
+    this.#cancel = null;
+  }
+
+  /**
+   * Asks on some links at once.
+   * @param onSilent called if there is no answer on one of them in time
+   */
+  probe(links: readonly NeighbourLink[], onSilent: () => void): void {
+    const { clock } = this.#owner;
+    const asked = clock.now();
+    const wait = Math.max(...links.map(({ probePatience }) => probePatience));
+    for (const link of links) link.beat();
+    clock.after(wait, () => {
+      const waited = clock.now() - asked;
+      // Answers may be there already, and only this peer is too busy to take them in.
+      if (waited > wait + LATE) this.probe(links, onSilent);
+      else if (links.some((link) => link.isClosed || link.silence >= waited)) onSilent();
+    });
+  }
+
+  #look(link: NeighbourLink, hasOverslept: boolean): void {
+    if (link.isClosed) return;
+    // Whoever was asleep asks first, and accuses nobody.
+    if (hasOverslept) link.forgive();
+    else if (link.silence >= link.patience) this.#owner.onSilent(link);
+    if (hasOverslept || link.silence >= HEARTBEAT_INTERVAL) link.beat();
+  }
+}

@@ -1,0 +1,75 @@
+/** What a simulated ring member runs on: it may fall asleep and wake up again, or die. */
+import type { Clock } from '../ring/ports.ts';
+import type { SimulatedClock } from './clock.ts';
+
+export class Device implements Clock {
+  readonly number: number;
+  readonly #clock: SimulatedClock;
+  #condition: 'awake' | 'asleep' | 'dead' = 'awake';
+  /** What came while it was asleep: timers, frames, word from the server. */
+  #missed: (() => void)[] = [];
+
+  /** @param number tells it from others */
+  constructor(clock: SimulatedClock, number: number) {
+    this.number = number;
+    this.#clock = clock;
+  }
+
+  get isAsleep(): boolean {
+    return this.#condition === 'asleep';
+  }
+
+  get isDead(): boolean {
+    return this.#condition === 'dead';
+  }
+
+  now(): number {
+    return this.#clock.now();
+  }
+
+  after(milliseconds: number, call: () => void): () => void {
+    let isCancelled = false;
+    const cancel = this.#clock.after(milliseconds, () => {
+      this.run(() => {
+        // What is cancelled after the device has woken up does not run, either.
+        if (!isCancelled) call();
+      });
+    });
+    return () => {
+      isCancelled = true;
+      cancel();
+    };
+  }
+
+  /** Something happens to the device, now or when it wakes up. */
+  run(call: () => void): void {
+    switch (this.#condition) {
+      case 'awake':
+        call();
+        return;
+      case 'asleep':
+        this.#missed.push(call);
+        return;
+      case 'dead':
+        return;
+    }
+  }
+
+  freeze(): void {
+    if (this.#condition === 'awake') this.#condition = 'asleep';
+  }
+
+  /** Everything that was missed happens now, in its order. */
+  thaw(): void {
+    if (this.#condition !== 'asleep') return;
+    this.#condition = 'awake';
+    const missed = this.#missed;
+    this.#missed = [];
+    for (const call of missed) this.run(call);
+  }
+
+  die(): void {
+    this.#condition = 'dead';
+    this.#missed = [];
+  }
+}
