@@ -2,6 +2,7 @@
  * A run of a simulated ring through a storm of faults: while they rage, safety; once all is calm,
  * one ring with one leader within bounded time and messages, and for good.
  */
+import type { PeerId } from '../protocol/ids.ts';
 import type { Policy } from '../protocol/messages.ts';
 import { World, type SimulatedPeer, type TraceEntry } from './world.ts';
 
@@ -109,7 +110,7 @@ const MISHAPS: typeof CRASHES = [
       world.block(peer, anyOf(world) ?? peer);
     },
   ],
-  [1, (world, peer) => world.join(peer.ring.state.id)],
+  [1, (world, peer) => joinAs(world, peer.ring.state.id)],
 ];
 
 /** A fault of each kind, and the longest pause before the next in milliseconds. */
@@ -127,7 +128,7 @@ const KINDS: Record<Storm, { faults: typeof CRASHES; pause: number }> = {
 export function runStorm(storm: Storm, seed: number, peers: number): StormReport {
   const policy: Policy = storm === 'mishaps' && seed % 2 === 1 ? 'incumbent' : 'highest';
   const most = storm === 'mishaps' && seed % 4 > 1 ? 200 : 21;
-  const world = new World(seed, { least: 1, most }, { policy });
+  const world = new World(seed, { delays: { least: 1, most }, peers: { policy } });
   for (let joined = 0; joined < peers; joined += 1) {
     world.join();
     if (world.random() < 0.5) world.run(world.random() * 300);
@@ -172,6 +173,17 @@ function calm(world: World, before: readonly string[]): StormReport {
   if (calmMessages > CALM_MESSAGES)
     problems.push(`${calmMessages} messages for each peer and second after the agreement`);
   return { problems, settledAfter, messagesPerPeer, trace: world.trace };
+}
+
+/** Somebody comes with an id that is another's, and with its own once that is refused. */
+function joinAs(world: World, id: PeerId): void {
+  let tries = 0;
+  world.join({
+    newId: () => {
+      tries += 1;
+      return tries === 1 ? id : world.newId();
+    },
+  });
 }
 
 function anyOf(world: World): SimulatedPeer | undefined {

@@ -10,6 +10,7 @@ import {
   type RoomName,
 } from '../protocol/ids.ts';
 import type { RingEvent, RingState } from '../ring/events.ts';
+import type { OpenLink, Random } from '../ring/ports.ts';
 import { RingPeer, type RingPeerOptions } from '../ring/ring-peer.ts';
 import { SimulatedClock } from './clock.ts';
 import { Device } from './device.ts';
@@ -24,6 +25,24 @@ export interface TraceEntry {
   readonly event: RingEvent;
 }
 
+/** What somebody may want to choose that is left to the dice otherwise. */
+export interface WorldOptions {
+  /** In place of the dice of the seed. */
+  readonly random?: Random;
+  /** Of each hop, also to the server. */
+  readonly delays?: Delays;
+  /** Of all peers. */
+  readonly peers?: RingPeerOptions;
+}
+
+/** The same for one peer. */
+export interface PeerOptions {
+  readonly random?: Random;
+  readonly newId?: () => PeerId;
+  /** Puts something of one's own between the peer and its links. */
+  readonly tap?: (openLink: OpenLink) => OpenLink;
+}
+
 /** A peer of the world. Its id changes when it has to come back as a new one. */
 export interface SimulatedPeer {
   readonly ring: RingPeer;
@@ -31,6 +50,9 @@ export interface SimulatedPeer {
   /** Its ways to the server; the last one is that of its present membership. */
   readonly routes: readonly Route[];
 }
+
+/** A local network. */
+const QUICK: Delays = { least: 1, most: 21 };
 
 /** How long the server takes to see that a socket is closed, in milliseconds. */
 const SOCKET_CLOSE = 50;
@@ -52,19 +74,14 @@ export class World {
   #sent = 0;
   #devices = 0;
 
-  /**
-   * @param seed repeats the run exactly
-   * @param delays of one hop, also to the server
-   * @param options of all peers
-   */
+  /** @param seed repeats the run exactly */
   constructor(
     seed: number,
-    delays: Delays = { least: 1, most: 21 },
-    options: RingPeerOptions = {},
+    { random = seededRandom(seed), delays = QUICK, peers = {} }: WorldOptions = {},
   ) {
-    this.random = seededRandom(seed);
-    this.#options = options;
-    this.#network = new SimulatedNetwork(this.clock, this.random, delays);
+    this.random = random;
+    this.#options = peers;
+    this.#network = new SimulatedNetwork(this.clock, random, delays);
     this.#room = expect(parseRoomName('lobby'));
     this.#server = new SimulatedServer(this.#network, this.#room);
   }
@@ -92,31 +109,32 @@ export class World {
     return this.#violations;
   }
 
-  /**
-   * A peer appears and joins.
-   * @param id that it tries first, as one that is not its own perhaps
-   */
-  join(id?: PeerId): SimulatedPeer {
+  /** An id that nobody had before. */
+  newId(): PeerId {
+    return expect(parsePeerId(randomUuid(this.random)));
+  }
+
+  /** A peer appears and joins. */
+  join({
+    random = this.random,
+    newId = () => this.newId(),
+    tap = (openLink) => openLink,
+  }: PeerOptions = {}): SimulatedPeer {
     this.#devices += 1;
     const device = new Device(this.clock, this.#devices);
     const routes: Route[] = [];
-    let wanted = id;
     const ring = new RingPeer(
       this.#room,
       {
         clock: device,
-        random: this.random,
-        openLink: this.#network.port(device),
+        random,
+        openLink: tap(this.#network.port(device)),
         newSignaling: () => {
           const route: Route = { device, isLeft: false, connection: null };
           routes.push(route);
           return this.#server.port(route);
         },
-        newId: () => {
-          const next = wanted ?? expect(parsePeerId(randomUuid(this.random)));
-          wanted = undefined;
-          return next;
-        },
+        newId,
         newSecret: () => randomUuid(this.random),
         onEvent: (event, state) => {
           this.#watch(device, event, state);

@@ -135,14 +135,20 @@ test('an id that is taken is refused, and its owner left alone', () => {
   const [owner] = world.peers;
   if (owner === undefined) throw new Error('nobody is there');
   const { id } = owner.ring.state;
-  const thief = world.join(id);
+  let tries = 0;
+  const thief = world.join({
+    newId: () => {
+      tries += 1;
+      return tries === 1 ? id : world.newId();
+    },
+  });
   expectOneRing(world);
   expect(owner.ring.state.id).toBe(id);
   expect(thief.ring.state.id).not.toBe(id);
 });
 
 test('a policy is the room’s: newcomers do not unseat the incumbent', () => {
-  const world = new World(11, { least: 1, most: 21 }, { policy: 'incumbent' });
+  const world = new World(11, { peers: { policy: 'incumbent' } });
   world.join();
   expectOneRing(world);
   const leader = world.states[0]?.leader;
