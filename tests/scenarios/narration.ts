@@ -1,0 +1,148 @@
+/** What happened, as lines to read: when, to whom, what and why. */
+import type { PeerId } from '../../shared/protocol/ids.ts';
+import type { ElectionMessage, PeerMessage } from '../../shared/protocol/messages.ts';
+import { describe, isLap } from '../../shared/ring/describe.ts';
+import type { RingEvent } from '../../shared/ring/events.ts';
+import { withNames } from './names.ts';
+
+export interface Line {
+  /** In simulated milliseconds. */
+  readonly at: number;
+  /** The id of a peer, or empty. */
+  readonly who: string;
+  readonly text: string;
+  /** Which lap the line is about; null for all else. */
+  readonly lap: Lap | null;
+  /** The message of the election that was sent; null for all else. */
+  readonly sent: ElectionMessage['type'] | null;
+}
+
+interface Lap {
+  /** The same for all laps of one leader in one term. */
+  readonly reign: string;
+  readonly number: number;
+}
+
+/** What a peer tells of itself, or null where that is left out of a story. */
+export function eventLine(at: number, peer: PeerId, event: RingEvent): Line | null {
+  if (event.type === 'link' && isToldByMessages(event)) return null;
+  const { what, why } = describe(event, peer);
+  const message = event.type === 'sent' || event.type === 'received' ? event.message : null;
+  const text = why === '' ? what : `${what} (${why})`;
+  const sent = event.type === 'sent' ? event.message.type : null;
+  return { at, who: peer, text, lap: lapOf(message), sent };
+}
+
+/** A link that opens is known by its HELLO, one that is given up by its BYE. */
+function isToldByMessages({ state, reason }: Extract<RingEvent, { type: 'link' }>): boolean {
+  switch (state) {
+    case 'connecting':
+    case 'open':
+      return true;
+    case 'in use':
+      return false;
+    case 'closed':
+      return reason === 'relinked' || reason === 'leaving';
+  }
+}
+
+/** What is said on links without the ring member telling of it; null for all else. */
+export function heardText(from: PeerId, message: PeerMessage): string | null {
+  switch (message.type) {
+    case 'hello': {
+      const { ready, term, decision, removed } = message;
+      const parts = [
+        ready ? 'ready' : 'no successor yet',
+        `term ${term}`,
+        decision === null ? 'no leader known' : `leader ${decision.leader.id}`,
+        ...(removed.length === 0 ? [] : [`gone: ${removed.join(', ')}`]),
+      ];
+      return `received HELLO from ${from}: ${parts.join(', ')}`;
+    }
+    case 'bye':
+      return `received BYE from ${from}: ${
+        message.reason === 'leaving' ? 'it leaves the ring' : 'this link has served'
+      }`;
+    default:
+      return null;
+  }
+}
+
+/** A message that does not arrive. */
+export function stoppedLine(
+  at: number,
+  from: PeerId,
+  to: PeerId,
+  message: ElectionMessage,
+  how: string,
+): Line {
+  const { what } = describe({ type: 'sent', message, to }, from);
+  const text = what.replace('sent', how === 'lost' ? 'lost on its way:' : 'held back:');
+  return { at, who: from, text, lap: lapOf(message), sent: null };
+}
+
+function lapOf(message: ElectionMessage | null): Lap | null {
+  if (message?.type !== 'elected' || !isLap(message)) return null;
+  const { leader, lap } = message.decision;
+  return { reign: `${message.term} ${leader.id}`, number: lap };
+}
+
+/**
+ * The lines of one block; those that are text already stay as they are. Laps that go exactly as
+ * another one went are only counted.
+ * @param since the moment that times are counted from
+ */
+export function tell(lines: readonly (Line | string)[], since: number): string[] {
+  const repeated = repeatedLaps(lines);
+  const text: string[] = [];
+  let last: Line | null = null;
+  for (const line of lines) {
+    if (typeof line === 'string') {
+      text.push(line);
+      last = null;
+      continue;
+    }
+    if (line.lap !== null && repeated.get(line.lap.reign)?.includes(line.lap.number)) continue;
+    const isSame = last?.at === line.at && last.who === line.who;
+    const time = isSame ? '' : `${Math.round(line.at - since)} ms`;
+    const who = isSame ? '' : withNames(line.who);
+    text.push(`${time.padStart(8)}  ${who.padEnd(3)} ${withNames(line.text)}`);
+    last = line;
+  }
+  for (const laps of repeated.values()) text.push(`${''.padStart(13)} ${repetition(laps)}`);
+  return text;
+}
+
+/** The numbers of laps that went as an earlier one did, for each reign. */
+function repeatedLaps(lines: readonly (Line | string)[]): Map<string, number[]> {
+  const courses = new Map<Lap, string[]>();
+  const laps = new Map<string, Lap>();
+  for (const line of lines) {
+    if (typeof line === 'string' || line.lap === null) continue;
+    const key = `${line.lap.reign} ${line.lap.number}`;
+    const lap = laps.get(key) ?? line.lap;
+    laps.set(key, lap);
+    const course = courses.get(lap) ?? [];
+    courses.set(lap, [...course, `${line.who} ${line.text.replace(/lap \d+/, 'lap')}`]);
+  }
+  const told = new Set<string>();
+  const repeated = new Map<string, number[]>();
+  for (const [{ reign, number }, course] of courses) {
+    const whole = [reign, ...course].join('\n');
+    if (told.has(whole)) repeated.set(reign, [...(repeated.get(reign) ?? []), number]);
+    told.add(whole);
+  }
+  return repeated;
+}
+
+function repetition(laps: readonly number[]): string {
+  if (laps.length === 1) return `… lap ${laps.join()} went the same way`;
+  return `… laps ${laps.slice(0, -1).join(', ')} and ${laps.at(-1)} went the same way`;
+}
+
+/** How many messages of the election were sent. */
+export function count(lines: readonly (Line | string)[]): string {
+  const sent = lines.map((line) => (typeof line === 'string' ? null : line.sent));
+  const number = (type: ElectionMessage['type']) => sent.filter((it) => it === type).length;
+  return `sent: ${number('claim')} × CLAIM, ${number('elected')} × ELECTED`;
+}

@@ -1,0 +1,249 @@
+/**
+ * Where scenarios are played: ring members and the server as shipped, in the simulated world, where
+ * each hop takes 10 ms and the dice are fixed.
+ */
+import type { PeerId } from '../../shared/protocol/ids.ts';
+import { World, type SimulatedPeer } from '../../shared/simulation/world.ts';
+import { defined } from '../support.ts';
+import { count, eventLine, heardText, stoppedLine, tell, type Line } from './narration.ts';
+import { idOf, LETTERS, rankOf, withNames } from './names.ts';
+import { inRingOrder, table } from './table.ts';
+import { Wires } from './wires.ts';
+
+/** What each hop takes, to the server too, in milliseconds. */
+const HOP = 10;
+
+/** How long a ring may take to agree, in milliseconds. */
+const PATIENCE = 60_000;
+
+/** How long nothing must have happened in a ring that has agreed; the leader's laps leave more. */
+const CALM = 100;
+
+/** A peer of the story, in all its memberships. */
+interface Player {
+  readonly letter: string;
+  lives: number;
+  id: PeerId;
+  /** Random numbers it has drawn. */
+  drawn: number;
+  /** null while it is not there. */
+  peer: SimulatedPeer | null;
+}
+
+export class Stage {
+  readonly #world = new World(0, { random: () => 0, hopDelay: () => HOP });
+  readonly #players = new Map<string, Player>();
+  readonly #wires = new Wires({
+    heard: (at, from, message) => {
+      const text = heardText(from, message);
+      if (text !== null) this.#note(at, text);
+    },
+    stopped: (from, to, message, how) => {
+      this.#collect();
+      this.#lines.push(stoppedLine(this.#now, from, to, message, how));
+    },
+  });
+  /** What is not told yet. */
+  #lines: (Line | string)[] = [];
+  /** How much of the world's trace is in the lines. */
+  #collected = 0;
+  #since = 0;
+
+  /** What happened since it was last asked, as lines to read; times count from then. */
+  tell(): string[] {
+    this.#collect();
+    const text = tell(this.#lines, this.#since);
+    this.#begin();
+    const { violations } = this.#world;
+    if (violations.length > 0) throw new Error(withNames(violations.join('; ')));
+    return text;
+  }
+
+  /** Tells of the members as they are now, each followed by its successor. */
+  show(): void {
+    this.#collect();
+    this.#lines.push(...table(inRingOrder(this.#world.states)));
+  }
+
+  /** Tells how many messages of the election were sent since something was told. */
+  count(): void {
+    this.#collect();
+    this.#lines.push(count(this.#lines));
+  }
+
+  /** A ring that has agreed on its leader, the greatest; how it came to be is not told. */
+  ring(letters: readonly string[]): void {
+    if (this.#players.size > 0) throw new Error('a ring can only be the beginning');
+    // The greatest comes first, so that it is elected once, in term 1.
+    const greatest = letters.indexOf([...letters].sort().at(-1) ?? '');
+    const ring = [...letters.slice(greatest), ...letters.slice(0, greatest)];
+    for (const place of arrivals(ring.length)) {
+      this.join([defined(ring[place])]);
+      this.untilAgreed();
+    }
+    const members = inRingOrder(this.#world.states);
+    const [first] = members;
+    const order = members.map(({ id }) => withNames(id)).join('');
+    if (!(ring.join('') + ring.join('')).includes(order))
+      throw new Error(`the server made another ring: ${order}`);
+    this.#collect();
+    this.#begin();
+    const leader = withNames(String(first?.leader));
+    this.#lines.push(
+      `${[...letters, letters[0]].join(' → ')}; ${leader} leads term ${first?.term}`,
+    );
+  }
+
+  join(letters: readonly string[]): void {
+    for (const letter of letters) {
+      if (rankOf(letter) === 0)
+        throw new Error(`a peer is one of the letters ${LETTERS}, not ${letter}`);
+      const player = this.#players.get(letter) ?? newPlayer(letter);
+      if (player.peer !== null) throw new Error(`${letter} is here already`);
+      this.#players.set(letter, player);
+      player.peer = this.#enter(player);
+    }
+  }
+
+  start(letters: readonly string[]): void {
+    for (const peer of letters.map((letter) => this.#present(letter))) peer.ring.campaign();
+  }
+
+  crash(letters: readonly string[]): void {
+    for (const letter of letters) {
+      const peer = this.#present(letter);
+      const player = defined(this.#players.get(letter));
+      peer.crash();
+      this.#wires.forget(player.id);
+      player.peer = null;
+      this.#note(player.id, 'crashes');
+    }
+  }
+
+  leave(letters: readonly string[]): void {
+    for (const letter of letters) {
+      this.#world.leave(this.#present(letter));
+      defined(this.#players.get(letter)).peer = null;
+    }
+  }
+
+  /**
+   * A peer loses the server.
+   * @param back milliseconds until it has found it again
+   * @param noticed milliseconds until the server sees it; Infinity where it never does
+   */
+  disconnect(letter: string, back: number, noticed: number): void {
+    this.#present(letter).blip(noticed, back);
+  }
+
+  restartServer(downFor: number): void {
+    this.#note('', 'the server dies, and all that it knew with it');
+    this.#world.restartServer(downFor);
+  }
+
+  hold(from: string, to: string): void {
+    this.#wires.hold(this.#known(from), this.#known(to));
+  }
+
+  deliver(from: string, to: string): void {
+    this.#wires.deliver(from, to);
+  }
+
+  release(from: string, to: string): void {
+    this.#wires.release(from, to);
+  }
+
+  lose(from: string, to: string): void {
+    this.#wires.lose(this.#known(from), this.#known(to));
+  }
+
+  cut(one: string, other: string): void {
+    this.#note('', `the link between ${one} and ${other} breaks`);
+    this.#wires.cut(one, other);
+  }
+
+  run(milliseconds: number): void {
+    this.#world.run(milliseconds);
+  }
+
+  /** Runs until all agree, as World has it, and nothing more is on its way. */
+  untilAgreed(): void {
+    const limit = this.#now + PATIENCE;
+    for (;;) {
+      const problems = this.#world.settle(limit - this.#now);
+      if (problems.length > 0 || this.#now >= limit)
+        throw new Error(`no agreement within ${PATIENCE} ms: ${withNames(problems.join('; '))}`);
+      this.#collect();
+      const before = this.#lines.length;
+      this.#world.run(CALM);
+      this.#collect();
+      if (this.#lines.length === before && this.#world.problems().length === 0) return;
+    }
+  }
+
+  get #now(): number {
+    return this.#world.clock.now();
+  }
+
+  #begin(): void {
+    this.#lines = [];
+    this.#since = this.#now;
+  }
+
+  #enter(player: Player): SimulatedPeer {
+    // Link ids come of it, which must differ, and patience: the greater the peer, the more it has.
+    const share = (rankOf(player.letter) - 1) / LETTERS.length;
+    return this.#world.join({
+      random: () => {
+        player.drawn += 1;
+        return share + player.drawn / 2 ** 32;
+      },
+      newId: () => {
+        player.lives += 1;
+        player.id = idOf(player.letter, player.lives);
+        return player.id;
+      },
+      tap: (openLink) => this.#wires.tap(openLink, () => player.id),
+    });
+  }
+
+  #known(letter: string): string {
+    if (!this.#players.has(letter)) throw new Error(`there is no peer ${letter}`);
+    return letter;
+  }
+
+  #present(letter: string): SimulatedPeer {
+    const peer = this.#players.get(letter)?.peer ?? null;
+    if (peer === null) throw new Error(`there is no peer ${letter}`);
+    return peer;
+  }
+
+  #note(who: string, text: string): void {
+    this.#collect();
+    this.#lines.push({ at: this.#now, who, text, lap: null, sent: null });
+  }
+
+  /** Brings the lines up to date with what the members told of themselves. */
+  #collect(): void {
+    for (const { at, peer, event } of this.#world.trace.slice(this.#collected)) {
+      const line = eventLine(at, peer, event);
+      if (line !== null) this.#lines.push(line);
+    }
+    this.#collected = this.#world.trace.length;
+  }
+}
+
+function newPlayer(letter: string): Player {
+  return { letter, lives: 0, id: idOf(letter, 1), drawn: 0, peer: null };
+}
+
+/** Which place the server gives to each peer, in the order of arrival, if all come one by one. */
+function arrivals(peers: number): number[] {
+  const world = new World(0);
+  for (const letter of LETTERS.slice(0, peers)) {
+    world.join({ newId: () => idOf(letter, 1) });
+    world.settle(PATIENCE);
+  }
+  const ring = inRingOrder(world.states).map(({ id }) => rankOf(withNames(id)) - 1);
+  return ring.map((_, arrival) => ring.indexOf(arrival));
+}
