@@ -31,7 +31,7 @@ interface Player {
 }
 
 export class Stage {
-  readonly #world = new World(0, { random: () => 0, hopDelay: () => HOP });
+  readonly #world = new World(0, { random: () => 0, delays: { least: HOP, most: HOP } });
   readonly #players = new Map<string, Player>();
   readonly #wires = new Wires({
     heard: (at, from, message) => {
@@ -113,7 +113,7 @@ export class Stage {
     for (const letter of letters) {
       const peer = this.#present(letter);
       const player = defined(this.#players.get(letter));
-      peer.crash();
+      this.#world.crash(peer);
       this.#wires.forget(player.id);
       player.peer = null;
       this.#note(player.id, 'crashes');
@@ -133,12 +133,12 @@ export class Stage {
    * @param noticed milliseconds until the server sees it; Infinity where it never does
    */
   disconnect(letter: string, back: number, noticed: number): void {
-    this.#present(letter).blip(noticed, back);
+    this.#world.blip(this.#present(letter), noticed, back);
   }
 
   restartServer(downFor: number): void {
     this.#note('', 'the server dies, and all that it knew with it');
-    this.#world.restartServer(downFor);
+    this.#world.crashServer(downFor, false);
   }
 
   hold(from: string, to: string): void {
