@@ -10,6 +10,10 @@ export class LinkBudget {
     this.#left = connections;
   }
 
+  get isSpent(): boolean {
+    return this.#left === 0;
+  }
+
   /** Takes one, if there is one left. */
   spend(): boolean {
     if (this.#left === 0) return false;

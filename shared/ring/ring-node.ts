@@ -250,9 +250,8 @@ export class RingNode {
     if (this.#membership === 'gone') return false;
     for (const edge of ['successor', 'predecessor'] as const) {
       if (this.#offers.get(edge)?.isClosed === false) continue;
-      const link =
-        this.#makeLink(edge, 'direct', null, true, this.#newLinkId()) ??
-        this.#makeLink(edge, 'relayed', null, true, this.#newLinkId());
+      const kind = this.#ports.budget.isSpent ? 'relayed' : 'direct';
+      const link = this.#makeLink(edge, kind, null, true, this.#newLinkId());
       if (link === null) return false;
       this.#offers.set(edge, link);
     }

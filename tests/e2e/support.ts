@@ -30,10 +30,10 @@ function browserPath(variable: string): string {
   return path;
 }
 
-export function launchChromium(): Promise<Browser> {
+export function launchChromium(more: readonly string[] = []): Promise<Browser> {
   return puppeteer.launch({
     executablePath: browserPath('CHROMIUM_PATH'),
-    args: CHROMIUM_ARGUMENTS,
+    args: [...CHROMIUM_ARGUMENTS, ...more],
   });
 }
 
@@ -130,11 +130,10 @@ export function openTabs(browser: Browser, count: number, url: string): Promise<
 }
 
 /** What keeps the tabs from being one ring that agrees, in words; nothing where all is well. */
-function ringProblems(tabs: readonly Values[]): string[] {
+function ringProblems(tabs: readonly Values[], links: readonly string[]): string[] {
   const problems: string[] = [];
   const byId = new Map(tabs.map((values) => [values['own-id'] ?? '', values]));
   const greatest = [...byId.keys()].toSorted().at(-1);
-  const link = tabs.length === 1 ? 'none' : 'direct';
   for (const values of tabs) {
     const id = values['own-id'] ?? '';
     const wanted: Values = {
@@ -143,9 +142,10 @@ function ringProblems(tabs: readonly Values[]): string[] {
       'ring-size': String(tabs.length),
       term: tabs[0]?.['term'] ?? '',
       'server-link': 'connected',
-      'successor-link': link,
-      'predecessor-link': link,
     };
+    for (const name of ['successor-link', 'predecessor-link'])
+      if (!(tabs.length === 1 ? ['none'] : links).includes(values[name] ?? ''))
+        problems.push(`${id}: ${name} is "${values[name]}"`);
     for (const [name, value] of Object.entries(wanted))
       if (values[name] !== value)
         problems.push(`${id}: ${name} is "${values[name]}", not "${value}"`);
@@ -163,12 +163,18 @@ function ringProblems(tabs: readonly Values[]): string[] {
   return problems;
 }
 
-/** Waits until the tabs are one ring and agree; returns what they show then. */
-export function untilOneRing(tabs: readonly Tab[]): Promise<Values[]> {
+/**
+ * Waits until the tabs are one ring and agree; returns what they show then.
+ * @param links the kinds of links there may be between them
+ */
+export function untilOneRing(
+  tabs: readonly Tab[],
+  links: readonly string[] = ['direct'],
+): Promise<Values[]> {
   return vi.waitFor(
     async () => {
       const values = await Promise.all(tabs.map((tab) => tab.values()));
-      expect(ringProblems(values)).toEqual([]);
+      expect(ringProblems(values, links)).toEqual([]);
       return values;
     },
     { timeout: PATIENCE, interval: 50 },

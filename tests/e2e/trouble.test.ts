@@ -6,7 +6,15 @@ import { join } from 'node:path';
 import type { Browser } from 'puppeteer-core';
 import sirv from 'sirv';
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
-import { launchChromium, PAGE_FOLDER, PATIENCE, serve, Tab, untilOneRing } from './support.ts';
+import {
+  launchChromium,
+  openTabs,
+  PAGE_FOLDER,
+  PATIENCE,
+  serve,
+  Tab,
+  untilOneRing,
+} from './support.ts';
 
 let browser: Browser;
 
@@ -82,27 +90,68 @@ test('a server that is down when the page opens is said so and tried again', asy
   await server.close();
 });
 
-test('a server that dies under the ring is missed, and when it is back all agree again', async () => {
+test('a server that dies and forgets twelve tabs finds them in their places, with their leader', async () => {
   const server = await serve();
   const url = `http://localhost:${server.port}/`;
-  const tabs = await Promise.all([Tab.open(browser, url), Tab.open(browser, url)]);
-  const [before] = await untilOneRing(tabs);
+  const tabs = await openTabs(browser, 12, url);
+  const before = await untilOneRing(tabs);
   await server.close();
   await vi.waitFor(
     async () => {
-      for (const tab of tabs) {
-        const values = await tab.values();
+      for (const values of await Promise.all(tabs.map((tab) => tab.values())))
         expect(values['server-link']).toBe('reconnecting');
-        expect(values['leader-id']).toBe(before?.['leader-id']);
-      }
+    },
+    { timeout: PATIENCE },
+  );
+  // The ring lives on by itself: laps go round, the term stays.
+  const [tab] = tabs;
+  const laps = async () => (await tab?.log())?.findLast(({ kind }) => kind === 'lap')?.text;
+  const lap = await laps();
+  await vi.waitFor(
+    async () => {
+      expect(await laps()).not.toBe(lap);
     },
     { timeout: PATIENCE },
   );
   const again = await serve({ port: server.port });
-  tabs.push(await Tab.open(browser, url));
-  await untilOneRing(tabs);
-  for (const tab of tabs) await tab.close();
+  const back = performance.now();
+  await vi.waitFor(
+    async () => {
+      for (const values of await Promise.all(tabs.map((each) => each.values())))
+        expect(values['server-link']).toBe('connected');
+    },
+    { timeout: PATIENCE },
+  );
+  const took = performance.now() - back;
+  expect(await untilOneRing(tabs)).toEqual(before);
+  expect(took).toBeLessThan(5_000);
+  const thirteenth = await Tab.open(browser, url);
+  const after = await untilOneRing([...tabs, thirteenth]);
+  expect(after.slice(0, 12).map((values) => values['own-id'])).toEqual(
+    before.map((values) => values['own-id']),
+  );
+  for (const each of [...tabs, thirteenth]) await each.close();
   await again.close();
+});
+
+test('a tab that no direct connection can reach is in the ring by relayed links, and shown so', async () => {
+  const server = await serve();
+  const url = `http://localhost:${server.port}/`;
+  // What a network does that lets no UDP through.
+  const walled = await launchChromium(['--webrtc-ip-handling-policy=disable_non_proxied_udp']);
+  const tabs = await openTabs(browser, 3, url);
+  await untilOneRing(tabs);
+  const began = performance.now();
+  const tab = await Tab.open(walled, url);
+  const values = await untilOneRing([...tabs, tab], ['direct', 'relayed']);
+  expect(performance.now() - began).toBeLessThan(10_000);
+  const own = values.at(-1);
+  expect([own?.['successor-link'], own?.['predecessor-link']]).toEqual(['relayed', 'relayed']);
+  expect(values.filter((each) => each['successor-link'] === 'relayed')).toHaveLength(2);
+  await walled.close();
+  await untilOneRing(tabs);
+  for (const each of tabs) await each.close();
+  await server.close();
 });
 
 test('a browser without WebRTC is told so', async () => {
