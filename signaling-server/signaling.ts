@@ -122,7 +122,7 @@ export function createSignalingServer(
   let isClosing = false;
   const broker = new Broker(
     uuid(),
-    { clock: clockOf(globalThis), deliver, probe, disconnect },
+    { clock: clockOf(globalThis), date: Date.now, deliver, probe, disconnect },
     { peersPerRoom: options.peersPerRoom, rooms: options.rooms, burstWindow: BURST_WINDOW },
   );
   const metrics = createMetrics(() => broker.size);

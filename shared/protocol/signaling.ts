@@ -122,6 +122,7 @@ export type JoinRequest = v.InferOutput<typeof JoinRequestSchema>;
 export const MAX_REMOVED_IN_RESUME = 16;
 
 const EpochSchema = v.pipe(v.string(), v.minLength(1), v.maxLength(64));
+const EraSchema = v.pipe(v.number(), v.safeInteger(), v.minValue(0));
 const ViewVersionSchema = v.pipe(v.number(), v.safeInteger(), v.minValue(1));
 
 const ResumeRequestSchema = v.strictObject({
@@ -129,6 +130,7 @@ const ResumeRequestSchema = v.strictObject({
   policy: PolicySchema,
   place: v.strictObject({
     epoch: EpochSchema,
+    era: EraSchema,
     version: ViewVersionSchema,
     successor: PeerIdSchema,
     predecessor: PeerIdSchema,
@@ -179,14 +181,16 @@ export type Neighbour = v.InferOutput<typeof NeighbourSchema>;
 
 const ViewSchema = v.object({
   epoch: EpochSchema,
+  era: EraSchema,
   version: ViewVersionSchema,
   successor: NeighbourSchema,
   predecessor: NeighbourSchema,
   removed: v.pipe(v.array(PeerIdSchema), v.maxLength(256)),
 });
 /**
- * A peer's place in the ring. `epoch` changes when the server has lost its memory, `version` grows
- * with every change of the room, `removed` names the peers gone since this peer's last view.
+ * A peer's place in the ring. `epoch` changes when the server has lost its memory. `era` is when the
+ * room was opened, in milliseconds since 1970 by the server's clock; it outlives the server's memory,
+ * and only grows. `version` grows with every change of the room, `removed` names the peers gone since this peer's last view.
  * In a ring of one both neighbours are the peer itself.
  */
 export type View = v.InferOutput<typeof ViewSchema>;

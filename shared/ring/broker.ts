@@ -20,6 +20,8 @@ import { Room, type Delivery } from './room.ts';
 
 export interface BrokerPorts {
   readonly clock: Clock;
+  /** Milliseconds since 1970. */
+  readonly date: () => number;
   /** Brings something to a member, if it has a connection. */
   deliver(room: RoomName, delivery: Delivery): void;
   /**
@@ -46,6 +48,9 @@ const RECOVERY_PATIENCE = 5_000;
 /** How long after its opening a room may stop to gather the members of a lost memory. */
 const RECOVERY_PERIOD = 60_000;
 
+/** How many forgotten rooms are told from those that were empty at the end. */
+const MAX_FORGOTTEN = 1_000;
+
 /** Neighbours that one member may get rid of by its word alone; with one more it goes itself. */
 const MAX_ACCUSATIONS = 2;
 
@@ -69,6 +74,8 @@ interface Seat {
   /** null for one that was only named by its neighbours: the first that comes for it has it. */
   secret: string | null;
   accusations: number;
+  /** How often it has come back over another connection. */
+  resumed: number;
 }
 
 interface OpenRoom {
@@ -95,6 +102,8 @@ export class Broker {
   readonly #limits: BrokerLimits;
   readonly #rooms = new Map<RoomName, OpenRoom>();
   #opened = 0;
+  /** Epochs of rooms that were forgotten with their members in them, not closed behind the last. */
+  #forgotten: readonly string[] = [];
 
   /**
    * @param epoch names this memory of the server; another one at each start
@@ -139,7 +148,7 @@ export class Broker {
       return;
     }
     const room = open ?? this.#open(request.room, request.policy);
-    room.seats.set(request.id, { secret: request.secret, accusations: 0 });
+    room.seats.set(request.id, { secret: request.secret, accusations: 0, resumed: 0 });
     room.pending.push({ request, onJoined });
     this.#schedule(request.room, room);
   }
@@ -156,6 +165,7 @@ export class Broker {
       const isPending = open.room.view(id) === undefined;
       if (isPending || (seat.secret !== null && seat.secret !== secret)) return placeLost(request);
       seat.secret = secret;
+      seat.resumed += 1;
       open.room.regain(id);
       open.presentAt = this.#ports.clock.now();
       return this.#viewFor(open, request);
@@ -224,10 +234,14 @@ export class Broker {
       this.#evict(name, about);
       return;
     }
+    const seat = open.seats.get(about);
+    const before = seat?.resumed;
     this.#ports.probe(name, about, (isAwake) => {
       const isStillThere = this.#rooms.get(name) === open && open.room.has(about);
-      onReply({ ok: true, isMember: isStillThere && isAwake });
-      if (isStillThere && !isAwake) this.#evict(name, about);
+      // Over another connection than the one that was asked, it has spoken meanwhile.
+      const hasSpoken = isAwake || seat?.resumed !== before;
+      onReply({ ok: true, isMember: isStillThere && hasSpoken });
+      if (isStillThere && !hasSpoken) this.#evict(name, about);
     });
   }
 
@@ -274,8 +288,9 @@ export class Broker {
   /** Who had a place in this very memory, and has it no more, was let go. */
   #refuseReturn(request: ResumeRequest, open: OpenRoom | undefined): Refusal | null {
     const { room, id, place } = request;
-    if (open !== undefined && (open.room.epoch === place.epoch || open.room.hasLeft(id)))
-      return placeLost(request);
+    const isOfThisMemory = place.epoch.startsWith(`${this.#epoch}.`);
+    if (isOfThisMemory && !this.#forgotten.includes(place.epoch)) return placeLost(request);
+    if (open?.room.hasLeft(id) === true) return placeLost(request);
     return this.#refuseOneMore(room, open);
   }
 
@@ -283,7 +298,9 @@ export class Broker {
   #readmit(request: ResumeRequest, open: OpenRoom): JoinReply {
     const { room: name, id, secret, place, removed } = request;
     const { version, successor, predecessor } = place;
-    open.seats.set(id, { secret, accusations: 0 });
+    // No honest room was opened after today.
+    const era = place.era <= this.#ports.date() ? place.era : 0;
+    open.seats.set(id, { secret, accusations: 0, resumed: 0 });
     // The room may have been opened by a newcomer who could not know.
     if (!open.hasRecovered) open.policy = request.policy;
     const isSoon = this.#ports.clock.now() < open.openedAt + RECOVERY_PERIOD;
@@ -295,7 +312,7 @@ export class Broker {
       });
     }
     const report = { id, place: { successor, predecessor }, version, removed };
-    this.#deliver(name, open.room.readmit(report));
+    this.#deliver(name, open.room.readmit(report, era));
     const reply = this.#viewFor(open, request);
     this.#endRecovery(name, open);
     return reply;
@@ -324,7 +341,7 @@ export class Broker {
     // Somebody else may have come with an id that turns out to be taken.
     const refused = open.pending.filter(({ request }) => absent.includes(request.id));
     open.pending = open.pending.filter(({ request }) => !absent.includes(request.id));
-    for (const id of absent) open.seats.set(id, { secret: null, accusations: 0 });
+    for (const id of absent) open.seats.set(id, { secret: null, accusations: 0, resumed: 0 });
     for (const { request, onJoined } of refused) onJoined(idTaken(request));
     this.#deliver(name, deliveries);
     for (const id of gone) {
@@ -344,7 +361,7 @@ export class Broker {
       const now = this.#ports.clock.now();
       if (!open.room.isDeserted || open.pending.length > 0) open.presentAt = now;
       if (now - open.presentAt >= DESERTED_PATIENCE) {
-        this.#close(name, open);
+        this.#forget(name, open);
         return;
       }
       this.#deliver(name, open.room.checks());
@@ -356,7 +373,7 @@ export class Broker {
   #open(name: RoomName, policy: Policy): OpenRoom {
     this.#opened += 1;
     const open: OpenRoom = {
-      room: new Room(`${this.#epoch}.${this.#opened}`),
+      room: new Room(`${this.#epoch}.${this.#opened}`, this.#ports.date),
       policy,
       openedAt: this.#ports.clock.now(),
       presentAt: this.#ports.clock.now(),
@@ -371,6 +388,12 @@ export class Broker {
     };
     this.#rooms.set(name, open);
     return open;
+  }
+
+  /** Closes a room that may still be a ring, somewhere out of reach. */
+  #forget(name: RoomName, open: OpenRoom): void {
+    this.#close(name, open);
+    this.#forgotten = [...this.#forgotten, open.room.epoch].slice(-MAX_FORGOTTEN);
   }
 
   #close(name: RoomName, open: OpenRoom): void {

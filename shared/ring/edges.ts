@@ -78,6 +78,8 @@ export class SuccessorEdge {
       this.#switch('loopback');
       return;
     }
+    // There are others now: an election with itself alone would be worth nothing.
+    if (this.#outlet === 'loopback') this.#outlet = null;
     if (offered !== null) this.#attempts.set(offered.id, offered);
     if (this.#connection !== null) {
       this.trySwitch();

@@ -147,6 +147,7 @@ export class RingNode {
       id: this.#options.id,
       room: this.#options.room,
       role: this.#role,
+      era: view?.era ?? null,
       term: isGone || this.#election.term === 0 ? null : this.#election.term,
       leader: decision?.leader.id ?? null,
       hopsFromLeader: decision?.hops ?? null,
@@ -283,7 +284,7 @@ export class RingNode {
   #resume(): void {
     const { id, room, secret } = this.#options;
     if (this.#view === null) return;
-    const { epoch, version, successor, predecessor } = this.#view;
+    const { epoch, era, version, successor, predecessor } = this.#view;
     this.#ports.signaling.resume(
       {
         version: SIGNALING_VERSION,
@@ -291,7 +292,7 @@ export class RingNode {
         id,
         secret,
         policy: this.#election.policy,
-        place: { epoch, version, successor: successor.id, predecessor: predecessor.id },
+        place: { epoch, era, version, successor: successor.id, predecessor: predecessor.id },
         removed: this.#election.removed.slice(-MAX_REMOVED_IN_RESUME),
       },
       (reply) => {
@@ -330,19 +331,25 @@ export class RingNode {
   #applyView(view: View): void {
     if (this.#membership !== 'member') return;
     if (this.#view?.epoch === view.epoch && view.version < this.#view.version) return;
+    const isNews =
+      view.successor.id !== this.#view?.successor.id ||
+      view.predecessor.id !== this.#view.predecessor.id ||
+      view.removed.length > 0;
     this.#view = view;
-    this.#tell({
-      type: 'neighbours',
-      successor: view.successor.id,
-      predecessor: view.predecessor.id,
-      removed: view.removed,
-      version: view.version,
-    });
+    if (isNews)
+      this.#tell({
+        type: 'neighbours',
+        successor: view.successor.id,
+        predecessor: view.predecessor.id,
+        removed: view.removed,
+        version: view.version,
+      });
     this.#dropPeers(view.removed);
     // Whoever was told of it may have left meanwhile.
     if (this.#role === 'offline') return;
     this.#predecessor.aim(view.predecessor, this.#useOffer('predecessor', view.predecessor));
     this.#successor.aim(view.successor, this.#useOffer('successor', view.successor));
+    if (this.#successor.outlet === null) this.#wasReady = false;
   }
 
   /** Gives this peer's own offer its addressee where the view has chosen it. */

@@ -27,11 +27,16 @@ export type Newcomer = Pick<JoinRequest, 'id' | 'offers'>;
 /** How many departures a room remembers, to tell of them and to refuse their ids. */
 const MAX_DEPARTURES = 256;
 
+/** By when a newcomer has heard of the leader, if there is one; in milliseconds. */
+const WELCOME = 10_000;
+
 /** How many of its former neighbours a member may still pass signals to, on each edge. */
 const MAX_FORMER = 4;
 
 interface Member {
   readonly id: PeerId;
+  /** When it joined, in milliseconds since 1970. */
+  readonly joined: number;
   /** Whether it has a connection to the server. */
   isPresent: boolean;
   /** When the edge to its successor was made, by the room's own count of edges. */
@@ -40,8 +45,9 @@ interface Member {
   place: Place | null;
   /** Its neighbours before: a relayed link stays in use until another can replace it. */
   readonly former: Record<Edge, readonly PeerId[]>;
-  /** The version of the last view it was given. */
+  /** The version and the era of the last view it was given. */
   told: number;
+  toldEra: number;
 }
 
 /** The link that a newcomer offers on an edge. */
@@ -66,10 +72,17 @@ export class Room {
   #version = 0;
   #edgesMade = 0;
   #recovery: Recovery | null = null;
+  readonly #date: () => number;
+  #era: number;
 
-  /** @param epoch names this memory of the server; another one means that it was lost */
-  constructor(epoch: string) {
+  /**
+   * @param epoch names this memory of the server; another one means that it was lost
+   * @param date tells the milliseconds since 1970
+   */
+  constructor(epoch: string, date: () => number) {
     this.epoch = epoch;
+    this.#date = date;
+    this.#era = date();
   }
 
   get size(): number {
@@ -113,7 +126,15 @@ export class Room {
     this.#depart([id]);
     const before = this.#ring.at(at - 1);
     if (before !== undefined) before.edgeMade = this.#nextEdge();
+    this.#startEraAmongNewcomers();
     return this.#announce(new Map());
+  }
+
+  /** Where all have just come, nobody may have heard of the term that the last leader acted in. */
+  #startEraAmongNewcomers(): void {
+    const now = this.#date();
+    if (this.#ring.every(({ joined }) => now - joined < WELCOME))
+      this.#era = Math.max(now, this.#era + 1);
   }
 
   /**
@@ -172,24 +193,28 @@ export class Room {
       place === null ? [] : [{ id, place, version: 0, removed: [] }],
     );
     this.#recovery ??= { reports };
+    // Nobody was told of the era yet: the one that those who come back know goes on.
+    if (this.#ring.length === 0) this.#era = 0;
     this.#version += 1;
   }
 
   /**
    * Takes a member of a lost memory. While the room is recovering it keeps its place as it says;
-   * later it gets one beside its old neighbours.
+   * later it gets one beside its old neighbours. The room lives on in the latest of all eras.
+   * @param era in which the report was made
    * @returns what to tell the others
    */
-  readmit(report: Report): Delivery[] {
+  readmit(report: Report, era: number): Delivery[] {
     const { id, place } = report;
+    this.#era = Math.max(this.#era, era);
     if (this.#recovery !== null) {
       this.#recovery.reports.push(report);
-      this.#ring.push({ ...this.#newMember(id), place });
+      this.#ring.push({ ...this.#newMember(id), joined: 0, place });
       return [];
     }
     this.#version += 1;
     this.#depart(report.removed.filter((peer) => !this.has(peer) && !this.hasLeft(peer)));
-    this.#insertAt(this.#gapFor(place), { ...this.#newMember(id), place });
+    this.#insertAt(this.#gapFor(place), { ...this.#newMember(id), joined: 0, place });
     return this.#announce(new Map());
   }
 
@@ -220,7 +245,7 @@ export class Room {
       if (member !== undefined) this.#ring.push(member);
       else if (mayAdd()) {
         absent.push(id);
-        this.#ring.push({ ...this.#newMember(id), isPresent: false });
+        this.#ring.push({ ...this.#newMember(id), joined: 0, isPresent: false });
       }
     }
     for (const member of this.#ring) member.edgeMade = this.#nextEdge();
@@ -276,11 +301,13 @@ export class Room {
   #newMember(id: PeerId): Member {
     return {
       id,
+      joined: this.#date(),
       isPresent: true,
       edgeMade: this.#nextEdge(),
       place: null,
       former: { successor: [], predecessor: [] },
       told: this.#version,
+      toldEra: this.#era,
     };
   }
 
@@ -337,8 +364,9 @@ export class Room {
     return this.#ring.flatMap((member, at) => {
       const place = this.#placeAt(at, member);
       const before = member.place;
-      if (before?.successor === place.successor && before.predecessor === place.predecessor)
-        return [];
+      const isSame =
+        before?.successor === place.successor && before.predecessor === place.predecessor;
+      if (isSame && member.toldEra === this.#era) return [];
       member.place = place;
       const brought: Record<Edge, Brought | null> = { successor: null, predecessor: null };
       if (before?.successor !== place.successor) {
@@ -351,6 +379,7 @@ export class Room {
       }
       const view = this.#viewOf(place, member.told, brought);
       member.told = this.#version;
+      member.toldEra = this.#era;
       return [
         { to: member.id, type: 'view' as const, view },
         ...offerFor(member.id, 'successor', brought.successor),
@@ -371,6 +400,7 @@ export class Room {
   #viewOf(place: Place, since: number, brought?: Record<Edge, Brought | null>): View {
     return {
       epoch: this.epoch,
+      era: this.#era,
       version: this.#version,
       successor: { id: place.successor, link: brought?.successor?.offer.link ?? null },
       predecessor: { id: place.predecessor, link: brought?.predecessor?.offer.link ?? null },

@@ -186,6 +186,7 @@ export class SimulatedServer {
               if (memory === this.#memories) call();
             }),
         },
+        date: () => Math.floor(this.#network.clock.now()),
         deliver: (_room, delivery) => {
           if (isAlive()) this.#deliver(delivery);
         },

@@ -168,6 +168,8 @@ function calm(world: World, before: readonly string[]): StormReport {
   world.run(WATCH);
   const calmMessages = (world.messages - settled) / peers / (WATCH / 1_000);
   const problems = [...before, ...world.violations, ...unsettled, ...world.problems()];
+  if (problems.length === 0 && !world.isLeaderAdmitted)
+    problems.push('the leader is refused: somebody acted in a later term');
   if (messagesPerPeer > MOST_MESSAGES * (1 + settledAfter / 1_000))
     problems.push(`${messagesPerPeer} messages for each peer in ${settledAfter} ms`);
   if (calmMessages > CALM_MESSAGES)

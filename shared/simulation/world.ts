@@ -9,6 +9,7 @@ import {
   type PeerId,
   type RoomName,
 } from '../protocol/ids.ts';
+import { Fence } from '../election/fence.ts';
 import type { RingEvent, RingState } from '../ring/events.ts';
 import type { OpenLink, Random } from '../ring/ports.ts';
 import { RingPeer, type RingPeerOptions } from '../ring/ring-peer.ts';
@@ -69,6 +70,8 @@ export class World {
   /** Whom each peer held for the leader of each term. */
   readonly #decisions = new Map<string, PeerId>();
   readonly #terms = new Map<string, number>();
+  /** Something that only the leader may use, and every leader does as soon as it is one. */
+  readonly #fence = new Fence();
   readonly #violations: string[] = [];
   /** Messages of elections that were sent, laps included. */
   #sent = 0;
@@ -244,7 +247,15 @@ export class World {
     return ids.find((id) => id === states[0]?.leader) ?? null;
   }
 
-  #watch(device: Device, event: RingEvent, { id, term, role }: RingState): void {
+  /** Whether the leader may do now what only the leader may do. */
+  get isLeaderAdmitted(): boolean {
+    const state = this.states.find(({ role }) => role === 'leader');
+    if (state === undefined) return this.#peers.size === 0;
+    const { id: leader, era, term } = state;
+    return this.#fence.admit({ leader, era: era ?? 0, term: term ?? 0 });
+  }
+
+  #watch(device: Device, event: RingEvent, { id, era, term, role }: RingState): void {
     this.trace.push({ at: this.clock.now(), peer: id, event });
     if (event.type === 'sent') this.#sent += 1;
     if (event.type === 'dropped') this.#violations.push(`${id} dropped a frame: ${event.reason}`);
@@ -257,6 +268,7 @@ export class World {
       this.#violations.push(`the term of ${name} fell to ${String(term)}`);
     this.#terms.set(name, term ?? 0);
     if (event.type !== 'leader') return;
+    if (event.isSelf) this.#fence.admit({ leader: id, era: era ?? 0, term: event.term });
     const held = `${name} in term ${event.term}`;
     const before = this.#decisions.get(held) ?? event.leader;
     this.#decisions.set(held, before);

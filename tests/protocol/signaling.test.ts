@@ -39,6 +39,7 @@ const signalRequest = { to: peerId(2), edge: 'successor', link: 7, signals: [ans
 const delivery = { from: peerId(2), edge: 'predecessor', link: 7, signals: [offerSignal] };
 const view = {
   epoch: 'monday',
+  era: 1_700_000_000_000,
   version: 3,
   successor: { id: peerId(2), link: null },
   predecessor: { id: peerId(3), link: 9 },
@@ -62,7 +63,13 @@ const fromPeers: readonly Accepted[] = [
         id: peerId(1),
         secret: '0123456789abcdef',
         policy: 'incumbent',
-        place: { epoch: 'sunday', version: 7, successor: peerId(2), predecessor: peerId(3) },
+        place: {
+          epoch: 'sunday',
+          era: 1,
+          version: 7,
+          successor: peerId(2),
+          predecessor: peerId(3),
+        },
         removed: [peerId(4)],
       },
     ],

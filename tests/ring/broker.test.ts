@@ -24,6 +24,7 @@ class Server {
       'monday',
       {
         clock: this.clock,
+        date: () => 1e12 + this.clock.now(),
         deliver: (room, delivery) => {
           this.delivered.push({ room, delivery });
         },
@@ -53,7 +54,7 @@ class Server {
       id,
       secret: guess ?? secret,
       policy,
-      place: { epoch: 'monday.1', version: 1, successor: id, predecessor: id },
+      place: { epoch: 'monday.1', era: 1, version: 1, successor: id, predecessor: id },
       removed: [],
     });
   }
@@ -214,6 +215,7 @@ describe('what reaches whom', () => {
   test('a leave reaches the neighbours of the one that left, and only them', () => {
     const server = new Server();
     server.seat(1, 2, 3, 4);
+    server.pass(10_000);
     const [first, second, third] = server.broker.peers(LOBBY);
     server.broker.leave(LOBBY, defined(second));
     expect([...viewsIn(server.deliveries).keys()]).toEqual([first, third]);
@@ -334,6 +336,7 @@ describe('who is let in', () => {
     expect(server.broker.peers(LOBBY)).toEqual(ring);
     expect(view).toEqual({
       epoch: view.epoch,
+      era: 1e12,
       version: 4,
       successor: { id: ring[(place + 1) % 4], link: null },
       predecessor: { id: ring.at(place - 1), link: null },

@@ -99,6 +99,7 @@ class Ring {
       ok: true,
       view: {
         epoch: 'e',
+        era: 1,
         version: 3,
         successor: { id: NEIGHBOURS.successor, link: this.#ids.successor },
         predecessor: { id: NEIGHBOURS.predecessor, link: this.#ids.predecessor },

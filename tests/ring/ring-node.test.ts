@@ -16,6 +16,7 @@ import { defined, peerId, roomName } from '../support.ts';
 const ITSELF = { id: peerId(1), link: null };
 const ALONE: View = {
   epoch: 'e',
+  era: 1,
   version: 1,
   successor: ITSELF,
   predecessor: ITSELF,
@@ -133,6 +134,7 @@ test('a member whose place is lost is gone, and shows nothing of the ring any mo
   resumes[0]?.reply({ ok: false, code: 'place-lost', message: 'lost' });
   expect(node.state).toMatchObject({
     role: 'offline',
+    era: null,
     term: null,
     leader: null,
     size: null,

@@ -13,8 +13,14 @@ vi.setConfig({ testTimeout: 60_000 });
 
 const EDGES: readonly Edge[] = ['successor', 'predecessor'];
 
+/** An hour passes between any two things that happen. */
+function newRoom(): Room {
+  let now = 0;
+  return new Room('monday', () => (now += 3_600_000));
+}
+
 function roomOf(...numbers: readonly number[]): Room {
-  const room = new Room('monday');
+  const room = newRoom();
   for (const number of numbers) room.join([newcomer(number)]);
   return room;
 }
@@ -25,13 +31,14 @@ function neighbours({ successor, predecessor }: View): readonly PeerId[] {
 
 describe('joining one after another', () => {
   test('the first peer is its own successor and predecessor', () => {
-    const deliveries = new Room('monday').join([newcomer(1)]);
+    const deliveries = newRoom().join([newcomer(1)]);
     expect(deliveries).toEqual([
       {
         to: peerId(1),
         type: 'view',
         view: {
           epoch: 'monday',
+          era: 3_600_000,
           version: 1,
           successor: { id: peerId(1), link: null },
           predecessor: { id: peerId(1), link: null },
@@ -95,7 +102,7 @@ describe('joining one after another', () => {
   });
 
   test('of 1,000 joins, no peer takes part in more than 2·log₂(1000)+4 links', () => {
-    const room = new Room('monday');
+    const room = newRoom();
     const links = new Map<PeerId, number>();
     const held = new Map<PeerId, View>();
     for (let number = 0; number < 1_000; number += 1)
@@ -145,7 +152,7 @@ describe('joining together', () => {
   }
 
   test('two newcomers to an empty room use each its offer to its successor', () => {
-    const room = new Room('monday');
+    const room = newRoom();
     const deliveries = room.join([newcomer(1), newcomer(2)]);
     expectOneLinkPerNewEdge(room, deliveries);
     const views = viewsIn(deliveries);
@@ -248,7 +255,7 @@ describe('brokering', () => {
   const signals = [{ type: 'answer' as const, sdp: 'v=0' }];
 
   test('goes to a neighbour only, on the edge where it is one', () => {
-    const room = new Room('monday');
+    const room = newRoom();
     room.join([1, 2, 3, 4].map((number) => newcomer(number)));
     const { peers } = room;
     for (const [at, from] of peers.entries())
@@ -293,7 +300,7 @@ describe('brokering', () => {
 describe('under any joins and leaves', () => {
   /** What all members have been told, and the departures each is still to hear of. */
   class Witness {
-    readonly room = new Room('monday');
+    readonly room = newRoom();
     readonly #views = new Map<PeerId, View>();
     readonly #untold = new Map<PeerId, Set<PeerId>>();
     #version = 0;

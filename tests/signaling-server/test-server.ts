@@ -215,6 +215,7 @@ export class TestPeer {
     const view = this.views.at(-1);
     return {
       epoch: view?.epoch ?? 'another',
+      era: view?.era ?? 0,
       version: view?.version ?? 1,
       successor: view?.successor.id ?? this.id,
       predecessor: view?.predecessor.id ?? this.id,
