@@ -133,8 +133,11 @@ export class Room {
   /** Where all have just come, nobody may have heard of the term that the last leader acted in. */
   #startEraAmongNewcomers(): void {
     const now = this.#date();
-    if (this.#ring.every(({ joined }) => now - joined < WELCOME))
-      this.#era = Math.max(now, this.#era + 1);
+    if (this.#ring.every(({ joined }) => now - joined < WELCOME)) this.#startEra();
+  }
+
+  #startEra(): void {
+    this.#era = Math.max(this.#date(), this.#era + 1);
   }
 
   /**
@@ -249,6 +252,8 @@ export class Room {
       }
     }
     for (const member of this.#ring) member.edgeMade = this.#nextEdge();
+    // Those who have not come back may have acted in terms that nobody here has heard of.
+    if (absent.length > 0 || gone.length > 0) this.#startEra();
     return { deliveries: [...this.#announce(new Map()), ...this.checks()], absent, gone };
   }
 
