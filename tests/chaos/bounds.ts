@@ -47,10 +47,17 @@ export function agreementDelays(isLossy: boolean): readonly Delay[] {
 }
 
 /**
- * How long retired connections may take to be closed once all agree, in milliseconds: BYE gives the
- * other end a while, and offers nobody took up are given up after the first attempt's time.
+ * How long WebRTC itself takes to find that the other end of a link was killed, in milliseconds: its
+ * consent expires after 30 s (RFC 7675). The server tells of a death only those whose neighbour it
+ * was; an earlier successor, to which the dead had not yet said BYE, has to find out in this way.
  */
-export const CLOSING = FAREWELL + FIRST_ATTEMPT;
+export const CONSENT = 35_000;
+
+/**
+ * How long all connections but those of {@link CONNECTIONS} may take to be closed once all agree, in
+ * milliseconds. BYE gives the other end a while to close, which is the least of it.
+ */
+export const CLOSING = FAREWELL + CONSENT;
 
 /** Connections of a member at rest: one to its successor, one from its predecessor. */
 export const CONNECTIONS = 2;

@@ -9,7 +9,14 @@ import {
   type Member,
   type Problem,
 } from './agreement.ts';
-import { agreementDelays, CLOSING, CONNECTIONS, EXPECTATIONS, MAX_GROWTH } from './bounds.ts';
+import {
+  agreementDelays,
+  CLOSING,
+  CONNECTIONS,
+  CONSENT,
+  EXPECTATIONS,
+  MAX_GROWTH,
+} from './bounds.ts';
 import { growthOf } from './growth.ts';
 import type { Memory } from './messages.ts';
 import type { Network } from './network.ts';
@@ -22,6 +29,9 @@ const ROOM = 'chaos';
 
 /** Between two looks at a ring that is coming to rest, in milliseconds. */
 const LOOK = 100;
+
+/** Every so many rounds no connection of one that was killed is excused any more. */
+const STRICT_EVERY = 8;
 
 /** Whose last events a violation shows at most, and how many of each. */
 const MAX_CONCERNED = 6;
@@ -61,6 +71,8 @@ export class Run {
   readonly #settled: number[] = [];
   readonly #memory = new Map<string, Memory[]>();
   readonly #counts = new Map<string, number>();
+  /** When peers were killed. */
+  readonly #deaths: number[] = [];
   /** Names of members that left or came in this round, and so have new ids. */
   readonly #renewed = new Set<string>();
   /** What is under way besides the round's own course. */
@@ -93,6 +105,7 @@ export class Run {
       await this.#round(number, round);
       longest = Math.max(longest, performance.now() - began);
     }
+    await this.#until(CLOSING, (sight) => tooManyConnections(sight, 0));
     this.#summarize(number);
   }
 
@@ -140,7 +153,8 @@ export class Run {
     for (const { milliseconds, why } of delays)
       console.log(`  ${(milliseconds / 1000).toFixed(0).padStart(3)} s  ${why}`);
     console.log(
-      `then at most ${CONNECTIONS} live connections for each member within ${CLOSING / 1000} s`,
+      `at most ${CONNECTIONS} live connections for each member, and one for each killed less than ` +
+        `${CONSENT / 1000} s ago; every ${STRICT_EVERY} rounds and at the end none for those`,
     );
     await this.#server.start();
     this.#population = new Population(network, this.#server.url, ROOM, browser, (what) => {
@@ -152,7 +166,7 @@ export class Run {
     );
     this.#note('all join at once');
     await this.#replenish();
-    await this.#calm('start');
+    await this.#calm('start', false);
   }
 
   /** Starts what is missing of the processes and tabs, and lets all peers take part. */
@@ -185,7 +199,7 @@ export class Run {
       if (rest > 0) await pause(rest);
     }
     await this.#allDone();
-    const after = await this.#calm(`round ${number}, ${kind}`);
+    const after = await this.#calm(`round ${number}, ${kind}`, number % STRICT_EVERY === 0);
     if (this.#areIdsKept(faults))
       this.#demandSameIds(members, (await this.#there().look()).members);
     if (kind === 'outage' && EXPECTATIONS.placesOutliveServer) this.#demandSame(before, after);
@@ -232,6 +246,7 @@ export class Run {
         const tab = pick(population.tabs, fault.dice);
         if (tab === undefined) return;
         this.#note(`${tab.name}: ${fault.kind}`);
+        if (fault.kind === 'crash-tab') this.#noteDeaths(1);
         await population.removeTab(tab, fault.kind === 'close-tab' ? 'close' : 'crash');
         return;
       }
@@ -272,7 +287,18 @@ export class Run {
 
   async #kill(peers: PeerProcess, why: string): Promise<void> {
     this.#note(`${peers.child.name} is killed with ${peers.members.length} peers${why}`);
+    this.#noteDeaths(peers.members.length);
     await this.#there().kill(peers);
+  }
+
+  #noteDeaths(count: number): void {
+    const now = performance.now();
+    for (let death = 0; death < count; death += 1) this.#deaths.push(now);
+  }
+
+  #killedOfLate(): number {
+    const since = performance.now() - CONSENT;
+    return this.#deaths.filter((at) => at > since).length;
   }
 
   /** Kills the leader’s process or tab; a leader in the process that is to age leaves by itself. */
@@ -284,6 +310,7 @@ export class Run {
     const tab = population.tabs.find(({ name }) => name === leader.name);
     if (tab !== undefined) {
       this.#note(`${tab.name} crashes, the leader`);
+      this.#noteDeaths(1);
       await population.removeTab(tab, 'crash');
       return;
     }
@@ -328,13 +355,18 @@ export class Run {
 
   // --- what must hold -----------------------------------------------------------------------------
 
-  /** Waits for agreement and for rest, and says how long it took. */
-  async #calm(name: string): Promise<Agreement> {
+  /**
+   * Waits for agreement and for rest, and says how long it took.
+   * @param isStrict whether connections of the killed count too
+   */
+  async #calm(name: string, isStrict: boolean): Promise<Agreement> {
     const began = performance.now();
     const agreed = await this.#until(this.#bound, ({ members }) => problemsOf(members));
     const took = performance.now() - began;
     this.#settled.push(took);
-    const rested = await this.#until(CLOSING, (sight) => tooManyConnections(sight));
+    const rested = await this.#until(CLOSING, (sight) =>
+      tooManyConnections(sight, isStrict ? 0 : this.#killedOfLate()),
+    );
     const agreement = agreementOf(agreed.members);
     const later = agreementOf(rested.members);
     this.#demandSame(agreement, later, problemsOf(rested.members));
@@ -493,7 +525,12 @@ function pick<T>(choices: readonly T[], dice: number): T | undefined {
   return choices[Math.floor(dice * choices.length)];
 }
 
-function tooManyConnections({ members, connections }: Sight): Problem[] {
+/** @param excused connections that may be there besides, in all */
+function tooManyConnections({ members, connections }: Sight, excused: number): Problem[] {
+  const excess = connections.map((each) =>
+    Math.max(0, each.live.length - CONNECTIONS * each.members),
+  );
+  if (excess.reduce((sum, each) => sum + each, 0) <= excused) return [];
   return connections
     .filter((each) => each.live.length > CONNECTIONS * each.members)
     .flatMap(({ name, live, members: count }) =>
