@@ -6,7 +6,7 @@
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { ensureBrowser, variableOf } from './browsers.mjs';
+import { ensureBrowser, ensureCommand, variableOf } from './browsers.mjs';
 import { build } from './build.mjs';
 import { ensureInstalled } from './ensure-installed.mjs';
 import { fail, root, run, tsc } from './run.mjs';
@@ -37,6 +37,7 @@ function readArguments() {
 const given = readArguments();
 await ensureInstalled();
 const env = {};
+if (given.network === 'lossy') await ensureCommand('iptables');
 if (given.tabs !== '0') env[variableOf('chromium')] = await ensureBrowser('chromium');
 mkdirSync(join(root, 'dist'), { recursive: true });
 await build();

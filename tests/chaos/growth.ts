@@ -4,7 +4,7 @@
 const WARM_UP = 3;
 
 /** Samples after that without which nothing is said. */
-export const MIN_SAMPLES = 8;
+const MIN_SAMPLES = 12;
 
 /**
  * The median of the slopes between any two samples (Theil and Sen): a few odd ones do not matter.

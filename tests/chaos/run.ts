@@ -370,7 +370,7 @@ export class Run {
     const agreement = agreementOf(agreed.members);
     const later = agreementOf(rested.members);
     this.#demandSame(agreement, later, problemsOf(rested.members));
-    await this.#measure();
+    await this.#measure(rested);
     const live = rested.connections.reduce((sum, each) => sum + each.live.length, 0);
     const seconds = ((performance.now() - this.#began) / 1000).toFixed(0).padStart(4);
     console.log(
@@ -446,16 +446,23 @@ export class Run {
     if (this.#faults.length > 0) throw new Violation(this.#faults.join('\n'));
   }
 
-  async #measure(): Promise<void> {
+  async #measure({ members, connections }: Sight): Promise<void> {
     const population = this.#there();
+    const uses = new Map(
+      connections.map((each) => [each.name, each.live.length + each.members] as const),
+    );
     const measured = await Promise.all([
-      ...population.processes.map(async ({ child }) => [child.name, await child.memory()] as const),
-      this.#server.memory().then((memory) => [this.#server.name, memory] as const),
+      ...population.processes.map(
+        async ({ child }) => [child.name, await child.memory(), uses.get(child.name) ?? 0] as const,
+      ),
+      this.#server.memory().then((memory) => [this.#server.name, memory, members.length] as const),
     ]);
-    for (const [name, memory] of measured) {
+    for (const [name, memory, sockets] of measured) {
       if (memory === null) continue;
       const samples = this.#memory.get(name) ?? [];
-      samples.push(memory);
+      // Sockets that are of use come and go with the members.
+      const descriptors = memory.descriptors === null ? null : memory.descriptors - sockets;
+      samples.push({ ...memory, descriptors });
       this.#memory.set(name, samples);
       for (const { what, growth, limit } of growths(samples))
         if (growth > limit)
@@ -559,8 +566,7 @@ function concernedOf(problems: readonly Problem[], members: readonly Member[]): 
   const neighbours = themselves.flatMap(({ state }) =>
     [state.successor, state.predecessor].flatMap((id) => byId.get(id ?? '') ?? []),
   );
-  const all = problems.length > 0 ? [...themselves, ...neighbours] : members;
-  return [...new Set(all.map(({ name }) => name))];
+  return [...new Set([...themselves, ...neighbours].map(({ name }) => name))];
 }
 
 /** Along successors as far as they lead, then the rest. */

@@ -13,6 +13,7 @@ export class ServerProcess {
   #child: Child | null = null;
   #port = 0;
   #lives = 0;
+  #isUp = false;
 
   constructor(host: string, onFault: (what: string) => void) {
     this.#host = host;
@@ -28,8 +29,9 @@ export class ServerProcess {
     return `http://${this.#host}:${this.#port}`;
   }
 
+  /** Whether it listens. */
   get isUp(): boolean {
-    return this.#child !== null;
+    return this.#isUp;
   }
 
   /** Starts it, on the port it had before if it had one, and waits until it listens. */
@@ -46,6 +48,7 @@ export class ServerProcess {
       const port = /localhost:(\d+)/.exec(child.output)?.[1];
       if (port !== undefined) {
         this.#port = Number(port);
+        this.#isUp = true;
         return;
       }
       if (child.hasEnded) throw new Error(`the server does not start:\n${child.complaints}`);
@@ -55,6 +58,7 @@ export class ServerProcess {
 
   /** Kills it without a word to anyone. */
   async kill(): Promise<void> {
+    this.#isUp = false;
     await this.#child?.kill();
     this.#child = null;
   }

@@ -1,5 +1,10 @@
 /** Tabs of a real browser in the same ring. */
-import puppeteer, { type Browser, type BrowserContext, type Page } from 'puppeteer-core';
+import puppeteer, {
+  type Browser,
+  type BrowserContext,
+  type HTTPResponse,
+  type Page,
+} from 'puppeteer-core';
 import type { MemberState } from './messages.ts';
 
 /** Keeps Chromium off the network, and lets it run as root in a container. */
@@ -42,6 +47,12 @@ function countConnections(): void {
   });
 }
 
+/** @throws Error where what came is not the page */
+function checkLoaded(name: string, response: HTTPResponse | null): void {
+  if (response?.ok() !== true)
+    throw new Error(`${name} did not get its page: ${response?.status() ?? 'no answer'}`);
+}
+
 /** One tab in a browser context of its own, as on a device of its own. */
 export class Tab {
   readonly name: string;
@@ -66,7 +77,7 @@ export class Tab {
       onFault(`${name}: ${String(error)}`);
     });
     await page.evaluateOnNewDocument(countConnections);
-    await page.goto(url);
+    checkLoaded(name, await page.goto(url));
     return new Tab(name, page, context);
   }
 
@@ -120,7 +131,7 @@ export class Tab {
   }
 
   async reload(): Promise<void> {
-    await this.#page.reload();
+    checkLoaded(this.name, await this.#page.reload());
   }
 
   /** Closes it as a person would. */
