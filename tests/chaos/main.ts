@@ -56,8 +56,8 @@ for (const signal of ['SIGINT', 'SIGTERM'] as const)
   });
 async function fail(error: unknown): Promise<void> {
   if (ending.hasBegun) return;
-  if (error instanceof Violation) await run.report(error);
-  else console.log(`\nVIOLATION: ${error instanceof Error ? error.stack : String(error)}`);
+  const what = error instanceof Error ? (error.stack ?? error.message) : String(error);
+  await run.report(error instanceof Violation ? error : new Violation(what));
   console.log(`\nseed ${seed}; again: ${again}`);
   await end(1);
 }

@@ -327,6 +327,9 @@ export class Run {
   async #unplug(group: number, downtime: number): Promise<void> {
     const { network } = this.#options;
     this.#note(`namespace ${group} is cut off for ${(downtime / 1000).toFixed(1)} s`);
+    // Either end of a link that is cut through may be replaced before it is known to be dead.
+    const cut = this.#there().processes.filter((peers) => peers.group === group);
+    this.#noteDeaths(2 * cut.reduce((sum, { members }) => sum + members.length, 0));
     await network.plug(group, false);
     await pause(downtime);
     await network.plug(group, true);

@@ -49,8 +49,9 @@ function countConnections(): void {
 
 /** @throws Error where what came is not the page */
 function checkLoaded(name: string, response: HTTPResponse | null): void {
-  if (response?.ok() !== true)
-    throw new Error(`${name} did not get its page: ${response?.status() ?? 'no answer'}`);
+  const status = response?.status();
+  const isLoaded = response?.ok() === true || status === 304;
+  if (!isLoaded) throw new Error(`${name} did not get its page: ${status ?? 'no answer'}`);
 }
 
 /** One tab in a browser context of its own, as on a device of its own. */
