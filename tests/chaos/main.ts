@@ -39,15 +39,20 @@ const network = await makeNetwork();
 const browser = await launch();
 const run = new Run({ minutes, seed, peers, tabs, network, browser });
 
-/** Nothing more is told once the end has begun. */
+/** Only the first reason to end counts. */
 const ending = { hasBegun: false };
-async function end(status: number): Promise<void> {
+
+async function end(status: number, tell: () => Promise<void> = () => Promise.resolve()) {
   if (ending.hasBegun) return;
   ending.hasBegun = true;
-  await run.end();
-  await browser?.close();
-  await network.close();
-  process.exit(status);
+  try {
+    await tell();
+  } finally {
+    await run.end();
+    await browser?.close();
+    await network.close();
+    process.exit(status);
+  }
 }
 
 for (const signal of ['SIGINT', 'SIGTERM'] as const)
@@ -55,11 +60,11 @@ for (const signal of ['SIGINT', 'SIGTERM'] as const)
     void end(130);
   });
 async function fail(error: unknown): Promise<void> {
-  if (ending.hasBegun) return;
-  const what = error instanceof Error ? (error.stack ?? error.message) : String(error);
-  await run.report(error instanceof Violation ? error : new Violation(what));
-  console.log(`\nseed ${seed}; again: ${again}`);
-  await end(1);
+  await end(1, async () => {
+    const what = error instanceof Error ? (error.stack ?? error.message) : String(error);
+    await run.report(error instanceof Violation ? error : new Violation(what));
+    console.log(`\nseed ${seed}; again: ${again}`);
+  });
 }
 
 // Rejections that nobody handles come here too.
