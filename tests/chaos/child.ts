@@ -3,6 +3,9 @@ import { spawn, type ChildProcess } from 'node:child_process';
 import { parse } from '../../shared/protocol/ids.ts';
 import { FromProcessSchema, type FromProcess, type Memory, type ToProcess } from './messages.ts';
 
+/** How long a living process may take to answer, in milliseconds; on a machine with much to do. */
+const PATIENCE = 30_000;
+
 /** Characters kept of what a process says on stderr. */
 const MAX_COMPLAINTS = 4_000;
 
@@ -121,8 +124,14 @@ export class Child {
       this.#answers.set(request, resolve);
     });
     this.send(question(request));
-    const heard = await Promise.race([answer, this.#ended]);
+    const { promise: late, cancel } = afterPatience();
+    const heard = await Promise.race([answer, this.#ended, late]);
+    cancel();
     this.#answers.delete(request);
+    if (heard === 'late') {
+      this.#onFault(`no answer within ${PATIENCE / 1000} s`);
+      return null;
+    }
     return heard ?? null;
   }
 
@@ -130,4 +139,20 @@ export class Child {
     if (message.type === 'fault') this.#onFault(message.what);
     else this.#answers.get(message.request)?.(message);
   }
+}
+
+function afterPatience(): { promise: Promise<'late'>; cancel: () => void } {
+  const over = new AbortController();
+  const promise = new Promise<'late'>((resolve) => {
+    const timer = setTimeout(resolve, PATIENCE, 'late');
+    over.signal.addEventListener('abort', () => {
+      clearTimeout(timer);
+    });
+  });
+  return {
+    promise,
+    cancel: () => {
+      over.abort();
+    },
+  };
 }

@@ -62,7 +62,11 @@ for (const signal of ['SIGINT', 'SIGTERM'] as const)
 async function fail(error: unknown): Promise<void> {
   await end(1, async () => {
     const what = error instanceof Error ? (error.stack ?? error.message) : String(error);
-    await run.report(error instanceof Violation ? error : new Violation(what));
+    try {
+      await run.report(error instanceof Violation ? error : new Violation(what));
+    } catch (second) {
+      console.log(`\nthere is no more to tell: ${String(second)}`);
+    }
     console.log(`\nseed ${seed}; again: ${again}`);
   });
 }

@@ -19,8 +19,11 @@ const ARGUMENTS = [
   '--disable-features=WebUIOmniboxPopup,WebUIOmniboxAimPopup',
 ];
 
+/** How long a tab may take to answer, in milliseconds; on a machine with much to do. */
+const PATIENCE = 30_000;
+
 export function launchBrowser(path: string): Promise<Browser> {
-  return puppeteer.launch({ executablePath: path, args: ARGUMENTS });
+  return puppeteer.launch({ executablePath: path, args: ARGUMENTS, protocolTimeout: PATIENCE });
 }
 
 /** Runs in the page ahead of its own code: counts connections made and not closed. */
