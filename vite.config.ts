@@ -61,6 +61,15 @@ export default defineConfig({
         },
       },
       { test: { ...inBrowsers, name: 'mixed', include: ['tests/e2e/mixed.test.ts'] } },
+      {
+        test: {
+          name: 'chaos',
+          include: ['tests/chaos/**/*.test.ts'],
+          // After all others: it leaves them nothing of a small machine.
+          sequence: { groupOrder: 1 },
+          testTimeout: 240_000,
+        },
+      },
     ],
   },
 });

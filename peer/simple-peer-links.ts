@@ -9,20 +9,26 @@ export type SimplePeerConstructor = new (options?: Options) => Instance;
 export interface LinkOptions {
   /** STUN and TURN servers. Empty on a local network; simple-peer's own default is never used. */
   readonly iceServers: readonly RTCIceServer[];
+  /** An implementation of WebRTC, where the platform has none of its own. */
+  readonly wrtc?: NonNullable<Options['wrtc']>;
 }
 
 /**
  * Makes links of simple-peer connections.
  * @param SimplePeer its constructor
  */
-export function simplePeerLinks(SimplePeer: SimplePeerConstructor, options: LinkOptions): OpenLink {
+export function simplePeerLinks(
+  SimplePeer: SimplePeerConstructor,
+  { iceServers, ...platform }: LinkOptions,
+): OpenLink {
   return (initiator, handlers) => {
     const peer = new SimplePeer({
+      ...platform,
       initiator,
       trickle: true,
       // Keeps frames apart: each message is one chunk.
       objectMode: true,
-      config: { iceServers: [...options.iceServers] },
+      config: { iceServers: [...iceServers] },
     });
     return new SimplePeerLink(peer, handlers);
   };

@@ -75,9 +75,12 @@ async function installer() {
     : null;
 }
 
-/** @param {Browser} name */
-async function install(name) {
-  const { packages, cask } = BROWSERS[name];
+/**
+ * @param {string} name for people
+ * @param {string[]} packages of apt, the first that can be had
+ * @param {string} [cask] of brew
+ */
+async function install(name, packages, cask) {
   const command = await installer();
   if (command === null) return '';
   process.stderr.write(`installing ${name}\n`);
@@ -102,9 +105,19 @@ export async function ensureBrowser(name) {
     fail(`${variable} is ${env[variable]}, and there is no such file`);
   const found = findBrowser(name);
   if (found !== null) return found;
-  const output = await install(name);
+  const output = await install(name, BROWSERS[name].packages, BROWSERS[name].cask);
   return (
     findBrowser(name) ??
     fail(`${output}${name} is missing: install it, or set ${variable} to the path of its program`)
   );
+}
+
+/**
+ * Installs a program that a Linux system may lack, by the package of the same name.
+ * @param {string} name
+ */
+export async function ensureCommand(name) {
+  if (isCommand(name)) return;
+  const output = platform === 'linux' ? await install(name, [name]) : '';
+  if (!isCommand(name)) fail(`${output}${name} is missing: install it`);
 }

@@ -1,0 +1,49 @@
+/**
+ * `npm run chaos -- [--minutes N] [--seed S] [--peers N] [--tabs N] [--network plain|lossy]`: a ring
+ * of real peers in processes of Node and tabs of Chromium, under the faults that the seed draws. The
+ * first thing that does not hold ends it, with the state of every peer.
+ */
+import { mkdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { parseArgs } from 'node:util';
+import { ensureBrowser, ensureCommand, variableOf } from './browsers.mjs';
+import { build } from './build.mjs';
+import { ensureInstalled } from './ensure-installed.mjs';
+import { fail, root, run, tsc } from './run.mjs';
+
+const WHOLE = /^\d{1,9}$/;
+const FORMS = {
+  minutes: /^\d{1,4}(\.\d+)?$/,
+  seed: WHOLE,
+  peers: WHOLE,
+  tabs: WHOLE,
+  network: /^(plain|lossy)$/,
+};
+
+function readArguments() {
+  try {
+    const { values } = parseArgs({
+      options: Object.fromEntries(Object.keys(FORMS).map((name) => [name, { type: 'string' }])),
+    });
+    for (const [name, value] of Object.entries(values))
+      if (!FORMS[name].test(value)) throw new Error(`--${name} cannot be ${value}`);
+    return values;
+  } catch (error) {
+    process.stderr.write(`${error.message}\n`);
+    return process.exit(2);
+  }
+}
+
+const given = readArguments();
+await ensureInstalled();
+const env = {};
+if (given.network === 'lossy') await ensureCommand('iptables');
+if (given.tabs !== '0') env[variableOf('chromium')] = await ensureBrowser('chromium');
+mkdirSync(join(root, 'dist'), { recursive: true });
+await build();
+const compiled = await run([...tsc, '-b', 'tests/chaos']);
+if (compiled.status !== 0) fail(`${compiled.output}the build failed`);
+const parameters = Object.entries(given).flatMap(([name, value]) => [`--${name}`, value]);
+const main = join(root, 'dist/tests/chaos/main.js');
+const { status } = await run([process.execPath, main, ...parameters], { show: true, env });
+process.exitCode = status;

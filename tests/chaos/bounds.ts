@@ -1,0 +1,66 @@
+/** How long a ring may take to come to rest after the last fault, and how much it may take up. */
+import {
+  FAREWELL,
+  FIRST_ATTEMPT,
+  LEADER_SILENCE,
+  MAX_DOUBLINGS,
+} from '../../shared/ring/timing.ts';
+
+/** What the ring as it is today does not do yet, each to be switched on with the change that does it. */
+export const EXPECTATIONS: {
+  /**
+   * Members take the places they had from a server that was killed and started anew, so that an
+   * outage of the server alone changes no id, no leader and no term. Until then all join anew.
+   */
+  readonly placesOutliveServer: boolean;
+} = { placesOutliveServer: true };
+
+interface Delay {
+  readonly milliseconds: number;
+  readonly why: string;
+}
+
+/** The longest pause between two attempts to reach the server: 4 s and up to half of it by chance. */
+const RECONNECTION: Delay = { milliseconds: 6_000, why: 'the last pause before reconnecting' };
+
+/** What the server's pings take to find that a connection is dead which nobody closed. */
+const UNNOTICED: Delay = {
+  milliseconds: 15_000,
+  why: 'a server finding out that a peer is cut off',
+};
+
+const LINK: Delay = {
+  milliseconds: FIRST_ATTEMPT + 2 * FIRST_ATTEMPT,
+  why: 'a first attempt at a link in vain, and a second that works at its last moment',
+};
+
+const SILENCE: Delay = {
+  milliseconds: LEADER_SILENCE * 2 ** MAX_DOUBLINGS * 1.5,
+  why: 'the longest patience with a leader that is silent (R7), should nothing else start an election',
+};
+
+/** How long agreement may take, as a sum of what may have to be waited for in turn. */
+export function agreementDelays(isLossy: boolean): readonly Delay[] {
+  return isLossy
+    ? [RECONNECTION, UNNOTICED, LINK, RECONNECTION, LINK, SILENCE]
+    : [RECONNECTION, LINK, SILENCE];
+}
+
+/**
+ * How long WebRTC itself takes to find that the other end of a link was killed, in milliseconds: its
+ * consent expires after 30 s (RFC 7675). The server tells of a death only those whose neighbour it
+ * was; an earlier successor, to which the dead had not yet said BYE, has to find out in this way.
+ */
+export const CONSENT = 35_000;
+
+/**
+ * How long all connections but those of {@link CONNECTIONS} may take to be closed once all agree, in
+ * milliseconds. BYE gives the other end a while to close, which is the least of it.
+ */
+export const CLOSING = FAREWELL + CONSENT;
+
+/** Connections of a member at rest: one to its successor, one from its predecessor. */
+export const CONNECTIONS = 2;
+
+/** What a process may grow by from one calm to the next, once warm. */
+export const MAX_GROWTH = { heap: 100_000, rss: 1_000_000, descriptors: 0.5 } as const;
