@@ -4,7 +4,7 @@
  */
 import type { Judgement, Reason } from '../election/step.ts';
 import type { PeerId } from '../protocol/ids.ts';
-import type { ElectionMessage } from '../protocol/messages.ts';
+import type { Claim, ElectionMessage } from '../protocol/messages.ts';
 import type { RingEvent } from './events.ts';
 
 type EventKind =
@@ -31,6 +31,14 @@ export interface Description {
 export function shortId(id: PeerId): string {
   return id.slice(0, 8);
 }
+
+/** The peer of a claim, with its priority where that is not the ordinary one. */
+export function claimant({ id, priority }: Claim): string {
+  return priority === ORDINARY ? shortId(id) : `${shortId(id)} (priority ${priority})`;
+}
+
+/** The priority of peers that were given none. */
+const ORDINARY = 1;
 
 /** Whether a message only says again, once a second, who the leader is. */
 export function isLap(message: ElectionMessage): boolean {
@@ -83,8 +91,8 @@ export function describe(event: RingEvent, self: PeerId): Description {
     case 'complained':
       return {
         kind: 'link',
-        what: `told the server that ${shortId(event.about)} ${COMPLAINTS[event.fault]}`,
-        why: 'the ring closes over it if the server finds it so',
+        what: `told the server that ${shortId(event.about)} ${COMPLAINTS[event.fault].what}`,
+        why: COMPLAINTS[event.fault].why,
       };
     case 'server':
       return { kind: 'server', what: `server ${event.state}`, why: event.reason };
@@ -122,7 +130,7 @@ function describeReceived(
   return {
     kind: receivedKind(message, judgement),
     what: `received ${messageText(message)} from ${name(from, self)}`,
-    why: `${comparison(judgement)}${EXPLANATIONS[judgement.reason]}`,
+    why: `${comparison(judgement)}${explanation(judgement)}`,
   };
 }
 
@@ -134,18 +142,18 @@ function receivedKind(message: ElectionMessage, { outcome }: Judgement): EventKi
 function comparison({ compared }: Judgement): string {
   if (compared === null) return '';
   const sign = { greater: '>', less: '<', same: '=' }[compared.result];
-  return `${sign} ${compared.to} ${shortId(compared.claim.id)}: `;
+  return `${sign} ${compared.to} ${claimant(compared.claim)}: `;
 }
 
 function messageText(message: ElectionMessage): string {
   switch (message.type) {
     case 'claim':
-      return `claim ${shortId(message.claim.id)} of term ${message.term}`;
+      return `claim ${claimant(message.claim)} of term ${message.term}`;
     case 'elected': {
       const { leader, lap } = message.decision;
       return lap === 0
-        ? `announcement that ${shortId(leader.id)} leads term ${message.term}`
-        : `lap ${lap}: ${shortId(leader.id)} still leads term ${message.term}`;
+        ? `announcement that ${claimant(leader)} leads term ${message.term}`
+        : `lap ${lap}: ${claimant(leader)} still leads term ${message.term}`;
     }
   }
 }
@@ -157,17 +165,36 @@ function name(id: PeerId, self: PeerId): string {
 const CAUSES: Record<Extract<RingEvent, { type: 'started' }>['because'], string> = {
   start: 'asked for here',
   receive: 'because of a message',
-  'new-successor': 'a new successor, and no leader to tell it of',
-  hello: 'a neighbour says that the leader is gone',
-  removed: 'the leader is gone',
+  'new-successor':
+    'a new way to its successor, and no living leader greater than itself to tell it of',
+  hello: 'HELLO came, and the peer that it followed or deferred to is gone',
+  removed: 'the candidate that it deferred to is gone',
   returned: 'a peer has returned',
   timeout: 'no word of a leader for too long',
 };
 
-const COMPLAINTS: Record<Extract<RingEvent, { type: 'complained' }>['fault'], string> = {
-  silent: 'is silent',
-  misbehaves: 'keeps to no rules',
+const COMPLAINTS: Record<
+  Extract<RingEvent, { type: 'complained' }>['fault'],
+  Pick<Description, 'what' | 'why'>
+> = {
+  silent: {
+    what: 'is silent',
+    why: 'the ring closes over it if the server cannot reach it either',
+  },
+  misbehaves: {
+    what: 'keeps to no rules',
+    why: 'the ring closes over it, or over a peer that says so too often',
+  },
 };
+
+/** Why it fared as it did. Two of the reasons can end in two ways. */
+function explanation({ reason, outcome }: Judgement): string {
+  if (reason === 'its origin is gone' && outcome === 'answered')
+    return 'its origin has left the ring, so this peer starts a new term instead of forwarding it';
+  if (reason === 'never leads' && outcome === 'ignored')
+    return 'its own, but this peer never leads, so ignored';
+  return EXPLANATIONS[reason];
+}
 
 const EXPLANATIONS: Record<Reason, string> = {
   'greater claim': 'greater, so forwarded',
@@ -183,8 +210,8 @@ const EXPLANATIONS: Record<Reason, string> = {
   'announcement known': 'known already, so ignored',
   'announcement came home': 'it went round the whole ring, so it stops here',
   'outranks the announced leader': 'this peer outranks it, so it starts a new term',
-  'its origin is gone': 'its origin has left the ring, so not forwarded',
-  'a second leader in one term': 'two leaders in one term, so it starts a new one',
+  'its origin is gone': 'its origin has left the ring, so ignored',
+  'a second leader in one term': 'not the leader that this peer knows of, so it starts a new term',
 };
 
 /**
@@ -201,11 +228,11 @@ function classicText(event: RingEvent): string | null {
     case 'sent':
       return `Sent: ${classicMessage(event.message)}`;
     case 'received': {
-      const { outcome, compared, reason } = event.judgement;
+      const { outcome, compared } = event.judgement;
       const verb = outcome === 'ignored' ? 'Ignored' : 'Received';
       const result =
         compared === null ? '' : `, ${compared.result}, compared to ${compared.claim.id}`;
-      return `${verb}: ${classicMessage(event.message)}${result} (${EXPLANATIONS[reason]})`;
+      return `${verb}: ${classicMessage(event.message)}${result} (${explanation(event.judgement)})`;
     }
     case 'joined':
       return `This peer is ${event.id}, room ${event.room}`;
@@ -221,6 +248,7 @@ function classicText(event: RingEvent): string | null {
 
 function classicMessage(message: ElectionMessage): string {
   const flag = message.type === 'claim' ? 0 : 1;
-  const id = message.type === 'claim' ? message.claim.id : message.decision.leader.id;
-  return `uuid=${id}, flag=${flag}, term=${message.term}`;
+  const { id, priority } = message.type === 'claim' ? message.claim : message.decision.leader;
+  const rank = priority === ORDINARY ? '' : `, priority=${priority}`;
+  return `uuid=${id}, flag=${flag}, term=${message.term}${rank}`;
 }

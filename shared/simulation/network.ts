@@ -111,7 +111,7 @@ export class SimulatedNetwork {
   readonly #delays: Delays;
   readonly #ends = new Map<string, SimulatedLink>();
   readonly #names = new Map<SimulatedLink, string>();
-  readonly #blocked: (readonly [Device, Device])[] = [];
+  #blocked: (readonly [Device, Device])[] = [];
   #made = 0;
 
   constructor(clock: SimulatedClock, random: Random, delays: Delays) {
@@ -141,6 +141,10 @@ export class SimulatedNetwork {
   /** No direct link can be made between the two from now on. */
   block(one: Device, other: Device): void {
     this.#blocked.push([one, other]);
+  }
+
+  unblock(one: Device, other: Device): void {
+    this.#blocked = this.#blocked.filter((pair) => !(pair.includes(one) && pair.includes(other)));
   }
 
   canReach(one: Device, other: Device): boolean {

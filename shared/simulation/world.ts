@@ -2,6 +2,7 @@
  * A whole ring in one process: real ring members and the real broker on a simulated network and
  * clock. The same seed gives the same run, message for message.
  */
+import { compareClaims } from '../election/claim.ts';
 import {
   parsePeerId,
   parseRoomName,
@@ -10,6 +11,7 @@ import {
   type RoomName,
 } from '../protocol/ids.ts';
 import { Fence } from '../election/fence.ts';
+import type { Claim } from '../protocol/messages.ts';
 import type { RingEvent, RingState } from '../ring/events.ts';
 import type { OpenLink, Random } from '../ring/ports.ts';
 import { RingPeer, type RingPeerOptions } from '../ring/ring-peer.ts';
@@ -40,6 +42,8 @@ export interface WorldOptions {
 export interface PeerOptions {
   readonly random?: Random;
   readonly newId?: () => PeerId;
+  /** In place of that of all peers. */
+  readonly priority?: number;
   /** Puts something of one's own between the peer and its links. */
   readonly tap?: (openLink: OpenLink) => OpenLink;
 }
@@ -47,6 +51,7 @@ export interface PeerOptions {
 /** A peer of the world. Its id changes when it has to come back as a new one. */
 export interface SimulatedPeer {
   readonly ring: RingPeer;
+  readonly priority: number;
   readonly device: Device;
   /** Its ways to the server; the last one is that of its present membership. */
   readonly routes: readonly Route[];
@@ -121,6 +126,7 @@ export class World {
   join({
     random = this.random,
     newId = () => this.newId(),
+    priority = this.#options.priority ?? 1,
     tap = (openLink) => openLink,
   }: PeerOptions = {}): SimulatedPeer {
     this.#devices += 1;
@@ -143,9 +149,9 @@ export class World {
           this.#watch(device, event, state);
         },
       },
-      this.#options,
+      { ...this.#options, priority },
     );
-    const peer = { ring, device, routes };
+    const peer = { ring, priority, device, routes };
     this.#peers.add(peer);
     ring.join();
     return peer;
@@ -195,6 +201,11 @@ export class World {
     this.#network.block(one.device, other.device);
   }
 
+  /** It can be made again. */
+  unblock(one: SimulatedPeer, other: SimulatedPeer): void {
+    this.#network.unblock(one.device, other.device);
+  }
+
   /**
    * The server cannot be reached.
    * @param downFor milliseconds until it is back
@@ -223,7 +234,7 @@ export class World {
     const [first] = states;
     if (first === undefined) return [];
     const problems = cycleProblems(states);
-    const leader = this.#rightfulLeader(states);
+    const leader = this.#rightfulLeader();
     for (const state of states) {
       const { id, term, size, role } = state;
       if (state.server !== 'connected') problems.push(`${id} has lost the server`);
@@ -240,11 +251,20 @@ export class World {
     return problems;
   }
 
-  /** The greatest peer, or under `incumbent` any one that is there. */
-  #rightfulLeader(states: readonly RingState[]): PeerId | null {
-    const ids = states.map(({ id }) => id);
-    if (this.#options.policy !== 'incumbent') return ids.reduce((a, b) => (a > b ? a : b));
-    return ids.find((id) => id === states[0]?.leader) ?? null;
+  /** The greatest peer that may lead, or under `incumbent` any one that is there. */
+  #rightfulLeader(): PeerId | null {
+    const claims: Claim[] = this.peers.map(({ ring, priority }) => ({
+      priority,
+      id: ring.state.id,
+    }));
+    if (this.#options.policy === 'incumbent') {
+      const followed = this.states[0]?.leader ?? null;
+      return claims.some(({ id }) => id === followed) ? followed : null;
+    }
+    const [greatest] = claims
+      .filter(({ priority }) => priority > 0)
+      .sort((a, b) => (compareClaims(a, b) === 'greater' ? -1 : 1));
+    return greatest?.id ?? null;
   }
 
   /** Whether the leader may do now what only the leader may do. */

@@ -1,7 +1,7 @@
 /** What happened, as lines to read: when, to whom, what and why. */
 import type { PeerId } from '../../shared/protocol/ids.ts';
 import type { ElectionMessage, PeerMessage } from '../../shared/protocol/messages.ts';
-import { describe, isLap } from '../../shared/ring/describe.ts';
+import { claimant, describe, isLap } from '../../shared/ring/describe.ts';
 import type { RingEvent } from '../../shared/ring/events.ts';
 import { withNames } from './names.ts';
 
@@ -33,8 +33,9 @@ export function eventLine(at: number, peer: PeerId, event: RingEvent): Line | nu
   return { at, who: peer, text, lap: lapOf(message), sent };
 }
 
-/** A link that opens is known by its HELLO, one that is given up by its BYE. */
-function isToldByMessages({ state, reason }: Extract<RingEvent, { type: 'link' }>): boolean {
+/** A link that opens is known by its HELLO, one that is given up by its BYE; not so a relayed one. */
+function isToldByMessages({ kind, state, reason }: Extract<RingEvent, { type: 'link' }>): boolean {
+  if (kind === 'relayed') return state === 'connecting';
   switch (state) {
     case 'connecting':
     case 'open':
@@ -54,7 +55,7 @@ export function heardText(from: PeerId, message: PeerMessage): string | null {
       const parts = [
         ready ? 'ready' : 'no successor yet',
         `term ${term}`,
-        decision === null ? 'no leader known' : `leader ${decision.leader.id}`,
+        decision === null ? 'no leader known' : `leader ${claimant(decision.leader)}`,
         ...(removed.length === 0 ? [] : [`gone: ${removed.join(', ')}`]),
       ];
       return `received HELLO from ${from}: ${parts.join(', ')}`;
@@ -79,6 +80,13 @@ export function stoppedLine(
   const { what } = describe({ type: 'sent', message, to }, from);
   const text = what.replace('sent', how === 'lost' ? 'lost on its way:' : 'held back:');
   return { at, who: from, text, lap: lapOf(message), sent: null };
+}
+
+/** A message that a peer has made up. */
+export function forgedLine(at: number, from: PeerId, to: PeerId, message: ElectionMessage): Line {
+  const { what } = describe({ type: 'sent', message, to }, from);
+  const text = what.replace('sent', 'makes up and sends');
+  return { at, who: from, text, lap: null, sent: null };
 }
 
 function lapOf(message: ElectionMessage | null): Lap | null {
@@ -109,7 +117,10 @@ export function tell(lines: readonly (Line | string)[], since: number): string[]
     text.push(`${time.padStart(8)}  ${who.padEnd(3)} ${withNames(line.text)}`);
     last = line;
   }
-  for (const laps of repeated.values()) text.push(`${''.padStart(13)} ${repetition(laps)}`);
+  for (const [reign, laps] of repeated) {
+    const term = repeated.size > 1 ? ` of term ${reign.split(' ', 1)[0]}` : '';
+    text.push(`${''.padStart(13)} ${repetition(laps, term)}`);
+  }
   return text;
 }
 
@@ -135,9 +146,10 @@ function repeatedLaps(lines: readonly (Line | string)[]): Map<string, number[]> 
   return repeated;
 }
 
-function repetition(laps: readonly number[]): string {
-  if (laps.length === 1) return `… lap ${laps.join()} went the same way`;
-  return `… laps ${laps.slice(0, -1).join(', ')} and ${laps.at(-1)} went the same way`;
+/** @param term whose laps they are, where that has to be said */
+function repetition(laps: readonly number[], term: string): string {
+  if (laps.length === 1) return `… lap ${laps.join()}${term} went the same way`;
+  return `… laps ${laps.slice(0, -1).join(', ')} and ${laps.at(-1)}${term} went the same way`;
 }
 
 /** How many messages of the election were sent. */

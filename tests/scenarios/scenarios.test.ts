@@ -65,6 +65,16 @@ describe('a mistake in a file is told with its line:', () => {
       '> join A\n> cut A-B',
       'story.txt:2: there is no link between A and B',
     ],
+    [
+      'a lie to one that there is no link to',
+      '> join A\n> join B\n> forge A->B claim C of term 2',
+      'story.txt:3: there is no link between A and B',
+    ],
+    [
+      'a policy that comes too late',
+      `${ring}> policy incumbent`,
+      'story.txt:3: a policy can only be the beginning',
+    ],
     ['prose that is indented', 'A title\n\n  and more', 'story.txt:3: only what follows a command'],
     [
       'a ring that cannot agree',

@@ -12,9 +12,19 @@ const COMMANDS: readonly Command[] = [
   command('ring A B C', '$PEERS', (stage, peers = '') => {
     stage.ring(peers.split(' '));
   }),
+  command('policy incumbent', '(highest|incumbent)', (stage, policy) => {
+    stage.policy(policy === 'incumbent' ? 'incumbent' : 'highest');
+  }),
   command('join A B', '$PEERS', (stage, peers = '') => {
     stage.join(peers.split(' '));
   }),
+  command(
+    'join A with priority 2',
+    String.raw`$PEER with priority (\d+)`,
+    (stage, peer = '', priority = '') => {
+      stage.join([peer], Number(priority));
+    },
+  ),
   command('start A B', '$PEERS', (stage, peers = '') => {
     stage.start(peers.split(' '));
   }),
@@ -39,6 +49,32 @@ const COMMANDS: readonly Command[] = [
   command('cut A-B', '$PEER-$PEER', (stage, one = '', other = '') => {
     stage.cut(one, other);
   }),
+  command('silence A-B', '$PEER-$PEER', (stage, one = '', other = '') => {
+    stage.silence(one, other);
+  }),
+  command('block A-B', '$PEER-$PEER', (stage, one = '', other = '') => {
+    stage.block(one, other);
+  }),
+  command('unblock A-B', '$PEER-$PEER', (stage, one = '', other = '') => {
+    stage.unblock(one, other);
+  }),
+  command('sleep A for 3s', '$PEER for $TIME', (stage, peer = '', time = '') => {
+    stage.sleep(peer, milliseconds(time));
+  }),
+  command(
+    'forge A->B claim C of term 2',
+    String.raw`$PEER->$PEER claim $PEER of term (\d+)`,
+    (stage, from = '', to = '', ghost = '', term = '') => {
+      stage.forge(from, to, 'claim', ghost, Number(term));
+    },
+  ),
+  command(
+    'forge A->B C leads term 2',
+    String.raw`$PEER->$PEER $PEER leads term (\d+)`,
+    (stage, from = '', to = '', ghost = '', term = '') => {
+      stage.forge(from, to, 'elected', ghost, Number(term));
+    },
+  ),
   command('disconnect A for 500ms', '$PEER for $TIME', (stage, peer = '', back = '') => {
     stage.disconnect(peer, milliseconds(back), Infinity);
   }),

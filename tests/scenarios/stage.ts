@@ -3,10 +3,19 @@
  * each hop takes 10 ms and the dice are fixed.
  */
 import type { PeerId } from '../../shared/protocol/ids.ts';
+import type { ElectionMessage, Policy } from '../../shared/protocol/messages.ts';
 import { World, type SimulatedPeer } from '../../shared/simulation/world.ts';
 import { defined } from '../support.ts';
-import { count, eventLine, heardText, stoppedLine, tell, type Line } from './narration.ts';
-import { idOf, LETTERS, rankOf, withNames } from './names.ts';
+import {
+  count,
+  eventLine,
+  forgedLine,
+  heardText,
+  stoppedLine,
+  tell,
+  type Line,
+} from './narration.ts';
+import { idOf, LETTERS, letterOf, rankOf, withNames } from './names.ts';
 import { inRingOrder, table } from './table.ts';
 import { Wires } from './wires.ts';
 
@@ -31,12 +40,13 @@ interface Player {
 }
 
 export class Stage {
-  readonly #world = new World(0, { random: () => 0, delays: { least: HOP, most: HOP } });
+  #world = newWorld('highest');
   readonly #players = new Map<string, Player>();
   readonly #wires = new Wires({
     heard: (at, from, message) => {
       const text = heardText(from, message);
-      if (text !== null) this.#note(at, text);
+      // Whoever has left does not listen any more.
+      if (text !== null && this.#players.get(letterOf(at))?.peer !== null) this.#note(at, text);
     },
     stopped: (from, to, message, how) => {
       this.#collect();
@@ -71,6 +81,12 @@ export class Stage {
     this.#lines.push(count(this.#lines));
   }
 
+  /** Whom the room prefers. */
+  policy(policy: Policy): void {
+    if (this.#players.size > 0) throw new Error('a policy can only be the beginning');
+    this.#world = newWorld(policy);
+  }
+
   /** A ring that has agreed on its leader, the greatest; how it came to be is not told. */
   ring(letters: readonly string[]): void {
     if (this.#players.size > 0) throw new Error('a ring can only be the beginning');
@@ -94,14 +110,14 @@ export class Stage {
     );
   }
 
-  join(letters: readonly string[]): void {
+  join(letters: readonly string[], priority = 1): void {
     for (const letter of letters) {
       if (rankOf(letter) === 0)
         throw new Error(`a peer is one of the letters ${LETTERS}, not ${letter}`);
       const player = this.#players.get(letter) ?? newPlayer(letter);
       if (player.peer !== null) throw new Error(`${letter} is here already`);
       this.#players.set(letter, player);
-      player.peer = this.#enter(player);
+      player.peer = this.#enter(player, priority);
     }
   }
 
@@ -162,6 +178,51 @@ export class Stage {
     this.#wires.cut(one, other);
   }
 
+  /** Their links carry nothing any more, and nobody is told. */
+  silence(one: string, other: string): void {
+    this.#note('', `nothing gets through any more between ${one} and ${other}`);
+    this.#wires.silence(one, other);
+  }
+
+  block(one: string, other: string): void {
+    this.#world.block(this.#present(one), this.#present(other));
+  }
+
+  unblock(one: string, other: string): void {
+    this.#world.unblock(this.#present(one), this.#present(other));
+  }
+
+  /** A peer's device neither hears nor says anything for a while. */
+  sleep(letter: string, milliseconds: number): void {
+    const peer = this.#present(letter);
+    const { id } = peer.ring.state;
+    this.#note(id, 'falls asleep');
+    this.#world.clock.after(milliseconds, () => {
+      this.#note(id, 'wakes up');
+    });
+    this.#world.freeze(peer, milliseconds);
+  }
+
+  /** A message that `from` makes up and passes off as one that came to it. */
+  forge(
+    from: string,
+    to: string,
+    type: ElectionMessage['type'],
+    ghost: string,
+    term: number,
+  ): void {
+    const claim = { priority: 1, id: idOf(ghost, 1) };
+    const hops = 2;
+    const size = this.#world.peers.length + 1;
+    const message: ElectionMessage =
+      type === 'claim'
+        ? { type, term, claim, hops }
+        : { type, term, decision: { leader: claim, lap: 0, size, hops } };
+    const ends = this.#wires.forge(this.#known(from), this.#known(to), message);
+    this.#collect();
+    this.#lines.push(forgedLine(this.#now, ends.from, ends.to, message));
+  }
+
   run(milliseconds: number): void {
     this.#world.run(milliseconds);
   }
@@ -190,7 +251,7 @@ export class Stage {
     this.#since = this.#now;
   }
 
-  #enter(player: Player): SimulatedPeer {
+  #enter(player: Player, priority: number): SimulatedPeer {
     // Link ids come of it, which must differ, and patience: the greater the peer, the more it has.
     const share = (rankOf(player.letter) - 1) / LETTERS.length;
     return this.#world.join({
@@ -203,6 +264,7 @@ export class Stage {
         player.id = idOf(player.letter, player.lives);
         return player.id;
       },
+      priority,
       tap: (openLink) => this.#wires.tap(openLink, () => player.id),
     });
   }
@@ -231,6 +293,14 @@ export class Stage {
     }
     this.#collected = this.#world.trace.length;
   }
+}
+
+function newWorld(policy: Policy): World {
+  return new World(0, {
+    random: () => 0,
+    delays: { least: HOP, most: HOP },
+    peers: { policy },
+  });
 }
 
 function newPlayer(letter: string): Player {

@@ -1,5 +1,5 @@
 /** A hand on the links between peers: what travels can be overheard, kept back, lost or cut. */
-import { parseFrame } from '../../shared/protocol/frame.ts';
+import { encodeFrame, parseFrame } from '../../shared/protocol/frame.ts';
 import type { PeerId } from '../../shared/protocol/ids.ts';
 import type { ElectionMessage, PeerMessage } from '../../shared/protocol/messages.ts';
 import type { Link, LinkHandlers, OpenLink } from '../../shared/ring/ports.ts';
@@ -21,6 +21,8 @@ interface End {
   peer: PeerId | null;
   /** What has arrived and is kept back, in order. */
   readonly held: (() => void)[];
+  /** Nothing arrives any more. */
+  isDeaf: boolean;
 }
 
 export class Wires {
@@ -40,9 +42,10 @@ export class Wires {
       const link = openLink(initiator, {
         ...handlers,
         onFrame: (bytes) => {
-          this.#arrive(end, bytes);
+          if (!end.isDeaf) this.#arrive(end, bytes);
         },
         onClose: (reason) => {
+          if (end.isDeaf) return;
           // A goodbye kept back keeps back the end, too.
           this.#passOrHold(end, () => {
             this.#ends.delete(end);
@@ -50,7 +53,7 @@ export class Wires {
           });
         },
       });
-      const end: End = { self: self(), handlers, link, peer: null, held: [] };
+      const end: End = { self: self(), handlers, link, peer: null, held: [], isDeaf: false };
       this.#ends.add(end);
       return {
         signal: (signal) => {
@@ -94,8 +97,7 @@ export class Wires {
 
   /** Every link between the two breaks, at both ends at once. */
   cut(one: string, other: string): void {
-    const ends = [...this.#endsOf(one, other), ...this.#endsOf(other, one)];
-    if (ends.length === 0) throw new Error(`there is no link between ${one} and ${other}`);
+    const ends = this.#linksOf(one, other);
     for (const end of ends) {
       this.#ends.delete(end);
       end.link.close();
@@ -103,9 +105,30 @@ export class Wires {
     for (const end of ends) end.handlers.onClose('the connection broke');
   }
 
+  /** Nothing gets through on the links between the two any more. Others can be made. */
+  silence(one: string, other: string): void {
+    for (const end of this.#linksOf(one, other)) end.isDeaf = true;
+  }
+
+  /** Sends a message that its sender knows nothing of. Returns the two. */
+  forge(from: string, to: string, message: ElectionMessage): { from: PeerId; to: PeerId } {
+    const [end] = this.#endsOf(to, from);
+    if (end === undefined || end.peer === null)
+      throw new Error(`there is no link between ${from} and ${to}`);
+    end.link.send(encodeFrame(message));
+    return { from: end.self, to: end.peer };
+  }
+
   /** Nothing reaches a peer any more. */
   forget(self: PeerId): void {
     for (const end of this.#ends) if (end.self === self) this.#ends.delete(end);
+  }
+
+  /** All ends of the links between the two. */
+  #linksOf(one: string, other: string): End[] {
+    const ends = [...this.#endsOf(one, other), ...this.#endsOf(other, one)];
+    if (ends.length === 0) throw new Error(`there is no link between ${one} and ${other}`);
+    return ends;
   }
 
   /** The receiving ends of what `from` sends to `to`. */

@@ -1,0 +1,79 @@
+import { describe as group, expect, test } from 'vitest';
+import type { Judgement } from '../../shared/election/step.ts';
+import { classicLine, describe } from '../../shared/ring/describe.ts';
+import type { RingEvent } from '../../shared/ring/events.ts';
+import { peerId } from '../support.ts';
+
+const SELF = peerId(1);
+const OTHER = peerId(2);
+
+/** A claim of the other peer, and what became of it. */
+function received(judgement: Judgement, priority = 1): RingEvent {
+  const message = { type: 'claim', term: 7, claim: { priority, id: OTHER }, hops: 2 } as const;
+  return { type: 'received', message, from: OTHER, judgement };
+}
+
+group('one reason that ends in two ways is told in two ways:', () => {
+  test.each<[string, Judgement, string]>([
+    [
+      'R6, nothing was suppressed',
+      { outcome: 'ignored', reason: 'its origin is gone', compared: null },
+      'its origin has left the ring, so ignored',
+    ],
+    [
+      'R6, something was',
+      { outcome: 'answered', reason: 'its origin is gone', compared: null },
+      'its origin has left the ring, so this peer starts a new term instead of forwarding it',
+    ],
+    [
+      'R2a, another’s claim at a peer of priority 0',
+      { outcome: 'forwarded', reason: 'never leads', compared: null },
+      'this peer never leads, so it only relays',
+    ],
+    [
+      'R2b, its own',
+      { outcome: 'ignored', reason: 'never leads', compared: null },
+      'its own, but this peer never leads, so ignored',
+    ],
+  ])('%s', (_, judgement, why) => {
+    const event = received(judgement);
+    expect(describe(event, SELF).why).toBe(why);
+    expect(classicLine(event, SELF, 'now')).toContain(`(${why})`);
+  });
+});
+
+test('a priority is told where it is not the ordinary one', () => {
+  const judgement: Judgement = {
+    outcome: 'forwarded',
+    reason: 'greater claim',
+    compared: { to: 'own claim', claim: { priority: 0, id: SELF }, result: 'greater' },
+  };
+  expect(describe(received(judgement, 3), SELF)).toEqual({
+    kind: 'received',
+    what: 'received claim 00000000 (priority 3) of term 7 from 00000000',
+    why: '> own claim 00000000 (priority 0): greater, so forwarded',
+  });
+  expect(describe(received(judgement), SELF).what).toBe(
+    'received claim 00000000 of term 7 from 00000000',
+  );
+  expect(classicLine(received(judgement, 3), SELF, 'now')).toBe(
+    `now Received: uuid=${OTHER}, flag=0, term=7, priority=3, greater, compared to ${SELF} (greater, so forwarded)`,
+  );
+});
+
+group('what is said of a neighbour to the server, and what comes of it:', () => {
+  test.each([
+    ['silent', 'is silent', 'the ring closes over it if the server cannot reach it either'],
+    [
+      'misbehaves',
+      'keeps to no rules',
+      'the ring closes over it, or over a peer that says so too often',
+    ],
+  ] as const)('%s', (fault, what, why) => {
+    expect(describe({ type: 'complained', about: OTHER, fault }, SELF)).toEqual({
+      kind: 'link',
+      what: `told the server that 00000000 ${what}`,
+      why,
+    });
+  });
+});
