@@ -5,7 +5,7 @@
 import type { Judgement, Reason } from '../election/step.ts';
 import type { PeerId } from '../protocol/ids.ts';
 import type { Claim, ElectionMessage } from '../protocol/messages.ts';
-import type { RingEvent } from './events.ts';
+import type { Cause, RingEvent } from './events.ts';
 
 type EventKind =
   | 'sent'
@@ -162,9 +162,10 @@ function name(id: PeerId, self: PeerId): string {
   return id === self ? 'itself' : shortId(id);
 }
 
-const CAUSES: Record<Extract<RingEvent, { type: 'started' }>['because'], string> = {
+const CAUSES: Record<Cause, string> = {
   start: 'asked for here',
-  receive: 'because of a message',
+  receive: 'because of that message',
+  'no such leader': 'the server knows of no such leader',
   'new-successor':
     'a new way to its successor, and no living leader greater than itself to tell it of',
   hello: 'HELLO came, and the peer that it followed or deferred to is gone',

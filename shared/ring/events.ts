@@ -8,6 +8,9 @@ import type { LinkKind } from './neighbour-link.ts';
 export type ServerLink = 'connected' | 'reconnecting' | 'offline';
 export type NeighbourLinkState = 'none' | 'connecting' | 'direct' | 'relayed';
 
+/** `no such leader`: the server does not know the one that was elected. */
+export type Cause = ElectionInput['type'] | 'no such leader';
+
 export type RingEvent =
   | { readonly type: 'joined'; readonly id: PeerId; readonly room: RoomName }
   | {
@@ -26,7 +29,7 @@ export type RingEvent =
       readonly reason: string;
     }
   /** A new election, and what made this peer start it. */
-  | { readonly type: 'started'; readonly term: number; readonly because: ElectionInput['type'] }
+  | { readonly type: 'started'; readonly term: number; readonly because: Cause }
   | { readonly type: 'sent'; readonly message: ElectionMessage; readonly to: PeerId }
   | {
       readonly type: 'received';

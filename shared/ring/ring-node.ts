@@ -32,7 +32,7 @@ import {
   type View,
 } from '../protocol/signaling.ts';
 import { PredecessorEdge, SuccessorEdge, type EdgeOwner } from './edges.ts';
-import type { RingEvent, RingState, ServerLink } from './events.ts';
+import type { Cause, RingEvent, RingState, ServerLink } from './events.ts';
 import type { LinkBudget } from './link-budget.ts';
 import { LinkWatch } from './link-watch.ts';
 import { NeighbourLink, type LinkKind, type NeighbourLinkHandlers } from './neighbour-link.ts';
@@ -72,6 +72,7 @@ interface Pending {
   readonly extensions: readonly Extension[];
   /** The neighbour whose message it is. */
   readonly from: PeerId;
+  readonly because: Cause;
 }
 
 type NeighbourFrame = Parameters<NeighbourLinkHandlers['onMessage']>[1];
@@ -523,8 +524,21 @@ export class RingNode {
     const isNeighbours = peer !== null && this.#isNeighbour(peer);
     if (link.hello === null) {
       if (link.silence >= HELLO_SILENCE) this.#drop(link, 'silent from the start');
-    } else if (peer === null || !isNeighbours) this.#drop(link, 'silent');
+    } else if (peer === null || !isNeighbours || this.#isHeardElsewhere(link))
+      this.#drop(link, 'silent');
     else this.#complain(peer, 'silent');
+  }
+
+  /** Whether there is life on another link with the same neighbour, on the same edge. */
+  #isHeardElsewhere(link: NeighbourLink): boolean {
+    return this.#links.some(
+      (other) =>
+        other !== link &&
+        other.peer === link.peer &&
+        this.#edgeOf(other) === this.#edgeOf(link) &&
+        other.hello !== null &&
+        other.silence < other.patience,
+    );
   }
 
   /** The server has lost a neighbour: without life on the links with it, it is gone. */
@@ -635,8 +649,9 @@ export class RingNode {
     input: ElectionInput,
     extensions: readonly Extension[] = [],
     from: PeerId = this.#options.id,
+    because: Cause = input.type,
   ): void {
-    this.#inputs.push({ input, extensions, from });
+    this.#inputs.push({ input, extensions, from, because });
     if (this.#isStepping) return;
     this.#isStepping = true;
     try {
@@ -654,18 +669,19 @@ export class RingNode {
     const { state, effects } = step(before, pending.input);
     this.#election = state;
     if (state.term > before.term) this.#patience.termRose();
-    if (
-      pending.input.type !== 'receive' &&
-      state.term > before.term &&
-      state.role.name === 'candidate'
-    )
-      this.#tell({ type: 'started', term: state.term, because: pending.input.type });
+    const hasStarted =
+      state.role.name === 'candidate' && state.term > before.term && !isAnswer(pending, state);
     // Only a message that is passed on takes along what came with it.
     const isRelayed = effects.some(
       (effect) => effect.type === 'judge' && effect.judgement.outcome === 'forwarded',
     );
     const extensions = isRelayed ? pending.extensions : [];
-    for (const effect of effects) this.#perform(effect, pending.from, extensions);
+    for (const effect of effects) {
+      // Who starts sends its claim, once, and after its judgement on the message that made it start.
+      if (hasStarted && effect.type === 'send')
+        this.#tell({ type: 'started', term: state.term, because: pending.because });
+      this.#perform(effect, pending.from, extensions);
+    }
   }
 
   #perform(effect: ElectionEffect, from: PeerId, extensions: readonly Extension[]): void {
@@ -709,6 +725,7 @@ export class RingNode {
         input: { type: 'receive', message },
         extensions,
         from: this.#options.id,
+        because: 'receive',
       });
       this.#tell({ type: 'sent', message, to: this.#options.id });
       return;
@@ -747,7 +764,7 @@ export class RingNode {
     this.#ports.signaling.lookup(leader, (reply) => {
       if (!reply.ok || reply.isMember || decisionOf(this.#election)?.leader.id !== leader) return;
       this.#step({ type: 'removed', peers: [leader] });
-      this.#step({ type: 'start' });
+      this.#step({ type: 'start' }, [], this.#options.id, 'no such leader');
     });
   }
 
@@ -787,6 +804,11 @@ function newElection({ id, priority }: RingNodeOptions, policy: Policy): Electio
 function kindOffered([first]: readonly Signal[]): LinkKind | null {
   if (first?.type === 'offer') return 'direct';
   return first?.type === 'relay' ? 'relayed' : null;
+}
+
+/** Whether a claim was met in the term of a message rather than in a new one (SPEC.md, R2a). */
+function isAnswer({ input }: Pending, { term }: ElectionState): boolean {
+  return input.type === 'receive' && input.message.term === term;
 }
 
 function originOf(message: ElectionMessage): PeerId {

@@ -6,6 +6,7 @@ export class Device implements Clock {
   readonly number: number;
   readonly #clock: SimulatedClock;
   #condition: 'awake' | 'asleep' | 'dead' = 'awake';
+  #naps = 0;
   /** What came while it was asleep: timers, frames, word from the server. */
   #missed: (() => void)[] = [];
 
@@ -13,6 +14,11 @@ export class Device implements Clock {
   constructor(clock: SimulatedClock, number: number) {
     this.number = number;
     this.#clock = clock;
+  }
+
+  /** How often it has fallen asleep. */
+  get naps(): number {
+    return this.#naps;
   }
 
   get isAsleep(): boolean {
@@ -56,7 +62,9 @@ export class Device implements Clock {
   }
 
   freeze(): void {
-    if (this.#condition === 'awake') this.#condition = 'asleep';
+    if (this.#condition !== 'awake') return;
+    this.#condition = 'asleep';
+    this.#naps += 1;
   }
 
   /** Everything that was missed happens now, in its order. */

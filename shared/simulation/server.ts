@@ -143,8 +143,10 @@ export class SimulatedServer {
   /** A sleeping device does not answer the server's pings. */
   sleep(route: Route): void {
     const { connection } = route;
+    const { naps } = route.device;
     this.#network.clock.after(PING_PATIENCE, () => {
-      if (connection === null || !route.device.isAsleep) return;
+      const isStillAsleep = route.device.isAsleep && route.device.naps === naps;
+      if (connection === null || !isStillAsleep) return;
       this.#drop(connection);
       this.#notice(connection, 'ping timeout', RETRY);
     });

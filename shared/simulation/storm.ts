@@ -110,7 +110,12 @@ const MISHAPS: typeof CRASHES = [
       world.block(peer, anyOf(world) ?? peer);
     },
   ],
-  [1, (world, peer) => joinAs(world, peer.ring.state.id)],
+  [
+    1,
+    (world, peer) => {
+      joinAs(world, peer.ring.state.id);
+    },
+  ],
 ];
 
 /** A fault of each kind, and the longest pause before the next in milliseconds. */
