@@ -7,12 +7,13 @@
  * "In search of an understandable consensus algorithm", USENIX ATC 2014.
  */
 import type { PeerId } from '../protocol/ids.ts';
-import type {
-  Claim,
-  ClaimMessage,
-  Decision,
-  ElectedMessage,
-  ElectionMessage,
+import {
+  MAX_HOPS,
+  type Claim,
+  type ClaimMessage,
+  type Decision,
+  type ElectedMessage,
+  type ElectionMessage,
 } from '../protocol/messages.ts';
 import { compareClaims, type Comparison } from './claim.ts';
 import { decisionOf, MAX_REMOVED, sittingClaim, type ElectionState, type Role } from './state.ts';
@@ -347,7 +348,7 @@ function relayClaim(state: ElectionState, message: ClaimMessage, compared: Compa
     {
       state: { ...state, term, role: { name: 'deferring', best: claim } },
       effects: [
-        { type: 'send', message: { type: 'claim', term, claim, hops: hops + 1 } },
+        { type: 'send', message: { type: 'claim', term, claim, hops: oneMore(hops) } },
         { type: 'wait', until: 'leader' },
       ],
     },
@@ -396,7 +397,12 @@ function decide(
 // --- small helpers ------------------------------------------------------------------------------
 
 function announcement(term: number, decision: Decision): ElectedMessage {
-  return { type: 'elected', term, decision: { ...decision, hops: decision.hops + 1 } };
+  return { type: 'elected', term, decision: { ...decision, hops: oneMore(decision.hops) } };
+}
+
+/** No honest ring has so many links, but what is passed on must be a message all the same. */
+function oneMore(hops: number): number {
+  return Math.min(hops + 1, MAX_HOPS);
 }
 
 function originOf(message: ElectionMessage): PeerId {

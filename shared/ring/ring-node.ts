@@ -12,12 +12,13 @@ import {
 } from '../election/step.ts';
 import type { Extension } from '../protocol/frame.ts';
 import { parseLinkId, type LinkId, type PeerId, type RoomName } from '../protocol/ids.ts';
-import type {
-  ByeMessage,
-  Decision,
-  ElectionMessage,
-  HelloMessage,
-  Policy,
+import {
+  MAX_HOPS,
+  type ByeMessage,
+  type Decision,
+  type ElectionMessage,
+  type HelloMessage,
+  type Policy,
 } from '../protocol/messages.ts';
 import {
   MAX_REMOVED_IN_RESUME,
@@ -769,7 +770,7 @@ function bring(link: NeighbourLink): Offer {
 
 /** A neighbour's distance from the leader, carried over to this end of the edge. */
 function hopsHere(edge: Edge, { hops, size }: Decision): number {
-  if (edge === 'predecessor') return hops + 1;
+  if (edge === 'predecessor') return Math.min(hops + 1, MAX_HOPS);
   return hops === 0 ? size : hops;
 }
 
