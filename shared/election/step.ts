@@ -147,10 +147,14 @@ function receiveClaim(state: ElectionState, message: ClaimMessage): Step {
   }
 }
 
-/** R2a: the first claim seen in a term. A smaller one is answered with this peer's own. */
+/**
+ * R2a: the first claim seen in a term. A smaller one is answered with this peer's own; so is one
+ * that somebody else has made in this peer's name.
+ */
 function firstClaim(state: ElectionState, message: ClaimMessage): Step {
   const compared = compare(message.claim, 'own claim', state.claim);
-  if (compared.result === 'greater' || state.self.priority === 0)
+  const isForeign = message.claim.id !== state.self.id;
+  if (isForeign && (compared.result === 'greater' || state.self.priority === 0))
     return relayClaim(state, message, compared);
   return judged(becomeCandidate(state, message.term), message, {
     outcome: 'answered',
@@ -162,6 +166,9 @@ function firstClaim(state: ElectionState, message: ClaimMessage): Step {
 /** R2b: this peer's own claim is on its way. */
 function claimAtCandidate(state: ElectionState, message: ClaimMessage): Step {
   const compared = compare(message.claim, 'own claim', state.claim);
+  // Its own name with another priority: this peer never said that.
+  if (compared.result !== 'same' && message.claim.id === state.self.id)
+    return ignore(state, message, 'own claim came back beaten', compared);
   switch (compared.result) {
     case 'greater':
       return relayClaim(state, message, compared);

@@ -158,6 +158,25 @@ describe('receiving a CLAIM', () => {
     ).toEqual(candidate);
   });
 
+  test.each([
+    ['a peer', SELF],
+    ['a peer of priority 0', RELAY_ONLY],
+  ])('R2a: %s answers a claim that others made in its name, and passes none on', (_, self) => {
+    const forged = claim(9, { ...self, priority: 200 }, 2);
+    for (const role of [{ name: 'idle' } as const, candidate, following(claimOf(7))]) {
+      const { state, effects } = receive(peer(4, role, { self }), forged);
+      expect(state.role).toEqual(candidate);
+      expect(effects).toContainEqual({ type: 'send', message: claim(9, self) });
+    }
+  });
+
+  test('R2b: a candidate drops a claim in its name that it never made', () => {
+    const before = peer(4, candidate);
+    const { state, effects } = receive(before, claim(4, { ...SELF, priority: 200 }, 2));
+    expect(state).toEqual(before);
+    expect(effects.map(({ type }) => type)).toEqual(['judge']);
+  });
+
   test('R2b: a candidate relays a greater claim and defers to it', () => {
     const { state, effects } = receive(peer(7, candidate), claim(7, claimOf(6), 2));
     expect(state).toEqual(peer(7, deferringTo(claimOf(6))));
