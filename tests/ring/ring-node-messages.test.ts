@@ -188,11 +188,47 @@ describe('bad frames', () => {
     expect(ring.node.state.term).toBe(term);
   });
 
-  test('of a term that leaps are taken by a peer that knows no leader to go by', () => {
+  test('of a term that leaps are taken by a peer that never knew a leader to go by', () => {
     const ring = new Ring(null);
     const term = 5 * MAX_TERM_LEAP;
     ring.predecessor.give({ type: 'claim', term, claim: claimOf(9), hops: 2 });
     expect(ring.node.state.term).toBe(term);
+  });
+
+  test('of a term past the half of all are taken by nobody whose own is far below', () => {
+    const ring = new Ring(null);
+    ring.predecessor.give({ type: 'claim', term: 2 ** 31 + 1, claim: claimOf(9), hops: 2 });
+    expect(ring.node.state.term).toBe(1);
+    ring.predecessor.give({ type: 'claim', term: 2 ** 31, claim: claimOf(9), hops: 2 });
+    expect(ring.node.state.term).toBe(2 ** 31);
+    ring.predecessor.give({ type: 'claim', term: 2 ** 31 + 1, claim: claimOf(9), hops: 2 });
+    expect(ring.node.state.term).toBe(2 ** 31 + 1);
+  });
+
+  test('of a term that leaps are dropped in mid-election, too, by a peer that has known a leader', () => {
+    const ring = new Ring(DECISION);
+    ring.predecessor.give({ type: 'claim', term: 5, claim: claimOf(9), hops: 2 });
+    expect(ring.node.state.leader).toBeNull();
+    const term = 5 + MAX_TERM_LEAP + 1;
+    ring.predecessor.give({ type: 'claim', term, claim: claimOf(9), hops: 2 });
+    expect(ring.node.state.term).toBe(5);
+  });
+
+  test('of terms that leap again and again are let in no faster than 1,000 terms a second', () => {
+    const ring = new Ring(DECISION);
+    const claim = (term: number) => {
+      ring.predecessor.give({ type: 'claim', term, claim: claimOf(9), hops: 2 });
+    };
+    claim(4 + MAX_TERM_LEAP);
+    for (let again = 0; again < 1_000; again += 1) claim(5 + MAX_TERM_LEAP + again * 60);
+    expect(ring.node.state.term).toBe(4 + MAX_TERM_LEAP);
+    ring.pass(2_000);
+    claim(4 + MAX_TERM_LEAP + 2_001);
+    expect(ring.node.state.term).toBe(4 + MAX_TERM_LEAP);
+    claim(4 + MAX_TERM_LEAP + 2_000);
+    expect(ring.node.state.term).toBe(4 + MAX_TERM_LEAP + 2_000);
+    // Whoever passed them on took them a moment before, and is not to blame.
+    expect(ring.predecessor.isClosed).toBe(false);
   });
 
   test('of the election are not taken from the successor', () => {
