@@ -7,12 +7,13 @@
  * "In search of an understandable consensus algorithm", USENIX ATC 2014.
  */
 import type { PeerId } from '../protocol/ids.ts';
-import type {
-  Claim,
-  ClaimMessage,
-  Decision,
-  ElectedMessage,
-  ElectionMessage,
+import {
+  MAX_HOPS,
+  type Claim,
+  type ClaimMessage,
+  type Decision,
+  type ElectedMessage,
+  type ElectionMessage,
 } from '../protocol/messages.ts';
 import { compareClaims, type Comparison } from './claim.ts';
 import { decisionOf, MAX_REMOVED, sittingClaim, type ElectionState, type Role } from './state.ts';
@@ -146,10 +147,14 @@ function receiveClaim(state: ElectionState, message: ClaimMessage): Step {
   }
 }
 
-/** R2a: the first claim seen in a term. A smaller one is answered with this peer's own. */
+/**
+ * R2a: the first claim seen in a term. A smaller one is answered with this peer's own; so is one
+ * that somebody else has made in this peer's name.
+ */
 function firstClaim(state: ElectionState, message: ClaimMessage): Step {
   const compared = compare(message.claim, 'own claim', state.claim);
-  if (compared.result === 'greater' || state.self.priority === 0)
+  const isForeign = message.claim.id !== state.self.id;
+  if (isForeign && (compared.result === 'greater' || state.self.priority === 0))
     return relayClaim(state, message, compared);
   return judged(becomeCandidate(state, message.term), message, {
     outcome: 'answered',
@@ -161,6 +166,9 @@ function firstClaim(state: ElectionState, message: ClaimMessage): Step {
 /** R2b: this peer's own claim is on its way. */
 function claimAtCandidate(state: ElectionState, message: ClaimMessage): Step {
   const compared = compare(message.claim, 'own claim', state.claim);
+  // Its own name with another priority: this peer never said that.
+  if (compared.result !== 'same' && message.claim.id === state.self.id)
+    return ignore(state, message, 'own claim came back beaten', compared);
   switch (compared.result) {
     case 'greater':
       return relayClaim(state, message, compared);
@@ -347,7 +355,7 @@ function relayClaim(state: ElectionState, message: ClaimMessage, compared: Compa
     {
       state: { ...state, term, role: { name: 'deferring', best: claim } },
       effects: [
-        { type: 'send', message: { type: 'claim', term, claim, hops: hops + 1 } },
+        { type: 'send', message: { type: 'claim', term, claim, hops: oneMore(hops) } },
         { type: 'wait', until: 'leader' },
       ],
     },
@@ -396,7 +404,12 @@ function decide(
 // --- small helpers ------------------------------------------------------------------------------
 
 function announcement(term: number, decision: Decision): ElectedMessage {
-  return { type: 'elected', term, decision: { ...decision, hops: decision.hops + 1 } };
+  return { type: 'elected', term, decision: { ...decision, hops: oneMore(decision.hops) } };
+}
+
+/** No honest ring has so many links, but what is passed on must be a message all the same. */
+function oneMore(hops: number): number {
+  return Math.min(hops + 1, MAX_HOPS);
 }
 
 function originOf(message: ElectionMessage): PeerId {

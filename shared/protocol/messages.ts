@@ -17,6 +17,9 @@ export interface Claim {
 export const POLICIES = ['highest', 'incumbent'] as const;
 export type Policy = (typeof POLICIES)[number];
 
+/** The most links that a message can count; one that has travelled farther says so many. */
+export const MAX_HOPS = 0xffff;
+
 /** Who leads a term, as the peer that holds it heard it. */
 export interface Decision {
   readonly leader: Claim;

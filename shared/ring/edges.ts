@@ -301,16 +301,18 @@ export class PredecessorEdge {
     return this.#links.get(id);
   }
 
-  /** Whether another link offered by the predecessor may be tried. */
-  get hasRoom(): boolean {
-    return this.#links.size < 2 * MAX_ATTEMPTS;
-  }
+  /** Another link offered by the predecessor may always be tried: another has to go for it. */
+  readonly hasRoom = true;
 
   /** Takes in a link that the predecessor offers. Its earlier offers it has given up by then. */
   accept(link: NeighbourLink): void {
     for (const earlier of this.#links.values())
       if (!earlier.isOpen && earlier.peer === link.peer && earlier.kind === link.kind)
         this.#close(earlier);
+    const kept = this.links;
+    // Whoever holds on to many links must not keep out who comes after it.
+    const least = kept.find(({ peer }) => peer !== link.peer) ?? kept[0];
+    if (least !== undefined && kept.length >= 2 * MAX_ATTEMPTS) this.#close(least);
     this.#links.set(link.id, link);
   }
 

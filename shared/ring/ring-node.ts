@@ -12,12 +12,13 @@ import {
 } from '../election/step.ts';
 import type { Extension } from '../protocol/frame.ts';
 import { parseLinkId, type LinkId, type PeerId, type RoomName } from '../protocol/ids.ts';
-import type {
-  ByeMessage,
-  Decision,
-  ElectionMessage,
-  HelloMessage,
-  Policy,
+import {
+  MAX_HOPS,
+  type ByeMessage,
+  type Decision,
+  type ElectionMessage,
+  type HelloMessage,
+  type Policy,
 } from '../protocol/messages.ts';
 import {
   MAX_REMOVED_IN_RESUME,
@@ -39,7 +40,8 @@ import { NeighbourLink, type LinkKind, type NeighbourLinkHandlers } from './neig
 import { Patience } from './patience.ts';
 import type { Clock, OpenLink, Random, Signaling } from './ports.ts';
 import { relayedLinks } from './relay.ts';
-import { COMPLAINT_INTERVAL, DOUBT_INTERVAL, HELLO_SILENCE, MAX_TERM_LEAP } from './timing.ts';
+import { TermGate } from './term-gate.ts';
+import { COMPLAINT_INTERVAL, DOUBT_INTERVAL, HELLO_SILENCE } from './timing.ts';
 
 export interface RingNodeOptions {
   readonly id: PeerId;
@@ -105,6 +107,7 @@ export class RingNode {
   /** When the server was last asked about a peer that is held for gone, while no answer has come. */
   readonly #doubts = new Map<PeerId, number>();
   readonly #patience: Patience;
+  readonly #termGate: TermGate;
   #cancelTimer: (() => void) | null = null;
   #droppedFrames = 0;
 
@@ -114,6 +117,7 @@ export class RingNode {
     this.#election = newElection(options, options.policy);
     this.#openRelayedLink = relayedLinks(ports.clock);
     this.#patience = new Patience(ports.clock, ports.random);
+    this.#termGate = new TermGate(ports.clock);
     this.#watch = new LinkWatch({
       clock: ports.clock,
       links: () => this.#links,
@@ -597,18 +601,21 @@ export class RingNode {
       case 'claim':
       case 'elected':
         if (edge === 'successor') this.#dropFrame(link, `${message.type} from the successor`);
-        else if (this.#isLeap(message.term))
-          this.#dropFrame(link, `term ${message.term}, far above ${this.#election.term}`);
         else if (isForged(message, from))
           this.#dropFrame(link, `${message.type} of ${originOf(message)} after 1 hop`);
-        else this.#step({ type: 'receive', message }, extensions, from);
+        else if (this.#isLetIn(link, message.term))
+          this.#step({ type: 'receive', message }, extensions, from);
         return;
     }
   }
 
-  /** Only a peer that knows a leader can tell; others have to take the ring's term as it is. */
-  #isLeap(term: number): boolean {
-    return decisionOf(this.#election) !== null && term > this.#election.term + MAX_TERM_LEAP;
+  /** Whether a message of this term may be acted on. */
+  #isLetIn(link: NeighbourLink, term: number): boolean {
+    const verdict = this.#termGate.judge(this.#election.term, term);
+    if (verdict === 'leap') this.#dropFrame(link, `term ${term}, far above ${this.#election.term}`);
+    // No fault of a neighbour's that took it a moment before.
+    if (verdict === 'haste') this.#noteDropped(link, `term ${term} comes too soon`);
+    return verdict === 'fine';
   }
 
   #receiveHello(
@@ -617,6 +624,8 @@ export class RingNode {
     peer: PeerId,
     { term, decision, removed }: HelloMessage,
   ): void {
+    // Only who knows of no election takes a term from HELLO.
+    if (this.#election.term === 0 && decision !== null && !this.#isLetIn(link, term)) return;
     if (!this.#greeted.has(link)) {
       this.#greeted.add(link);
       this.#tell({ type: 'link', edge, kind: link.kind, peer, state: 'open', reason: '' });
@@ -637,9 +646,13 @@ export class RingNode {
     this.#end(edge).onClosed(link, reason);
   }
 
-  #dropFrame(link: NeighbourLink, reason: string): void {
+  #noteDropped(link: NeighbourLink, reason: string): void {
     this.#droppedFrames += 1;
     this.#tell({ type: 'dropped', from: link.peer, reason, count: this.#droppedFrames });
+  }
+
+  #dropFrame(link: NeighbourLink, reason: string): void {
+    this.#noteDropped(link, reason);
     if (link.fault()) this.#cutOff(link, 'too many frames that cannot be used');
   }
 
@@ -668,6 +681,7 @@ export class RingNode {
     const before = this.#election;
     const { state, effects } = step(before, pending.input);
     this.#election = state;
+    if (decisionOf(state) !== null) this.#termGate.decided();
     if (state.term > before.term) this.#patience.termRose();
     const hasStarted =
       state.role.name === 'candidate' && state.term > before.term && !isAnswer(pending, state);
@@ -792,7 +806,7 @@ function bring(link: NeighbourLink): Offer {
 
 /** A neighbour's distance from the leader, carried over to this end of the edge. */
 function hopsHere(edge: Edge, { hops, size }: Decision): number {
-  if (edge === 'predecessor') return hops + 1;
+  if (edge === 'predecessor') return Math.min(hops + 1, MAX_HOPS);
   return hops === 0 ? size : hops;
 }
 

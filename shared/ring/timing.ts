@@ -24,6 +24,12 @@ export const LONGEST_SILENCE = 15_000;
  */
 export const MAX_TERM_LEAP = 65_536;
 
+/** By how much messages may lift a term in each second, once such a leap has been made. */
+export const TERM_RATE = 1_000;
+
+/** The greatest term that is believed by a peer that never knew a leader. */
+export const MAX_FIRST_TERM = 2 ** 31;
+
 /**
  * How long a link may take to open before the next attempt; doubled each time up to the last. A
  * browser's page can make about 500 connections in its life.

@@ -12,13 +12,14 @@ import {
   type ElectionInput,
   type Step,
 } from '../../shared/election/step.ts';
-import type {
-  Claim,
-  ClaimMessage,
-  Decision,
-  ElectedMessage,
-  ElectionMessage,
-  Policy,
+import {
+  MAX_HOPS,
+  type Claim,
+  type ClaimMessage,
+  type Decision,
+  type ElectedMessage,
+  type ElectionMessage,
+  type Policy,
 } from '../../shared/protocol/messages.ts';
 import { peerId } from '../support.ts';
 import { claimOf } from './test-ring.ts';
@@ -157,6 +158,25 @@ describe('receiving a CLAIM', () => {
     ).toEqual(candidate);
   });
 
+  test.each([
+    ['a peer', SELF],
+    ['a peer of priority 0', RELAY_ONLY],
+  ])('R2a: %s answers a claim that others made in its name, and passes none on', (_, self) => {
+    const forged = claim(9, { ...self, priority: 200 }, 2);
+    for (const role of [{ name: 'idle' } as const, candidate, following(claimOf(7))]) {
+      const { state, effects } = receive(peer(4, role, { self }), forged);
+      expect(state.role).toEqual(candidate);
+      expect(effects).toContainEqual({ type: 'send', message: claim(9, self) });
+    }
+  });
+
+  test('R2b: a candidate drops a claim in its name that it never made', () => {
+    const before = peer(4, candidate);
+    const { state, effects } = receive(before, claim(4, { ...SELF, priority: 200 }, 2));
+    expect(state).toEqual(before);
+    expect(effects.map(({ type }) => type)).toEqual(['judge']);
+  });
+
   test('R2b: a candidate relays a greater claim and defers to it', () => {
     const { state, effects } = receive(peer(7, candidate), claim(7, claimOf(6), 2));
     expect(state).toEqual(peer(7, deferringTo(claimOf(6))));
@@ -179,6 +199,16 @@ describe('receiving a CLAIM', () => {
 
   test('R2b: a candidate of priority 0 does not lead when its claim comes back', () => {
     expectIgnored(peer(7, candidate, { self: RELAY_ONLY }), claim(7, RELAY_ONLY, 3), 'never leads');
+  });
+
+  test('R2b, R3: a message that says it made all the hops there are is passed on with no more', () => {
+    const far = receive(peer(4, candidate), claim(4, claimOf(7), MAX_HOPS));
+    expect(far.effects).toContainEqual({ type: 'send', message: claim(4, claimOf(7), MAX_HOPS) });
+    const led = receive(peer(4, candidate), elected(4, claimOf(7), { hops: MAX_HOPS }));
+    expect(led.effects).toContainEqual({
+      type: 'send',
+      message: elected(4, claimOf(7), { hops: MAX_HOPS }),
+    });
   });
 
   test('R2c: a deferring peer relays only a claim greater than the greatest it has seen', () => {

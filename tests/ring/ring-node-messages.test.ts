@@ -1,146 +1,10 @@
 /** What a ring member does with the frames of its neighbours; the test plays neighbours and server. */
 import { describe, expect, test } from 'vitest';
-import {
-  encodeFrame,
-  parseFrame,
-  type Extension,
-  type Frame,
-} from '../../shared/protocol/frame.ts';
-import type { LinkId } from '../../shared/protocol/ids.ts';
-import type { Decision, PeerMessage } from '../../shared/protocol/messages.ts';
-import type { Edge, JoinReply, SignalDelivery } from '../../shared/protocol/signaling.ts';
-import type { RingEvent } from '../../shared/ring/events.ts';
-import type { LinkHandlers, SignalingHandlers } from '../../shared/ring/ports.ts';
-import { LinkBudget } from '../../shared/ring/link-budget.ts';
-import { RingNode } from '../../shared/ring/ring-node.ts';
+import type { Extension } from '../../shared/protocol/frame.ts';
+import type { Decision } from '../../shared/protocol/messages.ts';
 import { MAX_TERM_LEAP } from '../../shared/ring/timing.ts';
-import { SimulatedClock } from '../../shared/simulation/clock.ts';
-import { seededRandom } from '../../shared/simulation/random.ts';
-import { defined, linkId, peerId, roomName, valueOf } from '../support.ts';
-
-const SELF = peerId(5);
-const NEIGHBOURS = { successor: peerId(7), predecessor: peerId(3) };
-
-/** One end of a link that the test holds the other end of. */
-class TestLink {
-  readonly handlers: LinkHandlers;
-  readonly sent: Frame[] = [];
-  isClosed = false;
-
-  constructor(handlers: LinkHandlers) {
-    this.handlers = handlers;
-  }
-
-  give(message: PeerMessage, extensions: readonly Extension[] = []): void {
-    this.handlers.onFrame(encodeFrame(message, extensions));
-  }
-}
-
-/** Peer 5 between peers 3 and 7, with both links open. */
-class Ring {
-  readonly clock = new SimulatedClock();
-  readonly events: RingEvent[] = [];
-  readonly links: TestLink[] = [];
-  readonly node: RingNode;
-  readonly #ids: Record<Edge, LinkId>;
-  readonly #ends: Record<Edge, TestLink>;
-  readonly #server: SignalingHandlers;
-
-  constructor(decision: Decision | null) {
-    let server: SignalingHandlers | null = null;
-    let reply: ((reply: JoinReply) => void) | null = null;
-    let ids: Record<Edge, LinkId> | null = null;
-    this.node = new RingNode(
-      {
-        id: SELF,
-        room: roomName('lobby'),
-        secret: 'a secret of some length',
-        priority: 1,
-        policy: 'highest',
-      },
-      {
-        clock: this.clock,
-        random: seededRandom(1),
-        budget: new LinkBudget(),
-        openLink: (initiator, handlers) => {
-          const link = new TestLink(handlers);
-          this.links.push(link);
-          if (initiator) handlers.onSignal({ type: 'offer', sdp: '' });
-          return {
-            signal: () => undefined,
-            send: (frame) => link.sent.push(valueOf(parseFrame(frame))),
-            close: () => {
-              link.isClosed = true;
-            },
-          };
-        },
-        signaling: {
-          connect: (handlers) => {
-            server = handlers;
-          },
-          join: ({ offers }, onReply) => {
-            ids = { successor: offers.successor.link, predecessor: offers.predecessor.link };
-            reply = onReply;
-          },
-          resume: () => undefined,
-          signal: () => undefined,
-          report: () => undefined,
-          lookup: () => undefined,
-          leave: () => undefined,
-        },
-        onEvent: (event) => this.events.push(event),
-      },
-    );
-    this.node.start();
-    this.#server = defined<SignalingHandlers>(server);
-    this.#server.onConnect();
-    this.#ids = defined<Record<Edge, LinkId>>(ids);
-    defined<(reply: JoinReply) => void>(reply)({
-      ok: true,
-      view: {
-        epoch: 'e',
-        era: 1,
-        version: 3,
-        successor: { id: NEIGHBOURS.successor, link: this.#ids.successor },
-        predecessor: { id: NEIGHBOURS.predecessor, link: this.#ids.predecessor },
-        removed: [],
-      },
-      policy: 'highest',
-    });
-    this.#ends = { successor: defined(this.links[0]), predecessor: defined(this.links[1]) };
-    for (const edge of ['successor', 'predecessor'] as const) {
-      this.#ends[edge].handlers.onOpen();
-      this.#ends[edge].give({
-        type: 'hello',
-        id: NEIGHBOURS[edge],
-        link: this.#ids[edge],
-        ready: true,
-        term: decision === null ? 0 : 4,
-        decision,
-        removed: [],
-      });
-    }
-    this.#ends.successor.sent.length = 0;
-  }
-
-  get predecessor(): TestLink {
-    return this.#ends.predecessor;
-  }
-
-  /** Messages that went to the successor since. */
-  sent(): Frame[] {
-    return this.#ends.successor.sent.splice(0);
-  }
-
-  signal(delivery: SignalDelivery): void {
-    this.#server.onSignal(delivery);
-  }
-
-  pass(milliseconds: number): void {
-    const limit = this.clock.now() + milliseconds;
-    while (this.clock.advance(limit));
-  }
-}
+import { defined, linkId, peerId } from '../support.ts';
+import { NEIGHBOURS, Ring } from './played-ring.ts';
 
 const claimOf = (number: number) => ({ priority: 1, id: peerId(number) });
 const DECISION: Decision = { leader: claimOf(9), lap: 1, size: 3, hops: 2 };
@@ -189,11 +53,47 @@ describe('bad frames', () => {
     expect(ring.node.state.term).toBe(term);
   });
 
-  test('of a term that leaps are taken by a peer that knows no leader to go by', () => {
+  test('of a term that leaps are taken by a peer that never knew a leader to go by', () => {
     const ring = new Ring(null);
     const term = 5 * MAX_TERM_LEAP;
     ring.predecessor.give({ type: 'claim', term, claim: claimOf(9), hops: 2 });
     expect(ring.node.state.term).toBe(term);
+  });
+
+  test('of a term past the half of all are taken by nobody whose own is far below', () => {
+    const ring = new Ring(null);
+    ring.predecessor.give({ type: 'claim', term: 2 ** 31 + 1, claim: claimOf(9), hops: 2 });
+    expect(ring.node.state.term).toBe(1);
+    ring.predecessor.give({ type: 'claim', term: 2 ** 31, claim: claimOf(9), hops: 2 });
+    expect(ring.node.state.term).toBe(2 ** 31);
+    ring.predecessor.give({ type: 'claim', term: 2 ** 31 + 1, claim: claimOf(9), hops: 2 });
+    expect(ring.node.state.term).toBe(2 ** 31 + 1);
+  });
+
+  test('of a term that leaps are dropped in mid-election, too, by a peer that has known a leader', () => {
+    const ring = new Ring(DECISION);
+    ring.predecessor.give({ type: 'claim', term: 5, claim: claimOf(9), hops: 2 });
+    expect(ring.node.state.leader).toBeNull();
+    const term = 5 + MAX_TERM_LEAP + 1;
+    ring.predecessor.give({ type: 'claim', term, claim: claimOf(9), hops: 2 });
+    expect(ring.node.state.term).toBe(5);
+  });
+
+  test('of terms that leap again and again are let in no faster than 1,000 terms a second', () => {
+    const ring = new Ring(DECISION);
+    const claim = (term: number) => {
+      ring.predecessor.give({ type: 'claim', term, claim: claimOf(9), hops: 2 });
+    };
+    claim(4 + MAX_TERM_LEAP);
+    for (let again = 0; again < 1_000; again += 1) claim(5 + MAX_TERM_LEAP + again * 60);
+    expect(ring.node.state.term).toBe(4 + MAX_TERM_LEAP);
+    ring.pass(2_000);
+    claim(4 + MAX_TERM_LEAP + 2_001);
+    expect(ring.node.state.term).toBe(4 + MAX_TERM_LEAP);
+    claim(4 + MAX_TERM_LEAP + 2_000);
+    expect(ring.node.state.term).toBe(4 + MAX_TERM_LEAP + 2_000);
+    // Whoever passed them on took them a moment before, and is not to blame.
+    expect(ring.predecessor.isClosed).toBe(false);
   });
 
   test('of the election are not taken from the successor', () => {
@@ -266,4 +166,15 @@ test('a watcher that throws does not stop the peer', () => {
   events.push = push;
   ring.predecessor.give({ type: 'claim', term: 6, claim: claimOf(9), hops: 2 });
   expect(ring.node.state.term).toBe(6);
+});
+
+test('a predecessor that fills all places with open links does not shut out the next one', () => {
+  const ring = new Ring(DECISION);
+  for (let more = 0; more < 20; more += 1)
+    ring.offer(NEIGHBOURS.predecessor, 'predecessor', linkId(100 + more));
+  // Eight from predecessors, and the one to the successor.
+  expect(ring.links.filter(({ isClosed }) => !isClosed)).toHaveLength(9);
+  ring.view({ predecessor: { id: peerId(4), link: null } });
+  expect(ring.offer(peerId(4), 'predecessor', linkId(200))?.isClosed).toBe(false);
+  expect(ring.node.state.predecessorLink).toBe('direct');
 });

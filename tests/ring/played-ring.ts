@@ -1,0 +1,226 @@
+/** A ring member between two neighbours and a server, all of them played by the test. */
+import {
+  encodeFrame,
+  parseFrame,
+  type Extension,
+  type Frame,
+} from '../../shared/protocol/frame.ts';
+import type { LinkId, PeerId } from '../../shared/protocol/ids.ts';
+import type { Decision, PeerMessage } from '../../shared/protocol/messages.ts';
+import type {
+  Edge,
+  JoinReply,
+  MembershipReply,
+  Reply,
+  Report,
+  ResumeRequest,
+  SignalDelivery,
+  SignalRequest,
+  View,
+} from '../../shared/protocol/signaling.ts';
+import type { RingEvent } from '../../shared/ring/events.ts';
+import type { LinkHandlers, SignalingHandlers } from '../../shared/ring/ports.ts';
+import { LinkBudget } from '../../shared/ring/link-budget.ts';
+import { RingNode } from '../../shared/ring/ring-node.ts';
+import { SimulatedClock } from '../../shared/simulation/clock.ts';
+import { seededRandom } from '../../shared/simulation/random.ts';
+import { defined, peerId, roomName, valueOf } from '../support.ts';
+
+export const SELF = peerId(5);
+export const NEIGHBOURS = { successor: peerId(7), predecessor: peerId(3) };
+
+/** One end of a link that the test holds the other end of. */
+export class TestLink {
+  readonly handlers: LinkHandlers;
+  readonly sent: Frame[] = [];
+  isClosed = false;
+
+  constructor(handlers: LinkHandlers) {
+    this.handlers = handlers;
+  }
+
+  give(message: PeerMessage, extensions: readonly Extension[] = []): void {
+    this.handlers.onFrame(encodeFrame(message, extensions));
+  }
+}
+
+/** What the member has sent to the server and waits for an answer to. */
+interface Asked<Request, Answer> {
+  readonly request: Request;
+  readonly reply: (answer: Answer) => void;
+}
+
+/** Peer 5 between peers 3 and 7, with both links open. */
+export class Ring {
+  readonly clock = new SimulatedClock();
+  readonly events: RingEvent[] = [];
+  readonly links: TestLink[] = [];
+  readonly node: RingNode;
+  readonly signals: Asked<SignalRequest, Reply>[] = [];
+  readonly reports: Asked<Report, MembershipReply>[] = [];
+  readonly lookups: Asked<PeerId, MembershipReply>[] = [];
+  readonly resumes: Asked<ResumeRequest, JoinReply>[] = [];
+  hasLeft = false;
+  readonly #ids: Record<Edge, LinkId>;
+  readonly #ends: Record<Edge, TestLink>;
+  readonly #server: SignalingHandlers;
+  #version = 3;
+
+  /**
+   * @param decision what both neighbours say of the leader, in term 4
+   * @param budget connections that it may make in all
+   */
+  constructor(decision: Decision | null, budget = 450) {
+    let server: SignalingHandlers | null = null;
+    let reply: ((reply: JoinReply) => void) | null = null;
+    let ids: Record<Edge, LinkId> | null = null;
+    this.node = new RingNode(
+      {
+        id: SELF,
+        room: roomName('lobby'),
+        secret: 'a secret of some length',
+        priority: 1,
+        policy: 'highest',
+      },
+      {
+        clock: this.clock,
+        random: seededRandom(1),
+        budget: new LinkBudget(budget),
+        openLink: (initiator, handlers) => {
+          const link = new TestLink(handlers);
+          this.links.push(link);
+          if (initiator) handlers.onSignal({ type: 'offer', sdp: '' });
+          return {
+            signal: () => undefined,
+            send: (frame) => link.sent.push(valueOf(parseFrame(frame))),
+            close: () => {
+              link.isClosed = true;
+            },
+          };
+        },
+        signaling: {
+          connect: (handlers) => {
+            server = handlers;
+          },
+          join: ({ offers }, onReply) => {
+            ids = { successor: offers.successor.link, predecessor: offers.predecessor.link };
+            reply = onReply;
+          },
+          resume: (request, onReply) => this.resumes.push({ request, reply: onReply }),
+          signal: (request, onReply) => this.signals.push({ request, reply: onReply }),
+          report: (request, onReply) => this.reports.push({ request, reply: onReply }),
+          lookup: (request, onReply) => this.lookups.push({ request, reply: onReply }),
+          leave: () => {
+            this.hasLeft = true;
+          },
+        },
+        onEvent: (event) => this.events.push(event),
+      },
+    );
+    this.node.start();
+    this.#server = defined<SignalingHandlers>(server);
+    this.#server.onConnect();
+    this.#ids = defined<Record<Edge, LinkId>>(ids);
+    defined<(reply: JoinReply) => void>(reply)({
+      ok: true,
+      view: {
+        epoch: 'e',
+        era: 1,
+        version: 3,
+        successor: { id: NEIGHBOURS.successor, link: this.#ids.successor },
+        predecessor: { id: NEIGHBOURS.predecessor, link: this.#ids.predecessor },
+        removed: [],
+      },
+      policy: 'highest',
+    });
+    this.#ends = { successor: defined(this.links[0]), predecessor: defined(this.links[1]) };
+    for (const edge of ['successor', 'predecessor'] as const) {
+      this.#ends[edge].handlers.onOpen();
+      this.#ends[edge].give({
+        type: 'hello',
+        id: NEIGHBOURS[edge],
+        link: this.#ids[edge],
+        ready: true,
+        term: decision === null ? 0 : 4,
+        decision,
+        removed: [],
+      });
+    }
+    this.#ends.successor.sent.length = 0;
+  }
+
+  get predecessor(): TestLink {
+    return this.#ends.predecessor;
+  }
+
+  get successor(): TestLink {
+    return this.#ends.successor;
+  }
+
+  /** What the link between the two is called. */
+  idOf(edge: Edge): LinkId {
+    return this.#ids[edge];
+  }
+
+  /** What happened that is of a type, in order. */
+  told<Type extends RingEvent['type']>(type: Type): Extract<RingEvent, { type: Type }>[] {
+    return this.events.filter(
+      (event): event is Extract<RingEvent, { type: Type }> => event.type === type,
+    );
+  }
+
+  /** A neighbour offers a link, opens it and says HELLO on it; undefined where it is not taken. */
+  offer(from: PeerId, edge: Edge, link: LinkId): TestLink | undefined {
+    const taken = this.links.length;
+    this.signal({ from, edge, link, signals: [{ type: 'offer', sdp: '' }] });
+    const end = this.links[taken];
+    end?.handlers.onOpen();
+    end?.give(helloOf(from, link));
+    return end;
+  }
+
+  connect(): void {
+    this.#server.onConnect();
+  }
+
+  disconnect(): void {
+    this.#server.onDisconnect('lost');
+  }
+
+  check(peer: PeerId): void {
+    this.#server.onCheck(peer);
+  }
+
+  /** Messages that went to the successor since. */
+  sent(): Frame[] {
+    return this.#ends.successor.sent.splice(0);
+  }
+
+  signal(delivery: SignalDelivery): void {
+    this.#server.onSignal(delivery);
+  }
+
+  /** A later view, in which only these things are other than at first. */
+  view(part: Partial<View>): void {
+    this.#version += 1;
+    this.#server.onView({
+      epoch: 'e',
+      era: 1,
+      version: this.#version,
+      successor: { id: NEIGHBOURS.successor, link: null },
+      predecessor: { id: NEIGHBOURS.predecessor, link: null },
+      removed: [],
+      ...part,
+    });
+  }
+
+  pass(milliseconds: number): void {
+    const limit = this.clock.now() + milliseconds;
+    while (this.clock.advance(limit));
+  }
+}
+
+/** HELLO of one that is ready and knows of no election. */
+export function helloOf(id: PeerId, link: LinkId): PeerMessage {
+  return { type: 'hello', id, link, ready: true, term: 0, decision: null, removed: [] };
+}
