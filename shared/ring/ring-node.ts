@@ -2,15 +2,7 @@
  * A ring member: runs the pure election over links and signaling, through ports. The same class
  * runs in a browser tab, in Node and in the simulator.
  */
-import { decisionOf, initialElection, type ElectionState } from '../election/state.ts';
-import {
-  step,
-  type ElectionEffect,
-  type ElectionInput,
-  type Judgement,
-  type Wait,
-} from '../election/step.ts';
-import type { Extension } from '../protocol/frame.ts';
+import { decisionOf } from '../election/state.ts';
 import { parseLinkId, type LinkId, type PeerId, type RoomName } from '../protocol/ids.ts';
 import {
   MAX_HOPS,
@@ -33,14 +25,13 @@ import {
   type View,
 } from '../protocol/signaling.ts';
 import { PredecessorEdge, SuccessorEdge, type EdgeOwner } from './edges.ts';
-import type { Cause, RingEvent, RingState, ServerLink } from './events.ts';
+import { ElectionRunner, originOf } from './election-runner.ts';
+import type { RingEvent, RingState, ServerLink } from './events.ts';
 import type { LinkBudget } from './link-budget.ts';
 import { LinkWatch } from './link-watch.ts';
 import { NeighbourLink, type LinkKind, type NeighbourLinkHandlers } from './neighbour-link.ts';
-import { Patience } from './patience.ts';
 import type { Clock, OpenLink, Random, Signaling } from './ports.ts';
 import { relayedLinks } from './relay.ts';
-import { TermGate } from './term-gate.ts';
 import { COMPLAINT_INTERVAL, DOUBT_INTERVAL, HELLO_SILENCE } from './timing.ts';
 
 export interface RingNodeOptions {
@@ -68,15 +59,6 @@ export interface RingPorts {
 /** `new`: start() not yet called. `gone`: left or refused; nothing happens any more. */
 type Membership = 'new' | 'joining' | 'member' | 'gone';
 
-/** An input with what came along in the same frame and is relayed unread. */
-interface Pending {
-  readonly input: ElectionInput;
-  readonly extensions: readonly Extension[];
-  /** The neighbour whose message it is. */
-  readonly from: PeerId;
-  readonly because: Cause;
-}
-
 type NeighbourFrame = Parameters<NeighbourLinkHandlers['onMessage']>[1];
 
 /** How many peers of a ring ask the server about a leader: at first, and in each of its laps. */
@@ -90,14 +72,11 @@ export class RingNode {
   readonly #predecessor: PredecessorEdge;
   #membership: Membership = 'new';
   #server: ServerLink = 'reconnecting';
-  #election: ElectionState;
+  readonly #election: ElectionRunner;
   #view: View | null = null;
   /** Made before the neighbours are known, and sent with the join. */
   readonly #offers = new Map<Edge, NeighbourLink>();
   #isJoinSent = false;
-  /** What is still to be stepped through; effects may bring more. */
-  readonly #inputs: Pending[] = [];
-  #isStepping = false;
   #wasReady = false;
   readonly #greeted = new WeakSet<NeighbourLink>();
   readonly #openRelayedLink: OpenLink;
@@ -106,18 +85,27 @@ export class RingNode {
   readonly #complaints = new Map<PeerId, number>();
   /** When the server was last asked about a peer that is held for gone, while no answer has come. */
   readonly #doubts = new Map<PeerId, number>();
-  readonly #patience: Patience;
-  readonly #termGate: TermGate;
-  #cancelTimer: (() => void) | null = null;
   #droppedFrames = 0;
 
   constructor(options: RingNodeOptions, ports: RingPorts) {
     this.#options = options;
     this.#ports = ports;
-    this.#election = newElection(options, options.policy);
+    const { id, priority, policy } = options;
+    this.#election = new ElectionRunner({ priority, id }, policy, {
+      clock: ports.clock,
+      random: ports.random,
+      outlet: () => this.#successor.outlet,
+      tell: (event) => {
+        this.#tell(event);
+      },
+      onGhost: (peer) => {
+        this.#doubt(peer);
+      },
+      onLeader: (decision, isNew) => {
+        this.#mayLookUp(decision, isNew ? LOOKUPS_PER_DECISION : LOOKUPS_PER_LAP);
+      },
+    });
     this.#openRelayedLink = relayedLinks(ports.clock);
-    this.#patience = new Patience(ports.clock, ports.random);
-    this.#termGate = new TermGate(ports.clock);
     this.#watch = new LinkWatch({
       clock: ports.clock,
       links: () => this.#links,
@@ -146,14 +134,14 @@ export class RingNode {
   /** This member at this moment. */
   get state(): RingState {
     const isGone = this.#membership === 'gone';
-    const decision = isGone ? null : decisionOf(this.#election);
+    const decision = isGone ? null : decisionOf(this.#election.state);
     const view = isGone ? null : this.#view;
     return {
       id: this.#options.id,
       room: this.#options.room,
       role: this.#role,
       era: view?.era ?? null,
-      term: isGone || this.#election.term === 0 ? null : this.#election.term,
+      term: isGone || this.#election.state.term === 0 ? null : this.#election.state.term,
       leader: decision?.leader.id ?? null,
       hopsFromLeader: decision?.hops ?? null,
       size: decision?.size ?? null,
@@ -195,7 +183,7 @@ export class RingNode {
 
   /** Starts an election (SPEC.md, R1). */
   campaign(): void {
-    if (this.#membership === 'member') this.#step({ type: 'start' });
+    if (this.#membership === 'member') this.#election.step({ type: 'start' });
   }
 
   /** Says goodbye to neighbours and server. The node cannot be used again. */
@@ -207,7 +195,7 @@ export class RingNode {
 
   get #role(): RingState['role'] {
     if (this.#membership === 'gone') return 'offline';
-    switch (this.#election.role.name) {
+    switch (this.#election.state.role.name) {
       case 'idle':
         return 'joining';
       case 'candidate':
@@ -296,9 +284,9 @@ export class RingNode {
         room,
         id,
         secret,
-        policy: this.#election.policy,
+        policy: this.#election.state.policy,
         place: { epoch, era, version, successor: successor.id, predecessor: predecessor.id },
-        removed: this.#election.removed.slice(-MAX_REMOVED_IN_RESUME),
+        removed: this.#election.state.removed.slice(-MAX_REMOVED_IN_RESUME),
       },
       (reply) => {
         this.#joined(reply);
@@ -315,7 +303,7 @@ export class RingNode {
     }
     if (this.#membership === 'joining') {
       this.#membership = 'member';
-      this.#election = newElection(this.#options, reply.policy);
+      this.#election.adopt(reply.policy);
       this.#tell({ type: 'joined', id: this.#options.id, room: this.#options.room });
       this.#applyView(reply.view);
       this.#discardOffers();
@@ -473,15 +461,15 @@ export class RingNode {
       id: this.#options.id,
       link: link.id,
       ready: this.#successor.outlet !== null,
-      term: this.#election.term,
-      decision: decisionOf(this.#election),
-      removed: this.#election.removed,
+      term: this.#election.state.term,
+      decision: decisionOf(this.#election.state),
+      removed: this.#election.state.removed,
     };
   }
 
   /** Messages to the successor take another way from now on (SPEC.md, R4). */
   #switched(): void {
-    this.#step({ type: 'new-successor' });
+    this.#election.step({ type: 'new-successor' });
     if (this.#wasReady) return;
     this.#wasReady = true;
     for (const link of this.#predecessor.links) link.send(this.#hello(link));
@@ -490,7 +478,7 @@ export class RingNode {
   #dropPeers(gone: readonly PeerId[]): void {
     if (gone.length === 0) return;
     const peers = new Set(gone);
-    this.#step({ type: 'removed', peers: gone });
+    this.#election.step({ type: 'removed', peers: gone });
     this.#predecessor.dropPeers(peers);
     this.#successor.dropPeers(peers);
   }
@@ -518,7 +506,7 @@ export class RingNode {
     this.#doubts.set(peer, now);
     this.#ports.signaling.lookup(peer, (reply) => {
       this.#doubts.delete(peer);
-      if (reply.ok && reply.isMember) this.#step({ type: 'returned', peer });
+      if (reply.ok && reply.isMember) this.#election.step({ type: 'returned', peer });
     });
   }
 
@@ -604,15 +592,16 @@ export class RingNode {
         else if (isForged(message, from))
           this.#dropFrame(link, `${message.type} of ${originOf(message)} after 1 hop`);
         else if (this.#isLetIn(link, message.term))
-          this.#step({ type: 'receive', message }, extensions, from);
+          this.#election.receive(message, from, extensions);
         return;
     }
   }
 
   /** Whether a message of this term may be acted on. */
   #isLetIn(link: NeighbourLink, term: number): boolean {
-    const verdict = this.#termGate.judge(this.#election.term, term);
-    if (verdict === 'leap') this.#dropFrame(link, `term ${term}, far above ${this.#election.term}`);
+    const verdict = this.#election.judgeTerm(term);
+    if (verdict === 'leap')
+      this.#dropFrame(link, `term ${term}, far above ${this.#election.state.term}`);
     // No fault of a neighbour's that took it a moment before.
     if (verdict === 'haste') this.#noteDropped(link, `term ${term} comes too soon`);
     return verdict === 'fine';
@@ -625,12 +614,12 @@ export class RingNode {
     { term, decision, removed }: HelloMessage,
   ): void {
     // Only who knows of no election takes a term from HELLO.
-    if (this.#election.term === 0 && decision !== null && !this.#isLetIn(link, term)) return;
+    if (this.#election.state.term === 0 && decision !== null && !this.#isLetIn(link, term)) return;
     if (!this.#greeted.has(link)) {
       this.#greeted.add(link);
       this.#tell({ type: 'link', edge, kind: link.kind, peer, state: 'open', reason: '' });
     }
-    this.#step({
+    this.#election.step({
       type: 'hello',
       term,
       decision: decision && { ...decision, hops: hopsHere(edge, decision) },
@@ -656,117 +645,7 @@ export class RingNode {
     if (link.fault()) this.#cutOff(link, 'too many frames that cannot be used');
   }
 
-  // --- the election -----------------------------------------------------------------------------
-
-  #step(
-    input: ElectionInput,
-    extensions: readonly Extension[] = [],
-    from: PeerId = this.#options.id,
-    because: Cause = input.type,
-  ): void {
-    this.#inputs.push({ input, extensions, from, because });
-    if (this.#isStepping) return;
-    this.#isStepping = true;
-    try {
-      for (let next = this.#inputs.shift(); next !== undefined; next = this.#inputs.shift())
-        this.#stepOnce(next);
-    } finally {
-      // Whoever watches may throw; the node goes on with its next input.
-      this.#isStepping = false;
-    }
-  }
-
-  #stepOnce(pending: Pending): void {
-    if (this.#membership === 'gone') return;
-    const before = this.#election;
-    const { state, effects } = step(before, pending.input);
-    this.#election = state;
-    if (decisionOf(state) !== null) this.#termGate.decided();
-    if (state.term > before.term) this.#patience.termRose();
-    const hasStarted =
-      state.role.name === 'candidate' && state.term > before.term && !isAnswer(pending, state);
-    // Only a message that is passed on takes along what came with it.
-    const isRelayed = effects.some(
-      (effect) => effect.type === 'judge' && effect.judgement.outcome === 'forwarded',
-    );
-    const extensions = isRelayed ? pending.extensions : [];
-    for (const effect of effects) {
-      // Who starts sends its claim, once, and after its judgement on the message that made it start.
-      if (hasStarted && effect.type === 'send')
-        this.#tell({ type: 'started', term: state.term, because: pending.because });
-      this.#perform(effect, pending.from, extensions);
-    }
-  }
-
-  #perform(effect: ElectionEffect, from: PeerId, extensions: readonly Extension[]): void {
-    switch (effect.type) {
-      case 'send':
-        this.#send(effect.message, extensions);
-        return;
-      case 'judge':
-        this.#noteLap(effect.message, effect.judgement);
-        if (effect.judgement.reason === 'its origin is gone') this.#doubt(originOf(effect.message));
-        this.#tell({
-          type: 'received',
-          message: effect.message,
-          from,
-          judgement: effect.judgement,
-        });
-        return;
-      case 'decide':
-        this.#patience.decided();
-        this.#tell({
-          type: 'leader',
-          leader: effect.decision.leader.id,
-          term: effect.term,
-          size: effect.decision.size,
-          isSelf: effect.decision.leader.id === this.#options.id,
-        });
-        this.#mayLookUp(effect.decision, LOOKUPS_PER_DECISION);
-        return;
-      case 'wait':
-        this.#wait(effect.until);
-        return;
-    }
-  }
-
-  /** Gives a message to the successor. Without one it is lost; R4 makes up for that. */
-  #send(message: ElectionMessage, extensions: readonly Extension[]): void {
-    const { outlet } = this.#successor;
-    if (outlet === null) return;
-    if (outlet === 'loopback') {
-      this.#inputs.push({
-        input: { type: 'receive', message },
-        extensions,
-        from: this.#options.id,
-        because: 'receive',
-      });
-      this.#tell({ type: 'sent', message, to: this.#options.id });
-      return;
-    }
-    const to = outlet.peer;
-    if (to === null) return;
-    outlet.send(message, extensions);
-    this.#tell({ type: 'sent', message, to });
-  }
-
-  /** Restarts the one election timer (SPEC.md, R7). */
-  #wait(until: Wait): void {
-    this.#cancelTimer?.();
-    this.#cancelTimer = this.#ports.clock.after(this.#patience.for(until), () => {
-      this.#cancelTimer = null;
-      const isCutOff = this.#election.role.name !== 'leader' && this.#successor.outlet === null;
-      if (isCutOff) this.#wait('leader');
-      else this.#step({ type: 'timeout' });
-    });
-  }
-
-  #noteLap(message: ElectionMessage, { outcome }: Judgement): void {
-    const hasPassed = outcome === 'forwarded' || outcome === 'completed';
-    if (message.type !== 'elected' || !hasPassed) return;
-    this.#patience.lapPassed(message.decision.lap);
-    this.#mayLookUp(message.decision, LOOKUPS_PER_LAP);
-  }
+  // --- the leader -------------------------------------------------------------------------------
 
   /**
    * Asks the server now and then whether the leader is a member at all: a peer that lies could have
@@ -776,17 +655,17 @@ export class RingNode {
     if (leader === this.#options.id || this.#server !== 'connected') return;
     if (this.#ports.random() * size >= times) return;
     this.#ports.signaling.lookup(leader, (reply) => {
-      if (!reply.ok || reply.isMember || decisionOf(this.#election)?.leader.id !== leader) return;
-      this.#step({ type: 'removed', peers: [leader] });
-      this.#step({ type: 'start' }, [], this.#options.id, 'no such leader');
+      if (!reply.ok || reply.isMember || decisionOf(this.#election.state)?.leader.id !== leader)
+        return;
+      this.#election.step({ type: 'removed', peers: [leader] });
+      this.#election.step({ type: 'start' }, 'no such leader');
     });
   }
 
   #stop(): void {
     this.#membership = 'gone';
     this.#server = 'offline';
-    this.#cancelTimer?.();
-    this.#cancelTimer = null;
+    this.#election.stop();
     this.#watch.stop();
     this.#discardOffers();
     this.#successor.retire();
@@ -810,23 +689,10 @@ function hopsHere(edge: Edge, { hops, size }: Decision): number {
   return hops === 0 ? size : hops;
 }
 
-function newElection({ id, priority }: RingNodeOptions, policy: Policy): ElectionState {
-  return initialElection({ priority, id }, policy);
-}
-
 /** What kind of link the signals offer, if they do. */
 function kindOffered([first]: readonly Signal[]): LinkKind | null {
   if (first?.type === 'offer') return 'direct';
   return first?.type === 'relay' ? 'relayed' : null;
-}
-
-/** Whether a claim was met in the term of a message rather than in a new one (SPEC.md, R2a). */
-function isAnswer({ input }: Pending, { term }: ElectionState): boolean {
-  return input.type === 'receive' && input.message.term === term;
-}
-
-function originOf(message: ElectionMessage): PeerId {
-  return message.type === 'claim' ? message.claim.id : message.decision.leader.id;
 }
 
 /** One hop is what a message has travelled that comes from its origin, and no other. */

@@ -1,0 +1,201 @@
+/**
+ * Runs the pure election: gives it inputs one after another, performs the effects it asks for, and
+ * keeps the one timer it has. Links, neighbours and the server are its owner's.
+ */
+import { decisionOf, initialElection, type ElectionState } from '../election/state.ts';
+import {
+  step,
+  type ElectionEffect,
+  type ElectionInput,
+  type Judgement,
+  type Wait,
+} from '../election/step.ts';
+import type { Extension } from '../protocol/frame.ts';
+import type { PeerId } from '../protocol/ids.ts';
+import type { Claim, Decision, ElectionMessage, Policy } from '../protocol/messages.ts';
+import type { Outlet } from './edges.ts';
+import type { Cause, RingEvent } from './events.ts';
+import { Patience } from './patience.ts';
+import type { Clock, Random } from './ports.ts';
+import { TermGate } from './term-gate.ts';
+
+/** What an election asks of the ring member it belongs to. */
+export interface ElectionOwner {
+  readonly clock: Clock;
+  readonly random: Random;
+  /** Where messages to the successor go now. */
+  outlet(): Outlet;
+  tell(event: RingEvent): void;
+  /** A peer that is held for gone has a message under way. */
+  onGhost(peer: PeerId): void;
+  /** A leader was heard: one that was elected just now, or by a lap. */
+  onLeader(decision: Decision, isNew: boolean): void;
+}
+
+/** An input with what came along in the same frame and is relayed unread. */
+interface Pending {
+  readonly input: ElectionInput;
+  readonly extensions: readonly Extension[];
+  /** The neighbour whose message it is. */
+  readonly from: PeerId;
+  readonly because: Cause;
+}
+
+export class ElectionRunner {
+  readonly #owner: ElectionOwner;
+  readonly #patience: Patience;
+  readonly #termGate: TermGate;
+  #state: ElectionState;
+  /** What is still to be stepped through; effects may bring more. */
+  readonly #inputs: Pending[] = [];
+  #isStepping = false;
+  #hasStopped = false;
+  #cancelTimer: (() => void) | null = null;
+
+  /** @param self the peer's base claim */
+  constructor(self: Claim, policy: Policy, owner: ElectionOwner) {
+    this.#owner = owner;
+    this.#patience = new Patience(owner.clock, owner.random);
+    this.#termGate = new TermGate(owner.clock);
+    this.#state = initialElection(self, policy);
+  }
+
+  get state(): ElectionState {
+    return this.#state;
+  }
+
+  /** Takes the policy that the room turns out to have. Nothing has happened before. */
+  adopt(policy: Policy): void {
+    this.#state = initialElection(this.#state.self, policy);
+  }
+
+  /** Whether a message of this term may be acted on; see {@link TermGate}. */
+  judgeTerm(term: number): ReturnType<TermGate['judge']> {
+    return this.#termGate.judge(this.#state.term, term);
+  }
+
+  /** Takes in a message of the election. */
+  receive(message: ElectionMessage, from: PeerId, extensions: readonly Extension[]): void {
+    this.#enqueue({ input: { type: 'receive', message }, extensions, from, because: 'receive' });
+  }
+
+  /** Takes in anything else. */
+  step(input: ElectionInput, because: Cause = input.type): void {
+    this.#enqueue({ input, extensions: [], from: this.#state.self.id, because });
+  }
+
+  /** Nothing happens any more. */
+  stop(): void {
+    this.#hasStopped = true;
+    this.#cancelTimer?.();
+    this.#cancelTimer = null;
+  }
+
+  #enqueue(pending: Pending): void {
+    this.#inputs.push(pending);
+    if (this.#isStepping) return;
+    this.#isStepping = true;
+    try {
+      for (let next = this.#inputs.shift(); next !== undefined; next = this.#inputs.shift())
+        this.#stepOnce(next);
+    } finally {
+      // Whoever watches may throw; the election goes on with its next input.
+      this.#isStepping = false;
+    }
+  }
+
+  #stepOnce(pending: Pending): void {
+    if (this.#hasStopped) return;
+    const before = this.#state;
+    const { state, effects } = step(before, pending.input);
+    this.#state = state;
+    if (decisionOf(state) !== null) this.#termGate.decided();
+    if (state.term > before.term) this.#patience.termRose();
+    const hasStarted =
+      state.role.name === 'candidate' && state.term > before.term && !isAnswer(pending, state);
+    // Only a message that is passed on takes along what came with it.
+    const isRelayed = effects.some(
+      (effect) => effect.type === 'judge' && effect.judgement.outcome === 'forwarded',
+    );
+    const extensions = isRelayed ? pending.extensions : [];
+    for (const effect of effects) {
+      // Who starts sends its claim, once, and after its judgement on the message that made it start.
+      if (hasStarted && effect.type === 'send')
+        this.#owner.tell({ type: 'started', term: state.term, because: pending.because });
+      this.#perform(effect, pending.from, extensions);
+    }
+  }
+
+  #perform(effect: ElectionEffect, from: PeerId, extensions: readonly Extension[]): void {
+    switch (effect.type) {
+      case 'send':
+        this.#send(effect.message, extensions);
+        return;
+      case 'judge': {
+        const { message, judgement } = effect;
+        this.#noteLap(message, judgement);
+        if (judgement.reason === 'its origin is gone') this.#owner.onGhost(originOf(message));
+        this.#owner.tell({ type: 'received', message, from, judgement });
+        return;
+      }
+      case 'decide': {
+        const { term, decision } = effect;
+        const leader = decision.leader.id;
+        this.#patience.decided();
+        const isSelf = leader === this.#state.self.id;
+        this.#owner.tell({ type: 'leader', leader, term, size: decision.size, isSelf });
+        this.#owner.onLeader(decision, true);
+        return;
+      }
+      case 'wait':
+        this.#wait(effect.until);
+        return;
+    }
+  }
+
+  /** Gives a message to the successor. Without one it is lost; R4 makes up for that. */
+  #send(message: ElectionMessage, extensions: readonly Extension[]): void {
+    const outlet = this.#owner.outlet();
+    if (outlet === null) return;
+    const self = this.#state.self.id;
+    const to = outlet === 'loopback' ? self : outlet.peer;
+    if (to === null) return;
+    if (outlet === 'loopback')
+      this.#inputs.push({
+        input: { type: 'receive', message },
+        extensions,
+        from: self,
+        because: 'receive',
+      });
+    else outlet.send(message, extensions);
+    this.#owner.tell({ type: 'sent', message, to });
+  }
+
+  /** Restarts the one election timer (SPEC.md, R7). */
+  #wait(until: Wait): void {
+    this.#cancelTimer?.();
+    this.#cancelTimer = this.#owner.clock.after(this.#patience.for(until), () => {
+      this.#cancelTimer = null;
+      const isCutOff = this.#state.role.name !== 'leader' && this.#owner.outlet() === null;
+      if (isCutOff) this.#wait('leader');
+      else this.step({ type: 'timeout' });
+    });
+  }
+
+  #noteLap(message: ElectionMessage, { outcome }: Judgement): void {
+    const hasPassed = outcome === 'forwarded' || outcome === 'completed';
+    if (message.type !== 'elected' || !hasPassed) return;
+    this.#patience.lapPassed(message.decision.lap);
+    this.#owner.onLeader(message.decision, false);
+  }
+}
+
+/** Whose claim or leadership a message tells of. */
+export function originOf(message: ElectionMessage): PeerId {
+  return message.type === 'claim' ? message.claim.id : message.decision.leader.id;
+}
+
+/** Whether a claim was met in the term of a message rather than in a new one (SPEC.md, R2a). */
+function isAnswer({ input }: Pending, { term }: ElectionState): boolean {
+  return input.type === 'receive' && input.message.term === term;
+}
