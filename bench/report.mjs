@@ -108,7 +108,7 @@ ${asMarkdown(joinRows(joins))}
 `;
 }
 
-/** Bars of the medians, with whiskers from the least to the greatest. */
+/** Bars of the medians, side by side. */
 export function plot(timings) {
   const shown = timings.filter(({ floor }) => floor.length > 0);
   const chart = echarts.init(null, null, { renderer: 'svg', ssr: true, width: 860, height: 420 });

@@ -7,11 +7,13 @@ import { parseRoomName } from '../shared/protocol/ids.ts';
 import { showBriefly } from './brief-page.ts';
 import { RingMember } from './ring-member.ts';
 
-/** For how long nothing is to happen before the whole page is shown, in milliseconds. */
+/**
+ * For how long nothing is to happen before the whole page is shown, in milliseconds: to a member with
+ * a leader and its links, and to one that does not get them. From the last event, not from the start:
+ * where joining takes long, many tabs do it at once, and their pages would make it longer still.
+ */
 const QUIET = 400;
-
-/** The whole page comes after this time in any case, in milliseconds. */
-const LONGEST_WAIT = 3_000;
+const STUCK = 4_000;
 
 const target = document.getElementById('page');
 if (target === null) throw new Error('index.html has no #page');
@@ -32,18 +34,14 @@ if (room.ok) {
 function untilQuiet(member: RingMember): Promise<void> {
   return new Promise((resolve) => {
     let timer: ReturnType<typeof setTimeout> | undefined;
-    const deadline = setTimeout(resolve, LONGEST_WAIT);
-    const done = () => {
-      clearTimeout(deadline);
-      resolve();
-    };
     const look = () => {
       const { ring, trouble } = member.sight;
       showBriefly(ring);
       clearTimeout(timer);
       const isLinking = [ring.successorLink, ring.predecessorLink].includes('connecting');
-      if (trouble !== null || ring.role === 'offline') done();
-      else if (ring.leader !== null && !isLinking) timer = setTimeout(done, QUIET);
+      const isSettled = ring.leader !== null && !isLinking;
+      if (trouble !== null || ring.role === 'offline') resolve();
+      else timer = setTimeout(resolve, isSettled ? QUIET : STUCK);
     };
     member.onChange = look;
     look();
