@@ -7,7 +7,8 @@ const MAY_IMPORT = {
   peer: ['shared'],
   web: ['peer', 'shared'],
   terminal: ['peer', 'shared', 'signaling-server'],
-  scripts: [],
+  bench: [],
+  scripts: ['bench'],
 };
 
 const SHARED_MAY_IMPORT = {
@@ -16,7 +17,7 @@ const SHARED_MAY_IMPORT = {
   ring: ['election', 'protocol'],
 };
 
-const own = '^(shared|signaling-server|peer|web|terminal|tests|scripts)/';
+const own = '^(shared|signaling-server|peer|web|terminal|tests|bench|scripts)/';
 
 const directions = Object.entries(MAY_IMPORT).map(([folder, others]) => ({
   name: `${folder}-imports`,

@@ -17,7 +17,7 @@ const IMPURE = new Set([
 ]);
 
 /** The folders that a page's component must not reach, types included. */
-const NOT_FOR_PAGES = ['signaling-server', 'terminal', 'tests', 'scripts'];
+const NOT_FOR_PAGES = ['signaling-server', 'terminal', 'tests', 'bench', 'scripts'];
 
 export default defineConfig(
   globalIgnores(['dist/', 'coverage/']),

@@ -1,15 +1,49 @@
-/** The page's entry. */
-import { mount } from 'svelte';
+/**
+ * The page's entry: joins the ring at once and shows the answer in the little there is of the page
+ * so far. All the rest comes once the ring is quiet, since making links and electing a leader has
+ * better use for the processor, above all where many tabs share one.
+ */
 import { parseRoomName } from '../shared/protocol/ids.ts';
-import BadRoom from './components/BadRoom.svelte';
-import RingPage from './components/RingPage.svelte';
-import { RingMember } from './ring-member.svelte.ts';
-import './style.css';
+import { showBriefly } from './brief-page.ts';
+import { RingMember } from './ring-member.ts';
+
+/**
+ * For how long nothing is to happen before the whole page is shown, in milliseconds: to a member with
+ * a leader and its links, and to one that does not get them. From the last event, not from the start:
+ * where joining takes long, many tabs do it at once, and their pages would make it longer still.
+ */
+const QUIET = 400;
+const STUCK = 4_000;
 
 const target = document.getElementById('page');
 if (target === null) throw new Error('index.html has no #page');
 
 const name = new URLSearchParams(location.search).get('room') ?? 'lobby';
 const room = parseRoomName(name);
-if (room.ok) mount(RingPage, { target, props: { member: new RingMember(room.value) } });
-else mount(BadRoom, { target, props: { name, error: room.error } });
+if (room.ok) {
+  const member = new RingMember(room.value);
+  await untilQuiet(member);
+  const { showMember } = await import('./page.ts');
+  showMember(target, member);
+} else {
+  const { showBadRoom } = await import('./page.ts');
+  showBadRoom(target, name, room.error);
+}
+
+/** Shows briefly how the member fares until it has its place and its leader, or some trouble. */
+function untilQuiet(member: RingMember): Promise<void> {
+  return new Promise((resolve) => {
+    let timer: ReturnType<typeof setTimeout> | undefined;
+    const look = () => {
+      const { ring, trouble } = member.sight;
+      showBriefly(ring);
+      clearTimeout(timer);
+      const isLinking = [ring.successorLink, ring.predecessorLink].includes('connecting');
+      const isSettled = ring.leader !== null && !isLinking;
+      if (trouble !== null || ring.role === 'offline') resolve();
+      else timer = setTimeout(resolve, isSettled ? QUIET : STUCK);
+    };
+    member.onChange = look;
+    look();
+  });
+}

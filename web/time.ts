@@ -11,11 +11,3 @@ export function timeOfDay(at: number): string {
   const seconds = `${digits(date.getSeconds())}.${digits(date.getMilliseconds(), 3)}`;
   return `${digits(date.getHours())}:${digits(date.getMinutes())}:${seconds}`;
 }
-
-/**
- * Date and time of day in UTC, in ISO 8601.
- * @param at Unix time in milliseconds
- */
-export function isoTime(at: number): string {
-  return new Date(at).toISOString();
-}

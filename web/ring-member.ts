@@ -1,4 +1,4 @@
-/** This tab's membership of the ring, as components read it. */
+/** This tab's membership of the ring, and what there is to see of it. Knows nothing of the page. */
 import SimplePeer from 'simple-peer/simplepeer.min.js';
 import { createRingPeer } from '../peer/ring-peer.ts';
 import { simplePeerLinks } from '../peer/simple-peer-links.ts';
@@ -9,7 +9,7 @@ import type { Edge } from '../shared/protocol/signaling.ts';
 import { classicLine, describe, isLap, type Description } from '../shared/ring/describe.ts';
 import type { RingEvent, RingState } from '../shared/ring/events.ts';
 import type { RingPeer } from '../shared/ring/ring-peer.ts';
-import { isoTime } from './time.ts';
+import { factsOf, headlineOf } from './facts.ts';
 
 /** One line of the log. */
 export interface LogEntry extends Description {
@@ -36,8 +36,10 @@ export interface Trouble {
 }
 
 /** What there is to see of the membership at one moment. */
-interface Sight {
+export interface Sight {
   readonly ring: RingState;
+  readonly facts: ReturnType<typeof factsOf>;
+  readonly headline: string;
   /** Newest first. */
   readonly log: readonly LogEntry[];
   readonly tokens: readonly Token[];
@@ -55,12 +57,10 @@ const MAX_WAITING = 6;
 
 export class RingMember {
   readonly room: RoomName;
+  /** Told of each change. */
+  onChange: () => void = () => undefined;
   readonly #peer: RingPeer;
-  /** As of the last event. */
-  #latest: Sight;
-  /** As of the last frame drawn; an election is many events, and drawing each would slow it. */
-  #drawn: Sight;
-  #isDrawing = false;
+  #sight: Omit<Sight, 'facts' | 'headline'>;
   #keys = 0;
   /** The tokens of each edge yet to be shown, and first the one that is. */
   readonly #waiting: Record<Edge, Token['kind'][]> = { successor: [], predecessor: [] };
@@ -75,15 +75,10 @@ export class RingMember {
         this.#onEvent(event, state);
       },
     });
-    this.#latest = { ring: this.#peer.state, log: [], tokens: [], trouble: null };
-    this.#drawn = $state.raw(this.#latest);
+    this.#sight = { ring: this.#peer.state, log: [], tokens: [], trouble: null };
     this.#peer.join();
     addEventListener('pagehide', () => {
       this.leave();
-    });
-    // The frame that was asked for may not come while the page is hidden.
-    document.addEventListener('visibilitychange', () => {
-      if (document.hidden) this.#draw();
     });
     // From the back-forward cache: the old membership ended when the page was hidden.
     addEventListener('pageshow', ({ persisted }) => {
@@ -91,26 +86,15 @@ export class RingMember {
     });
   }
 
-  get ring(): RingState {
-    return this.#drawn.ring;
-  }
-
-  /** Newest first. */
-  get log(): readonly LogEntry[] {
-    return this.#drawn.log;
-  }
-
-  get tokens(): readonly Token[] {
-    return this.#drawn.tokens;
-  }
-
-  get trouble(): Trouble | null {
-    return this.#drawn.trouble;
+  get sight(): Sight {
+    // One event can change more than it tells of: the state is the one of now.
+    const ring = this.#peer.state;
+    return { ...this.#sight, ring, facts: factsOf(ring), headline: headlineOf(ring) };
   }
 
   /** The log as text, oldest line first. */
   get logText(): string {
-    return this.#latest.log
+    return this.#sight.log
       .map(({ classic }) => `${classic}\n`)
       .toReversed()
       .join('');
@@ -131,45 +115,31 @@ export class RingMember {
   }
 
   #onEvent(event: RingEvent, ring: RingState): void {
-    this.#see({ ring, trouble: troubleAfter(event, this.#latest.trouble) });
+    this.#see({ ring, trouble: troubleAfter(event, this.#sight.trouble) });
     this.#write(event, ring);
     if (event.type === 'sent' && event.to !== ring.id) this.#show('successor', event.message);
     if (event.type === 'received' && event.from !== ring.id)
       this.#show('predecessor', event.message);
   }
 
-  /** Takes note of a change, to be drawn with the next frame. */
   #see(change: Partial<Sight>): void {
-    this.#latest = { ...this.#latest, ...change };
-    if (this.#isDrawing) return;
-    this.#isDrawing = true;
-    const draw = () => {
-      this.#draw();
-    };
-    // A hidden page has no frames, but it has a title.
-    if (document.hidden) setTimeout(draw);
-    else requestAnimationFrame(draw);
-  }
-
-  #draw(): void {
-    this.#isDrawing = false;
-    // One event can change more than it tells of: the state is the one of now.
-    this.#drawn = { ...this.#latest, ring: this.#peer.state };
+    this.#sight = { ...this.#sight, ...change };
+    this.onChange();
   }
 
   /** Adds a line. Laps come every second for ever, so one line counts those in a row. */
   #write(event: RingEvent, { id }: RingState): void {
     const at = Date.now();
-    const classic = classicLine(event, id, isoTime(at));
+    const classic = classicLine(event, id, new Date(at).toISOString());
     const entry = { ...describe(event, id), at, classic };
-    const [last, ...rest] = this.#latest.log;
+    const [last, ...rest] = this.#sight.log;
     if (last?.kind === 'lap' && entry.kind === 'lap') {
       this.#see({ log: [{ ...entry, key: last.key, times: last.times + 1 }, ...rest] });
       return;
     }
     this.#keys += 1;
     const newest = { ...entry, key: this.#keys, times: 1 };
-    this.#see({ log: [newest, ...this.#latest.log.slice(0, MAX_LOG - 1)] });
+    this.#see({ log: [newest, ...this.#sight.log.slice(0, MAX_LOG - 1)] });
   }
 
   /** Shows a token on an edge, after those before it. Laps are too many to be worth a look. */
@@ -184,7 +154,7 @@ export class RingMember {
 
   #showNext(edge: Edge): void {
     const waiting = this.#waiting[edge];
-    const others = this.#latest.tokens.filter((token) => token.edge !== edge);
+    const others = this.#sight.tokens.filter((token) => token.edge !== edge);
     const [kind] = waiting;
     if (kind === undefined) {
       this.#see({ tokens: others });

@@ -1,0 +1,91 @@
+/**
+ * What is measured, of the program and the floor alike. All tabs are in one browser on one machine,
+ * so a number by itself says little: the ratio of the two in the same minutes is the result.
+ */
+import { performance } from 'node:perf_hooks';
+import { startServer } from './contenders.mjs';
+import { Tabs } from './tabs.mjs';
+
+/** Numbers of tabs opened at once. */
+export const BURSTS = [3, 12, 30];
+
+/** The ring whose changes are measured. */
+const RING = 12;
+
+const now = () => performance.timeOrigin + performance.now();
+
+/** @typedef {import('./contenders.mjs').Contender} Contender */
+
+/**
+ * Runs in one browser of its own.
+ * @param {Contender} contender
+ * @param {(tabs: Tabs) => Promise<object>} measure
+ */
+async function inBrowser(contender, measure) {
+  const server = await startServer(contender);
+  try {
+    const tabs = await Tabs.launch(server.url);
+    try {
+      return await measure(tabs);
+    } finally {
+      await tabs.close();
+    }
+  } finally {
+    await server.stop();
+  }
+}
+
+/**
+ * (a) Tabs opened at once: from the start of the last one's navigation until all show the same
+ * leader, and the processor time that the browser took for it.
+ */
+export function measureBurst(contender, count) {
+  return inBrowser(contender, async (tabs) => {
+    await tabs.prepare(count);
+    const cpu = await tabs.cpu();
+    await tabs.navigate();
+    const agreed = await tabs.untilAgreed();
+    return { time: agreed - tabs.lastStart, cpu: ((await tabs.cpu()) - cpu) * 1_000 };
+  });
+}
+
+/**
+ * (b) A tab joins a ring: from the start of its navigation until all, the newcomer too, show the
+ * right leader, which is the newcomer itself once in thirteen times. Where it is not, nothing changes
+ * for the others; `counted` is when all show the new size as well, which the floor cannot.
+ * (c) The leader's tab is closed, and the leader's process is killed: from then until all others
+ * show the new leader.
+ */
+export function measureChanges(contender, { join, loss }) {
+  return inBrowser(contender, async (tabs) => {
+    const result = {};
+    await openRing(tabs, RING);
+    if (loss) {
+      let start = now();
+      await tabs.closeTab(tabs.leader);
+      result.closed = (await tabs.untilAgreed()) - start;
+      await openRing(tabs, RING);
+      const { leader } = tabs;
+      const pid = await tabs.findProcess(leader);
+      await tabs.rest();
+      start = now();
+      tabs.kill(leader, pid);
+      result.killed = (await tabs.untilAgreed()) - start;
+      if (join) await openRing(tabs, RING);
+    }
+    if (join) {
+      result.joined = (await openRing(tabs, RING + 1)) - tabs.lastStart;
+      if (contender === 'ours') result.counted = (await tabs.untilCounted()) - tabs.lastStart;
+    }
+    return result;
+  });
+}
+
+/** Opens tabs until there are so many, and rests once they agree; returns since when they do. */
+async function openRing(tabs, count) {
+  await tabs.prepare(count - tabs.count);
+  await tabs.navigate();
+  const agreed = await tabs.untilAgreed();
+  await tabs.rest();
+  return agreed;
+}

@@ -1,0 +1,199 @@
+/* global document, MutationObserver, report -- in what runs in a page */
+/** Tabs in a browser, and when each of them showed what. */
+import { EventEmitter } from 'node:events';
+import { setTimeout as sleep } from 'node:timers/promises';
+import puppeteer from 'puppeteer-core';
+
+/** As in the tests: off the network, as root, and no hidden tab beside each tab. */
+const CHROMIUM_ARGUMENTS = [
+  '--no-sandbox',
+  '--disable-background-networking',
+  '--disable-component-update',
+  '--disable-quic',
+  '--disable-sync',
+  '--no-first-run',
+  '--disable-features=WebUIOmniboxPopup,WebUIOmniboxAimPopup',
+];
+
+/** How long a browser rests before something is measured, in milliseconds. */
+const REST = 2_000;
+
+/** How long a measure may take before it counts as failed, in milliseconds. */
+const PATIENCE = 60_000;
+
+/**
+ * Runs in the page from its first moment: reports each change of what it shows, with the time by
+ * the page's own clock. Nobody asks the page anything while a measure lasts.
+ */
+function watch() {
+  const valueOf = (name) => document.querySelector(`[data-testid=${name}]`)?.dataset.value ?? '';
+  let last = '';
+  new MutationObserver(() => {
+    const [id, leader, size] = ['own-id', 'leader-id', 'ring-size'].map(valueOf);
+    const shown = [id, leader, size].join();
+    if (shown === last) return;
+    last = shown;
+    const started = performance.timeOrigin;
+    report(JSON.stringify({ at: started + performance.now(), started, id, leader, size }));
+  }).observe(document, { subtree: true, childList: true, attributeFilter: ['data-value'] });
+}
+
+export class Tabs extends EventEmitter {
+  #browser;
+  #url;
+  #session;
+  /** What each page shows, and since when. */
+  #shown = new Map();
+  #blank = [];
+
+  /** Starts a browser. */
+  static async launch(url) {
+    const tabs = new Tabs();
+    tabs.setMaxListeners(0);
+    tabs.#url = url;
+    tabs.#browser = await puppeteer.launch({
+      executablePath: process.env.CHROMIUM_PATH,
+      args: CHROMIUM_ARGUMENTS,
+    });
+    tabs.#session = await tabs.#browser.target().createCDPSession();
+    return tabs;
+  }
+
+  close() {
+    return this.#browser.close();
+  }
+
+  get count() {
+    return this.#shown.size;
+  }
+
+  /** The page that shows its own id for the leader's. */
+  get leader() {
+    for (const [page, { id, leader }] of this.#shown) if (id === leader) return page;
+    throw new Error('no tab leads');
+  }
+
+  /** Opens empty tabs, each in a context of its own, and lets the browser come to rest. */
+  async prepare(count) {
+    for (let made = 0; made < count; made += 1) this.#blank.push(await this.#open());
+    await this.rest();
+  }
+
+  /** Opens the page in all empty tabs at once. */
+  async navigate() {
+    const pages = this.#blank;
+    this.#blank = [];
+    await Promise.all(pages.map((page) => page.goto(this.#url, { waitUntil: 'domcontentloaded' })));
+  }
+
+  async #open() {
+    const page = await (await this.#browser.createBrowserContext()).newPage();
+    this.#shown.set(page, { started: 0, id: '', leader: '', leaderAt: 0, size: '', sizeAt: 0 });
+    const session = await page.createCDPSession();
+    await session.send('Runtime.enable');
+    await session.send('Runtime.addBinding', { name: 'report' });
+    session.on('Runtime.bindingCalled', ({ payload }) => {
+      const { at, started, id, leader, size } = JSON.parse(payload);
+      const before = this.#shown.get(page);
+      if (before === undefined) return;
+      this.#shown.set(page, {
+        ...{ started, id, leader, size },
+        leaderAt: leader === before.leader ? before.leaderAt : at,
+        sizeAt: size === before.size ? before.sizeAt : at,
+      });
+      this.emit('change');
+    });
+    await page.evaluateOnNewDocument(watch);
+    return page;
+  }
+
+  rest() {
+    return sleep(REST);
+  }
+
+  /** When the last tab's navigation started. */
+  get lastStart() {
+    return Math.max(...this.#values.map(({ started }) => started));
+  }
+
+  /** Since when all tabs show the greatest of their ids as leader; null where they do not. */
+  get agreedAt() {
+    const values = this.#values;
+    const greatest = values.map(({ id }) => id).reduce((a, b) => (a > b ? a : b));
+    const isAgreed = values.every(({ id, leader }) => id !== '' && leader === greatest);
+    return isAgreed ? Math.max(...values.map(({ leaderAt }) => leaderAt)) : null;
+  }
+
+  untilAgreed() {
+    return this.#until(() => this.agreedAt);
+  }
+
+  /** Waits until all tabs show their number; returns since when. */
+  untilCounted() {
+    return this.#until(() => {
+      const values = this.#values;
+      const isCounted = values.every(({ size }) => size === String(values.length));
+      return isCounted ? Math.max(...values.map(({ sizeAt }) => sizeAt)) : null;
+    });
+  }
+
+  /** Closes a tab as its user would. */
+  async closeTab(page) {
+    this.#shown.delete(page);
+    await page.close();
+  }
+
+  /** The renderer process of a tab: the one that works when the tab is given work. */
+  async findProcess(page) {
+    const before = await this.#cpuTimes();
+    await page.evaluate(() => {
+      const end = performance.now() + 500;
+      while (performance.now() < end);
+    });
+    const after = await this.#cpuTimes();
+    const spent = (pid) => after.get(pid).time - (before.get(pid)?.time ?? 0);
+    const renderers = [...after.keys()].filter((pid) => after.get(pid).type === 'renderer');
+    return renderers.reduce((a, b) => (spent(a) > spent(b) ? a : b));
+  }
+
+  kill(page, pid) {
+    this.#shown.delete(page);
+    process.kill(pid, 'SIGKILL');
+  }
+
+  /** Seconds of processor time that the browser has taken since its start. */
+  async cpu() {
+    return [...(await this.#cpuTimes()).values()].reduce((sum, { time }) => sum + time, 0);
+  }
+
+  get #values() {
+    return [...this.#shown.values()];
+  }
+
+  async #cpuTimes() {
+    const { processInfo } = await this.#session.send('SystemInfo.getProcessInfo');
+    return new Map(processInfo.map(({ id, type, cpuTime }) => [id, { type, time: cpuTime }]));
+  }
+
+  /** Calls back at each change until there is an answer. */
+  #until(ask) {
+    return new Promise((resolve, reject) => {
+      const check = () => {
+        const answer = ask();
+        if (answer === null) return;
+        stop();
+        resolve(answer);
+      };
+      const timer = setTimeout(() => {
+        stop();
+        reject(new Error(`not within ${PATIENCE / 1000} s: ${JSON.stringify(this.#values)}`));
+      }, PATIENCE);
+      const stop = () => {
+        clearTimeout(timer);
+        this.off('change', check);
+      };
+      this.on('change', check);
+      check();
+    });
+  }
+}

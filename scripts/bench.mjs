@@ -1,0 +1,95 @@
+/**
+ * `npm run bench -- [--only a,b,…] [--runs N]`: what the program takes beside the least that the
+ * job takes, as docs/bench.md tells. The measures: a tabs at once, b a join, c the leader's loss,
+ * d messages of an election, e links of joins. With --only the files in docs/ stay as they are.
+ */
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { parseArgs } from 'node:util';
+import { ensureBrowser, variableOf } from './browsers.mjs';
+import { build } from './build.mjs';
+import { ensureInstalled } from './ensure-installed.mjs';
+import { root, run } from './run.mjs';
+
+const MEASURES = ['a', 'b', 'c', 'd', 'e'];
+
+function readArguments() {
+  try {
+    const { values } = parseArgs({
+      options: { only: { type: 'string', default: '' }, runs: { type: 'string', default: '5' } },
+    });
+    const only = values.only === '' ? MEASURES : values.only.split(',');
+    for (const name of only)
+      if (!MEASURES.includes(name))
+        throw new Error(`--only takes some of ${MEASURES.join(',')}, not ${name}`);
+    if (!/^[1-9]\d{0,2}$/.test(values.runs))
+      throw new Error(`--runs must be a whole number from 1 to 999, not ${values.runs}`);
+    return { only: new Set(only), runs: Number(values.runs) };
+  } catch (error) {
+    process.stderr.write(`${error.message}\n`);
+    return process.exit(2);
+  }
+}
+
+const { only, runs } = readArguments();
+await ensureInstalled();
+await build();
+const executable = await ensureBrowser('chromium');
+process.env[variableOf('chromium')] = executable;
+
+const { BURSTS, measureBurst, measureChanges } = await import('../bench/measures.mjs');
+const report = await import('../bench/report.mjs');
+
+/** @type {Map<string, import('../bench/report.mjs').Timing>} */
+const timings = new Map();
+
+function note(what, contender, value) {
+  if (value === undefined) return;
+  const timing = timings.get(what) ?? { what, ours: [], floor: [] };
+  timing[contender].push(value);
+  timings.set(what, timing);
+  process.stderr.write(
+    `${what.padEnd(32)} ${contender.padEnd(6)}${value.toFixed(0).padStart(6)}\n`,
+  );
+}
+
+async function measure(contender) {
+  for (const count of only.has('a') ? BURSTS : []) {
+    const { time, cpu } = await measureBurst(contender, count);
+    note(`${count} tabs at once`, contender, time);
+    note(`processor time of each of ${count}`, contender, cpu / count);
+  }
+  if (!only.has('b') && !only.has('c')) return;
+  const changes = await measureChanges(contender, { join: only.has('b'), loss: only.has('c') });
+  note('a tab joins 12', contender, changes.joined);
+  note('and all show 13', contender, changes.counted);
+  note('leader closed', contender, changes.closed);
+  note('leader killed', contender, changes.killed);
+}
+
+for (let done = 0; done < runs; done += 1) {
+  // The one that goes first changes: what is left of the other's browser may cost a little.
+  const order = done % 2 === 0 ? ['ours', 'floor'] : ['floor', 'ours'];
+  for (const contender of order) await measure(contender);
+}
+
+const results = { timings: [...timings.values()], runs };
+if (results.timings.length > 0)
+  console.log(`\n${report.asText(report.timingRows(results.timings))}`);
+if (only.has('d') || only.has('e')) {
+  const { measureElections, measureJoins } = await import('../bench/simulated.mjs');
+  if (only.has('d')) {
+    results.elections = measureElections();
+    console.log(`\n${report.asText(report.electionRows(results.elections))}`);
+  }
+  if (only.has('e')) {
+    results.joins = measureJoins();
+    console.log(`\n${report.asText(report.joinRows(results.joins))}`);
+  }
+}
+if (only.size === MEASURES.length) {
+  const { output } = await run([executable, '--version']);
+  const browser = output.trim().split('\n').at(-1);
+  writeFileSync(join(root, 'docs/bench.md'), report.markdown({ ...results, browser }));
+  writeFileSync(join(root, 'docs/bench.svg'), report.plot(results.timings));
+}
