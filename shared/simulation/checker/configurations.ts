@@ -1,6 +1,6 @@
 /** What is explored: a few seconds of it in every test run, all of it by `npm run verify`. */
 import type { Policy } from '../../election/state.ts';
-import type { Configuration } from './explore.ts';
+import type { Configuration } from './opening.ts';
 import type { Budget, PeerNumber } from './world.ts';
 
 const NOTHING: Budget = {

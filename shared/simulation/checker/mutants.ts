@@ -8,12 +8,12 @@ import { step, type ElectionInput, type Step } from '../../election/step.ts';
 import type { ClaimMessage, ElectedMessage } from '../../protocol/messages.ts';
 import {
   SHIPPED,
-  type Configuration,
   type Design,
   type Finding,
   explore,
   TOO_MANY,
 } from './explore.ts';
+import type { Configuration } from './opening.ts';
 import { LINK_RULES, type LinkRules } from './scene.ts';
 
 export interface Mutant {
