@@ -245,23 +245,15 @@ function contested(state: ElectionState, message: ElectedMessage): Step {
   });
 }
 
-/** R6: what a dead peer left behind is not relayed; where it would have suppressed, start anew. */
+/** R6: what a dead peer left behind is not relayed; where it may have suppressed, start anew. */
 function absorb(state: ElectionState, message: ElectionMessage): Step {
-  const suppresses =
-    message.term > state.term || (decisionOf(state) === null && beatsAll(state, message));
-  if (!suppresses) return ignore(state, message, 'its origin is gone');
+  if (message.term === state.term && decisionOf(state) !== null)
+    return ignore(state, message, 'its origin is gone');
   return judged(start(state, message.term), message, {
     outcome: 'answered',
     reason: 'its origin is gone',
     compared: null,
   });
-}
-
-/** Whether the message would have ended what this peer hopes for in the current term. */
-function beatsAll(state: ElectionState, message: ElectionMessage): boolean {
-  if (message.type === 'elected') return true;
-  const best = state.role.name === 'deferring' ? state.role.best : state.claim;
-  return compareClaims(message.claim, best) === 'greater';
 }
 
 // --- R4, R5, R7: links, departures and time ----------------------------------------------------

@@ -476,24 +476,16 @@ describe('what a dead peer left behind', () => {
     },
   );
 
-  test('R6: a claim that would have beaten the own one is absorbed and answered', () => {
-    expectStarted(receive(peer(7, candidate, { removed }), claim(7, claimOf(9))), 8);
-    const deferring = peer(7, deferringTo(claimOf(8)), { removed });
-    expectStarted(receive(deferring, claim(7, claimOf(9))), 8);
-  });
-
-  test('R6: an announcement that would have decided the term is absorbed and answered', () => {
-    expectStarted(
-      receive(peer(7, deferringTo(claimOf(8)), { removed }), elected(7, claimOf(2))),
-      8,
-    );
-  });
-
-  test('R6: a claim that suppresses nothing is absorbed in silence', () => {
-    expectIgnored(peer(7, candidate, { removed }), claim(7, claimOf(2)), 'its origin is gone');
-    const deferring = peer(7, deferringTo(claimOf(10)), { removed });
-    expectIgnored(deferring, claim(7, claimOf(9)), 'its origin is gone');
-  });
+  test.each([candidate, deferringTo(claimOf(8))])(
+    'R6: a $name peer starts above a term in which it knows no leader',
+    (role) => {
+      for (const origin of [9, 2]) {
+        const state = peer(7, role, { removed });
+        expectStarted(receive(state, claim(7, claimOf(origin))), 8);
+        expectStarted(receive(state, elected(7, claimOf(origin))), 8);
+      }
+    },
+  );
 
   test.each(everyRole.slice(3))(
     'R6: a %s absorbs it in silence in its decided term',

@@ -12,7 +12,7 @@ export interface Configuration extends Beginning {
   readonly isDecided: boolean;
   /** What may happen of its own accord, in this order, where it is not what the budget allows. */
   readonly script?: readonly Wish[];
-  /** What has happened before that, in the words of a trace. */
+  /** What has happened before that, in the words of a trace; a mutant may not come to all of it. */
   readonly before?: readonly string[];
   /** A second ring, which the server puts behind the first. */
   readonly meets?: Fragment;
@@ -62,8 +62,7 @@ export function openingOf(space: Space, rules: LinkRules, configuration: Configu
 function happened(space: Space, rules: LinkRules, world: World, words: string): World {
   const actions = [...ownActions(world), ...freeActions(world)];
   const action = actions.find((other) => describeAction(world, other) === words);
-  if (action === undefined) throw new Error(`"${words}" cannot happen`);
-  return new Scene(space, rules, world).act(action);
+  return action === undefined ? world : new Scene(space, rules, world).act(action);
 }
 
 /** A ring after elections that its first member has asked for. */
