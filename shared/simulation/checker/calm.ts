@@ -58,7 +58,7 @@ export function gapIn({ peers, links, ring }: World): PeerNumber | null {
   for (const from of ring)
     if (peers[from]?.outlet === 'link') {
       const link = links.find((other) => other.from === from && other.use === 'used');
-      if (link === undefined || !link.isRead) return from;
+      if (link?.isRead !== true) return from;
       if (peers[link.to]?.outlet === 'none') return link.to;
     }
   return null;

@@ -123,7 +123,11 @@ const growing: readonly Configuration[] = [
 /** Joins that change no leader: the ring stays closed, and their messages are counted. */
 const joins: readonly Configuration[] = [
   decided([2], 3, { name: '1 and 1 joins, nothing else', isJoinOnly: true, budget: { all: 1 } }),
-  decided([1, 2, 3], 4, { name: '3 and 1 joins, nothing else', isJoinOnly: true, budget: { all: 1 } }),
+  decided([1, 2, 3], 4, {
+    name: '3 and 1 joins, nothing else',
+    isJoinOnly: true,
+    budget: { all: 1 },
+  }),
   decided([1, 2, 3], 4, {
     ...{ name: '3 and 1 joins, during a lap', isJoinOnly: true },
     ...script({ type: 'timeout', peer: 3 }, { type: 'join', peer: 0 }),

@@ -6,13 +6,7 @@ import { compareClaims } from '../../election/claim.ts';
 import { decisionOf, type ElectionState } from '../../election/state.ts';
 import { step, type ElectionInput, type Step } from '../../election/step.ts';
 import type { ClaimMessage, ElectedMessage } from '../../protocol/messages.ts';
-import {
-  SHIPPED,
-  type Design,
-  type Report,
-  explore,
-  TOO_MANY,
-} from './explore.ts';
+import { SHIPPED, type Design, type Report, explore, TOO_MANY } from './explore.ts';
 import { isTainted, type Configuration } from './opening.ts';
 import { LINK_RULES, type LinkRules } from './scene.ts';
 
@@ -269,7 +263,8 @@ const CHANGES: readonly Mutant[] = [
   }),
   {
     ...linked('R5', 'HELLO tells of departures', { helloTellsDepartures: false }),
-    justification: 'R6 does the same as long as the message of the one that is gone still goes round',
+    justification:
+      'R6 does the same as long as the message of the one that is gone still goes round',
   },
   changed('R6', 'what a peer that is gone has sent is not relayed', (state, input) =>
     input.type === 'receive' ? unaware(state, input) : null,
