@@ -26,11 +26,9 @@ const { MUTANTS, MutantTrial } = await load('mutants.js');
 
 const start = performance.now();
 const seconds = (since = start) => ((performance.now() - since) / 1000).toFixed(1);
-let memory = 0;
 
 /** @param {(string | number)[]} cells */
 function row([name = '', ...cells]) {
-  memory = Math.max(memory, process.memoryUsage().rss);
   console.log(String(name).padEnd(66) + cells.map((cell) => String(cell).padStart(12)).join(''));
 }
 
@@ -92,8 +90,8 @@ function tryMutants() {
 
 const findings = args.includes('--no-configurations') ? 0 : exploreAll();
 const missed = args.includes('--no-mutants') ? 0 : tryMutants();
-row(['']);
+const memory = Math.round(process.resourceUsage().maxRSS / 1024);
 console.log(
-  `${findings === 0 ? 'nothing found' : `${findings} faults found`}; ${seconds()} s, ${Math.round(memory / 1e6)} MB`,
+  `\n${findings === 0 ? 'nothing found' : `${findings} faults found`}; ${seconds()} s, ${memory} MB of memory at most`,
 );
 process.exitCode = findings + missed === 0 ? 0 : 1;
