@@ -1,6 +1,7 @@
 /**
  * `npm run verify`: explores every configuration of the election to its end and tries every mutant.
- * `--only TEXT` takes those whose names hold the text; `--no-mutants` leaves the second part out.
+ * `--only TEXT` takes the configurations, or with `--no-configurations` the mutants, whose names hold
+ * the text; `--no-mutants` leaves the second part out; `--traces` shows how each mutant is caught.
  */
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
@@ -23,48 +24,74 @@ const { explore } = await load('explore.js');
 const { ALL, QUICK } = await load('configurations.js');
 const { MUTANTS, MutantTrial } = await load('mutants.js');
 
-const row = (/** @type {(string | number)[]} */ [name = '', ...cells]) =>
-  console.log(String(name).padEnd(50) + cells.map((cell) => String(cell).padStart(12)).join(''));
-
-/** @param {{ fault: string, trace: readonly string[] }} finding */
-function show({ fault, trace }) {
-  console.log(`\n  ${fault}:\n${trace.map((line) => `    ${line}`).join('\n')}\n`);
-}
-
-const chosen = ALL.filter((/** @type {{ name: string }} */ { name }) => name.includes(only));
-if (chosen.length === 0) fail(`no configuration has "${only}" in its name`);
-
-let states = 0;
-let transitions = 0;
-let findings = 0;
 const start = performance.now();
-row(['configuration', 'states', 'transitions', 'calm', 'needing R7', 'time-outs', 'seconds']);
-for (const configuration of chosen) {
-  const began = performance.now();
-  const report = explore(configuration);
-  const late = report.calm - report.agreed;
-  const seconds = ((performance.now() - began) / 1000).toFixed(1);
-  row([
-    ...[report.name, report.states, report.transitions, report.calm, late, report.timeouts],
-    seconds,
-  ]);
-  states += report.states;
-  transitions += report.transitions;
-  if (report.needsTimeout !== null) show(report.needsTimeout);
-  if (report.finding === null) continue;
-  findings += 1;
-  show(report.finding);
-}
-row(['in all', states, transitions, '', '', '', ((performance.now() - start) / 1000).toFixed(1)]);
-console.log(findings === 0 ? 'nothing found' : `${findings} faults found`);
+const seconds = (since = start) => ((performance.now() - since) / 1000).toFixed(1);
 
-if (!args.includes('--no-mutants')) {
-  const trial = new MutantTrial(QUICK);
-  for (const mutant of MUTANTS) {
-    const { configuration, fault, last } = trial.try(mutant);
-    console.log(`\n${mutant.rule} without: ${mutant.without}`);
-    if (configuration === null) console.log('  nothing breaks');
-    else console.log(`  ${configuration}: ${fault}\n  ${last}`);
-  }
+/** @param {(string | number)[]} cells */
+function row([name = '', ...cells]) {
+  console.log(String(name).padEnd(66) + cells.map((cell) => String(cell).padStart(12)).join(''));
 }
-process.exitCode = findings === 0 ? 0 : 1;
+
+/** @param {readonly string[]} trace */
+const show = (trace) => console.log(`${trace.map((line) => `    ${line}`).join('\n')}\n`);
+
+/** How many configurations have a fault. */
+function exploreAll() {
+  const chosen = ALL.filter((/** @type {{ name: string }} */ { name }) => name.includes(only));
+  if (chosen.length === 0) fail(`no configuration has "${only}" in its name`);
+  let states = 0;
+  let transitions = 0;
+  let findings = 0;
+  row(['configuration', 'states', 'transitions', 'calm', 'needing R7', 'time-outs', 'seconds']);
+  for (const configuration of chosen) {
+    const began = performance.now();
+    const report = explore(configuration);
+    const late = report.calm - report.agreed;
+    const counts = [report.states, report.transitions, report.calm, late, report.timeouts];
+    row([report.name, ...counts, seconds(began)]);
+    states += report.states;
+    transitions += report.transitions;
+    for (const found of [report.needsTimeout, report.finding]) {
+      if (found === null) continue;
+      findings += 1;
+      console.log(`\n  ${found.fault}:`);
+      show(found.trace);
+    }
+  }
+  row([`${chosen.length} configurations`, states, transitions, '', '', '', seconds()]);
+  return findings;
+}
+
+/** How many mutants differ in nothing from the election as it is, and nobody says why. */
+function tryMutants() {
+  const trial = new MutantTrial(QUICK);
+  let missed = 0;
+  let justified = 0;
+  let tried = 0;
+  for (const mutant of MUTANTS) {
+    const name = `${mutant.rule} ${mutant.without}`;
+    if (args.includes('--no-configurations') && !name.includes(only)) continue;
+    tried += 1;
+    const began = performance.now();
+    const caught = trial.try(mutant);
+    const isCaught = caught !== null && caught.kind !== 'undecided';
+    if (!isCaught && mutant.justification === undefined) missed += 1;
+    else if (!isCaught) justified += 1;
+    console.log(`\n${mutant.rule} without: ${mutant.without}`);
+    console.log(`  ${caught === null ? 'nothing breaks' : `${caught.kind}: ${caught.fault}`}`);
+    if (!isCaught) console.log(`  ${mutant.justification ?? 'and nobody says why it is there'}`);
+    console.log(`  ${caught === null ? '' : `${caught.configuration}, `}${seconds(began)} s`);
+    if (caught !== null && args.includes('--traces')) show(caught.trace);
+  }
+  const caughtAll = tried - missed - justified;
+  console.log(`\n${tried} mutants: ${caughtAll} caught, ${justified} justified, ${missed} missed`);
+  return missed;
+}
+
+const findings = args.includes('--no-configurations') ? 0 : exploreAll();
+const missed = args.includes('--no-mutants') ? 0 : tryMutants();
+const memory = Math.round(process.resourceUsage().maxRSS / 1024);
+console.log(
+  `\n${findings === 0 ? 'nothing found' : `${findings} faults found`}; ${seconds()} s, ${memory} MB of memory at most`,
+);
+process.exitCode = findings + missed === 0 ? 0 : 1;

@@ -186,19 +186,18 @@ function claimAtCandidate(state: ElectionState, message: ClaimMessage): Step {
 
 /** R2c: a greater claim than its own has passed this peer. */
 function claimAtDeferring(state: ElectionState, message: ClaimMessage, best: Claim): Step {
-  if (message.claim.id === state.self.id)
-    return ignore(
-      state,
-      message,
-      'own claim came back beaten',
-      compare(message.claim, 'greatest claim seen', best),
-    );
   const compared = compare(message.claim, 'greatest claim seen', best);
+  const isOwn = message.claim.id === state.self.id;
   switch (compared.result) {
     case 'greater':
       return relayClaim(state, message, compared);
     case 'less':
-      return ignore(state, message, 'smaller claim', compared);
+      return ignore(
+        state,
+        message,
+        isOwn ? 'own claim came back beaten' : 'smaller claim',
+        compared,
+      );
     case 'same':
       return ignore(state, message, 'same claim again', compared);
   }
@@ -219,11 +218,9 @@ function receiveElected(state: ElectionState, message: ElectedMessage): Step {
   });
 }
 
-/** R3a: an announcement of this peer's own leadership goes no further. */
+/** R3a: an announcement of this peer's own leadership goes no further; it has been round. */
 function ownAnnouncement(state: ElectionState, message: ElectedMessage): Step {
   if (state.role.name !== 'leader' || message.term !== state.term) return contested(state, message);
-  if (message.decision.lap !== state.role.decision.lap)
-    return ignore(state, message, 'announcement known');
   const decision = { ...state.role.decision, size: message.decision.hops };
   return judged(
     {
@@ -260,23 +257,15 @@ function contested(state: ElectionState, message: ElectedMessage): Step {
   });
 }
 
-/** R6: what a dead peer left behind is not relayed; where it would have suppressed, start anew. */
+/** R6: what a dead peer left behind is not relayed; where it may have suppressed, start anew. */
 function absorb(state: ElectionState, message: ElectionMessage): Step {
-  const suppresses =
-    message.term > state.term || (decisionOf(state) === null && beatsAll(state, message));
-  if (!suppresses) return ignore(state, message, 'its origin is gone');
+  if (message.term === state.term && decisionOf(state) !== null)
+    return ignore(state, message, 'its origin is gone');
   return judged(start(state, message.term), message, {
     outcome: 'answered',
     reason: 'its origin is gone',
     compared: null,
   });
-}
-
-/** Whether the message would have ended what this peer hopes for in the current term. */
-function beatsAll(state: ElectionState, message: ElectionMessage): boolean {
-  if (message.type === 'elected') return true;
-  const best = state.role.name === 'deferring' ? state.role.best : state.claim;
-  return compareClaims(message.claim, best) === 'greater';
 }
 
 // --- R4, R5, R7: links, departures and time ----------------------------------------------------
@@ -303,13 +292,9 @@ function hello(
   decision: Decision | null,
   removed: readonly PeerId[],
 ): Step {
-  const next = remember(state, removed);
-  const own = decisionOf(next);
-  if (defersToGone(next) || (own !== null && next.removed.includes(own.leader.id)))
-    return start(next);
-  if (next.term > 0 || decision === null || next.removed.includes(decision.leader.id))
-    return quiet(next);
-  if (decision.leader.id === next.self.id) return quiet(next);
+  const noted = departures(state, removed);
+  const { state: next } = noted;
+  if (next.term > 0 || decision === null || next.removed.includes(decision.leader.id)) return noted;
   return decide(next, term, { name: 'follower', decision }, [{ type: 'wait', until: 'leader' }]);
 }
 

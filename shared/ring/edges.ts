@@ -53,6 +53,12 @@ export class SuccessorEdge {
     return this.#outlet;
   }
 
+  /** Whether a claim sent now could go round: one that only comes straight back decides nothing. */
+  get leadsRound(): boolean {
+    if (this.#outlet === 'loopback') return this.#target === this.#owner.self;
+    return this.#outlet !== null;
+  }
+
   /** The link in use and those in the making. */
   get links(): readonly NeighbourLink[] {
     const outlet = this.#outlet;
@@ -78,8 +84,6 @@ export class SuccessorEdge {
       this.#switch('loopback');
       return;
     }
-    // There are others now: an election with itself alone would be worth nothing.
-    if (this.#outlet === 'loopback') this.#outlet = null;
     if (offered !== null) this.#attempts.set(offered.id, offered);
     if (this.#connection !== null) {
       this.trySwitch();

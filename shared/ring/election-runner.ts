@@ -25,6 +25,8 @@ export interface ElectionOwner {
   readonly random: Random;
   /** Where messages to the successor go now. */
   outlet(): Outlet;
+  /** Whether a claim sent there could go round the ring. */
+  leadsRound(): boolean;
   tell(event: RingEvent): void;
   /** A peer that is held for gone has a message under way. */
   onGhost(peer: PeerId): void;
@@ -176,7 +178,7 @@ export class ElectionRunner {
     this.#cancelTimer?.();
     this.#cancelTimer = this.#owner.clock.after(this.#patience.for(until), () => {
       this.#cancelTimer = null;
-      const isCutOff = this.#state.role.name !== 'leader' && this.#owner.outlet() === null;
+      const isCutOff = this.#state.role.name !== 'leader' && !this.#owner.leadsRound();
       if (isCutOff) this.#wait('leader');
       else this.step({ type: 'timeout' });
     });

@@ -95,6 +95,7 @@ export class RingNode {
       clock: ports.clock,
       random: ports.random,
       outlet: () => this.#successor.outlet,
+      leadsRound: () => this.#successor.leadsRound,
       tell: (event) => {
         this.#tell(event);
       },
@@ -342,7 +343,6 @@ export class RingNode {
     if (this.#role === 'offline') return;
     this.#predecessor.aim(view.predecessor, this.#useOffer('predecessor', view.predecessor));
     this.#successor.aim(view.successor, this.#useOffer('successor', view.successor));
-    if (this.#successor.outlet === null) this.#wasReady = false;
   }
 
   /** Gives this peer's own offer its addressee where the view has chosen it. */

@@ -25,11 +25,60 @@ describe('the checker finds', () => {
   const wakeUp = MUTANTS.filter(({ without }) => without.includes('wake-up'));
 
   test('what breaks without the wake-up rule, and how', () => {
-    const [caught] = wakeUp.map((mutant) => new MutantTrial(QUICK).try(mutant));
+    const [caught] = wakeUp.map((mutant) => new MutantTrial(QUICK.slice(0, 1)).try(mutant));
     expect(caught).toMatchObject({
+      kind: 'breaks',
       configuration: 'fixed 012, 4 starts',
-      last: 'P2: CLAIM(P1, term 1, hops 1) → idle, term 0',
+      fault: 'the terms differ, and time does not help',
     });
+  });
+
+  test.each([
+    {
+      ...{ rule: 'L5', part: 'ready', name: '1 and 1 joins, nothing else' },
+      fault: 'a join opens the ring',
+    },
+    {
+      ...{ rule: 'L5', part: 'old link', name: '1 and 1 joins, nothing else' },
+      fault: 'a join opens the ring',
+    },
+    {
+      ...{ rule: 'L7', part: 'BYE', name: '3 and 1 joins, during a lap' },
+      fault: 'a join loses a message',
+    },
+    {
+      ...{ rule: 'L8', part: 'departure', name: 'a peer joins before the leader, which leaves' },
+      fault: 'a message of a peer that has said BYE is sent',
+    },
+    {
+      ...{ rule: 'R5', part: 'gives a leader', name: '1 and 1 joins, nothing else' },
+      fault: '3 messages, not 2',
+    },
+    {
+      ...{ rule: 'R6', part: 'decided term', name: 'the leader leaves during a lap' },
+      fault: '3 terms, not 2',
+    },
+    {
+      ...{ rule: 'R3a', part: 'does not lead', name: 'a peer lies that another leads' },
+      fault: 'only R7 helps: the terms differ',
+    },
+    {
+      ...{ rule: 'R3c', part: 'second leader', name: 'two rings of one term meet' },
+      fault: 'the leaders differ, and time does not help',
+    },
+  ])('what breaks without $rule: $part', ({ rule, part, name, fault }) => {
+    const trial = new MutantTrial(QUICK.filter((configuration) => configuration.name === name));
+    const mutants = MUTANTS.filter(
+      (mutant) => mutant.rule === rule && mutant.without.includes(part),
+    );
+    expect(mutants.map((mutant) => trial.try(mutant)?.fault)).toEqual([fault]);
+  });
+
+  test('a peer alone that sends itself a message for ever', () => {
+    const [configuration] = QUICK.filter(({ name }) => name === '2 and 1 joins, any 2');
+    const [mutant] = MUTANTS.filter(({ without }) => without.includes('drops the same claim'));
+    if (mutant === undefined || configuration === undefined) throw new Error('nothing to try');
+    expect(explore(configuration, mutant.design).finding).not.toBeNull();
   });
 
   test('a shortest trace, peer by peer', () => {

@@ -6,13 +6,15 @@ import type { Decision } from '../../protocol/messages.ts';
 import { canTimeOut, ownActions } from './actions.ts';
 import { Scene, type Action, type LinkRules } from './scene.ts';
 import { numberedId, type Space } from './space.ts';
-import { keyOf, neighbour, type Peer, type PeerNumber, type World } from './world.ts';
+import { keyOf, neighbour, UNCOUNTED, type Peer, type PeerNumber, type World } from './world.ts';
 
 /** What an end of an election is measured by. */
 export interface Expectation {
   readonly policy: Policy;
   /** Who must lead as long as it is a member, if anyone. */
   readonly incumbent: PeerNumber | null;
+  /** Whether leaders may exclude each other for a while. */
+  readonly isTainted: boolean;
 }
 
 /** What a member may be wrong about; null where all agree as they should. */
@@ -49,6 +51,20 @@ function leaderFault(
   return null;
 }
 
+/**
+ * Where messages would end if they followed the links in use: the first member without one that a
+ * member with one leads to, or null.
+ */
+export function gapIn({ peers, links, ring }: World): PeerNumber | null {
+  for (const from of ring)
+    if (peers[from]?.outlet === 'link') {
+      const link = links.find((other) => other.from === from && other.use === 'used');
+      if (link?.isRead !== true) return from;
+      if (peers[link.to]?.outlet === 'none') return link.to;
+    }
+  return null;
+}
+
 /** The links in use follow the ring. */
 function tornEdge(world: World): string | null {
   for (const [at, number] of world.ring.entries()) {
@@ -69,8 +85,9 @@ function tornEdge(world: World): string | null {
 /** How many late peers may start, one after another, before all agree. */
 const MAX_LATE = 8;
 
-/** How many worlds it may take from one time-out to the next calm. */
+/** How many worlds it may take from one time-out to the next calm, and how many calms in all. */
 const MAX_SETTLING = 20_000;
+const MAX_CALMS = 5_000;
 
 interface Waiting {
   readonly world: World;
@@ -98,13 +115,14 @@ export class Patience {
   timeoutsToAgree(start: World): number | null {
     let worst = 0;
     const seen = new Set<string>();
-    const waiting: Waiting[] = [{ world: expectNews(start), late: 0 }];
+    const waiting: Waiting[] = [{ world: expectNews(uncounted(start)), late: 0 }];
     for (let next = waiting.pop(); next !== undefined && !this.#isAstray; next = waiting.pop()) {
       const { late } = next;
       for (const world of this.#lapped(next.world)) {
         const key = `${keyOf(world)}${late}`;
         if (seen.has(key)) continue;
         seen.add(key);
+        if (seen.size > MAX_CALMS) return null;
         if (disagreement(this.#space, world, this.#expectation) === null) {
           worst = Math.max(worst, late);
           continue;
@@ -126,7 +144,7 @@ export class Patience {
    * have changed, and the size is the ring's.
    */
   unrest(start: World): string | null {
-    const [first, ...others] = this.#lapped(start, ['lap', 'return'])
+    const [first, ...others] = this.#lapped(uncounted(start), ['lap', 'return'])
       .flatMap((world) => this.#lapped(world))
       .flatMap((world) => this.#lapped(world));
     if (this.#isAstray) return 'a lap goes astray';
@@ -167,7 +185,9 @@ export class Patience {
   #next(world: World, action: Action): World {
     const scene = new Scene(this.#space, this.#rules, world);
     const next = scene.act(action);
-    if (scene.faults.length > 0) this.#isAstray = true;
+    const { faults, clashes } = scene;
+    if (faults.length > 0 || (clashes.length > 0 && !this.#expectation.isTainted))
+      this.#isAstray = true;
     return next;
   }
 
@@ -188,6 +208,10 @@ export class Patience {
     }
     return settled;
   }
+}
+
+function uncounted(world: World): World {
+  return { ...world, messages: UNCOUNTED };
 }
 
 /** Whoever waits for news has waited long enough, unless some comes first. */

@@ -1,6 +1,6 @@
 /** What is explored: a few seconds of it in every test run, all of it by `npm run verify`. */
 import type { Policy } from '../../protocol/messages.ts';
-import type { Configuration } from './explore.ts';
+import type { Configuration, Wish } from './opening.ts';
 import type { Budget, PeerNumber } from './world.ts';
 
 const NOTHING: Budget = {
@@ -17,7 +17,19 @@ function budget(part: Partial<Budget>): Budget {
   return { ...NOTHING, ...part };
 }
 
-const SAME = [1, 1, 1, 1];
+/** These things and nothing else, one of them begun after the other. */
+function script(...wishes: readonly Wish[]): Pick<Configuration, 'script' | 'budget'> {
+  const often = (type: Wish['type']) => wishes.filter((wish) => wish.type === type).length;
+  return {
+    script: wishes,
+    budget: budget({
+      ...{ starts: often('start'), timeouts: often('timeout') },
+      ...{ leaves: often('leave'), crashes: often('crash'), all: wishes.length },
+    }),
+  };
+}
+
+const SAME = [1, 1, 1, 1, 1, 1];
 
 interface Part extends Partial<Omit<Configuration, 'budget'>> {
   readonly name: string;
@@ -108,6 +120,71 @@ const growing: readonly Configuration[] = [
   }),
 ];
 
+/** Joins that change no leader: the ring stays closed, and their messages are counted. */
+const joins: readonly Configuration[] = [
+  decided([2], 3, { name: '1 and 1 joins, nothing else', isJoinOnly: true, budget: { all: 1 } }),
+  decided([1, 2, 3], 4, {
+    name: '3 and 1 joins, nothing else',
+    isJoinOnly: true,
+    budget: { all: 1 },
+  }),
+  decided([1, 2, 3], 4, {
+    ...{ name: '3 and 1 joins, during a lap', isJoinOnly: true },
+    ...script({ type: 'timeout', peer: 3 }, { type: 'join', peer: 0 }),
+  }),
+];
+
+/** How a single thing goes on while another is not over. */
+const scripted: readonly Configuration[] = [
+  decided([0, 1, 2], 3, {
+    name: 'the leader leaves during a lap',
+    ...script({ type: 'timeout', peer: 2 }, { type: 'leave', peer: 2 }),
+  }),
+  decided([0, 2], 3, {
+    name: 'a peer joins before the leader, which leaves',
+    ...script({ type: 'join', peer: 1, after: 1 }, { type: 'leave', peer: 2 }),
+  }),
+  decided([0, 3, 1], 4, {
+    name: 'the leader starts and crashes, a peer has joined behind it',
+    ...script(
+      { type: 'join', peer: 2, after: 2 },
+      { type: 'start', peer: 3 },
+      { type: 'crash', peer: 3 },
+    ),
+  }),
+  decided([0, 5, 1, 2], 6, {
+    name: 'its claim comes to one who has heard of its crash by a join',
+    before: [
+      ...['P4 joins after P6', 'P4 gets its view', 'P2 gets its view', 'P6 gets its view'],
+      ...['link P4→P2 opens', 'HELLO arrives on P4→P2', 'HELLO arrives on P4→P2, back'],
+      ...['ELECTED arrives on P4→P2', 'P6 is asked to start', 'CLAIM arrives on P6→P2'],
+      ...['P6 crashes', 'P1 gets its view', 'P4 gets its view'],
+    ],
+    ...script(
+      { type: 'join', peer: 3, after: 2 },
+      { type: 'start', peer: 5 },
+      { type: 'crash', peer: 5 },
+      { type: 'join', peer: 4, after: 4 },
+    ),
+  }),
+];
+
+/** What no ring comes to by itself: two that have elected meet, or a peer lies. */
+const tainted: readonly Configuration[] = [
+  decided([0], 2, {
+    ...{ name: 'two rings of one term meet', meets: { ring: [1], elections: 1 } },
+    budget: {},
+  }),
+  decided([3, 0], 4, {
+    ...{ name: 'the ring of the greatest meets one of a later term', budget: {} },
+    meets: { ring: [1, 2], elections: 2 },
+  }),
+  decided([0, 1, 2], 3, {
+    ...{ name: 'a peer lies that another leads', budget: {} },
+    lie: { type: 'elected', term: 5, origin: 2, over: 0 },
+  }),
+];
+
 /** The largest: minutes each. */
 const large: readonly Configuration[] = [
   decided([0, 1], 3, { name: '2 and 1 joins, any 3', budget: anything(3) }),
@@ -138,10 +215,14 @@ export const QUICK: readonly Configuration[] = [
     }),
     fresh([], 2, { name: 'from nothing to 2, any 3', budget: anything(3) }),
     fresh([1, 0, 2], 3, { name: 'fresh ring of 3, any 2', budget: anything(2) }),
+    ...joins,
+    ...scripted,
   ]),
+  ...tainted,
 ];
 
 export const ALL: readonly Configuration[] = [
-  ...both([...fixed, ...shrinking, ...growing]),
+  ...both([...fixed, ...shrinking, ...growing, ...joins, ...scripted]),
+  ...tainted,
   ...large,
 ];

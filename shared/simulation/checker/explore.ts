@@ -4,17 +4,12 @@
  */
 import { step } from '../../election/step.ts';
 import { freeActions, ownActions } from './actions.ts';
-import { disagreement, Patience, type Expectation } from './calm.ts';
+import { disagreement, gapIn, Patience, type Expectation } from './calm.ts';
+import { isTainted, openingOf, type Configuration, type Wish } from './opening.ts';
 import { LINK_RULES, Scene, type Action, type LinkRules } from './scene.ts';
 import { Space, type StepFunction } from './space.ts';
 import { describeAction, describeStep, describeWorld } from './trace.ts';
-import { beginning, keyOf, type Beginning, type PeerNumber, type World } from './world.ts';
-
-export interface Configuration extends Beginning {
-  readonly name: string;
-  /** Whether the first members have elected a leader before anything else happens. */
-  readonly isDecided: boolean;
-}
+import { keyOf, type PeerNumber, type World } from './world.ts';
 
 /** What is checked: as shipped, or with something taken away. */
 export interface Design {
@@ -44,8 +39,17 @@ export interface Report {
   /** The shortest way to a world that needs R7 although no message was lost on a live link. */
   readonly needsTimeout: Finding | null;
   readonly finding: Finding | null;
+  /** The highest term come to, and the most messages sent where they are counted. */
+  readonly terms: Peak;
+  readonly messages: Peak;
   /** The reasons that were given in judgements. */
   readonly reasons: ReadonlySet<string>;
+}
+
+/** The most of something, and the shortest way to it. */
+export interface Peak {
+  readonly count: number;
+  readonly trace: readonly string[];
 }
 
 /** More worlds than a configuration should have: as where terms rise for ever. */
@@ -53,6 +57,18 @@ const MAX_STATES = 4_000_000;
 
 /** What is said then. It may still come to an end. */
 export const TOO_MANY = 'there are too many worlds to tell';
+
+/** The greatest number so far, and the world it was found in. */
+class Greatest {
+  count = 0;
+  at = 0;
+
+  note(count: number, at: number): void {
+    if (count <= this.count) return;
+    this.count = count;
+    this.at = at;
+  }
+}
 
 /** A list of numbers that grows. */
 class Numbers {
@@ -102,6 +118,8 @@ class Exploration {
   #calm = 0;
   #agreed = 0;
   #timeouts = 0;
+  readonly #terms = new Greatest();
+  readonly #messages = new Greatest();
   #needsTimeout: Finding | null = null;
   #finding: Finding | null = null;
 
@@ -110,10 +128,12 @@ class Exploration {
     this.#configuration = configuration;
     this.#design = design;
     this.#space = new Space(design.step, configuration.priorities.length);
-    const fresh = beginning(this.#space, configuration);
-    this.#start = configuration.isDecided ? this.#decided(fresh) : fresh;
+    this.#start = openingOf(this.#space, design.rules, configuration);
     const { policy } = configuration;
-    this.#expectation = { policy, incumbent: policy === 'incumbent' ? this.#leader() : null };
+    this.#expectation = {
+      ...{ policy, incumbent: policy === 'incumbent' ? this.#leader() : null },
+      isTainted: isTainted(configuration),
+    };
     this.#patience = new Patience(this.#space, design.rules, this.#expectation);
   }
 
@@ -130,23 +150,14 @@ class Exploration {
       timeouts: this.#timeouts,
       needsTimeout: this.#needsTimeout,
       finding: this.#finding,
+      terms: this.#peak(this.#terms),
+      messages: this.#peak(this.#messages),
       reasons: this.#space.reasons,
     };
   }
 
-  /** The first members after one election, lapped once. */
-  #decided(fresh: World): World {
-    const [peer] = fresh.ring;
-    if (peer === undefined) return fresh;
-    const drain = (world: World): World => {
-      for (let next = world; ;) {
-        const [action] = ownActions(next);
-        if (action === undefined) return next;
-        next = this.#scene(next).act(action);
-      }
-    };
-    const started = this.#scene(fresh).act({ type: 'start', peer });
-    return { ...drain(started), budget: fresh.budget };
+  #peak({ count, at }: Greatest): Peak {
+    return { count, trace: this.#trace(at) };
   }
 
   /** Who leads at the beginning, where nobody has a priority that may unseat it. */
@@ -173,7 +184,27 @@ class Exploration {
     this.#parents.push(parent);
     this.#branches.push(branch);
     this.#frontier[number] = world;
+    this.#messages.note(world.messages, number);
+    for (const peer of world.ring)
+      this.#terms.note(world.peers[peer]?.election.value.term ?? 0, number);
     return number;
+  }
+
+  /** What may happen of its own accord. */
+  #free(world: World): Action[] {
+    const { script, budget } = this.#configuration;
+    const actions = freeActions(world);
+    if (script === undefined) return actions;
+    const wish = script[budget.all - world.budget.all];
+    return wish === undefined ? [] : actions.filter((action) => isMeant(wish, action));
+  }
+
+  /** What is wrong with what has just happened. */
+  #faultOf({ faults, clashes, lost }: Scene, world: World): string | null {
+    const fault = faults[0] ?? (this.#expectation.isTainted ? null : clashes[0]) ?? null;
+    if (fault !== null || this.#configuration.isJoinOnly === undefined) return fault;
+    if (lost > 0) return 'a join loses a message';
+    return gapIn(world) === null ? null : 'a join opens the ring';
   }
 
   #expand(at: number): void {
@@ -181,12 +212,12 @@ class Exploration {
     if (world === undefined) return;
     this.#frontier[at] = this.#start;
     const own = ownActions(world);
-    for (const [branch, action] of [...own, ...freeActions(world)].entries()) {
+    for (const [branch, action] of [...own, ...this.#free(world)].entries()) {
       const scene = this.#scene(world);
       const next = scene.act(action);
       this.#transitions += 1;
-      const [fault] = scene.faults;
-      if (fault !== undefined) {
+      const fault = this.#faultOf(scene, next);
+      if (fault !== null) {
         this.#finding = { fault, trace: this.#trace(at, branch) };
         return;
       }
@@ -265,7 +296,7 @@ class Exploration {
     let world = this.#start;
     const lines = [describeWorld(this.#space, world)];
     for (const branch of branches) {
-      const action: Action | undefined = [...ownActions(world), ...freeActions(world)][branch];
+      const action: Action | undefined = [...ownActions(world), ...this.#free(world)][branch];
       if (action === undefined) break;
       const scene = this.#scene(world);
       lines.push(describeAction(world, action));
@@ -274,6 +305,14 @@ class Exploration {
     }
     return [...lines, describeWorld(this.#space, world)];
   }
+}
+
+function isMeant({ type, peer, after }: Wish, action: Action): boolean {
+  return (
+    type === action.type &&
+    peer === action.peer &&
+    (action.type !== 'join' || after === undefined || after === action.after)
+  );
 }
 
 /**

@@ -6,20 +6,16 @@ import { compareClaims } from '../../election/claim.ts';
 import { decisionOf, type ElectionState } from '../../election/state.ts';
 import { step, type ElectionInput, type Step } from '../../election/step.ts';
 import type { ClaimMessage, ElectedMessage } from '../../protocol/messages.ts';
-import {
-  SHIPPED,
-  type Configuration,
-  type Design,
-  type Finding,
-  explore,
-  TOO_MANY,
-} from './explore.ts';
+import { SHIPPED, type Design, type Report, explore, TOO_MANY } from './explore.ts';
+import { isTainted, type Configuration } from './opening.ts';
 import { LINK_RULES, type LinkRules } from './scene.ts';
 
 export interface Mutant {
   readonly rule: string;
   readonly without: string;
   readonly design: Design;
+  /** Why the rule is there although nothing that is explored breaks without it. */
+  readonly justification?: string;
 }
 
 type Change = (state: ElectionState, input: ElectionInput) => Step | null;
@@ -142,17 +138,9 @@ const CLAIMS: readonly Mutant[] = [
       ? led(state, message.hops)
       : null,
   ),
-  onClaim('R2c', 'a beaten claim that comes back does not win', (state, message) =>
-    isCurrent(state, message) &&
-    state.role.name === 'deferring' &&
-    message.claim.id === state.self.id
-      ? step({ ...state, role: { name: 'candidate' } }, { type: 'receive', message })
-      : null,
-  ),
   onClaim('R2c', 'a deferring peer drops a claim smaller than the best', (state, message) =>
     isCurrent(state, message) &&
     state.role.name === 'deferring' &&
-    message.claim.id !== state.self.id &&
     compareClaims(message.claim, state.role.best) === 'less'
       ? relayed(state, message)
       : null,
@@ -166,13 +154,11 @@ const CLAIMS: readonly Mutant[] = [
   ),
 ];
 
+/** R3b of a peer that asks nobody's rank. */
 function adopted(state: ElectionState, message: ElectedMessage): Step {
-  const { removed } = state;
-  const result = step(
-    { ...state, term: message.term - 1, role: { name: 'idle' }, removed: [] },
-    { type: 'receive', message },
-  );
-  return { ...result, state: { ...result.state, removed } };
+  const { self } = state;
+  const result = step({ ...state, self: { ...self, priority: 0 } }, { type: 'receive', message });
+  return { ...result, state: { ...result.state, self, claim: self } };
 }
 
 function relayedOn(state: ElectionState, message: ElectedMessage): Step {
@@ -206,19 +192,15 @@ const ANNOUNCEMENTS: readonly Mutant[] = [
     if (!isOwn(state, message) || message.term !== state.term) return null;
     return { state, effects: [{ type: 'wait', until: 'lap' }] };
   }),
-  onElected('R3a', 'a leader drops an earlier lap', (state, message) => {
-    const decision = decisionOf(state);
-    if (!isOwn(state, message) || message.term !== state.term || decision === null) return null;
-    const current = { ...message.decision, lap: decision.lap };
-    return step(state, { type: 'receive', message: { ...message, decision: current } });
-  }),
   onElected('R3a', 'who does not lead starts above its own announcement', (state, message) =>
     isOwn(state, message) && (state.role.name !== 'leader' || message.term !== state.term)
       ? nothing(state)
       : null,
   ),
   onElected('R3b', 'who outranks the announced leader starts', (state, message) =>
-    compareClaims(message.decision.leader, state.self) === 'less' && message.term > state.term
+    compareClaims(message.decision.leader, state.self) === 'less' &&
+    !state.removed.includes(message.decision.leader.id) &&
+    (message.term > state.term || (message.term === state.term && decisionOf(state) === null))
       ? adopted(state, message)
       : null,
   ),
@@ -269,11 +251,6 @@ const CHANGES: readonly Mutant[] = [
       ? followed(state, input)
       : null,
   ),
-  changed('R5', 'HELLO starts who follows or defers to a peer that is gone', (state, input) =>
-    input.type === 'hello' && state.term > 0
-      ? step(state, { type: 'removed', peers: input.removed })
-      : null,
-  ),
   changed('R5', 'who defers to a peer that is gone starts', (state, input) => {
     if (input.type !== 'removed' && input.type !== 'hello') return null;
     const result = step(state, input);
@@ -284,17 +261,21 @@ const CHANGES: readonly Mutant[] = [
     const result = step({ ...state, removed: [] }, input);
     return { ...result, state: { ...result.state, removed: [] } };
   }),
-  linked('R5', 'HELLO tells of departures', { helloTellsDepartures: false }),
+  {
+    ...linked('R5', 'HELLO tells of departures', { helloTellsDepartures: false }),
+    justification:
+      'R6 does the same as long as the message of the one that is gone still goes round',
+  },
   changed('R6', 'what a peer that is gone has sent is not relayed', (state, input) =>
     input.type === 'receive' ? unaware(state, input) : null,
   ),
-  changed('R6', 'where it would have suppressed something, a start follows', (state, input) => {
+  changed('R6', 'where it may have suppressed something, a start follows', (state, input) => {
     if (input.type !== 'receive') return null;
     return isAbsorbed(state, input) ? nothing(state) : null;
   }),
-  changed('R6', 'a start follows only there', (state, input) => {
-    if (input.type !== 'receive' || input.message.term < state.term) return null;
-    return isAbsorbed(state, input) ? step(state, { type: 'start' }) : null;
+  changed('R6', 'no start follows in a decided term', (state, input) => {
+    if (input.type !== 'receive' || !isAbsorbed(state, input)) return null;
+    return step({ ...state, term: input.message.term }, { type: 'start' });
   }),
   changed('R7', 'followers time out', (state, input) =>
     input.type === 'timeout' && state.role.name !== 'leader'
@@ -347,58 +328,79 @@ const LINKS: readonly Mutant[] = [
 
 export const MUTANTS: readonly Mutant[] = [...CLAIMS, ...ANNOUNCEMENTS, ...CHANGES, ...LINKS];
 
+/** How a mutant differs from the shipped design, the worst first. */
+type Kind = 'breaks' | 'needs time' | 'costs more' | 'undecided';
+
+const KINDS: readonly Kind[] = ['breaks', 'needs time', 'costs more', 'undecided'];
+
 export interface Caught {
   readonly mutant: Mutant;
-  /** Where it was caught first; null where it was not. */
-  readonly configuration: string | null;
+  readonly kind: Kind;
+  /** Where that shows first. */
+  readonly configuration: string;
   readonly fault: string;
-  /** What happens last. */
-  readonly last: string;
+  readonly trace: readonly string[];
 }
 
-/** More worlds than any configuration here has as shipped. */
-const MAX_STATES = 100_000;
+/** Some times as many worlds as the largest of the configurations has as shipped. */
+const MAX_STATES = 200_000;
 
-/** Tries mutants on one configuration after another, until each is caught. */
+interface Trial {
+  readonly configuration: Configuration;
+  /** What the shipped design comes to there. */
+  readonly shipped: Report;
+}
+
+/**
+ * Tries mutants on one configuration after another until each is caught: the smallest first, and
+ * those to which no honest ring comes last.
+ */
 export class MutantTrial {
-  readonly #configurations: readonly Configuration[];
-  /** Where the shipped rules need no time-out, to need one is a fault. */
-  readonly #needsNone = new Map<string, boolean>();
+  readonly #trials: readonly Trial[];
 
   constructor(configurations: readonly Configuration[]) {
-    this.#configurations = configurations;
+    this.#trials = configurations
+      .map((configuration) => ({ configuration, shipped: explore(configuration) }))
+      .sort(
+        (a, b) =>
+          Number(isTainted(a.configuration)) - Number(isTainted(b.configuration)) ||
+          a.shipped.states - b.shipped.states,
+      );
   }
 
-  try(mutant: Mutant): Caught {
-    let slow: Caught | null = null;
-    for (const configuration of this.#configurations) {
-      const { finding, needsTimeout } = explore(configuration, mutant.design, MAX_STATES);
-      if (finding?.fault === TOO_MANY) {
-        slow ??= caughtBy(mutant, configuration, finding, finding.fault);
-        continue;
-      }
-      if (finding !== null) return caughtBy(mutant, configuration, finding, finding.fault);
-      if (slow !== null || needsTimeout === null || !this.#needsNoTimeout(configuration)) continue;
-      slow = caughtBy(mutant, configuration, needsTimeout, `needs R7: ${needsTimeout.fault}`);
+  /** The first fault, or else the first thing that is merely worse than as shipped; or null. */
+  try(mutant: Mutant): Caught | null {
+    let worst: Caught | null = null;
+    for (const trial of this.#trials) {
+      const report = explore(trial.configuration, mutant.design, MAX_STATES);
+      const caught = difference(mutant, trial, report);
+      if (caught === null) continue;
+      if (worst === null || KINDS.indexOf(caught.kind) < KINDS.indexOf(worst.kind)) worst = caught;
+      if (worst.kind === 'breaks') return worst;
     }
-    return slow ?? { mutant, configuration: null, fault: '', last: '' };
-  }
-
-  #needsNoTimeout(configuration: Configuration): boolean {
-    const known = this.#needsNone.get(configuration.name);
-    if (known !== undefined) return known;
-    const needsNone = explore(configuration).needsTimeout === null;
-    this.#needsNone.set(configuration.name, needsNone);
-    return needsNone;
+    return worst;
   }
 }
 
-function caughtBy(
+function difference(
   mutant: Mutant,
-  { name }: Configuration,
-  { trace }: Finding,
-  fault: string,
-): Caught {
-  const last = trace.findLast((line) => line.startsWith('    ')) ?? '';
-  return { mutant, configuration: name, fault, last: last.trim() };
+  { configuration: { name }, shipped }: Trial,
+  { finding, needsTimeout, terms, messages, timeouts }: Report,
+): Caught | null {
+  const caught = (kind: Kind, fault: string, trace: readonly string[]): Caught => ({
+    ...{ mutant, kind, configuration: name, fault, trace },
+  });
+  if (finding !== null && finding.fault !== TOO_MANY)
+    return caught('breaks', finding.fault, finding.trace);
+  if (needsTimeout !== null && shipped.needsTimeout === null)
+    return caught('needs time', `only R7 helps: ${needsTimeout.fault}`, needsTimeout.trace);
+  if (terms.count > shipped.terms.count)
+    return caught('costs more', `${terms.count} terms, not ${shipped.terms.count}`, terms.trace);
+  if (timeouts > shipped.timeouts)
+    return caught('costs more', `${timeouts} time-outs, not ${shipped.timeouts}`, terms.trace);
+  if (messages.count > shipped.messages.count) {
+    const fault = `${messages.count} messages, not ${shipped.messages.count}`;
+    return caught('costs more', fault, messages.trace);
+  }
+  return finding === null ? null : caught('undecided', finding.fault, finding.trace);
 }

@@ -45,6 +45,9 @@ export const LINK_RULES: LinkRules = {
   helloTellsDepartures: true,
 };
 
+/** One action makes a peer take no more steps than that. */
+const MAX_STEPS = 64;
+
 /** What a trace shows of a step. */
 export interface StepTold {
   readonly peer: PeerNumber;
@@ -63,6 +66,14 @@ export class Scene {
   readonly steps: StepTold[] = [];
   /** What went wrong, in words. */
   readonly faults: string[] = [];
+  /** Leaders that exclude each other: wrong unless the first world had them, or a lie. */
+  readonly clashes: string[] = [];
+  /** How many messages of the election vanished unread. */
+  lost = 0;
+  #messages: number;
+  #unread: number;
+  /** Those whose BYE came just now: bits. */
+  #saidBye = 0;
 
   constructor(space: Space, rules: LinkRules, world: World) {
     this.#space = space;
@@ -72,18 +83,22 @@ export class Scene {
     this.#ring = world.ring;
     this.#budget = world.budget;
     this.#elected = world.elected;
+    this.#messages = world.messages;
+    this.#unread = unread(world.links);
   }
 
   act(action: Action): World {
     this.#perform(action);
     for (const peer of this.#ring) this.#aimLink(peer);
     this.#links = this.#links.flatMap((link) => this.#tidied(link));
+    this.lost = this.#unread - unread(this.#links);
     return {
       peers: this.#peers,
       links: this.#links,
       ring: this.#ring,
       budget: this.#budget,
       elected: this.#elected,
+      messages: this.#messages,
     };
   }
 
@@ -110,6 +125,7 @@ export class Scene {
         return;
       case 'lose':
         this.#spend({ losses: -1 });
+        this.#unread -= 1;
         this.#setLink(action.link, { forth: this.#link(action.link).forth.slice(1) });
         return;
       case 'start':
@@ -151,6 +167,7 @@ export class Scene {
     switch (parcel.value.type) {
       case 'claim':
       case 'elected':
+        this.#unread -= 1;
         this.#step(link.to, { type: 'receive', parcel });
         return;
       case 'hello':
@@ -158,7 +175,9 @@ export class Scene {
         return;
       case 'bye':
         this.#setLink(at, { isRead: false });
-        if (parcel.value.reason === 'leaving') this.#learnOfDepartures(link.to, 1 << link.from);
+        if (parcel.value.reason === 'relinked') return;
+        this.#saidBye = 1 << link.from;
+        this.#learnOfDepartures(link.to, 1 << link.from);
         return;
     }
   }
@@ -175,6 +194,7 @@ export class Scene {
       this.#trySwitch(link.from);
       return;
     }
+    this.#saidBye = 1 << link.to;
     if (!this.#rules.notesDeparturesFirst) this.#closeTowards(at);
     this.#learnOfDepartures(link.from, 1 << link.to);
   }
@@ -199,25 +219,41 @@ export class Scene {
 
   // --- the election -----------------------------------------------------------------------------
 
-  /** Lets something happen to a peer's election; what it sends to itself follows at once. */
+  /**
+   * Lets something happen to a peer's election; what it sends to itself follows at once, unless
+   * that is wrong: it might go on for ever.
+   */
   #step(at: PeerNumber, first: Happening): void {
     const happenings = [first];
     for (let next = happenings.shift(); next !== undefined; next = happenings.shift()) {
+      if (this.faults.length > 0) return;
+      if (this.steps.length > MAX_STEPS) this.faults.push('a peer goes on talking to itself');
       const peer = this.#peer(at);
       const outcome = this.#space.outcome(peer.election, next);
       this.steps.push({ peer: at, happening: next, outcome });
       if (outcome.fault !== null) this.faults.push(outcome.fault);
+      if (outcome.clash !== null) this.clashes.push(outcome.clash);
       const timer = outcome.wait ?? (next.type === 'timeout' ? 'none' : peer.timer);
       this.#setPeer(at, { election: outcome.next, timer });
       if (outcome.next !== peer.election) this.#noteDecision(at, outcome.next.value);
       for (const parcel of outcome.sends) {
+        if (this.#messages >= 0) this.#messages += 1;
+        if (this.#isOf(this.#saidBye, parcel.value))
+          this.faults.push('a message of a peer that has said BYE is sent');
         if (peer.outlet === 'loopback') happenings.push({ type: 'receive', parcel });
         else this.#send(at, parcel);
       }
     }
   }
 
+  #isOf(peers: number, parcel: Parcel): boolean {
+    if (peers === 0 || (parcel.type !== 'claim' && parcel.type !== 'elected')) return false;
+    const origin = parcel.type === 'claim' ? parcel.claim.id : parcel.decision.leader.id;
+    return (peers & (1 << this.#space.numberOf(origin))) !== 0;
+  }
+
   #send(at: PeerNumber, parcel: Known<Parcel>): void {
+    this.#unread += 1;
     const index = this.#used(at);
     const link = this.#links[index];
     if (link?.isRead === true) this.#setLink(index, { forth: [...link.forth, parcel] });
@@ -233,12 +269,12 @@ export class Scene {
     const bit = 1 << this.#space.numberOf(leader);
     if (role.name === 'leader') this.#noteElected(term, bit);
     else if (((this.#elected[term] ?? 0) & bit) === 0)
-      this.faults.push(`a leader is followed that was not elected in term ${term}`);
+      this.clashes.push(`a leader is followed that was not elected in term ${term}`);
     for (const number of this.#ring) {
       const other = this.#peer(number).election.value;
       if (number === at || other.term !== term) continue;
       if ((decisionOf(other)?.leader.id ?? leader) !== leader)
-        this.faults.push(`there are two leaders of term ${term}`);
+        this.clashes.push(`there are two leaders of term ${term}`);
     }
   }
 
@@ -479,4 +515,13 @@ export class Scene {
       ? [{ ...link, back: [], greeting: 'none' }]
       : [link];
   }
+}
+
+/** The election's messages that are on their way. */
+function unread(links: readonly Link[]): number {
+  let count = 0;
+  for (const { forth } of links)
+    for (const { value } of forth)
+      if (value.type === 'claim' || value.type === 'elected') count += 1;
+  return count;
 }

@@ -33,6 +33,8 @@ export interface Outcome {
   readonly judged: string;
   /** What is wrong with this step by itself, in words. */
   readonly fault: string | null;
+  /** What would be wrong if nobody had lied: a second leader in one term. */
+  readonly clash: string | null;
 }
 
 /** An input to a peer, by numbers. */
@@ -133,6 +135,7 @@ export class Space {
       wait,
       judged,
       fault: this.#faultOf(before, step),
+      clash: clashOf(step),
     };
   }
 
@@ -237,8 +240,6 @@ function faultOf(before: ElectionState, { state: after, effects }: Step): string
   if (fault !== null) return fault;
   let sent = 0;
   for (const effect of effects) {
-    if (effect.type === 'judge' && effect.judgement.reason === 'a second leader in one term')
-      return `a second leader of term ${effect.message.term} is announced`;
     if (effect.type !== 'send') continue;
     sent += 1;
     const wrong = sendFault(before, after, effect.message);
@@ -247,10 +248,19 @@ function faultOf(before: ElectionState, { state: after, effects }: Step): string
   return sent > 1 ? 'one input causes two messages' : null;
 }
 
+function clashOf({ effects }: Step): string | null {
+  for (const effect of effects)
+    if (effect.type === 'judge' && effect.judgement.reason === 'a second leader in one term')
+      return `a second leader of term ${effect.message.term} is announced`;
+  return null;
+}
+
 function decisionFault(before: ElectionState, after: ElectionState): string | null {
   const known = decisionOf(before);
   const decided = decisionOf(after);
   if (decided?.leader.priority === 0) return 'a peer of priority 0 leads';
+  if (decided !== null && known?.leader.id !== decided.leader.id)
+    if (after.removed.includes(decided.leader.id)) return 'a leader known to be gone is taken on';
   if (known === null || after.term !== before.term) return null;
   if (decided === null) return 'a decided term is undecided again';
   return decided.leader.id === known.leader.id ? null : 'a second leader is decided in one term';

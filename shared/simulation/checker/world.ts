@@ -66,7 +66,11 @@ export interface World {
   readonly budget: Budget;
   /** Who was elected in which term: bits. */
   readonly elected: readonly number[];
+  /** How many messages were sent, where that is counted; otherwise {@link UNCOUNTED}. */
+  readonly messages: number;
 }
+
+export const UNCOUNTED = -1;
 
 export interface Beginning {
   readonly policy: Policy;
@@ -97,7 +101,7 @@ export function beginning(space: Space, { policy, priorities, ring, budget }: Be
   });
   const links =
     ring.length < 2 ? [] : ring.map((from, at) => usedLink(from, neighbour(ring, at, 1)));
-  return { peers, links, ring, budget, elected: [] };
+  return { peers, links, ring, budget, elected: [], messages: UNCOUNTED };
 }
 
 /** The member so many places further. */
@@ -120,11 +124,12 @@ const USES = ['attempt', 'used', 'closed'] as const;
 const GREETINGS = ['none', 'unready', 'ready'] as const;
 
 /** Two worlds have the same key exactly if they cannot be told apart; links have no order. */
-export function keyOf({ peers, links, ring, budget, elected }: World): string {
+export function keyOf({ peers, links, ring, budget, elected, messages }: World): string {
   const { starts, timeouts, leaves, crashes, drops, losses, all } = budget;
   const codes = [
     starts + 8 * (timeouts + 8 * (leaves + 8 * (crashes + 8 * drops))),
     all + 16 * losses,
+    messages + 1,
     ring.length,
     ...ring,
     elected.length,
