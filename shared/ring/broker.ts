@@ -338,9 +338,10 @@ export class Broker {
     open.hasRecovered = true;
     let free = this.#limits.peersPerRoom - open.seats.size;
     const { deliveries, absent, gone } = open.room.recover(() => free-- > 0);
-    // Somebody else may have come with an id that turns out to be taken.
-    const refused = open.pending.filter(({ request }) => absent.includes(request.id));
-    open.pending = open.pending.filter(({ request }) => !absent.includes(request.id));
+    // Somebody else may have come with an id that turns out to be taken, or to have been.
+    const taken = new Set([...absent, ...gone]);
+    const refused = open.pending.filter(({ request }) => taken.has(request.id));
+    open.pending = open.pending.filter(({ request }) => !taken.has(request.id));
     for (const id of absent) open.seats.set(id, { secret: null, accusations: 0, resumed: 0 });
     for (const { request, onJoined } of refused) onJoined(idTaken(request));
     this.#deliver(name, deliveries);

@@ -32,7 +32,13 @@ import { LinkWatch } from './link-watch.ts';
 import { NeighbourLink, type LinkKind, type NeighbourLinkHandlers } from './neighbour-link.ts';
 import type { Clock, OpenLink, Random, Signaling } from './ports.ts';
 import { relayedLinks } from './relay.ts';
-import { COMPLAINT_INTERVAL, DOUBT_INTERVAL, HELLO_SILENCE } from './timing.ts';
+import {
+  COMPLAINT_INTERVAL,
+  DOUBT_INTERVAL,
+  HELLO_SILENCE,
+  LOOKUP_INTERVAL,
+  MAX_DOUBTS,
+} from './timing.ts';
 
 export interface RingNodeOptions {
   readonly id: PeerId;
@@ -65,6 +71,9 @@ type NeighbourFrame = Parameters<NeighbourLinkHandlers['onMessage']>[1];
 const LOOKUPS_PER_DECISION = 3;
 const LOOKUPS_PER_LAP = 0.1;
 
+/** The largest ring for which they ask less often: a liar may announce any size. */
+const SIZE_BELIEVED = 8;
+
 export class RingNode {
   readonly #options: RingNodeOptions;
   readonly #ports: RingPorts;
@@ -83,8 +92,10 @@ export class RingNode {
   readonly #watch: LinkWatch;
   /** When a neighbour was last complained about, while no answer has come. */
   readonly #complaints = new Map<PeerId, number>();
-  /** When the server was last asked about a peer that is held for gone, while no answer has come. */
+  /** When the server was last asked about peers that are held for gone. */
   readonly #doubts = new Map<PeerId, number>();
+  /** When the server was last asked about a leader. */
+  #lookedUpAt = -Infinity;
   #droppedFrames = 0;
 
   constructor(options: RingNodeOptions, ports: RingPorts) {
@@ -497,16 +508,14 @@ export class RingNode {
    * left under it. An id that is never believed would keep the ring without a leader for ever.
    */
   #doubt(peer: PeerId): void {
-    const now = this.#ports.clock.now();
-    if (
-      this.#server !== 'connected' ||
-      now - (this.#doubts.get(peer) ?? -Infinity) < DOUBT_INTERVAL
-    )
+    forget(this.#doubts, this.#ports.clock.now() - DOUBT_INTERVAL);
+    if (this.#server !== 'connected' || this.#doubts.has(peer) || this.#doubts.size >= MAX_DOUBTS)
       return;
-    this.#doubts.set(peer, now);
+    this.#doubts.set(peer, this.#ports.clock.now());
     this.#ports.signaling.lookup(peer, (reply) => {
+      if (!reply.ok || !reply.isMember) return;
       this.#doubts.delete(peer);
-      if (reply.ok && reply.isMember) this.#election.step({ type: 'returned', peer });
+      this.#election.step({ type: 'returned', peer });
     });
   }
 
@@ -551,8 +560,8 @@ export class RingNode {
   /** The server decides whether the neighbour is gone; if not, links with it are made anew. */
   #complain(about: PeerId, fault: Report['fault']): void {
     const now = this.#ports.clock.now();
-    const last = this.#complaints.get(about) ?? -Infinity;
-    if (this.#server !== 'connected' || now - last < COMPLAINT_INTERVAL) return;
+    forget(this.#complaints, now - COMPLAINT_INTERVAL);
+    if (this.#server !== 'connected' || this.#complaints.has(about)) return;
     this.#complaints.set(about, now);
     this.#tell({ type: 'complained', about, fault });
     this.#ports.signaling.report({ about, fault }, (reply) => {
@@ -649,11 +658,15 @@ export class RingNode {
 
   /**
    * Asks the server now and then whether the leader is a member at all: a peer that lies could have
-   * had one elected that never was, or is gone. All peers together ask so many times.
+   * had one elected that never was, or is gone. All peers together ask so many times, or more often
+   * in a large ring: how large it is, only the announcement says.
    */
   #mayLookUp({ leader: { id: leader }, size }: Decision, times: number): void {
     if (leader === this.#options.id || this.#server !== 'connected') return;
-    if (this.#ports.random() * size >= times) return;
+    if (this.#ports.random() * Math.min(size, SIZE_BELIEVED) >= times) return;
+    const now = this.#ports.clock.now();
+    if (now - this.#lookedUpAt < LOOKUP_INTERVAL) return;
+    this.#lookedUpAt = now;
     this.#ports.signaling.lookup(leader, (reply) => {
       if (!reply.ok || reply.isMember || decisionOf(this.#election.state)?.leader.id !== leader)
         return;
@@ -687,6 +700,11 @@ function bring(link: NeighbourLink): Offer {
 function hopsHere(edge: Edge, { hops, size }: Decision): number {
   if (edge === 'predecessor') return Math.min(hops + 1, MAX_HOPS);
   return hops === 0 ? size : hops;
+}
+
+/** Lets go of what was noted before a moment. */
+function forget(notes: Map<PeerId, number>, before: number): void {
+  for (const [peer, at] of notes) if (at <= before) notes.delete(peer);
 }
 
 /** What kind of link the signals offer, if they do. */

@@ -254,7 +254,7 @@ export class Room {
     for (const member of this.#ring) member.edgeMade = this.#nextEdge();
     // Those who have not come back may have acted in terms that nobody here has heard of.
     if (absent.length > 0 || gone.length > 0) this.#startEra();
-    return { deliveries: [...this.#announce(new Map()), ...this.checks()], absent, gone };
+    return { deliveries: this.#announce(new Map()), absent, gone };
   }
 
   /**

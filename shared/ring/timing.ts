@@ -74,6 +74,12 @@ export const COMPLAINT_INTERVAL = 5_000;
 /** The same for a question about a peer that is held for gone. */
 export const DOUBT_INTERVAL = 5_000;
 
+/** How many peers that are held for gone are asked about in that time: a liar can name any. */
+export const MAX_DOUBTS = 16;
+
+/** The least time between two questions about a leader. */
+export const LOOKUP_INTERVAL = 1_000;
+
 /** How long a link may be open before the other end has said HELLO. */
 export const HELLO_SILENCE = 8_000;
 

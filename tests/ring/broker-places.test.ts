@@ -1,0 +1,520 @@
+/** Places that are kept, lost and taken away; and a memory that is lost and gathered again. */
+import { describe, expect, test } from 'vitest';
+import type { PeerId } from '../../shared/protocol/ids.ts';
+import type { ResumeRequest } from '../../shared/protocol/signaling.ts';
+import { PROBE_PATIENCE } from '../../shared/ring/broker.ts';
+import { defined, linkId, peerId, roomName } from '../support.ts';
+import { signalsTo, viewsIn } from './newcomers.ts';
+import { codeOf, LOBBY, Server, viewOf, WINDOW } from './test-broker.ts';
+
+const CHECKS = 4_000;
+const DESERTED = 30_000;
+const PATIENCE = 5_000;
+
+/** A room of peers 1 to `size` in the order of the ring, and nothing else going on. */
+function ringOf(size: number, limits = {}): { server: Server; ring: readonly PeerId[] } {
+  const server = new Server(limits);
+  server.seat(...Array.from({ length: size }, (_, at) => at + 1));
+  return { server, ring: server.broker.peers(LOBBY) };
+}
+
+function neighbours(ring: readonly PeerId[], id: PeerId): readonly [PeerId, PeerId] {
+  const at = ring.indexOf(id);
+  return [defined(ring.at(at - 1)), defined(ring[(at + 1) % ring.length])];
+}
+
+describe('a lost connection', () => {
+  test('changes no place: both neighbours are asked at once, nobody else', () => {
+    const { server, ring } = ringOf(5);
+    const lost = peerId(3);
+    server.broker.lose(LOBBY, lost);
+    expect(viewsIn(server.deliveries).size).toBe(0);
+    expect(new Set(server.checks())).toEqual(
+      new Set(neighbours(ring, lost).map((id) => [id, lost])),
+    );
+    expect(server.broker.peers(LOBBY)).toEqual(ring);
+  });
+
+  test('is asked about every 4 s until it is back, and no more after that', () => {
+    const { server, ring } = ringOf(4);
+    server.broker.lose(LOBBY, peerId(2));
+    server.checks();
+    for (let round = 0; round < 3; round += 1) {
+      server.pass(CHECKS - 1);
+      expect(server.checks()).toEqual([]);
+      server.pass(1);
+      expect(server.checks()).toHaveLength(2);
+    }
+    expect(viewOf([server.resume(2)]).successor.id).toBe(neighbours(ring, peerId(2))[1]);
+    server.pass(10 * CHECKS);
+    expect(server.checks()).toEqual([]);
+  });
+
+  test('in a pair is asked about once, though its neighbour has it on both sides', () => {
+    const { server } = ringOf(2);
+    server.broker.lose(LOBBY, peerId(1));
+    expect(server.checks()).toEqual([[peerId(2), peerId(1)]]);
+  });
+
+  test('beside another is asked about on its other side only, and at once by a new neighbour', () => {
+    const { server, ring } = ringOf(5);
+    const [first, second, third, fourth] = ring;
+    server.broker.lose(LOBBY, defined(second));
+    server.broker.lose(LOBBY, defined(third));
+    server.checks();
+    server.pass(CHECKS);
+    expect(new Set(server.checks())).toEqual(
+      new Set([
+        [first, second],
+        [fourth, third],
+      ]),
+    );
+    // It goes, and whoever is next to the other one now is asked without delay.
+    server.report(defined(first), defined(second), 'silent');
+    expect(server.checks()).toContainEqual([first, third]);
+  });
+
+  test('leaves no place to one who was about to get one', () => {
+    const { server } = ringOf(1);
+    server.join(2);
+    const waiting = server.join(3);
+    server.broker.lose(LOBBY, peerId(3));
+    server.pass(10 * WINDOW);
+    expect(waiting).toEqual([]);
+    expect(server.broker.peers(LOBBY)).not.toContain(peerId(3));
+  });
+
+  test('does not open its edges to newcomers while there are others', () => {
+    const { server, ring } = ringOf(4);
+    const lost = defined(ring[0]);
+    server.broker.lose(LOBBY, lost);
+    const before = neighbours(ring, lost);
+    for (const number of [5, 6, 7, 8]) {
+      server.join(number);
+      server.pass(10 * WINDOW);
+    }
+    expect(neighbours(server.broker.peers(LOBBY), lost)).toEqual(before);
+  });
+});
+
+describe('a room in which nobody has a connection', () => {
+  test('is remembered for 30 s, so that all may come back to their places', () => {
+    const { server, ring } = ringOf(3);
+    for (const id of ring) server.broker.lose(LOBBY, id);
+    server.pass(DESERTED - CHECKS);
+    expect(server.broker.peers(LOBBY)).toEqual(ring);
+    expect(viewOf([server.resume(1)]).version).toBe(3);
+    server.pass(10 * DESERTED);
+    expect(server.broker.peers(LOBBY)).toEqual(ring);
+  });
+
+  test('is forgotten after that, and its name and ids are free', () => {
+    const { server } = ringOf(3);
+    for (const number of [1, 2, 3]) server.broker.lose(LOBBY, peerId(number));
+    server.pass(DESERTED + 2 * CHECKS);
+    expect(server.broker.size).toEqual({ rooms: 0, peers: 0 });
+    expect(viewOf(server.join(1)).version).toBe(1);
+  });
+
+  test('counts from when the last was there, not from when the first was lost', () => {
+    const { server, ring } = ringOf(2);
+    server.broker.lose(LOBBY, peerId(1));
+    server.pass(10 * DESERTED);
+    server.broker.lose(LOBBY, peerId(2));
+    server.pass(DESERTED - CHECKS);
+    expect(server.broker.peers(LOBBY)).toEqual(ring);
+  });
+});
+
+describe('a complaint', () => {
+  test('of silence about one without a connection has the ring closed over it at once', () => {
+    const { server, ring } = ringOf(4);
+    const [first, second, third] = ring;
+    server.pass(10_000);
+    server.broker.lose(LOBBY, defined(second));
+    server.delivered.length = 0;
+    expect(server.report(defined(first), defined(second), 'silent')).toEqual([
+      { ok: true, isMember: false },
+    ]);
+    expect([...viewsIn(server.deliveries).keys()]).toEqual([first, third]);
+    expect(server.probes).toEqual([]);
+  });
+
+  test('of silence about one with a connection is settled by whether that one answers', () => {
+    const { server, ring } = ringOf(4);
+    const [first, second] = ring;
+    const awake = server.report(defined(first), defined(second), 'silent');
+    expect(awake).toEqual([]);
+    server.probes.shift()?.onAnswer(true);
+    expect(awake).toEqual([{ ok: true, isMember: true }]);
+    expect(server.broker.peers(LOBBY)).toEqual(ring);
+
+    const asleep = server.report(defined(first), defined(second), 'silent');
+    server.probes.shift()?.onAnswer(false);
+    expect(asleep).toEqual([{ ok: true, isMember: false }]);
+    expect(server.broker.peers(LOBBY)).not.toContain(second);
+    expect(server.disconnected).toEqual([second]);
+    expect(PROBE_PATIENCE).toBeLessThan(DESERTED);
+  });
+
+  test('that is answered after its subject has left says so, and evicts nobody', () => {
+    const { server, ring } = ringOf(3);
+    const [first, second] = ring;
+    const replies = server.report(defined(first), defined(second), 'silent');
+    server.broker.leave(LOBBY, defined(second));
+    server.probes.shift()?.onAnswer(false);
+    expect(replies).toEqual([{ ok: true, isMember: false }]);
+    expect(server.disconnected).toEqual([]);
+  });
+
+  test('of misbehaviour has its subject turned out, who is refused when it comes back', () => {
+    const { server, ring } = ringOf(4);
+    const [first, second] = ring;
+    expect(server.report(defined(first), defined(second), 'misbehaves')).toEqual([
+      { ok: true, isMember: false },
+    ]);
+    expect(server.disconnected).toEqual([second]);
+    const number = [1, 2, 3, 4].find((each) => peerId(each) === second);
+    expect(codeOf([server.resume(defined(number))])).toBe('place-lost');
+  });
+
+  test('of misbehaviour is believed twice; with the third the accuser goes itself', () => {
+    const { server, ring } = ringOf(6);
+    const [accuser] = ring;
+    for (let accusation = 0; accusation < 2; accusation += 1) {
+      const about = neighbours(server.broker.peers(LOBBY), defined(accuser))[1];
+      expect(server.report(defined(accuser), about, 'misbehaves')).toEqual([
+        { ok: true, isMember: false },
+      ]);
+    }
+    const third = neighbours(server.broker.peers(LOBBY), defined(accuser))[1];
+    expect(server.report(defined(accuser), third, 'misbehaves')).toEqual([
+      { ok: true, isMember: true },
+    ]);
+    expect(server.broker.peers(LOBBY)).toContain(third);
+    expect(server.broker.peers(LOBBY)).not.toContain(accuser);
+    expect(server.disconnected.at(-1)).toBe(accuser);
+  });
+
+  test.each(['silent', 'misbehaves'] as const)(
+    'that one who is no neighbour is %s touches nobody',
+    (fault) => {
+      const { server, ring } = ringOf(5);
+      const [first, , third] = ring;
+      expect(server.report(defined(first), defined(third), fault)).toEqual([
+        { ok: true, isMember: true },
+      ]);
+      expect(server.report(defined(first), defined(first), fault)).toEqual([
+        { ok: true, isMember: true },
+      ]);
+      expect(server.report(defined(first), peerId(99), fault)).toEqual([
+        { ok: true, isMember: false },
+      ]);
+      expect(server.report(peerId(99), defined(first), fault)).toEqual([
+        { ok: true, isMember: true },
+      ]);
+      expect(server.broker.peers(LOBBY)).toEqual(ring);
+      expect([...server.probes, ...server.disconnected]).toEqual([]);
+    },
+  );
+});
+
+describe('a question', () => {
+  test('is answered by who has a place, with a connection or without', () => {
+    const { server } = ringOf(2);
+    server.broker.lose(LOBBY, peerId(2));
+    const about = (number: number) => server.lookup(peerId(number));
+    expect(about(1)).toEqual([{ ok: true, isMember: true }]);
+    expect(about(2)).toEqual([{ ok: true, isMember: true }]);
+    expect(about(3)).toEqual([{ ok: true, isMember: false }]);
+    server.join(3);
+    server.join(4);
+    expect(about(4)).toEqual([{ ok: true, isMember: false }]);
+  });
+});
+
+describe('the policy of a room', () => {
+  test('is that of who opened it, for everybody who comes or returns', () => {
+    const server = new Server();
+    const policyOf = ([reply]: ReturnType<Server['join']>) => reply?.ok === true && reply.policy;
+    expect(policyOf(server.join(1, { policy: 'incumbent' }))).toBe('incumbent');
+    server.pass(10 * WINDOW);
+    expect(policyOf(server.join(2, { policy: 'highest' }))).toBe('incumbent');
+    expect(policyOf([server.resume(2)])).toBe('incumbent');
+    expect(server.broker.policy(LOBBY)).toBe('incumbent');
+    expect(server.broker.policy(roomName('nowhere'))).toBeNull();
+  });
+
+  test('comes back with its members, also where a newcomer has opened the room anew', () => {
+    const server = new Server();
+    server.join(9, { policy: 'highest' });
+    resumed(server, [1, 2, 3], 1, { policy: 'incumbent' });
+    expect(server.broker.policy(LOBBY)).toBe('incumbent');
+  });
+});
+
+describe('signals between those who were neighbours', () => {
+  test('still pass, in both directions, while the link they had may be in use', () => {
+    const { server, ring } = ringOf(2);
+    const [first, second] = [defined(ring[0]), defined(ring[1])];
+    server.join(3);
+    server.pass(10 * WINDOW);
+    const between = defined(server.broker.peers(LOBBY).find((id) => !ring.includes(id)));
+    const [before, after] = neighbours(server.broker.peers(LOBBY), between);
+    expect(new Set([before, after])).toEqual(new Set([first, second]));
+    const request = { link: linkId(7), signals: [{ type: 'closed' as const }] };
+    server.delivered.length = 0;
+    const forth = { ...request, to: after, edge: 'successor' as const };
+    const back = { ...request, to: before, edge: 'predecessor' as const };
+    expect(server.broker.signal(LOBBY, before, forth)).toEqual({ ok: true });
+    expect(server.broker.signal(LOBBY, after, back)).toEqual({ ok: true });
+    expect(signalsTo(server.deliveries, after)).toHaveLength(1);
+  });
+
+  test('end with the fifth that has come between since', () => {
+    const server = new Server({ peersPerRoom: 1_000 });
+    server.seat(1, 2);
+    const first = peerId(1);
+    // The edge of the first is split once in each doubling of the ring.
+    const former: PeerId[] = [];
+    for (let number = 3; number < 200; number += 1) {
+      const before = neighbours(server.broker.peers(LOBBY), first)[1];
+      server.join(number);
+      server.pass(10 * WINDOW);
+      if (neighbours(server.broker.peers(LOBBY), first)[1] !== before) former.push(before);
+    }
+    const passes = former.map(
+      (to) =>
+        server.broker.signal(LOBBY, first, {
+          to,
+          edge: 'successor',
+          link: linkId(7),
+          signals: [{ type: 'closed' }],
+        }).ok,
+    );
+    expect(passes).toEqual(former.map((_, at) => at >= former.length - 4));
+    expect(passes).toContain(false);
+  });
+});
+
+/** One of a ring asks for its place in a memory that another server had. */
+function resumed(
+  server: Server,
+  ring: readonly number[],
+  number: number,
+  part: Partial<ResumeRequest> = {},
+) {
+  const at = ring.indexOf(number);
+  return server.resume(number, undefined, {
+    place: {
+      epoch: 'sunday.1',
+      era: 1,
+      version: 7,
+      successor: peerId(defined(ring[(at + 1) % ring.length])),
+      predecessor: peerId(defined(ring.at(at - 1))),
+    },
+    ...part,
+  });
+}
+
+/** Successors by peer. */
+function edgesOf(order: readonly PeerId[]): Map<PeerId, PeerId> {
+  return new Map(order.map((id, at) => [id, defined(order[(at + 1) % order.length])]));
+}
+
+describe('after the server has lost its memory', () => {
+  const RING = [4, 1, 5, 2, 3];
+  const WHOLE = edgesOf(RING.map((number) => peerId(number)));
+
+  test('those who come back have their places, and nobody is told anything', () => {
+    const server = new Server();
+    for (const number of [2, 4, 3, 5, 1]) {
+      const view = viewOf([resumed(server, RING, number)]);
+      const at = RING.indexOf(number);
+      expect(view.successor).toEqual({ id: peerId(defined(RING[(at + 1) % 5])), link: null });
+      expect(view.epoch).toBe('monday.1');
+    }
+    server.pass(10 * PATIENCE);
+    expect(server.delivered).toEqual([]);
+    expect(edgesOf(server.broker.peers(LOBBY))).toEqual(WHOLE);
+  });
+
+  test('newcomers wait until all are back, and no longer', () => {
+    const server = new Server();
+    resumed(server, RING, 4);
+    const newcomer = server.join(9);
+    for (const number of [1, 5, 2]) resumed(server, RING, number);
+    server.pass(PATIENCE - 1);
+    expect(newcomer).toEqual([]);
+    resumed(server, RING, 3);
+    server.pass(0);
+    expect(viewOf(newcomer).version).toBeGreaterThan(1);
+    expect(server.broker.peers(LOBBY)).toHaveLength(6);
+  });
+
+  test('newcomers wait 5 s at most for those who do not come', () => {
+    const server = new Server();
+    resumed(server, RING, 4);
+    const newcomer = server.join(9);
+    server.pass(PATIENCE - 1);
+    expect(newcomer).toEqual([]);
+    server.pass(1);
+    expect(viewOf(newcomer).version).toBeGreaterThan(1);
+  });
+
+  test('whom the others name keeps its place for a while, and is asked about', () => {
+    const server = new Server();
+    for (const number of [4, 1, 2, 3]) resumed(server, RING, number);
+    server.pass(PATIENCE);
+    expect(edgesOf(server.broker.peers(LOBBY))).toEqual(WHOLE);
+    expect(new Set(server.checks())).toEqual(
+      new Set([
+        [peerId(1), peerId(5)],
+        [peerId(2), peerId(5)],
+      ]),
+    );
+    server.pass(CHECKS);
+    expect(server.checks()).toHaveLength(2);
+    server.report(peerId(1), peerId(5), 'silent');
+    expect(server.broker.peers(LOBBY)).toHaveLength(4);
+    expect(codeOf([resumed(server, RING, 5)])).toBe('place-lost');
+  });
+
+  test('who comes back late has the place that was kept for it, with any secret', () => {
+    const server = new Server();
+    for (const number of [4, 1, 2, 3]) resumed(server, RING, number);
+    server.pass(PATIENCE);
+    server.delivered.length = 0;
+    viewOf([resumed(server, RING, 5)]);
+    expect(server.delivered).toEqual([]);
+    expect(edgesOf(server.broker.peers(LOBBY))).toEqual(WHOLE);
+    expect(codeOf([server.resume(5, 'another secret of some length')])).toBe('place-lost');
+    server.pass(10 * CHECKS);
+    expect(server.checks()).toEqual([]);
+  });
+
+  test('who comes back later yet, and was named by nobody, is put beside its old neighbours', () => {
+    const server = new Server();
+    resumed(server, RING, 4);
+    server.pass(PATIENCE);
+    // Four is back, one and three were named; five and two are the last that nobody named.
+    viewOf([resumed(server, RING, 5)]);
+    viewOf([resumed(server, RING, 2)]);
+    server.pass(CHECKS);
+    expect(edgesOf(server.broker.peers(LOBBY))).toEqual(WHOLE);
+  });
+
+  test('whom the members hold for gone is refused, and was told to go where it had come first', () => {
+    const server = new Server();
+    const rest = [4, 1, 2, 3];
+    viewOf([resumed(server, RING, 5, { place: placeOf(RING, 5, 3) })]);
+    for (const number of rest) resumed(server, rest, number, { removed: [peerId(5)] });
+    server.pass(PATIENCE);
+    expect(edgesOf(server.broker.peers(LOBBY))).toEqual(edgesOf(rest.map((each) => peerId(each))));
+    expect(server.disconnected).toEqual([peerId(5)]);
+    expect(codeOf([resumed(server, RING, 5)])).toBe('place-lost');
+    expect(codeOf(server.join(5))).toBe('id-taken');
+  });
+
+  test('a newcomer that was first waits no longer than others, and is a member of the one ring', () => {
+    const server = new Server();
+    const first = server.join(9);
+    expect(viewOf(first).successor.id).toBe(peerId(9));
+    for (const number of RING) resumed(server, RING, number);
+    server.pass(PATIENCE);
+    const order = server.broker.peers(LOBBY);
+    expect(order).toHaveLength(6);
+    const views = viewsIn(server.deliveries);
+    expect(views.get(peerId(9))?.successor.id).toBe(edgesOf(order).get(peerId(9)));
+    const kept = [...WHOLE].filter(([id, next]) => edgesOf(order).get(id) === next);
+    expect(kept).toHaveLength(4);
+  });
+
+  test('an id that a newcomer has meanwhile taken is its member’s again', () => {
+    const server = new Server();
+    resumed(server, RING, 4);
+    const thief = server.join(1, { secret: 'the secret of a thief' });
+    expect(thief).toEqual([]);
+    for (const number of [5, 2, 3]) resumed(server, RING, number);
+    server.pass(PATIENCE);
+    expect(codeOf(thief)).toBe('id-taken');
+    viewOf([resumed(server, RING, 1)]);
+    expect(edgesOf(server.broker.peers(LOBBY))).toEqual(WHOLE);
+  });
+
+  test('a newcomer whose id is said to be gone is refused, and leaves no place behind', () => {
+    const server = new Server();
+    resumed(server, RING, 4);
+    const newcomer = server.join(9);
+    resumed(server, RING, 1, { removed: [peerId(9)] });
+    server.pass(PATIENCE);
+    expect(codeOf(newcomer)).toBe('id-taken');
+    server.broker.lose(LOBBY, peerId(9));
+    server.pass(10 * WINDOW);
+    expect(server.broker.peers(LOBBY)).not.toContain(peerId(9));
+  });
+
+  test('questions wait for the end, so that nobody is called gone who is about to come back', () => {
+    const server = new Server();
+    resumed(server, RING, 4);
+    const about = [1, 5, 8].map((number) => server.lookup(peerId(number)));
+    expect(about).toEqual([[], [], []]);
+    for (const number of [1, 5, 2, 3]) resumed(server, RING, number);
+    server.pass(0);
+    expect(about).toEqual([
+      [{ ok: true, isMember: true }],
+      [{ ok: true, isMember: true }],
+      [{ ok: true, isMember: false }],
+    ]);
+  });
+
+  test('one that leaves meanwhile is not waited for', () => {
+    const server = new Server();
+    const newcomer = server.join(9);
+    server.broker.leave(LOBBY, peerId(9));
+    expect(newcomer).toHaveLength(1);
+    for (const number of RING) resumed(server, RING, number);
+    server.broker.leave(LOBBY, peerId(5));
+    server.pass(0);
+    const rest = [4, 1, 2, 3].map((number) => peerId(number));
+    expect(edgesOf(server.broker.peers(LOBBY))).toEqual(edgesOf(rest));
+    expect(new Set(viewsIn(server.deliveries).keys())).toEqual(new Set([peerId(1), peerId(2)]));
+  });
+
+  test('a room takes no more than it may, and keeps no places beyond that for the absent', () => {
+    const server = new Server({ peersPerRoom: 3 });
+    resumed(server, RING, 4);
+    resumed(server, RING, 5);
+    server.pass(PATIENCE);
+    expect(server.broker.size.peers).toBe(3);
+    expect(codeOf([resumed(server, RING, 2)])).toBe('room-full');
+    const full = new Server({ rooms: 1 });
+    full.join(1, { room: roomName('garden') });
+    expect(codeOf([resumed(full, RING, 2)])).toBe('room-full');
+  });
+
+  test('there is one such pause, and none for who comes after a minute', () => {
+    const server = new Server();
+    for (const number of RING) resumed(server, RING, number);
+    server.pass(PATIENCE);
+    viewOf([resumed(server, [8, 4], 8)]);
+    expect(viewOf(server.join(9)).version).toBeGreaterThan(1);
+
+    const old = new Server();
+    old.join(9);
+    old.pass(60_000);
+    viewOf([resumed(old, RING, 4)]);
+    expect(viewOf(old.join(10)).version).toBeGreaterThan(1);
+  });
+});
+
+function placeOf(ring: readonly number[], number: number, version: number): ResumeRequest['place'] {
+  const at = ring.indexOf(number);
+  return {
+    epoch: 'sunday.1',
+    era: 1,
+    version,
+    successor: peerId(defined(ring[(at + 1) % ring.length])),
+    predecessor: peerId(defined(ring.at(at - 1))),
+  };
+}

@@ -1,0 +1,157 @@
+/** What a ring member asks the server about others, and how often. */
+import { describe, expect, test } from 'vitest';
+import type { Decision } from '../../shared/protocol/messages.ts';
+import { peerId } from '../support.ts';
+import { NEIGHBOURS, Ring, SELF } from './played-ring.ts';
+
+const claimOf = (number: number) => ({ priority: 1, id: peerId(number) });
+const DECISION: Decision = { leader: claimOf(9), lap: 1, size: 3, hops: 2 };
+
+function lap(ring: Ring, lap: number, part: Partial<Decision> = {}): void {
+  ring.predecessor.give({ type: 'elected', term: 4, decision: { ...DECISION, lap, ...part } });
+}
+
+describe('a leader', () => {
+  test('that a small ring decides for is asked about at once', () => {
+    const ring = new Ring(DECISION);
+    expect(ring.lookups.map(({ request }) => request)).toEqual([peerId(9)]);
+  });
+
+  test('is asked about in the course of its laps, however large it says the ring is', () => {
+    const ring = new Ring({ ...DECISION, size: 0xffff });
+    ring.lookups.length = 0;
+    for (let count = 2; count < 600 && ring.lookups.length === 0; count += 1) {
+      ring.pass(1_000);
+      lap(ring, count, { size: 0xffff });
+    }
+    expect(ring.lookups.map(({ request }) => request)).toEqual([peerId(9)]);
+  });
+
+  test('is asked about no more than once a second, however many are announced', () => {
+    const ring = new Ring(DECISION);
+    for (let number = 10; number < 500; number += 1)
+      ring.predecessor.give({
+        type: 'elected',
+        term: number,
+        decision: { leader: claimOf(number), lap: 0, size: 1, hops: 2 },
+      });
+    expect(ring.lookups).toHaveLength(1);
+    ring.pass(1_000);
+    ring.predecessor.give({
+      type: 'elected',
+      term: 500,
+      decision: { leader: claimOf(500), lap: 0, size: 1, hops: 2 },
+    });
+    expect(ring.lookups).toHaveLength(2);
+  });
+
+  test('that is no member is held for gone, and another election begins', () => {
+    const ring = new Ring(DECISION);
+    ring.lookups[0]?.reply({ ok: true, isMember: false });
+    expect(ring.node.state).toMatchObject({ role: 'candidate', term: 5, leader: null });
+    ring.predecessor.give({
+      type: 'elected',
+      term: 5,
+      decision: { ...DECISION, leader: claimOf(9) },
+    });
+    expect(ring.node.state.leader).toBeNull();
+  });
+
+  test('that is a member stays, and so does one that has been replaced when the answer comes', () => {
+    const ring = new Ring(DECISION);
+    ring.lookups[0]?.reply({ ok: true, isMember: true });
+    expect(ring.node.state).toMatchObject({ role: 'follower', term: 4, leader: peerId(9) });
+
+    const late = new Ring(DECISION);
+    late.predecessor.give({
+      type: 'elected',
+      term: 5,
+      decision: { ...DECISION, leader: claimOf(8) },
+    });
+    late.lookups[0]?.reply({ ok: true, isMember: false });
+    expect(late.node.state).toMatchObject({ role: 'follower', term: 5, leader: peerId(8) });
+  });
+
+  test('is not asked about where the server is lost, nor by itself', () => {
+    const ring = new Ring(null);
+    ring.disconnect();
+    ring.predecessor.give({
+      type: 'elected',
+      term: 4,
+      decision: { ...DECISION, size: 1 },
+    });
+    expect(ring.node.state.leader).toBe(peerId(9));
+    const leader = new Ring(null);
+    leader.predecessor.give({ type: 'claim', term: 1, claim: claimOf(5), hops: 3 });
+    expect(leader.node.state.leader).toBe(SELF);
+    expect([...ring.lookups, ...leader.lookups]).toEqual([]);
+  });
+});
+
+describe('one that is held for gone and speaks', () => {
+  function gone(...numbers: readonly number[]): Ring {
+    const ring = new Ring(DECISION);
+    ring.view({ removed: numbers.map((number) => peerId(number)) });
+    ring.lookups.length = 0;
+    return ring;
+  }
+
+  function claim(ring: Ring, number: number, term = 5): void {
+    ring.predecessor.give({ type: 'claim', term, claim: claimOf(number), hops: 2 });
+  }
+
+  test('is asked about, and believed again where it is a member after all', () => {
+    const ring = gone(11);
+    claim(ring, 11);
+    expect(ring.lookups.map(({ request }) => request)).toEqual([peerId(11)]);
+    expect(ring.sent().map(({ message }) => message)).toMatchObject([{ claim: claimOf(5) }]);
+    ring.lookups[0]?.reply({ ok: true, isMember: true });
+    claim(ring, 11, 9);
+    expect(ring.sent().map(({ message }) => message)).toMatchObject([{ claim: claimOf(11) }]);
+  });
+
+  test('stays gone where it is not, and is asked about again only after 5 s', () => {
+    const ring = gone(11);
+    claim(ring, 11);
+    ring.lookups[0]?.reply({ ok: true, isMember: false });
+    claim(ring, 11, 9);
+    ring.pass(4_900);
+    claim(ring, 11, 20);
+    expect(ring.lookups).toHaveLength(1);
+    ring.pass(100);
+    claim(ring, 11, 30);
+    expect(ring.lookups).toHaveLength(2);
+    expect(
+      ring.sent().every(({ message }) => message.type !== 'claim' || message.claim.id === SELF),
+    ).toBe(true);
+  });
+
+  test('is one of 16 that are asked about in 5 s, whatever a neighbour makes up', () => {
+    const ring = gone();
+    for (let round = 0; round < 10; round += 1) {
+      const made = Array.from({ length: 16 }, (_, at) => 1_000 + 16 * round + at);
+      ring.predecessor.give({
+        type: 'hello',
+        id: NEIGHBOURS.predecessor,
+        link: ring.idOf('predecessor'),
+        ready: true,
+        term: 4,
+        decision: null,
+        removed: made.map((number) => peerId(number)),
+      });
+      for (const number of made) claim(ring, number, (ring.node.state.term ?? 0) + 1);
+      for (const { reply } of ring.lookups) reply({ ok: true, isMember: false });
+    }
+    expect(ring.lookups).toHaveLength(16);
+    ring.pass(5_000);
+    claim(ring, 1_159, (ring.node.state.term ?? 0) + 1);
+    expect(ring.lookups).toHaveLength(17);
+  });
+
+  test('is not asked about while the server is lost', () => {
+    const ring = gone(11);
+    ring.disconnect();
+    claim(ring, 11);
+    expect(ring.lookups).toEqual([]);
+  });
+});

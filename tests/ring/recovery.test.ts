@@ -1,0 +1,245 @@
+/** A ring put together again from what its members remember: any losses, any order, any lies. */
+import fc from 'fast-check';
+import { describe, expect, test, vi } from 'vitest';
+import type { PeerId } from '../../shared/protocol/ids.ts';
+import { joinFragments, type Report } from '../../shared/ring/recovery.ts';
+import { Room } from '../../shared/ring/room.ts';
+import { defined, peerId } from '../support.ts';
+import { newcomer, viewsIn } from './newcomers.ts';
+
+// Many cases, and nothing in them waits: a busy machine may take its time.
+vi.setConfig({ testTimeout: 60_000 });
+
+const nobody = () => false;
+
+/** What the member at a place of a true ring says. */
+function reportAt(ring: readonly PeerId[], at: number): Report {
+  return {
+    id: defined(ring[at]),
+    place: {
+      successor: defined(ring[(at + 1) % ring.length]),
+      predecessor: defined(ring.at(at - 1)),
+    },
+    version: 7,
+    removed: [],
+  };
+}
+
+/** Successors by peer, of a ring in order. */
+function edgesOf(order: readonly PeerId[]): Map<PeerId, PeerId> {
+  return new Map(order.map((id, at) => [id, defined(order[(at + 1) % order.length])]));
+}
+
+/** A ring of peers in any order of ids, and some of its places in any order. */
+const survivors = fc.uniqueArray(fc.nat(9_999), { minLength: 1, maxLength: 24 }).chain((numbers) =>
+  fc.record({
+    ring: fc.constant(numbers.map((number) => peerId(number))),
+    back: fc.shuffledSubarray(
+      numbers.map((_, at) => at),
+      { minLength: 1 },
+    ),
+  }),
+);
+
+describe('members of a true ring, some lost, the others back in any order,', () => {
+  test('are one ring again with whom they named, and every edge that two agree on is kept', () => {
+    fc.assert(
+      fc.property(survivors, ({ ring, back }) => {
+        const { order, gone } = joinFragments(
+          back.map((at) => reportAt(ring, at)),
+          nobody,
+        );
+        const named = back.flatMap((at) => {
+          const { id, place } = reportAt(ring, at);
+          return [id, place.successor, place.predecessor];
+        });
+        expect(new Set(order)).toEqual(new Set(named));
+        expect(order).toHaveLength(new Set(named).size);
+        expect(gone).toEqual([]);
+        const before = edgesOf(ring);
+        const after = edgesOf(order);
+        for (const at of back) {
+          const id = defined(ring[at]);
+          // Where nobody else says otherwise, what one says of its edges is right, too.
+          expect(after.get(id)).toBe(before.get(id));
+          const predecessor = defined(ring.at(at - 1));
+          expect(after.get(predecessor)).toBe(id);
+        }
+      }),
+      { numRuns: 1_000 },
+    );
+  });
+
+  test('and whom all hold for gone stays out, also where an old neighbour still names it', () => {
+    fc.assert(
+      fc.property(survivors, fc.nat(), ({ ring, back }, number) => {
+        fc.pre(ring.length > 3 && back.length === ring.length);
+        const lost = number % ring.length;
+        const dead = defined(ring[lost]);
+        const rest = ring.filter((id) => id !== dead);
+        // One neighbour was told of the departure by a later view; the other never was.
+        const told = (lost + 1) % ring.length;
+        const reports = back
+          .filter((at) => at !== lost)
+          .map((at) =>
+            at === told
+              ? { ...reportAt(rest, rest.indexOf(defined(ring[at]))), version: 8, removed: [dead] }
+              : reportAt(ring, at),
+          );
+        const { order, gone } = joinFragments(reports, nobody);
+        expect(gone).toEqual([dead]);
+        expect(edgesOf(order)).toEqual(edgesOf(rest));
+      }),
+      { numRuns: 500 },
+    );
+  });
+
+  test.each([
+    [9, 3, 3],
+    [3, 9, 2],
+  ])('and of two that disagree, in views %i and %i, the later one is right', (one, other, next) => {
+    const [a, b, c, d] = [peerId(1), peerId(2), peerId(3), peerId(4)];
+    const reports = [
+      { id: a, place: { successor: c, predecessor: d }, version: one, removed: [] },
+      { id: b, place: { successor: d, predecessor: a }, version: other, removed: [] },
+    ];
+    for (const said of [reports, reports.toReversed()])
+      expect(edgesOf(joinFragments(said, nobody).order).get(a)).toBe(peerId(next));
+  });
+});
+
+/** Reports that anybody may send: few ids, so that they contradict each other. */
+const lies = fc.array(
+  fc.record({
+    id: fc.nat(7).map((number) => peerId(number)),
+    place: fc.record({
+      successor: fc.nat(9).map((number) => peerId(number)),
+      predecessor: fc.nat(9).map((number) => peerId(number)),
+    }),
+    version: fc.integer({ min: 1, max: 4 }),
+    removed: fc.array(
+      fc.nat(9).map((number) => peerId(number)),
+      { maxLength: 4 },
+    ),
+  }),
+  { maxLength: 12 },
+);
+
+describe('whatever is said,', () => {
+  test('nobody has two places, nobody is both in and gone, and who comes is one or the other', () => {
+    fc.assert(
+      fc.property(lies, fc.nat(9), (reports, left) => {
+        const hasLeft = (id: PeerId) => id === peerId(left);
+        const { order, gone } = joinFragments(reports, hasLeft);
+        expect(new Set(order).size).toBe(order.length);
+        expect(new Set(gone).size).toBe(gone.length);
+        expect(order.filter((id) => gone.includes(id) || hasLeft(id))).toEqual([]);
+        for (const { id } of reports)
+          if (!hasLeft(id)) expect(order.includes(id) !== gone.includes(id)).toBe(true);
+      }),
+      { numRuns: 3_000 },
+    );
+  });
+
+  test('each of those that come can name two others, and no more', () => {
+    fc.assert(
+      fc.property(lies, (reports) => {
+        const ids = new Set(reports.map(({ id }) => id));
+        expect(joinFragments(reports, nobody).order.length).toBeLessThanOrEqual(
+          ids.size + 2 * reports.length,
+        );
+      }),
+    );
+  });
+
+  test('the room that recovers is one ring, told to all of it, within its limit', () => {
+    fc.assert(
+      fc.property(lies, fc.nat(12), (reports, free) => {
+        const room = newRoom();
+        room.startRecovery();
+        const back = new Map(reports.map((report) => [report.id, report]));
+        for (const report of back.values()) expect(room.readmit(report, 1)).toEqual([]);
+        let left = free;
+        const { deliveries, absent, gone } = room.recover(() => left-- > 0);
+        expect(new Set(room.peers).size).toBe(room.size);
+        expect(absent.length).toBeLessThanOrEqual(free);
+        expect(new Set(room.peers)).toEqual(
+          new Set([...[...back.keys()].filter((id) => !gone.includes(id)), ...absent]),
+        );
+        const views = viewsIn(deliveries);
+        for (const [at, id] of room.peers.entries()) {
+          const successor = defined(room.peers[(at + 1) % room.size]);
+          const said = back.get(id)?.place;
+          // Who is not told was right about its neighbours.
+          expect(views.get(id)?.successor.id ?? said?.successor).toBe(successor);
+          expect(room.areNeighbours(id, successor)).toBe(id !== successor);
+          expect(room.isPresent(id)).toBe(!absent.includes(id));
+        }
+        expect(room.isRecovering).toBe(false);
+      }),
+      { numRuns: 1_000 },
+    );
+  });
+});
+
+/** An hour passes between any two things that happen. */
+function newRoom(): Room {
+  let now = 0;
+  return new Room('tuesday', () => (now += 3_600_000));
+}
+
+describe('a room that recovers', () => {
+  test('tells nobody of anything before its end, and then only whom it concerns', () => {
+    const ring = [1, 2, 3, 4, 5].map((number) => peerId(number));
+    const room = newRoom();
+    room.startRecovery();
+    for (const at of [3, 0, 4, 1, 2]) expect(room.readmit(reportAt(ring, at), 1)).toEqual([]);
+    expect(room.isWhole).toBe(true);
+    const { deliveries, absent, gone } = room.recover(() => true);
+    expect([deliveries, absent, gone]).toEqual([[], [], []]);
+    expect(edgesOf(room.peers)).toEqual(edgesOf(ring));
+  });
+
+  test('keeps a place for whom its neighbours name, and asks them about it', () => {
+    const ring = [1, 2, 3, 4].map((number) => peerId(number));
+    const room = newRoom();
+    room.startRecovery();
+    for (const at of [0, 1, 3]) room.readmit(reportAt(ring, at), 1);
+    expect(room.isWhole).toBe(false);
+    const { deliveries, absent } = room.recover(() => true);
+    expect(absent).toEqual([peerId(3)]);
+    expect(edgesOf(room.peers)).toEqual(edgesOf(ring));
+    expect(deliveries.filter(({ type }) => type === 'check')).toHaveLength(2);
+    // All are told: who is missing may have led, so a new era begins.
+    expect(viewsIn(deliveries).size).toBe(4);
+    expect(room.isPresent(peerId(3))).toBe(false);
+  });
+
+  test('takes in a newcomer that was there first, beside the ring that was', () => {
+    const ring = [1, 2, 3].map((number) => peerId(number));
+    const room = newRoom();
+    room.join([newcomer(9)]);
+    room.startRecovery();
+    for (const at of [2, 0, 1]) room.readmit(reportAt(ring, at), 1);
+    const { deliveries } = room.recover(() => true);
+    expect(room.peers).toHaveLength(4);
+    const order = edgesOf(room.peers);
+    const kept = ring.filter((id, at) => order.get(id) === ring[(at + 1) % 3]);
+    expect(kept).toHaveLength(2);
+    expect(viewsIn(deliveries).has(peerId(9))).toBe(true);
+  });
+
+  test('gives who comes late its place between its old neighbours', () => {
+    const ring = [1, 2, 3, 4].map((number) => peerId(number));
+    for (const missing of [0, 1, 2, 3]) {
+      const room = newRoom();
+      room.startRecovery();
+      for (const at of [0, 1, 2, 3]) if (at !== missing) room.readmit(reportAt(ring, at), 1);
+      // No place was kept for it: the room was full.
+      room.recover(() => false);
+      expect(room.size).toBe(3);
+      room.readmit(reportAt(ring, missing), 1);
+      expect(edgesOf(room.peers)).toEqual(edgesOf(ring));
+    }
+  });
+});
