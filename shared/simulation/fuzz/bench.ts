@@ -165,8 +165,7 @@ export class Bench {
     this.#newest = null;
     const isNew = this.find(link) === undefined;
     this.server.onSignal({ from, edge, link, signals: [...signals] });
-    const made: BenchLink | null = this.#newest;
-    if (made !== null) this.#identify(made, link, edge, from);
+    this.#nameNewest(link, edge, from);
     // The answer to a relayed offer has come as a signal by now.
     const answered = this.find(link);
     if (isNew && answered?.isRelayed === true) answered.isOpen = true;
@@ -228,6 +227,10 @@ export class Bench {
         this.#offered.delete(name);
       },
     };
+  }
+
+  #nameNewest(id: LinkId, edge: Edge, peer: PeerId): void {
+    if (this.#newest !== null) this.#identify(this.#newest, id, edge, peer);
   }
 
   #identify(link: BenchLink, id: LinkId, edge: Edge, peer: PeerId | null): void {

@@ -143,7 +143,7 @@ function distorted(dice: Dice, value: unknown, depth: number): unknown {
   if (depth === 0 || typeof value !== 'object' || value === null || dice.chance(0.1))
     return anything(dice, depth);
   if (Array.isArray(value)) {
-    const items: unknown[] = [...value];
+    const items = Array.from<unknown>(value);
     if (dice.chance(0.2))
       return Array.from({ length: dice.pick([0, 2, 64, 65, 257]) }, () => items[0]);
     const at = dice.below(items.length);
@@ -153,11 +153,24 @@ function distorted(dice: Dice, value: unknown, depth: number): unknown {
   const fields: [string, unknown][] = Object.entries(value);
   const at = dice.below(fields.length);
   const [name = '', field] = fields[at] ?? [];
-  if (dice.chance(0.15)) fields.splice(at, 1);
-  else if (dice.chance(0.15)) fields.push([dice.pick(NAMES), anything(dice, depth - 1)]);
-  else fields[at] = [name, distorted(dice, field, depth - 1)];
+  switch (dice.weighted(CHANGES)) {
+    case 'remove':
+      fields.splice(at, 1);
+      break;
+    case 'add':
+      fields.push([dice.pick(NAMES), anything(dice, depth - 1)]);
+      break;
+    case 'change':
+      fields[at] = [name, distorted(dice, field, depth - 1)];
+  }
   return Object.fromEntries(fields);
 }
+
+const CHANGES = [
+  [1, 'remove'],
+  [1, 'add'],
+  [5, 'change'],
+] as const;
 
 const NAMES = ['__proto__', 'constructor', 'toString', 'id', 'ok', 'type', '', 'length', '0'];
 
