@@ -295,6 +295,8 @@ function hello(
   const noted = departures(state, removed);
   const { state: next } = noted;
   if (next.term > 0 || decision === null || next.removed.includes(decision.leader.id)) return noted;
+  // Nobody honest says that of a newcomer; whoever believed it would pass on lies in its own name.
+  if (decision.leader.id === next.self.id) return noted;
   return decide(next, term, { name: 'follower', decision }, [{ type: 'wait', until: 'leader' }]);
 }
 

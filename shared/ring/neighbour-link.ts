@@ -10,6 +10,7 @@ import {
   FRAME_BURST,
   FRAME_RATE,
   LINK_SILENCE,
+  LONGEST_ROUND_TRIP,
   MAX_FAULTS,
   PROBE_MARGIN,
   PROBE_SILENCE,
@@ -244,7 +245,9 @@ export class NeighbourLink {
   #receiveHeartbeat({ isReply, count }: HeartbeatMessage): void {
     if (!isReply) this.send({ type: 'heartbeat', isReply: true, count });
     else if (this.#beat?.count === count) {
-      this.#roundTrip.measure(this.#clock.now() - this.#beat.at);
+      const took = this.#clock.now() - this.#beat.at;
+      // What took longer, one of the two has slept through.
+      if (took <= LONGEST_ROUND_TRIP) this.#roundTrip.measure(took);
       this.#beat = null;
     }
   }

@@ -10,6 +10,8 @@ export class TermGate {
   /** What messages may lift the term by now (a token bucket), and when that was reckoned. */
   #allowance = MAX_TERM_LEAP;
   #allowedAt: number;
+  /** How far the term might be by now, had messages not come that were too far above it. */
+  #floor = 0;
   #hasKnownLeader = false;
 
   constructor(clock: Clock) {
@@ -23,23 +25,27 @@ export class TermGate {
   }
 
   /**
-   * Whether to let a message in.
+   * Whether to let a message in. One that is refused is let in later, when it comes again: other
+   * members may have taken it, and a ring must not stay divided.
    * @param own term of this peer
    * @param term of the message
-   * @returns `leap` for one that no honest neighbour sends, `haste` for one that comes too soon
+   * @returns `haste` for one that comes too soon, `leap` for one that no honest neighbour sends
    */
   judge(own: number, term: number): 'fine' | 'leap' | 'haste' {
     // Who never knew a leader has to take the ring's term as it is.
     if (!this.#hasKnownLeader && term <= MAX_FIRST_TERM) return 'fine';
-    const rise = term - own;
-    if (rise <= 0) return 'fine';
-    if (rise > MAX_TERM_LEAP) return 'leap';
     const now = this.#clock.now();
     const earned = ((now - this.#allowedAt) / 1_000) * TERM_RATE;
     this.#allowance = Math.min(this.#allowance + earned, MAX_TERM_LEAP);
     this.#allowedAt = now;
-    if (rise > this.#allowance) return 'haste';
-    this.#allowance -= rise;
-    return 'fine';
+    const base = Math.max(own, this.#floor);
+    const rise = Math.max(0, term - base);
+    if (rise <= this.#allowance) {
+      this.#allowance -= rise;
+      return 'fine';
+    }
+    this.#floor = base + this.#allowance;
+    this.#allowance = 0;
+    return term > own + 2 * MAX_TERM_LEAP ? 'leap' : 'haste';
   }
 }

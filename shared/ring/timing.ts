@@ -62,6 +62,9 @@ export const PROBE_MARGIN = 200;
 /** The same for a relayed link: it cannot live until the other end is back at the server. */
 export const RELAYED_PROBE_SILENCE = 3_000;
 
+/** The longest round trip that is believed; whatever took more was spent asleep. */
+export const LONGEST_ROUND_TRIP = 8_000;
+
 /** A heartbeat's timer that comes after so long shows that this peer was asleep. */
 export const OVERSLEPT = 2_500;
 

@@ -455,6 +455,11 @@ describe('what a neighbour knows', () => {
     });
   });
 
+  test('R5: nobody takes itself for the leader because another says so', () => {
+    const fresh = initialElection(SELF, 'highest');
+    expect(step(fresh, hello({ decision: decision(SELF) }))).toEqual({ state: fresh, effects: [] });
+  });
+
   test('R5: departures are kept once each, the newest of them, and never the peer itself', () => {
     const many = Array.from({ length: MAX_REMOVED + 10 }, (_, at) => peerId(100 + at));
     const first = step(initialElection(SELF, 'highest'), {

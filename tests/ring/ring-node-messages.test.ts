@@ -66,6 +66,7 @@ describe('bad frames', () => {
     expect(ring.node.state.term).toBe(1);
     ring.predecessor.give({ type: 'claim', term: 2 ** 31, claim: claimOf(9), hops: 2 });
     expect(ring.node.state.term).toBe(2 ** 31);
+    ring.pass(10);
     ring.predecessor.give({ type: 'claim', term: 2 ** 31 + 1, claim: claimOf(9), hops: 2 });
     expect(ring.node.state.term).toBe(2 ** 31 + 1);
   });
@@ -77,6 +78,28 @@ describe('bad frames', () => {
     const term = 5 + MAX_TERM_LEAP + 1;
     ring.predecessor.give({ type: 'claim', term, claim: claimOf(9), hops: 2 });
     expect(ring.node.state.term).toBe(5);
+  });
+
+  test('of a term that others have leapt to are let in soon after, so that no one is left behind', () => {
+    const ring = new Ring(DECISION);
+    const term = 4 + MAX_TERM_LEAP + 100;
+    const claim = () => {
+      ring.predecessor.give({ type: 'claim', term, claim: claimOf(9), hops: 2 });
+    };
+    claim();
+    expect(ring.node.state.term).toBe(4);
+    ring.pass(100);
+    claim();
+    expect(ring.node.state.term).toBe(term);
+    expect(ring.predecessor.isClosed).toBe(false);
+  });
+
+  test('of terms farther than that are a fault of who sends them', () => {
+    const ring = new Ring(DECISION);
+    for (let count = 0; count < 21; count += 1)
+      ring.predecessor.give({ type: 'claim', term: 2 ** 31, claim: claimOf(9), hops: 2 });
+    expect(ring.predecessor.isClosed).toBe(true);
+    expect(ring.reports).toMatchObject([{ request: { about: peerId(3), fault: 'misbehaves' } }]);
   });
 
   test('of terms that leap again and again are let in no faster than 1,000 terms a second', () => {

@@ -109,7 +109,7 @@ export class Server {
   }
 }
 
-export function requestOf(number: number, part: Partial<JoinRequest> = {}): JoinRequest {
+function requestOf(number: number, part: Partial<JoinRequest> = {}): JoinRequest {
   return {
     version: 1,
     room: LOBBY,

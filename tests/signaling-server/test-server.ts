@@ -10,14 +10,17 @@ import { expect, onTestFinished, vi } from 'vitest';
 import type { LinkId, PeerId } from '../../shared/protocol/ids.ts';
 import {
   parseJoinReply,
+  parseMembershipReply,
   parseReply,
   parseSignalDelivery,
   parseView,
   type Edge,
   type JoinReply,
   type JoinRequest,
+  type MembershipReply,
   type PeerToServer,
   type Reply,
+  type Report,
   type ResumeRequest,
   type ServerToPeer,
   type SignalDelivery,
@@ -240,6 +243,14 @@ export class TestPeer {
       signals: [{ type: 'answer', sdp: text }],
     };
     return valueOf(parseReply(await this.#socket.timeout(PATIENCE).emitWithAck('signal', request)));
+  }
+
+  /** Complains about another. */
+  async report(about: PeerId, fault: Report['fault']): Promise<MembershipReply> {
+    const input: unknown = await this.#socket
+      .timeout(2 * PATIENCE)
+      .emitWithAck('report', { about, fault });
+    return valueOf(parseMembershipReply(input));
   }
 
   async leave(): Promise<Reply> {

@@ -266,6 +266,16 @@ const CHANGES: readonly Mutant[] = [
     justification:
       'R6 does the same as long as the message of the one that is gone still goes round',
   },
+  {
+    ...changed('R5', 'nobody takes itself for the leader from HELLO', (state, input) => {
+      if (input.type !== 'hello' || input.decision?.leader.id !== state.self.id || state.term > 0)
+        return null;
+      const { term, decision } = input;
+      return { state: { ...state, term, role: { name: 'follower', decision } }, effects: [] };
+    }),
+    justification:
+      'only who lies says so; passed on, it would be taken for forged by an honest successor (L16)',
+  },
   changed('R6', 'what a peer that is gone has sent is not relayed', (state, input) =>
     input.type === 'receive' ? unaware(state, input) : null,
   ),

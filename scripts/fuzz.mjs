@@ -1,0 +1,66 @@
+/**
+ * `npm run fuzz -- --inputs N [--from SEED] [--only TARGET]`: gives the shipped parsers, and a
+ * running ring member, N inputs each that no honest peer or server would send, in runs of one seed
+ * each. The first seed that fails ends it, with the command that repeats it.
+ */
+import { mkdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { parseArgs } from 'node:util';
+import { ensureInstalled } from './ensure-installed.mjs';
+import { fail, root, run, tsc } from './run.mjs';
+
+/** Inputs of one seed. */
+const RUN = 500;
+
+function readArguments() {
+  try {
+    const { values } = parseArgs({
+      options: {
+        inputs: { type: 'string', default: '1000000' },
+        from: { type: 'string', default: '0' },
+        only: { type: 'string', default: '' },
+      },
+    });
+    for (const name of ['inputs', 'from'])
+      if (!/^\d{1,9}$/.test(values[name]))
+        throw new Error(`--${name} must be a whole number, not ${values[name]}`);
+    return { inputs: Number(values.inputs), from: Number(values.from), only: values.only };
+  } catch (error) {
+    process.stderr.write(`${error.message}\n`);
+    return process.exit(2);
+  }
+}
+
+const { inputs, from, only } = readArguments();
+await ensureInstalled();
+mkdirSync(join(root, 'dist'), { recursive: true });
+const { status, output } = await run([...tsc, '-b', 'shared']);
+if (status !== 0) fail(`${output}the build failed`);
+const { fuzz, TARGETS } = await import(
+  pathToFileURL(join(root, 'dist/shared/simulation/fuzz/fuzz.js')).href
+);
+const targets = TARGETS.filter((/** @type {string} */ target) => only === '' || target === only);
+if (targets.length === 0) fail(`--only takes ${TARGETS.join(' or ')}`);
+
+for (const target of targets) {
+  const began = performance.now();
+  /** @type {Record<string, number>} */
+  const counts = {};
+  let given = 0;
+  let seed = from;
+  for (; given < inputs; seed += 1) {
+    const report = fuzz(target, seed, Math.min(RUN, inputs - given));
+    given += report.inputs;
+    for (const [name, count] of Object.entries(report.counts))
+      counts[name] = (counts[name] ?? 0) + count;
+    if (report.problem === null) continue;
+    console.log(`${target}, seed ${seed}: ${report.problem}`);
+    fail(`\nagain: npm run fuzz -- --inputs ${RUN} --from ${seed} --only ${target}`);
+  }
+  const seconds = ((performance.now() - began) / 1000).toFixed(1);
+  const sums = Object.entries(counts).map(([name, count]) => `${count} ${name}`);
+  console.log(
+    `${target}: ${given} inputs, seeds ${from} to ${seed - 1}: ${sums.join(', ')}; ${seconds} s`,
+  );
+}

@@ -1,0 +1,297 @@
+/** A ring member whose whole world is played: its links, its neighbours, its server, its time. */
+import { encodeFrame, parseFrame, type Frame } from '../../protocol/frame.ts';
+import { parseRoomName, type LinkId, type PeerId } from '../../protocol/ids.ts';
+import type { PeerMessage } from '../../protocol/messages.ts';
+import {
+  parseReport,
+  parseResumeRequest,
+  parseSignalRequest,
+  type Edge,
+  type JoinReply,
+  type MembershipReply,
+  type Reply,
+  type Report,
+  type Signal,
+  type SignalRequest,
+} from '../../protocol/signaling.ts';
+import type { RingEvent } from '../../ring/events.ts';
+import { LinkBudget } from '../../ring/link-budget.ts';
+import type { Clock, LinkHandlers, SignalingHandlers } from '../../ring/ports.ts';
+import { RingNode } from '../../ring/ring-node.ts';
+import { SimulatedClock } from '../clock.ts';
+import type { Dice } from './dice.ts';
+
+/** One end of a link, direct or relayed, that the member holds; the bench plays the other end. */
+export class BenchLink {
+  readonly #handlers: LinkHandlers | null;
+  readonly #bench: Bench;
+  /** What it is for, once the member has said so or was told. */
+  id: LinkId | null = null;
+  peer: PeerId | null = null;
+  edge: Edge = 'successor';
+  isClosed = false;
+  isOpen = false;
+  readonly sent: Frame[] = [];
+
+  /** @param handlers null for a relayed one, whose frames are signals */
+  constructor(bench: Bench, handlers: LinkHandlers | null) {
+    this.#bench = bench;
+    this.#handlers = handlers;
+  }
+
+  get isRelayed(): boolean {
+    return this.#handlers === null;
+  }
+
+  open(): void {
+    this.isOpen = true;
+    if (this.#handlers === null) this.#signal({ type: 'relay' });
+    else this.#handlers.onOpen();
+  }
+
+  /** Some platforms tell of a first frame, and not that they are open. */
+  give(bytes: Uint8Array): void {
+    this.isOpen = true;
+    if (this.#handlers === null) this.#signal({ type: 'frame', frame: bytes });
+    else this.#handlers.onFrame(bytes);
+  }
+
+  say(message: PeerMessage): void {
+    this.give(encodeFrame(message));
+  }
+
+  /** The other end closes it, or it breaks. */
+  close(): void {
+    if (this.isClosed) return;
+    this.isClosed = true;
+    if (this.#handlers === null) this.#signal({ type: 'closed' });
+    else this.#handlers.onClose('broken');
+  }
+
+  #signal(signal: Signal): void {
+    if (this.id !== null && this.peer !== null)
+      this.#bench.server.onSignal({
+        from: this.peer,
+        edge: this.edge,
+        link: this.id,
+        signals: [signal],
+      });
+  }
+}
+
+/** What the member waits for from the server. */
+interface Question {
+  readonly about: PeerId;
+  readonly reply: (reply: MembershipReply) => void;
+}
+
+export class Bench {
+  readonly clock = new SimulatedClock();
+  readonly node: RingNode;
+  readonly id: PeerId;
+  /** Links that the member has not let go of. */
+  readonly links = new Set<BenchLink>();
+  /** Valid frames that it sent, some of them, for replays. */
+  readonly seen: Uint8Array[] = [];
+  readonly reports: (Question & { readonly fault: Report['fault'] })[] = [];
+  readonly lookups: Question[] = [];
+  readonly signals: { readonly request: SignalRequest; readonly reply: (reply: Reply) => void }[] =
+    [];
+  placed: ((reply: JoinReply) => void) | null = null;
+  /** Whom it has accused of breaking rules. */
+  readonly accused = new Set<PeerId>();
+  /** What it did that no honest member does, in words. */
+  readonly faults: string[] = [];
+  timers = 0;
+  isLeft = false;
+  onEvent: (event: RingEvent) => void = () => undefined;
+  #server: SignalingHandlers | null = null;
+  #newest: BenchLink | null = null;
+  readonly #dice: Dice;
+
+  constructor(dice: Dice, policy: 'highest' | 'incumbent', priority: number) {
+    this.#dice = dice;
+    this.id = dice.peerId();
+    const room = parseRoomName('lobby');
+    if (!room.ok) throw new Error(room.error);
+    this.node = new RingNode(
+      { id: this.id, room: room.value, secret: 'a secret of some length', priority, policy },
+      {
+        clock: this.#countedClock(),
+        random: dice.random,
+        budget: new LinkBudget(),
+        openLink: (initiator, handlers) => this.#openLink(initiator, handlers),
+        signaling: {
+          connect: (handlers) => {
+            this.#server = handlers;
+          },
+          join: ({ offers }, reply) => {
+            for (const edge of ['successor', 'predecessor'] as const)
+              this.#name(offers[edge].signals, offers[edge].link, edge, null);
+            this.placed = reply;
+          },
+          resume: (request, reply) => {
+            if (!parseResumeRequest(request).ok) this.faults.push('a resume that is malformed');
+            this.placed = reply;
+          },
+          signal: (request, reply) => {
+            this.#signaled(request, reply);
+          },
+          report: (report, reply) => {
+            if (!parseReport(report).ok) this.faults.push('a report that is malformed');
+            if (report.fault === 'misbehaves') this.accused.add(report.about);
+            this.reports.push({ ...report, reply });
+          },
+          lookup: (about, reply) => this.lookups.push({ about, reply }),
+          leave: () => {
+            this.isLeft = true;
+          },
+        },
+        onEvent: (event) => {
+          this.onEvent(event);
+        },
+      },
+    );
+    this.node.start();
+  }
+
+  get server(): SignalingHandlers {
+    if (this.#server === null) throw new Error('the member has not connected');
+    return this.#server;
+  }
+
+  /** Something from the server that may make a link under this name. */
+  deliver(from: PeerId, edge: Edge, link: LinkId, signals: readonly Signal[]): void {
+    this.#newest = null;
+    const isNew = this.find(link) === undefined;
+    this.server.onSignal({ from, edge, link, signals: [...signals] });
+    this.#nameNewest(link, edge, from);
+    // The answer to a relayed offer has come as a signal by now.
+    const answered = this.find(link);
+    if (isNew && answered?.isRelayed === true) answered.isOpen = true;
+  }
+
+  find(id: LinkId): BenchLink | undefined {
+    return [...this.links].find((link) => link.id === id);
+  }
+
+  pass(milliseconds: number): void {
+    const limit = this.clock.now() + milliseconds;
+    while (this.clock.advance(limit));
+  }
+
+  readonly #offered = new Map<string, BenchLink>();
+
+  #countedClock(): Clock {
+    return {
+      now: () => this.clock.now(),
+      after: (milliseconds, call) => {
+        this.timers += 1;
+        let isOver = false;
+        const over = () => {
+          if (!isOver) this.timers -= 1;
+          isOver = true;
+        };
+        const cancel = this.clock.after(milliseconds, () => {
+          over();
+          call();
+        });
+        return () => {
+          over();
+          cancel();
+        };
+      },
+    };
+  }
+
+  #openLink(initiator: boolean, handlers: LinkHandlers) {
+    const link = new BenchLink(this, handlers);
+    this.links.add(link);
+    this.#newest = link;
+    const name = `link ${this.#dice.peerId()}`;
+    this.#offered.set(name, link);
+    if (initiator) handlers.onSignal({ type: 'offer', sdp: name });
+    return {
+      signal: (signal: Signal) => {
+        if (signal.type === 'offer' && !initiator && !link.isClosed)
+          handlers.onSignal({ type: 'answer', sdp: name });
+      },
+      send: (frame: Uint8Array) => {
+        if (link.isClosed) return;
+        if (!link.isOpen) this.faults.push('a frame on a link that is not open');
+        this.#sent(link, frame);
+      },
+      close: () => {
+        link.isClosed = true;
+        this.links.delete(link);
+        this.#offered.delete(name);
+      },
+    };
+  }
+
+  #nameNewest(id: LinkId, edge: Edge, peer: PeerId): void {
+    if (this.#newest !== null) this.#identify(this.#newest, id, edge, peer);
+  }
+
+  #identify(link: BenchLink, id: LinkId, edge: Edge, peer: PeerId | null): void {
+    link.id = id;
+    link.edge = edge;
+    link.peer = peer;
+  }
+
+  #name(signals: readonly Signal[], id: LinkId, edge: Edge, peer: PeerId | null): void {
+    for (const signal of signals) {
+      if (signal.type !== 'offer' && signal.type !== 'answer') continue;
+      const link = this.#offered.get(signal.sdp);
+      if (link !== undefined) this.#identify(link, id, edge, peer);
+    }
+  }
+
+  /** What the member signals: offers and answers name links, relayed frames are frames. */
+  #signaled(request: SignalRequest, reply: (reply: Reply) => void): void {
+    const { to, edge, link: id, signals } = request;
+    if (!parseSignalRequest(request).ok) this.faults.push('a signal that is malformed');
+    this.signals.push({ request, reply });
+    this.#name(signals, id, edge, to);
+    for (const signal of signals) {
+      const link = this.find(id);
+      if (signal.type === 'relay' && link === undefined) {
+        const offered = new BenchLink(this, null);
+        this.#identify(offered, id, edge, to);
+        this.links.add(offered);
+      }
+      if (link?.isRelayed !== true) continue;
+      if (signal.type === 'frame') this.#sent(link, signal.frame);
+      if (signal.type === 'closed') {
+        link.isClosed = true;
+        this.links.delete(link);
+      }
+    }
+  }
+
+  /** Whatever a member sends, an honest neighbour must be able to use. */
+  #sent(link: BenchLink, bytes: Uint8Array): void {
+    const parsed = parseFrame(bytes);
+    if (!parsed.ok) {
+      this.faults.push(`sent a bad frame: ${parsed.error}`);
+      return;
+    }
+    const { message } = parsed.value;
+    link.sent.push(parsed.value);
+    if (link.sent.length > 50) link.sent.shift();
+    this.#remember(bytes);
+    if (message.type === 'hello' && (message.id !== this.id || message.link !== link.id))
+      this.faults.push(`sent a HELLO of ${message.id} on link ${message.link}`);
+    if (message.type !== 'claim' && message.type !== 'elected') return;
+    if (link.edge !== 'successor') this.faults.push(`sent a ${message.type} to its predecessor`);
+    const hops = message.type === 'claim' ? message.hops : message.decision.hops;
+    const origin = message.type === 'claim' ? message.claim.id : message.decision.leader.id;
+    if ((hops === 1) !== (origin === this.id))
+      this.faults.push(`sent a ${message.type} of ${origin} with ${hops} hops`);
+  }
+
+  #remember(bytes: Uint8Array): void {
+    if (this.seen.length < 64) this.seen.push(bytes);
+    else this.seen[this.#dice.below(64)] = bytes;
+  }
+}

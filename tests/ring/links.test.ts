@@ -1,0 +1,386 @@
+/** How a ring member watches its links, and what it does where one is of no use. */
+import { describe, expect, test } from 'vitest';
+import { encodeFrame } from '../../shared/protocol/frame.ts';
+import type { Decision } from '../../shared/protocol/messages.ts';
+import type { Edge, Signal } from '../../shared/protocol/signaling.ts';
+import { defined, linkId, peerId } from '../support.ts';
+import { helloOf, NEIGHBOURS, Ring, type TestLink } from './played-ring.ts';
+
+const claimOf = (number: number) => ({ priority: 1, id: peerId(number) });
+const DECISION: Decision = { leader: claimOf(9), lap: 1, size: 3, hops: 2 };
+const EDGES: readonly Edge[] = ['successor', 'predecessor'];
+
+/** How many of the frames on a link its other end has seen to. */
+const answered = new WeakMap<TestLink, number>();
+
+/** Time passes in steps, and those at the other ends answer heartbeats, each after so long. */
+function passAnswered(
+  ring: Ring,
+  milliseconds: number,
+  ends: readonly TestLink[],
+  after = 0,
+): void {
+  for (let passed = 0; passed < milliseconds; passed += 50) {
+    ring.pass(50);
+    for (const end of ends) {
+      const fresh = end.sent.slice(answered.get(end) ?? 0);
+      answered.set(end, end.sent.length);
+      for (const { message } of fresh)
+        if (message.type === 'heartbeat' && !message.isReply)
+          ring.clock.after(after, () => {
+            end.give({ type: 'heartbeat', isReply: true, count: message.count });
+          });
+    }
+  }
+}
+
+function complaints(ring: Ring) {
+  return ring.reports.map(({ request }) => request);
+}
+
+function beats({ sent }: TestLink): number {
+  return sent.filter(({ message }) => message.type === 'heartbeat' && !message.isReply).length;
+}
+
+/** What the member has asked the server to pass on since, by link. */
+function signalled(ring: Ring): { to: string; link: number; type: Signal['type'] }[] {
+  return ring.signals
+    .splice(0)
+    .flatMap(({ request: { to, link, signals } }) =>
+      signals.map(({ type }) => ({ to, link, type })),
+    );
+}
+
+describe('heartbeats', () => {
+  test('go out once a second where nothing is heard, and not where something is', () => {
+    const ring = new Ring(DECISION);
+    ring.predecessor.sent.length = 0;
+    for (let passed = 0; passed < 3_000; passed += 500) {
+      ring.pass(500);
+      ring.predecessor.give({ type: 'heartbeat', isReply: true, count: 999 });
+    }
+    expect(beats(ring.predecessor)).toBe(0);
+    expect(beats(ring.successor)).toBe(3);
+  });
+
+  test('are answered at once with their own count, before HELLO too, and told to nobody', () => {
+    const ring = new Ring(DECISION);
+    ring.predecessor.sent.length = 0;
+    const told = ring.events.length;
+    ring.predecessor.give({ type: 'heartbeat', isReply: false, count: 0xfffe });
+    expect(ring.predecessor.sent.map(({ message }) => message)).toEqual([
+      { type: 'heartbeat', isReply: true, count: 0xfffe },
+    ]);
+    expect(ring.events).toHaveLength(told);
+  });
+});
+
+describe('silence', () => {
+  test.each(EDGES)('of the %s is complained about after 3.5 s, again every 5 s', (edge) => {
+    const ring = new Ring(DECISION);
+    const other = edge === 'successor' ? ring.predecessor : ring.successor;
+    passAnswered(ring, 3_400, [other]);
+    expect(complaints(ring)).toEqual([]);
+    passAnswered(ring, 1_000, [other]);
+    expect(complaints(ring)).toEqual([{ about: NEIGHBOURS[edge], fault: 'silent' }]);
+    passAnswered(ring, 4_000, [other]);
+    expect(complaints(ring)).toHaveLength(1);
+    passAnswered(ring, 2_000, [other]);
+    expect(complaints(ring)).toHaveLength(2);
+  });
+
+  test('of one that answers heartbeats is none', () => {
+    const ring = new Ring(DECISION);
+    passAnswered(ring, 30_000, [ring.successor, ring.predecessor]);
+    expect(complaints(ring)).toEqual([]);
+  });
+
+  test('may last longer on a link that is slow', () => {
+    const ring = new Ring(DECISION);
+    passAnswered(ring, 60_000, [ring.successor, ring.predecessor], 3_000);
+    expect(complaints(ring)).toEqual([]);
+    // Frames that cannot be read are no sign of life.
+    passAnswered(ring, 4_000, []);
+    ring.predecessor.handlers.onFrame(Uint8Array.of(0xff));
+    expect(complaints(ring)).toEqual([]);
+    passAnswered(ring, 3_000, []);
+    expect(complaints(ring)).not.toEqual([]);
+  });
+
+  test('while this peer itself was asleep accuses nobody: it asks first', () => {
+    const ring = new Ring(DECISION);
+    passAnswered(ring, 2_000, [ring.successor, ring.predecessor]);
+    const before = beats(ring.predecessor);
+    ring.clock.skip(3_600_000);
+    ring.pass(10);
+    expect(complaints(ring)).toEqual([]);
+    expect(beats(ring.predecessor)).toBe(before + 1);
+    ring.pass(3_000);
+    expect(complaints(ring)).toEqual([]);
+    ring.pass(1_500);
+    expect(complaints(ring)).toHaveLength(2);
+  });
+
+  test('of a neighbour that the server finds awake ends the link, and another is made', () => {
+    const ring = new Ring(DECISION);
+    passAnswered(ring, 5_000, [ring.predecessor]);
+    expect(complaints(ring)).toEqual([{ about: NEIGHBOURS.successor, fault: 'silent' }]);
+    ring.reports[0]?.reply({ ok: true, isMember: true });
+    expect(ring.successor.isClosed).toBe(false);
+    passAnswered(ring, 1_000, [ring.predecessor]);
+    expect(ring.successor.isClosed).toBe(true);
+    expect(ring.node.state.successorLink).toBe('connecting');
+    passAnswered(ring, 1_000, [ring.predecessor]);
+    expect(signalled(ring)).toContainEqual(
+      expect.objectContaining({ to: NEIGHBOURS.successor, type: 'offer' }),
+    );
+  });
+
+  test('that ends while the server looks costs no link', () => {
+    const ring = new Ring(DECISION);
+    passAnswered(ring, 5_000, [ring.predecessor]);
+    ring.reports[0]?.reply({ ok: true, isMember: true });
+    ring.successor.give({ type: 'heartbeat', isReply: true, count: 1 });
+    passAnswered(ring, 1_000, [ring.predecessor, ring.successor]);
+    expect(ring.successor.isClosed).toBe(false);
+  });
+
+  test('of one that never said HELLO ends its link after 8 s, and no one is told', () => {
+    const ring = new Ring(DECISION);
+    ring.signal({
+      from: NEIGHBOURS.predecessor,
+      edge: 'predecessor',
+      link: linkId(500),
+      signals: [{ type: 'offer', sdp: '' }],
+    });
+    const mute = defined(ring.links.at(-1));
+    mute.handlers.onOpen();
+    passAnswered(ring, 7_500, [ring.successor, ring.predecessor]);
+    expect(mute.isClosed).toBe(false);
+    passAnswered(ring, 1_600, [ring.successor, ring.predecessor]);
+    expect(mute.isClosed).toBe(true);
+    expect(complaints(ring)).toEqual([]);
+  });
+
+  test('is not complained about while the server is lost', () => {
+    const ring = new Ring(DECISION);
+    ring.disconnect();
+    ring.pass(20_000);
+    expect(complaints(ring)).toEqual([]);
+  });
+});
+
+test('an answer that this peer slept through does not make it patient for hours', () => {
+  const ring = new Ring(DECISION);
+  passAnswered(ring, 1_000, [ring.successor]);
+  const asked = defined(ring.predecessor.sent.at(-1)).message;
+  if (asked.type !== 'heartbeat') throw new Error('no heartbeat');
+  ring.clock.skip(600_000);
+  ring.predecessor.give({ type: 'heartbeat', isReply: true, count: asked.count });
+  passAnswered(ring, 6_000, [ring.successor]);
+  expect(complaints(ring)).toEqual([{ about: NEIGHBOURS.predecessor, fault: 'silent' }]);
+});
+
+describe('a check by the server', () => {
+  test('of a neighbour that answers in time says nothing', () => {
+    const ring = new Ring(DECISION);
+    ring.check(NEIGHBOURS.predecessor);
+    passAnswered(ring, 1_000, [ring.predecessor, ring.successor]);
+    expect(complaints(ring)).toEqual([]);
+  });
+
+  test('of one that does not is answered within half a second', () => {
+    const ring = new Ring(DECISION);
+    ring.pass(500);
+    ring.check(NEIGHBOURS.predecessor);
+    ring.pass(200);
+    expect(complaints(ring)).toEqual([]);
+    ring.pass(300);
+    expect(complaints(ring)).toEqual([{ about: NEIGHBOURS.predecessor, fault: 'silent' }]);
+  });
+
+  test('of a neighbour without a link is answered at once, and one of a stranger never', () => {
+    const ring = new Ring(DECISION);
+    ring.view({ successor: { id: peerId(8), link: null } });
+    ring.check(peerId(8));
+    expect(complaints(ring)).toEqual([{ about: peerId(8), fault: 'silent' }]);
+    ring.check(peerId(77));
+    ring.pass(2_000);
+    expect(complaints(ring)).toHaveLength(1);
+  });
+
+  test('that this peer is too busy to look at is made again before anyone is accused', () => {
+    const ring = new Ring(DECISION);
+    ring.pass(500);
+    ring.check(NEIGHBOURS.predecessor);
+    const asked = beats(ring.predecessor);
+    ring.clock.skip(1_000);
+    ring.pass(0);
+    expect(complaints(ring)).toEqual([]);
+    expect(beats(ring.predecessor)).toBeGreaterThan(asked);
+    passAnswered(ring, 1_000, [ring.predecessor, ring.successor]);
+    expect(complaints(ring)).toEqual([]);
+  });
+});
+
+describe('a neighbour that keeps to no rules', () => {
+  const bad = (end: TestLink, times: number) => {
+    for (let count = 0; count < times; count += 1) end.handlers.onFrame(Uint8Array.of(0xff));
+  };
+
+  test.each(EDGES)('as %s is borne 20 times, and cut off and reported with the next', (edge) => {
+    const ring = new Ring(DECISION);
+    const end = ring[edge];
+    bad(end, 20);
+    expect(end.isClosed).toBe(false);
+    expect(complaints(ring)).toEqual([]);
+    bad(end, 1);
+    expect(end.isClosed).toBe(true);
+    expect(complaints(ring)).toEqual([{ about: NEIGHBOURS[edge], fault: 'misbehaves' }]);
+    bad(end, 100);
+    expect(complaints(ring)).toHaveLength(1);
+    expect(ring.told('dropped')).toHaveLength(21);
+  });
+
+  test('is cut off when it sends more than 4,000 frames at once, and 1,000 a second after', () => {
+    const ring = new Ring(DECISION);
+    const give = (times: number) => {
+      for (let count = 0; count < times; count += 1)
+        ring.predecessor.give({ type: 'heartbeat', isReply: true, count: 0 });
+    };
+    // One was HELLO.
+    give(3_999);
+    expect(ring.predecessor.isClosed).toBe(false);
+    ring.pass(1_000);
+    give(1_000);
+    expect(ring.predecessor.isClosed).toBe(false);
+    give(1);
+    expect(ring.predecessor.isClosed).toBe(true);
+    expect(complaints(ring)).toEqual([{ about: NEIGHBOURS.predecessor, fault: 'misbehaves' }]);
+  });
+
+  test('is not believed when a message of its own has come from afar, or another’s from itself', () => {
+    const ring = new Ring(DECISION);
+    ring.sent();
+    const id = NEIGHBOURS.predecessor;
+    ring.predecessor.give({ type: 'claim', term: 5, claim: { priority: 9, id }, hops: 2 });
+    ring.predecessor.give({ type: 'claim', term: 5, claim: claimOf(9), hops: 1 });
+    const decision = { leader: claimOf(9), lap: 3, size: 3, hops: 1 };
+    ring.predecessor.give({ type: 'elected', term: 5, decision });
+    expect(ring.told('dropped').map(({ reason }) => reason)).toEqual([
+      `claim of ${id} after 1 hop`,
+      `claim of ${peerId(9)} after 1 hop`,
+      `elected of ${peerId(9)} after 1 hop`,
+    ]);
+    expect(ring.sent()).toEqual([]);
+    expect(ring.node.state.term).toBe(4);
+  });
+
+  test('and is no neighbour any more loses its link without a word to the server', () => {
+    const ring = new Ring(DECISION);
+    ring.view({ predecessor: { id: peerId(4), link: null } });
+    bad(ring.predecessor, 21);
+    expect(ring.predecessor.isClosed).toBe(true);
+    expect(complaints(ring)).toEqual([]);
+  });
+});
+
+describe('where no direct link comes up', () => {
+  /** The successor is another now, and no link with it is on offer. */
+  function aimed(budget?: number): Ring {
+    const ring = new Ring(DECISION, budget);
+    ring.signals.length = 0;
+    ring.view({ successor: { id: peerId(8), link: null } });
+    return ring;
+  }
+
+  /** Relayed frames and other signals of a link, as its other end gives them. */
+  function give(ring: Ring, link: number, ...signals: Signal[]): void {
+    ring.signal({ from: peerId(8), edge: 'successor', link: linkId(link), signals });
+  }
+
+  /** The link through the server, taken by the other end, which says HELLO. */
+  function relayed(ring: Ring): number {
+    passAnswered(ring, 4_000, [ring.predecessor, ring.successor]);
+    const { link } = defined(signalled(ring).find(({ type }) => type === 'relay'));
+    give(ring, link, { type: 'relay' });
+    const hello = helloOf(peerId(8), linkId(link));
+    give(ring, link, { type: 'frame', frame: encodeFrame(hello) });
+    return link;
+  }
+
+  test('one through the server is offered as well after 4 s, and another direct one after 6 s', () => {
+    const ring = aimed();
+    expect(signalled(ring)).toMatchObject([{ to: peerId(8), type: 'offer' }]);
+    passAnswered(ring, 3_950, [ring.predecessor, ring.successor]);
+    expect(signalled(ring)).toEqual([]);
+    passAnswered(ring, 50, [ring.predecessor, ring.successor]);
+    expect(signalled(ring)).toMatchObject([{ to: peerId(8), type: 'relay' }]);
+    passAnswered(ring, 2_000, [ring.predecessor, ring.successor]);
+    expect(signalled(ring)).toMatchObject([{ to: peerId(8), type: 'offer' }]);
+  });
+
+  test('the one through the server is used, and the old one retired', () => {
+    const ring = aimed();
+    const link = relayed(ring);
+    expect(ring.node.state.successorLink).toBe('relayed');
+    expect(ring.successor.sent.at(-1)?.message).toEqual({ type: 'bye', reason: 'relinked' });
+    signalled(ring);
+    ring.predecessor.give({ type: 'elected', term: 4, decision: { ...DECISION, lap: 2 } });
+    expect(signalled(ring)).toEqual([{ to: peerId(8), link, type: 'frame' }]);
+  });
+
+  test('a direct one that comes up later takes over, and the relayed one is closed', () => {
+    const ring = aimed();
+    const link = relayed(ring);
+    // The offers go on, and now one is answered.
+    passAnswered(ring, 3_000, [ring.predecessor]);
+    const offer = defined(signalled(ring).find(({ type }) => type === 'offer'));
+    const end = defined(ring.links.at(-1));
+    end.handlers.onOpen();
+    end.give(helloOf(peerId(8), linkId(offer.link)));
+    expect(ring.node.state.successorLink).toBe('direct');
+    passAnswered(ring, 3_000, [ring.predecessor, end]);
+    expect(signalled(ring)).toContainEqual({ to: peerId(8), link, type: 'closed' });
+  });
+
+  test('a relayed one that is lost is offered again within a second', () => {
+    const ring = aimed();
+    const link = relayed(ring);
+    signalled(ring);
+    give(ring, link, { type: 'closed' });
+    expect(ring.node.state.successorLink).toBe('connecting');
+    ring.pass(600);
+    expect(signalled(ring)).toContainEqual(expect.objectContaining({ type: 'relay' }));
+  });
+
+  test('a relayed one does not outlive the connection to the server', () => {
+    const ring = aimed();
+    relayed(ring);
+    ring.disconnect();
+    expect(ring.node.state.successorLink).toBe('relayed');
+    ring.connect();
+    const view = {
+      epoch: 'e',
+      era: 1,
+      version: 9,
+      successor: { id: peerId(8), link: null },
+      predecessor: { id: NEIGHBOURS.predecessor, link: null },
+      removed: [],
+    };
+    ring.resumes[0]?.reply({ ok: true, view, policy: 'highest' });
+    expect(ring.node.state).toMatchObject({
+      successorLink: 'connecting',
+      predecessorLink: 'direct',
+    });
+  });
+
+  test('a page that has made as many direct ones as it may offers only the other kind', () => {
+    const ring = aimed(2);
+    expect(signalled(ring)).toEqual([]);
+    passAnswered(ring, 30_000, [ring.predecessor, ring.successor]);
+    expect(new Set(signalled(ring).map(({ type }) => type))).toEqual(new Set(['relay', 'closed']));
+    // Nor does it take part in another's.
+    expect(ring.offer(NEIGHBOURS.predecessor, 'predecessor', linkId(900))).toBeUndefined();
+  });
+});

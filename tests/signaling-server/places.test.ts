@@ -1,0 +1,284 @@
+/** Places over real connections: lost, checked, complained about, and taken back after a restart. */
+import { describe, expect, onTestFinished, test, vi } from 'vitest';
+import { socketSignaling } from '../../peer/socket-signaling.ts';
+import type { PeerId } from '../../shared/protocol/ids.ts';
+import type {
+  JoinReply,
+  MembershipReply,
+  ResumeRequest,
+  SignalDelivery,
+  View,
+} from '../../shared/protocol/signaling.ts';
+import type { SignalingHandlers } from '../../shared/ring/ports.ts';
+import { defined, linkId, peerId } from '../support.ts';
+import {
+  ask,
+  connect,
+  expectRing,
+  find,
+  joinRequest,
+  member,
+  ringOf,
+  ROOM,
+  startTestServer,
+  type TestPeer,
+  type TestServer,
+} from './test-server.ts';
+
+const WAIT = { timeout: 8_000, interval: 5 };
+
+/** The shipped way to the server, and what it brought. */
+class Shipped {
+  readonly id: PeerId;
+  readonly views: View[] = [];
+  readonly signals: SignalDelivery[] = [];
+  readonly checks: PeerId[] = [];
+  readonly invalid: string[] = [];
+  readonly lost: string[] = [];
+  connects = 0;
+  readonly signaling;
+
+  constructor(server: TestServer, number: number) {
+    this.id = peerId(number);
+    this.signaling = socketSignaling(server.url);
+    onTestFinished(() => {
+      this.signaling.leave();
+    });
+    const handlers: SignalingHandlers = {
+      onConnect: () => (this.connects += 1),
+      onDisconnect: (reason) => this.lost.push(reason),
+      onView: (view) => this.views.push(view),
+      onSignal: (delivery) => this.signals.push(delivery),
+      onCheck: (peer) => this.checks.push(peer),
+      onInvalid: (error) => this.invalid.push(error),
+    };
+    this.signaling.connect(handlers);
+  }
+
+  async join(number: number): Promise<JoinReply> {
+    await vi.waitFor(() => {
+      expect(this.connects).toBe(1);
+    }, WAIT);
+    const reply = await new Promise<JoinReply>((resolve) => {
+      this.signaling.join(joinRequest(number), resolve);
+    });
+    if (reply.ok) this.views.push(reply.view);
+    return reply;
+  }
+
+  lookup(peer: PeerId): Promise<MembershipReply> {
+    return new Promise((resolve) => {
+      this.signaling.lookup(peer, resolve);
+    });
+  }
+}
+
+describe('the shipped client', () => {
+  test('passes relayed frames as the bytes they are, both ways', async () => {
+    const server = await startTestServer();
+    const [one, other] = [new Shipped(server, 1), new Shipped(server, 2)];
+    expect(await one.join(1)).toMatchObject({ ok: true });
+    expect(await other.join(2)).toMatchObject({ ok: true });
+    const frame = Uint8Array.from({ length: 4_096 }, (_, at) => at % 256);
+    const ways = [
+      [one, other],
+      [other, one],
+    ] as const;
+    for (const [from, to] of ways) {
+      const request = {
+        to: to.id,
+        edge: 'successor' as const,
+        link: linkId(77),
+        signals: [{ type: 'relay' as const }, { type: 'frame' as const, frame }],
+      };
+      expect(
+        await new Promise((resolve) => {
+          from.signaling.signal(request, resolve);
+        }),
+      ).toEqual({ ok: true });
+      await vi.waitFor(() => {
+        const delivery = defined(to.signals.find(({ link }) => link === 77));
+        expect(delivery).toMatchObject({ from: from.id, edge: 'predecessor' });
+        const [, relayed] = delivery.signals;
+        if (relayed?.type !== 'frame') throw new Error('no frame');
+        expect(relayed.frame).toBeInstanceOf(Uint8Array);
+        expect([...relayed.frame]).toEqual([...frame]);
+      }, WAIT);
+    }
+    expect([...one.invalid, ...other.invalid]).toEqual([]);
+    expect(server.warnings()).toEqual([]);
+  });
+
+  test('asks who is a member, and is asked about a neighbour that is lost', async () => {
+    const server = await startTestServer();
+    const shipped = new Shipped(server, 1);
+    await shipped.join(1);
+    const other = await member(server, 2);
+    expect(await shipped.lookup(other.id)).toEqual({ ok: true, isMember: true });
+    expect(await shipped.lookup(peerId(9))).toEqual({ ok: true, isMember: false });
+    other.drop();
+    await vi.waitFor(() => {
+      expect(shipped.checks).toEqual([other.id]);
+    }, WAIT);
+    expect(await shipped.lookup(other.id)).toEqual({ ok: true, isMember: true });
+    const answer = await new Promise<MembershipReply>((resolve) => {
+      shipped.signaling.report({ about: other.id, fault: 'silent' }, resolve);
+    });
+    expect(answer).toEqual({ ok: true, isMember: false });
+    await vi.waitFor(() => {
+      expect(shipped.views.at(-1)?.removed).toEqual([other.id]);
+    }, WAIT);
+  });
+
+  test('answers a probe by itself, so that a complaint does it no harm', async () => {
+    const server = await startTestServer();
+    const shipped = new Shipped(server, 1);
+    await shipped.join(1);
+    const socket = await connect(server);
+    await ask(socket, 'join', joinRequest(2));
+    const reply: unknown = await socket.emitWithAck('report', {
+      about: shipped.id,
+      fault: 'silent',
+    });
+    expect(reply).toEqual({ ok: true, isMember: true });
+    expect(server.signaling.peers(ROOM)).toContain(shipped.id);
+    expect(shipped.lost).toEqual([]);
+  });
+});
+
+describe('a connection that is lost', () => {
+  test('is asked about at once, the place is kept, and nobody is told anything else', async () => {
+    const server = await startTestServer();
+    const ring = await ringOf(server, 4);
+    for (const each of ring) each.hasLinks = true;
+    const order = server.signaling.peers(ROOM);
+    const lost = find(ring, joinRequest(3).id);
+    const neighbours = [lost.view.successor.id, lost.view.predecessor.id].map((id) =>
+      find(ring, id),
+    );
+    const views = ring.map((each) => each.views.length);
+    lost.drop();
+    await vi.waitFor(() => {
+      for (const each of neighbours) expect(each.checks).toEqual([lost.id]);
+    }, WAIT);
+    const others = ring.filter((each) => each !== lost);
+    await Promise.all(others.map((each) => each.settle()));
+    expect(server.signaling.peers(ROOM)).toEqual(order);
+    expect(ring.map((each) => each.views.length)).toEqual(views);
+    expect(
+      others.filter((each) => !neighbours.includes(each)).flatMap(({ checks }) => checks),
+    ).toEqual([]);
+  });
+});
+
+describe('a complaint', () => {
+  test('of silence about a page that does not answer has it turned out', async () => {
+    const server = await startTestServer();
+    const ring = await ringOf(server, 3);
+    const [asleep] = ring;
+    const sleeper = defined(asleep);
+    sleeper.isAwake = false;
+    const neighbour = find(ring, sleeper.view.successor.id);
+    // What would be sent by a page whose links with the sleeper are silent.
+    await neighbour.report(sleeper.id, 'silent');
+    expect(await sleeper.disconnected).toBe('io server disconnect');
+    const rest = ring.filter((each) => each !== sleeper);
+    await Promise.all(rest.map((each) => each.settle()));
+    expectRing(server, rest);
+  }, 15_000);
+
+  test('of misbehaviour has its subject turned out, and with a third the accuser', async () => {
+    const server = await startTestServer();
+    const ring = await ringOf(server, 5);
+    const accuser = defined(ring[0]);
+    for (let accusation = 0; accusation < 2; accusation += 1) {
+      const about = find(ring, accuser.view.successor.id);
+      expect(await accuser.report(about.id, 'misbehaves')).toEqual({ ok: true, isMember: false });
+      expect(await about.disconnected).toBe('io server disconnect');
+      await accuser.settle();
+    }
+    const third = find(ring, accuser.view.successor.id);
+    expect(await accuser.report(third.id, 'misbehaves')).toEqual({ ok: true, isMember: true });
+    expect(await accuser.disconnected).toBe('io server disconnect');
+    expect(third.connected).toBe(true);
+    expect(server.signaling.size.peers).toBe(2);
+  });
+
+  test.each([
+    ['report', { about: peerId(1), fault: 'rude' }],
+    ['report', { about: 'nobody', fault: 'silent' }],
+    ['report', null],
+    ['lookup', 'nobody'],
+    ['lookup', { id: peerId(1) }],
+  ])('a malformed %s is refused and touches nobody: %j', async (event, payload) => {
+    const server = await startTestServer();
+    const ring = await ringOf(server, 2);
+    const socket = await connect(server);
+    await ask(socket, 'join', joinRequest(3));
+    expect(await ask(socket, event, payload)).toMatchObject({ ok: false, code: 'malformed' });
+    expect(server.signaling.size.peers).toBe(3);
+    expect(ring.every(({ connected }) => connected)).toBe(true);
+  });
+
+  test('and a question are refused to who has not joined', async () => {
+    const server = await startTestServer();
+    await ringOf(server, 2);
+    const socket = await connect(server);
+    const complaint = { about: peerId(1), fault: 'misbehaves' };
+    expect(await ask(socket, 'report', complaint)).toMatchObject({ code: 'not-joined' });
+    expect(await ask(socket, 'lookup', peerId(1))).toMatchObject({ code: 'not-joined' });
+    expect(server.signaling.size.peers).toBe(2);
+  });
+});
+
+/** The same peers at another server, which knows nothing. */
+async function restarted(ring: readonly TestPeer[], except: readonly TestPeer[] = []) {
+  const server = await startTestServer();
+  const back = ring.filter((each) => !except.includes(each));
+  const replies = await Promise.all(
+    back.map(async (each) => {
+      const { version, room, id, secret, policy } = each.request;
+      const { epoch, era, version: seen, successor, predecessor } = each.view;
+      const place = {
+        epoch,
+        era,
+        version: seen,
+        successor: successor.id,
+        predecessor: predecessor.id,
+      };
+      const request: ResumeRequest = { version, room, id, secret, policy, place, removed: [] };
+      const socket = await connect(server);
+      return ask(socket, 'resume', request);
+    }),
+  );
+  return { server, replies };
+}
+
+describe('a server that has lost its memory', () => {
+  test('gives all that come back their places, whatever their order', async () => {
+    const before = await startTestServer();
+    const ring = await ringOf(before, 6);
+    const order = before.signaling.peers(ROOM);
+    const { server, replies } = await restarted(ring);
+    expect(replies.every(({ ok }) => ok)).toBe(true);
+    const after = server.signaling.peers(ROOM);
+    await vi.waitFor(() => {
+      const now = server.signaling.peers(ROOM);
+      for (const [at, id] of order.entries())
+        expect(now[(now.indexOf(id) + 1) % 6]).toBe(order[(at + 1) % 6]);
+    }, WAIT);
+    expect(after).toHaveLength(6);
+  });
+
+  test('keeps the place of one that is late, and takes newcomers once it waits no longer', async () => {
+    const before = await startTestServer();
+    const ring = await ringOf(before, 4);
+    const late = defined(ring[1]);
+    const { server } = await restarted(ring, [late]);
+    const newcomer = await connect(server);
+    const joined: unknown = await newcomer.timeout(9_000).emitWithAck('join', joinRequest(9));
+    expect(joined).toMatchObject({ ok: true });
+    expect(server.signaling.peers(ROOM)).toContain(late.id);
+    expect(server.signaling.size.peers).toBe(5);
+  }, 20_000);
+});
