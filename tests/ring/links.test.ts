@@ -109,7 +109,7 @@ describe('silence', () => {
 
   test('while this peer itself was asleep accuses nobody: it asks first', () => {
     const ring = new Ring(DECISION);
-    passAnswered(ring, 2_000, [ring.successor, ring.predecessor]);
+    passAnswered(ring, 2_500, [ring.successor, ring.predecessor]);
     const before = beats(ring.predecessor);
     ring.clock.skip(3_600_000);
     ring.pass(10);
