@@ -278,7 +278,11 @@ export function createSignalingServer(
     const { membership } = socket.data;
     if (membership === null || isClosing) return null;
     socket.data.membership = null;
-    sockets.delete(`${membership.room}/${membership.id}`);
+    const key = `${membership.room}/${membership.id}`;
+    const seated = sockets.get(key);
+    // Another connection has the place by now.
+    if (seated !== undefined && seated !== socket) return null;
+    sockets.delete(key);
     return membership;
   }
 

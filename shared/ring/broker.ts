@@ -48,6 +48,13 @@ const RECOVERY_PATIENCE = 5_000;
 /** How long after its opening a room may stop to gather the members of a lost memory. */
 const RECOVERY_PERIOD = 60_000;
 
+/** For how long an accusation counts, and one of silence, in milliseconds. */
+const ACCUSATION_MEMORY = 600_000;
+const SILENCE_MEMORY = 120_000;
+
+/** How often a neighbour that answers the server may be silent on its links before that is a fault. */
+const MAX_SILENCES = 3;
+
 /** How many forgotten rooms are told from those that were empty at the end. */
 const MAX_FORGOTTEN = 1_000;
 
@@ -70,10 +77,18 @@ interface Pending {
   readonly onJoined: OnJoined;
 }
 
+/** A complaint that was taken. */
+interface Complaint {
+  readonly about: PeerId;
+  readonly at: number;
+}
+
 interface Seat {
   /** null for one that was only named by its neighbours: the first that comes for it has it. */
   secret: string | null;
-  accusations: number;
+  /** Neighbours it got rid of by its word, and times it found one silent that was awake. */
+  accusations: readonly Complaint[];
+  silences: readonly Complaint[];
   /** How often it has come back over another connection. */
   resumed: number;
 }
@@ -148,7 +163,7 @@ export class Broker {
       return;
     }
     const room = open ?? this.#open(request.room, request.policy);
-    room.seats.set(request.id, { secret: request.secret, accusations: 0, resumed: 0 });
+    room.seats.set(request.id, newSeat(request.secret));
     room.pending.push({ request, onJoined });
     this.#schedule(request.room, room);
   }
@@ -223,6 +238,11 @@ export class Broker {
       onReply({ ok: true, isMember });
       return;
     }
+    // Who is whose neighbour is only said so yet.
+    if (fault === 'misbehaves' && open.room.isRecovering) {
+      onReply({ ok: true, isMember: true });
+      return;
+    }
     if (fault === 'misbehaves') {
       const goes = this.#blame(open, from, about);
       onReply({ ok: true, isMember: goes !== about });
@@ -240,8 +260,14 @@ export class Broker {
       const isStillThere = this.#rooms.get(name) === open && open.room.has(about);
       // Over another connection than the one that was asked, it has spoken meanwhile.
       const hasSpoken = isAwake || seat?.resumed !== before;
-      onReply({ ok: true, isMember: isStillThere && hasSpoken });
-      if (isStillThere && !hasSpoken) this.#evict(name, about);
+      if (!isStillThere || !hasSpoken) {
+        onReply({ ok: true, isMember: false });
+        if (isStillThere) this.#evict(name, about);
+        return;
+      }
+      const goes = this.#isNoNeighbour(open, from, about) ? this.#blame(open, from, about) : null;
+      onReply({ ok: true, isMember: goes !== about });
+      if (goes !== null) this.#evict(name, goes);
     });
   }
 
@@ -259,8 +285,22 @@ export class Broker {
   #blame(open: OpenRoom, from: PeerId, about: PeerId): PeerId {
     const accuser = open.seats.get(from);
     if (accuser === undefined) return about;
-    accuser.accusations += 1;
-    return accuser.accusations > MAX_ACCUSATIONS ? from : about;
+    const at = this.#ports.clock.now();
+    const recent = accuser.accusations.filter((each) => at - each.at < ACCUSATION_MEMORY);
+    accuser.accusations = [...recent, { about, at }];
+    return accuser.accusations.length > MAX_ACCUSATIONS ? from : about;
+  }
+
+  /** Whether a neighbour that is awake was found silent so often that it will not be a neighbour. */
+  #isNoNeighbour(open: OpenRoom, from: PeerId, about: PeerId): boolean {
+    const seat = open.seats.get(from);
+    if (seat === undefined) return false;
+    const at = this.#ports.clock.now();
+    const recent = seat.silences.filter(
+      (each) => each.about === about && at - each.at < SILENCE_MEMORY,
+    );
+    seat.silences = [...recent, { about, at }];
+    return seat.silences.length >= MAX_SILENCES;
   }
 
   #evict(name: RoomName, id: PeerId): void {
@@ -300,7 +340,7 @@ export class Broker {
     const { version, successor, predecessor } = place;
     // No honest room was opened after today.
     const era = place.era <= this.#ports.date() ? place.era : 0;
-    open.seats.set(id, { secret, accusations: 0, resumed: 0 });
+    open.seats.set(id, newSeat(secret));
     // The room may have been opened by a newcomer who could not know.
     if (!open.hasRecovered) open.policy = request.policy;
     const isSoon = this.#ports.clock.now() < open.openedAt + RECOVERY_PERIOD;
@@ -342,7 +382,7 @@ export class Broker {
     const taken = new Set([...absent, ...gone]);
     const refused = open.pending.filter(({ request }) => taken.has(request.id));
     open.pending = open.pending.filter(({ request }) => !taken.has(request.id));
-    for (const id of absent) open.seats.set(id, { secret: null, accusations: 0, resumed: 0 });
+    for (const id of absent) open.seats.set(id, newSeat(null));
     for (const { request, onJoined } of refused) onJoined(idTaken(request));
     this.#deliver(name, deliveries);
     for (const id of gone) {
@@ -441,6 +481,10 @@ function idTaken({ id }: JoinRequest): Refusal {
 
 function placeLost({ room, id }: ResumeRequest): Refusal {
   return refusal('place-lost', `the place of ${id} in room ${room} is not kept any more`);
+}
+
+function newSeat(secret: string | null): Seat {
+  return { secret, accusations: [], silences: [], resumed: 0 };
 }
 
 function refusal(code: RefusalCode, message: string): Refusal {

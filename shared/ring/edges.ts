@@ -19,12 +19,17 @@ export interface EdgeOwner {
   offer(edge: Edge, peer: PeerId, kind: LinkKind): NeighbourLink | null;
   /** From now on messages to the successor take another way. */
   onSwitched(): void;
+  /** Links of no kind can be made to the successor. */
+  onUnreachable(peer: PeerId): void;
   /** A link came into use or went out of it. */
   onLink(edge: Edge, link: NeighbourLink, state: 'in use' | 'closed', reason: string): void;
 }
 
 /** Where messages to the successor go: a link, straight back in a ring of one, or nowhere. */
 export type Outlet = NeighbourLink | 'loopback' | null;
+
+/** After so many relayed links that did not come up, nothing will. */
+const RELAYS_IN_VAIN = 2;
 
 /** How soon after a lost link the next attempt is made, in milliseconds. */
 const AFTER_A_LOSS = 500;
@@ -241,6 +246,7 @@ export class SuccessorEdge {
     const wait = Math.min(RELAY_AFTER * 2 ** this.#relayFailures, LAST_ATTEMPT);
     if (this.#owner.canSignal()) {
       this.#abandon('relayed');
+      if (this.#relayFailures >= RELAYS_IN_VAIN) this.#owner.onUnreachable(target);
       this.#relayFailures += 1;
       const link = this.#owner.offer('successor', target, 'relayed');
       if (link !== null) this.#attempts.set(link.id, link);

@@ -37,6 +37,7 @@ import {
   DOUBT_INTERVAL,
   HELLO_SILENCE,
   LOOKUP_INTERVAL,
+  MAX_LOOKUPS,
   MAX_DOUBTS,
 } from './timing.ts';
 
@@ -94,8 +95,9 @@ export class RingNode {
   readonly #complaints = new Map<PeerId, number>();
   /** When the server was last asked about peers that are held for gone. */
   readonly #doubts = new Map<PeerId, number>();
-  /** When the server was last asked about a leader. */
-  #lookedUpAt = -Infinity;
+  /** When the server was last asked about leaders, and which of them it knew last. */
+  readonly #lookups = new Map<PeerId, number>();
+  #confirmed: PeerId | null = null;
   #droppedFrames = 0;
 
   constructor(options: RingNodeOptions, ports: RingPorts) {
@@ -132,6 +134,9 @@ export class RingNode {
       offer: (edge, peer, kind) => this.#makeLink(edge, kind, peer, true, this.#newLinkId()),
       onSwitched: () => {
         this.#switched();
+      },
+      onUnreachable: (peer) => {
+        this.#complain(peer, 'silent');
       },
       onLink: (edge, link, state, reason) => {
         if (edge === 'successor' && state === 'closed') this.#wasReady = false;
@@ -663,13 +668,19 @@ export class RingNode {
    */
   #mayLookUp({ leader: { id: leader }, size }: Decision, times: number): void {
     if (leader === this.#options.id || this.#server !== 'connected') return;
-    if (this.#ports.random() * Math.min(size, SIZE_BELIEVED) >= times) return;
+    // The view names nobody who is not.
+    if (this.#isNeighbour(leader)) return;
     const now = this.#ports.clock.now();
-    if (now - this.#lookedUpAt < LOOKUP_INTERVAL) return;
-    this.#lookedUpAt = now;
+    forget(this.#lookups, now - LOOKUP_INTERVAL);
+    if (this.#lookups.has(leader) || this.#lookups.size >= MAX_LOOKUPS) return;
+    // One that the server has never confirmed is asked about by everyone.
+    const isKnown = leader === this.#confirmed;
+    if (isKnown && this.#ports.random() * Math.min(size, SIZE_BELIEVED) >= times) return;
+    this.#lookups.set(leader, now);
     this.#ports.signaling.lookup(leader, (reply) => {
-      if (!reply.ok || reply.isMember || decisionOf(this.#election.state)?.leader.id !== leader)
-        return;
+      if (!reply.ok) return;
+      if (reply.isMember) this.#confirmed = leader;
+      if (reply.isMember || decisionOf(this.#election.state)?.leader.id !== leader) return;
       this.#election.step({ type: 'removed', peers: [leader] });
       this.#election.step({ type: 'start' }, 'no such leader');
     });

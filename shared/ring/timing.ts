@@ -83,6 +83,9 @@ export const MAX_DOUBTS = 16;
 /** The least time between two questions about a leader. */
 export const LOOKUP_INTERVAL = 1_000;
 
+/** Leaders that are asked about within that time: more than that are lies. */
+export const MAX_LOOKUPS = 8;
+
 /** How long a link may be open before the other end has said HELLO. */
 export const HELLO_SILENCE = 8_000;
 

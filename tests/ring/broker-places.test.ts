@@ -140,6 +140,17 @@ describe('a complaint', () => {
     expect(server.probes).toEqual([]);
   });
 
+  test('of silence about one that answers the server is believed at the third time', () => {
+    const { server, ring } = ringOf(4);
+    const [first, second] = ring;
+    for (const expected of [true, true, false]) {
+      const replies = server.report(defined(first), defined(second), 'silent');
+      server.probes.shift()?.onAnswer(true);
+      expect(replies).toEqual([{ ok: true, isMember: expected }]);
+    }
+    expect(server.disconnected).toEqual([second]);
+  });
+
   test('of silence about one with a connection is settled by whether that one answers', () => {
     const { server, ring } = ringOf(4);
     const [first, second] = ring;
