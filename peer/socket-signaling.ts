@@ -72,11 +72,14 @@ export function socketSignaling(url: string): Signaling {
     });
   }
 
+  let hasLeft = false;
   let retry: ReturnType<typeof setTimeout> | undefined;
 
   /** Not at once: a server that turns everyone away would be called without end. */
   function connectLater(): void {
     clearTimeout(retry);
+    // Whoever heard of the loss may have left upon it.
+    if (hasLeft) return;
     retry = setTimeout(() => socket.connect(), LAST_RETRY * (0.5 + Math.random()));
   }
 
@@ -129,6 +132,7 @@ export function socketSignaling(url: string): Signaling {
       socket.timeout(PATIENCE).emit('lookup', peer, answered(parseMembershipReply, onReply));
     },
     leave: () => {
+      hasLeft = true;
       clearTimeout(retry);
       socket.removeAllListeners();
       // Leaving is said aloud: a connection that merely closes may have been lost.

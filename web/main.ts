@@ -15,6 +15,9 @@ import { RingMember } from './ring-member.ts';
 const QUIET = 400;
 const STUCK = 4_000;
 
+/** Milliseconds between attempts to load the rest of the page. */
+const RETRY = 1_000;
+
 const target = document.getElementById('page');
 if (target === null) throw new Error('index.html has no #page');
 
@@ -23,11 +26,21 @@ const room = parseRoomName(name);
 if (room.ok) {
   const member = new RingMember(room.value);
   await untilQuiet(member);
-  const { showMember } = await import('./page.ts');
+  const { showMember } = await loadPage();
   showMember(target, member);
 } else {
   const { showBadRoom } = await import('./page.ts');
   showBadRoom(target, name, room.error);
+}
+
+/** The rest of the page, as soon as the server gives it: it may have gone just now. */
+async function loadPage(): Promise<typeof import('./page.ts')> {
+  for (;;)
+    try {
+      return await import('./page.ts');
+    } catch {
+      await new Promise((resolve) => setTimeout(resolve, RETRY));
+    }
 }
 
 /** Shows briefly how the member fares until it has its place and its leader, or some trouble. */

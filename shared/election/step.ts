@@ -187,17 +187,14 @@ function claimAtCandidate(state: ElectionState, message: ClaimMessage): Step {
 /** R2c: a greater claim than its own has passed this peer. */
 function claimAtDeferring(state: ElectionState, message: ClaimMessage, best: Claim): Step {
   const compared = compare(message.claim, 'greatest claim seen', best);
-  const isOwn = message.claim.id === state.self.id;
+  // Beaten already, or never said.
+  if (message.claim.id === state.self.id)
+    return ignore(state, message, 'own claim came back beaten', compared);
   switch (compared.result) {
     case 'greater':
       return relayClaim(state, message, compared);
     case 'less':
-      return ignore(
-        state,
-        message,
-        isOwn ? 'own claim came back beaten' : 'smaller claim',
-        compared,
-      );
+      return ignore(state, message, 'smaller claim', compared);
     case 'same':
       return ignore(state, message, 'same claim again', compared);
   }

@@ -48,6 +48,12 @@ const RECOVERY_PATIENCE = 5_000;
 /** How long after its opening a room may stop to gather the members of a lost memory. */
 const RECOVERY_PERIOD = 60_000;
 
+/** How far the clock of an earlier server may have been ahead, in milliseconds. */
+const CLOCK_SKEW = 86_400_000;
+
+/** How long an absent member is safe from the word of those who never were its neighbours. */
+const GRACE = 4_000;
+
 /** For how long an accusation counts, and one of silence, in milliseconds. */
 const ACCUSATION_MEMORY = 600_000;
 const SILENCE_MEMORY = 120_000;
@@ -250,8 +256,9 @@ export class Broker {
       return;
     }
     if (!open.room.isPresent(about)) {
-      onReply({ ok: true, isMember: false });
-      this.#evict(name, about);
+      const isGone = open.room.mayTell(from, about, this.#ports.date() - GRACE);
+      onReply({ ok: true, isMember: !isGone });
+      if (isGone) this.#evict(name, about);
       return;
     }
     const seat = open.seats.get(about);
@@ -338,12 +345,12 @@ export class Broker {
   #readmit(request: ResumeRequest, open: OpenRoom): JoinReply {
     const { room: name, id, secret, place, removed } = request;
     const { version, successor, predecessor } = place;
-    // No honest room was opened after today.
-    const era = place.era <= this.#ports.date() ? place.era : 0;
+    // No honest room was opened in the future; but clocks differ.
+    const era = place.era <= this.#ports.date() + CLOCK_SKEW ? place.era : 0;
     open.seats.set(id, newSeat(secret));
-    // The room may have been opened by a newcomer who could not know.
-    if (!open.hasRecovered) open.policy = request.policy;
     const isSoon = this.#ports.clock.now() < open.openedAt + RECOVERY_PERIOD;
+    // The room may have been opened by a newcomer who could not know.
+    if (!open.hasRecovered && isSoon) open.policy = request.policy;
     if (!open.hasRecovered && !open.room.isRecovering && isSoon) {
       open.room.startRecovery();
       open.cancelRecovery = this.#ports.clock.after(RECOVERY_PATIENCE, () => {

@@ -7,6 +7,9 @@ import type { NeighbourLink } from './neighbour-link.ts';
 import type { Clock } from './ports.ts';
 import { HEARTBEAT_INTERVAL, LATE, OVERSLEPT } from './timing.ts';
 
+/** How often a probe is made again where this peer was late. */
+const PROBE_ROUNDS = 3;
+
 export interface WatchOwner {
   readonly clock: Clock;
   /** Every link that is kept. */
@@ -18,6 +21,8 @@ export interface WatchOwner {
 export class LinkWatch {
   readonly #owner: WatchOwner;
   #cancel: (() => void) | null = null;
+  /** What cancels the probes under way. */
+  readonly #probes = new Set<() => void>();
 
   constructor(owner: WatchOwner) {
     this.#owner = owner;
@@ -37,23 +42,27 @@ export class LinkWatch {
   stop(): void {
     this.#cancel?.();
     this.#cancel = null;
+    for (const cancel of this.#probes) cancel();
+    this.#probes.clear();
   }
 
   /**
    * Asks on some links at once.
    * @param onSilent called if there is no answer on one of them in time
    */
-  probe(links: readonly NeighbourLink[], onSilent: () => void): void {
+  probe(links: readonly NeighbourLink[], onSilent: () => void, rounds = PROBE_ROUNDS): void {
     const { clock } = this.#owner;
     const asked = clock.now();
     const wait = Math.max(...links.map(({ probePatience }) => probePatience));
     for (const link of links) link.beat();
-    clock.after(wait, () => {
+    const cancel = clock.after(wait, () => {
+      this.#probes.delete(cancel);
       const waited = clock.now() - asked;
       // Answers may be there already, and only this peer is too busy to take them in.
-      if (waited > wait + LATE) this.probe(links, onSilent);
+      if (waited > wait + LATE && rounds > 1) this.probe(links, onSilent, rounds - 1);
       else if (links.some((link) => link.isClosed || link.silence >= waited)) onSilent();
     });
+    this.#probes.add(cancel);
   }
 
   #look(link: NeighbourLink, hasOverslept: boolean): void {

@@ -554,7 +554,10 @@ export class RingNode {
     if (links.length === 0) this.#complain(peer, 'silent');
     else
       this.#watch.probe(links, () => {
-        if (this.#membership === 'member') this.#complain(peer, 'silent');
+        // Links may have been replaced meanwhile.
+        const left = this.#links.filter((link) => link.peer === peer && link.hello !== null);
+        if (left.length === 0 || left.some((link) => link.silence >= link.probePatience))
+          this.#complain(peer, 'silent');
       });
   }
 
@@ -629,7 +632,8 @@ export class RingNode {
   ): void {
     // Only who knows of no election takes a term from HELLO.
     if (this.#election.state.term === 0 && decision !== null && !this.#isLetIn(link, term)) return;
-    if (!this.#greeted.has(link)) {
+    const isFirst = !this.#greeted.has(link);
+    if (isFirst) {
       this.#greeted.add(link);
       this.#tell({ type: 'link', edge, kind: link.kind, peer, state: 'open', reason: '' });
     }
@@ -637,7 +641,8 @@ export class RingNode {
       type: 'hello',
       term,
       decision: decision && { ...decision, hops: hopsHere(edge, decision) },
-      removed,
+      // Later departures come from the server; a liar could go on naming the living.
+      removed: isFirst ? removed : [],
     });
     if (edge === 'successor') this.#successor.trySwitch();
   }

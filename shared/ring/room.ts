@@ -43,6 +43,8 @@ interface Member {
   edgeMade: number;
   /** Where it was last told to be; null for a newcomer. */
   place: Place | null;
+  /** When it lost its connection, and who its neighbours were then. */
+  lost: { readonly at: number; readonly neighbours: readonly PeerId[] } | null;
   /** Its neighbours before: a relayed link stays in use until another can replace it. */
   readonly former: Record<Edge, readonly PeerId[]>;
   /** The version and the era of the last view it was given. */
@@ -148,13 +150,34 @@ export class Room {
     const member = this.#find(id);
     if (member === undefined) return [];
     member.isPresent = false;
+    member.lost = this.#lostNow(member);
     return this.#ring.flatMap((other) => this.#checksOf(other, new Set([id])));
   }
 
   /** A member has a connection again. */
   regain(id: PeerId): void {
     const member = this.#find(id);
-    if (member !== undefined) member.isPresent = true;
+    if (member === undefined) return;
+    member.isPresent = true;
+    member.lost = null;
+  }
+
+  #lostNow({ id, place }: Member): Member['lost'] {
+    const neighbours = place === null ? [] : [place.successor, place.predecessor];
+    return { at: this.#date(), neighbours: neighbours.filter((neighbour) => neighbour !== id) };
+  }
+
+  /**
+   * Whether a neighbour's word is enough that an absent member is gone: it was its neighbour when the
+   * connection was lost, or all who were are gone, or there has been time enough to come back.
+   * @param before the moment before which the loss was long ago
+   */
+  mayTell(from: PeerId, about: PeerId, before: number): boolean {
+    const lost = this.#find(about)?.lost ?? null;
+    if (lost === null || lost.at <= before) return true;
+    const { neighbours } = lost;
+    const areGone = neighbours.length > 0 && !neighbours.some((id) => this.has(id));
+    return areGone || neighbours.includes(from);
   }
 
   /** What to ask the neighbours of all members without a connection. */
@@ -252,6 +275,10 @@ export class Room {
       }
     }
     for (const member of this.#ring) member.edgeMade = this.#nextEdge();
+    this.#ring.forEach((member, at) => {
+      if (!member.isPresent && member.lost === null)
+        member.lost = this.#lostNow({ ...member, place: this.#placeAt(at, member) });
+    });
     // Those who have not come back may have acted in terms that nobody here has heard of.
     if (absent.length > 0 || gone.length > 0) this.#startEra();
     return { deliveries: this.#announce(new Map()), absent, gone };
@@ -309,6 +336,7 @@ export class Room {
       joined: this.#date(),
       isPresent: true,
       edgeMade: this.#nextEdge(),
+      lost: null,
       place: null,
       former: { successor: [], predecessor: [] },
       told: this.#version,

@@ -96,6 +96,14 @@ test('a server that dies and forgets twelve tabs finds them in their places, wit
   const url = `http://localhost:${server.port}/`;
   const tabs = await openTabs(browser, 12, url);
   const before = await untilOneRing(tabs);
+  const [tab] = tabs;
+  const laps = async () => (await tab?.log())?.findLast(({ kind }) => kind === 'lap')?.text;
+  await vi.waitFor(
+    async () => {
+      expect(await laps()).toBeDefined();
+    },
+    { timeout: PATIENCE },
+  );
   await server.close();
   await vi.waitFor(
     async () => {
@@ -105,8 +113,6 @@ test('a server that dies and forgets twelve tabs finds them in their places, wit
     { timeout: PATIENCE },
   );
   // The ring lives on by itself: laps go round, the term stays.
-  const [tab] = tabs;
-  const laps = async () => (await tab?.log())?.findLast(({ kind }) => kind === 'lap')?.text;
   const lap = await laps();
   await vi.waitFor(
     async () => {
@@ -134,6 +140,26 @@ test('a server that dies and forgets twelve tabs finds them in their places, wit
   );
   for (const each of [...tabs, thirteenth]) await each.close();
   await again.close();
+});
+
+test('a page whose server dies before all of it was loaded is whole once the server is back', async () => {
+  const server = await serve();
+  const tab = await Tab.make(browser);
+  let isServed = true;
+  await tab.page.setRequestInterception(true);
+  tab.page.on('request', (request) => {
+    // What the entry asks for once the ring is quiet.
+    if (isServed || !request.url().endsWith('.js')) void request.continue();
+    else void request.abort();
+  });
+  await tab.page.goto(`http://localhost:${server.port}/`, { waitUntil: 'domcontentloaded' });
+  isServed = false;
+  await untilOneRing([tab]);
+  await tab.page.waitForRequest((request) => request.url().endsWith('.js'), { timeout: PATIENCE });
+  isServed = true;
+  await tab.page.waitForSelector('[data-testid=event]', { timeout: PATIENCE });
+  await tab.close();
+  await server.close();
 });
 
 test('a tab that no direct connection can reach is in the ring by relayed links, and shown so', async () => {

@@ -78,6 +78,18 @@ test('a newcomer that is there before the others are back waits for them', () =>
   expect(world.states[0]?.id).toBe(before?.id);
 });
 
+test('a newcomer turns nobody out whose connection is lost and whose links are alive', () => {
+  for (const size of [1, 2, 8]) {
+    const world = ringOf(size, size);
+    const before = world.states.map(({ id }) => id);
+    for (const peer of world.peers) world.blip(peer, 50, 1_500 + world.random() * 1_500);
+    world.run(300);
+    world.join();
+    expectOneRing(world);
+    expect(world.states.slice(0, size).map(({ id }) => id)).toEqual(before);
+  }
+});
+
 test('a crashed leader is replaced within a second of its socket’s end', () => {
   for (let seed = 0; seed < 50; seed += 1) {
     const world = ringOf(8, seed);
