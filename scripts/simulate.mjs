@@ -59,6 +59,6 @@ for (let seed = from; seed < from + seeds; seed += 1)
     fail(`\nagain: npm run simulate -- --seeds 1 --from ${seed} --peers ${peers}`);
   }
 console.log(
-  `${seeds} seeds from ${from}, ${peers} peers: ${2 * seeds} storms, ${events} events, no fault; ` +
+  `${seeds} seeds from ${from}, ${peers} peers: ${STORMS.length * seeds} storms, ${events} events, no fault; ` +
     `agreed at most ${(longest / 1000).toFixed(1)} s after the last fault`,
 );

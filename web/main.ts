@@ -5,6 +5,7 @@
  */
 import { parseRoomName } from '../shared/protocol/ids.ts';
 import { showBriefly } from './brief-page.ts';
+import type * as Page from './page.ts';
 import { RingMember } from './ring-member.ts';
 
 /**
@@ -34,7 +35,7 @@ if (room.ok) {
 }
 
 /** The rest of the page, as soon as the server gives it: it may have gone just now. */
-async function loadPage(): Promise<typeof import('./page.ts')> {
+async function loadPage(): Promise<typeof Page> {
   for (;;)
     try {
       return await import('./page.ts');
