@@ -54,6 +54,9 @@ const CLOCK_SKEW = 86_400_000;
 /** How long an absent member is safe from the word of those who never were its neighbours. */
 const GRACE = 4_000;
 
+/** How long a peer must have been a member before it is believed that another misbehaves. */
+const STANDING = 10_000;
+
 /** For how long an accusation counts, and one of silence, in milliseconds. */
 const ACCUSATION_MEMORY = 600_000;
 const SILENCE_MEMORY = 120_000;
@@ -244,8 +247,9 @@ export class Broker {
       onReply({ ok: true, isMember });
       return;
     }
-    // Who is whose neighbour is only said so yet.
-    if (fault === 'misbehaves' && open.room.isRecovering) {
+    // Who is whose neighbour is only said so yet; and anyone can come in to accuse others.
+    const isHeard = open.room.hasBeenHereSince(from, this.#ports.date() - STANDING);
+    if (fault === 'misbehaves' && (open.room.isRecovering || !isHeard)) {
       onReply({ ok: true, isMember: true });
       return;
     }

@@ -191,6 +191,11 @@ export class Room {
     return this.#find(id)?.isPresent === true;
   }
 
+  /** Whether a peer was a member at that time already, in milliseconds since 1970. */
+  hasBeenHereSince(id: PeerId, date: number): boolean {
+    return (this.#find(id)?.joined ?? Infinity) <= date;
+  }
+
   get hasAbsent(): boolean {
     return this.#ring.some(({ isPresent }) => !isPresent);
   }

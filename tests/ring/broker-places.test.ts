@@ -23,6 +23,9 @@ function neighbours(ring: readonly PeerId[], id: PeerId): readonly [PeerId, Peer
   return [defined(ring.at(at - 1)), defined(ring[(at + 1) % ring.length])];
 }
 
+/** After so long a member is believed, in milliseconds. */
+const STANDING = 10_000;
+
 describe('a lost connection', () => {
   test('changes no place: both neighbours are asked at once, nobody else', () => {
     const { server, ring } = ringOf(5);
@@ -181,6 +184,7 @@ describe('a complaint', () => {
   test('of misbehaviour has its subject turned out, who is refused when it comes back', () => {
     const { server, ring } = ringOf(4);
     const [first, second] = ring;
+    server.pass(STANDING);
     expect(server.report(defined(first), defined(second), 'misbehaves')).toEqual([
       { ok: true, isMember: false },
     ]);
@@ -189,9 +193,20 @@ describe('a complaint', () => {
     expect(codeOf([server.resume(defined(number))])).toBe('place-lost');
   });
 
+  test('of misbehaviour by one that has only just come is not believed', () => {
+    const { server, ring } = ringOf(4);
+    const [first, second] = ring;
+    server.join(9);
+    const [before] = neighbours(server.broker.peers(LOBBY), peerId(9));
+    expect(server.report(peerId(9), before, 'misbehaves')).toEqual([{ ok: true, isMember: true }]);
+    expect(server.report(defined(first), defined(second), 'misbehaves')).toHaveLength(1);
+    expect(server.disconnected).toEqual([]);
+  });
+
   test('of misbehaviour is believed twice; with the third the accuser goes itself', () => {
     const { server, ring } = ringOf(6);
     const [accuser] = ring;
+    server.pass(STANDING);
     for (let accusation = 0; accusation < 2; accusation += 1) {
       const about = neighbours(server.broker.peers(LOBBY), defined(accuser))[1];
       expect(server.report(defined(accuser), about, 'misbehaves')).toEqual([

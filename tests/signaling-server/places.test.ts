@@ -193,7 +193,14 @@ describe('a complaint', () => {
     const accuser = defined(ring[0]);
     for (let accusation = 0; accusation < 2; accusation += 1) {
       const about = find(ring, accuser.view.successor.id);
-      expect(await accuser.report(about.id, 'misbehaves')).toEqual({ ok: true, isMember: false });
+      // Not believed before it has been there for a while.
+      await vi.waitFor(
+        async () => {
+          const reply = await accuser.report(about.id, 'misbehaves');
+          expect(reply).toEqual({ ok: true, isMember: false });
+        },
+        { timeout: 20_000, interval: 500 },
+      );
       expect(await about.disconnected).toBe('io server disconnect');
       await accuser.settle();
     }
@@ -202,7 +209,7 @@ describe('a complaint', () => {
     expect(await accuser.disconnected).toBe('io server disconnect');
     expect(third.connected).toBe(true);
     expect(server.signaling.size.peers).toBe(2);
-  });
+  }, 30_000);
 
   test.each([
     ['report', { about: peerId(1), fault: 'rude' }],
