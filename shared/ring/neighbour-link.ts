@@ -3,6 +3,7 @@ import { encodeFrame, parseFrame, type Extension, type Frame } from '../protocol
 import type { LinkId, PeerId } from '../protocol/ids.ts';
 import type { HeartbeatMessage, HelloMessage, PeerMessage } from '../protocol/messages.ts';
 import type { Signal } from '../protocol/signaling.ts';
+import { Allowance } from './allowance.ts';
 import type { Clock, Link, OpenLink } from './ports.ts';
 import { RoundTrip } from './round-trip.ts';
 import {
@@ -52,9 +53,8 @@ export class NeighbourLink {
   #beat: { readonly count: number; readonly at: number } | null = null;
   #beats = 0;
   #faults = 0;
-  /** Frames that may still come now (a token bucket), and when that was reckoned. */
-  #allowance = FRAME_BURST;
-  #allowedAt: number;
+  /** Frames that may come. */
+  readonly #allowance: Allowance;
 
   /**
    * @param id the link's own; frames and signals of another are not for it
@@ -71,7 +71,8 @@ export class NeighbourLink {
   ) {
     this.id = id;
     this.kind = kind;
-    this.#heardAt = this.#allowedAt = ports.clock.now();
+    this.#heardAt = ports.clock.now();
+    this.#allowance = new Allowance(ports.clock, FRAME_BURST, FRAME_RATE);
     this.#peer = peer;
     this.#handlers = handlers;
     this.#clock = ports.clock;
@@ -254,11 +255,7 @@ export class NeighbourLink {
 
   /** Takes one frame from the allowance. */
   #isAllowed(): boolean {
-    const now = this.#clock.now();
-    const earned = ((now - this.#allowedAt) / 1_000) * FRAME_RATE;
-    this.#allowance = Math.min(this.#allowance + earned, FRAME_BURST) - 1;
-    this.#allowedAt = now;
-    if (this.#allowance >= 0) return true;
+    if (this.#allowance.take(1) === 1) return true;
     this.#handlers.onFlood(this);
     return false;
   }

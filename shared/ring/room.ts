@@ -58,11 +58,6 @@ interface Brought {
   readonly offer: Offer;
 }
 
-/** What members say who held places in a memory that the server has lost. */
-interface Recovery {
-  readonly reports: Report[];
-}
-
 type Offers = ReadonlyMap<PeerId, JoinRequest['offers']>;
 
 export class Room {
@@ -73,7 +68,8 @@ export class Room {
   #departures: { readonly id: PeerId; readonly version: number }[] = [];
   #version = 0;
   #edgesMade = 0;
-  #recovery: Recovery | null = null;
+  /** What members say who held places in a memory that the server has lost. */
+  #recovery: Report[] | null = null;
   readonly #date: () => number;
   #era: number;
 
@@ -223,7 +219,7 @@ export class Room {
     const reports = this.#ring.flatMap(({ id, place }) =>
       place === null ? [] : [{ id, place, version: 0, removed: [] }],
     );
-    this.#recovery ??= { reports };
+    this.#recovery ??= reports;
     // Nobody was told of the era yet: the one that those who come back know goes on.
     if (this.#ring.length === 0) this.#era = 0;
     this.#version += 1;
@@ -239,7 +235,7 @@ export class Room {
     const { id, place } = report;
     this.#era = Math.max(this.#era, era);
     if (this.#recovery !== null) {
-      this.#recovery.reports.push(report);
+      this.#recovery.push(report);
       this.#ring.push({ ...this.#newMember(id), joined: 0, place });
       return [];
     }
@@ -260,7 +256,7 @@ export class Room {
     absent: readonly PeerId[];
     gone: readonly PeerId[];
   } {
-    const reports = this.#recovery?.reports ?? [];
+    const reports = this.#recovery ?? [];
     this.#recovery = null;
     this.#version += 1;
     const { order, gone } = joinFragments(

@@ -2,21 +2,19 @@
  * How far messages may lift a peer's term. Honest terms rise one by one; whoever lets them leap as
  * they like has used up the 32 bits there are in a minute.
  */
+import { Allowance } from './allowance.ts';
 import type { Clock } from './ports.ts';
 import { MAX_FIRST_TERM, MAX_TERM_LEAP, TERM_RATE } from './timing.ts';
 
 export class TermGate {
-  readonly #clock: Clock;
-  /** What messages may lift the term by now (a token bucket), and when that was reckoned. */
-  #allowance = MAX_TERM_LEAP;
-  #allowedAt: number;
+  /** What messages may lift the term by. */
+  readonly #allowance: Allowance;
   /** How far the term might be by now, had messages not come that were too far above it. */
   #floor = 0;
   #hasKnownLeader = false;
 
   constructor(clock: Clock) {
-    this.#clock = clock;
-    this.#allowedAt = clock.now();
+    this.#allowance = new Allowance(clock, MAX_TERM_LEAP, TERM_RATE);
   }
 
   /** From now on there is something to judge terms by. */
@@ -34,18 +32,11 @@ export class TermGate {
   judge(own: number, term: number): 'fine' | 'leap' | 'haste' {
     // Who never knew a leader has to take the ring's term as it is.
     if (!this.#hasKnownLeader && term <= MAX_FIRST_TERM) return 'fine';
-    const now = this.#clock.now();
-    const earned = ((now - this.#allowedAt) / 1_000) * TERM_RATE;
-    this.#allowance = Math.min(this.#allowance + earned, MAX_TERM_LEAP);
-    this.#allowedAt = now;
     const base = Math.max(own, this.#floor);
     const rise = Math.max(0, term - base);
-    if (rise <= this.#allowance) {
-      this.#allowance -= rise;
-      return 'fine';
-    }
-    this.#floor = base + this.#allowance;
-    this.#allowance = 0;
+    const allowed = this.#allowance.take(rise);
+    if (allowed === rise) return 'fine';
+    this.#floor = base + allowed;
     return term > own + 2 * MAX_TERM_LEAP ? 'leap' : 'haste';
   }
 }

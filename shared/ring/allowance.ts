@@ -1,0 +1,29 @@
+/** A token bucket: so much at once, and so much more in each second. */
+import type { Clock } from './ports.ts';
+
+export class Allowance {
+  readonly #clock: Clock;
+  readonly #most: number;
+  readonly #perSecond: number;
+  #left: number;
+  #reckonedAt: number;
+
+  constructor(clock: Clock, most: number, perSecond: number) {
+    this.#clock = clock;
+    this.#most = most;
+    this.#perSecond = perSecond;
+    this.#left = most;
+    this.#reckonedAt = clock.now();
+  }
+
+  /** Takes an amount, or what is left where that is less. Returns what it took. */
+  take(amount: number): number {
+    const now = this.#clock.now();
+    const earned = ((now - this.#reckonedAt) / 1_000) * this.#perSecond;
+    this.#left = Math.min(this.#left + earned, this.#most);
+    this.#reckonedAt = now;
+    const taken = Math.min(amount, this.#left);
+    this.#left -= taken;
+    return taken;
+  }
+}
