@@ -1,9 +1,16 @@
 import { readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { gzipSync } from 'node:zlib';
 import { svelte } from '@sveltejs/vite-plugin-svelte';
 import type { Plugin, Rolldown } from 'vite';
 import { defineConfig } from 'vitest/config';
+
+/** What simple-peer asks of Node, in the little that a page needs of it. */
+const SIMPLE_PEER_NEEDS = ['buffer', 'debug', 'randombytes', 'readable-stream'].map((name) => ({
+  find: new RegExp(`^${name}$`),
+  replacement: fileURLToPath(new URL(`web/simple-peer/${name}.cjs`, import.meta.url)),
+}));
 
 /** Puts the entry's script into the page: one request less before the ring is joined. */
 async function inlineEntry(folder: string, bundle: Rolldown.OutputBundle): Promise<void> {
@@ -17,10 +24,10 @@ async function inlineEntry(folder: string, bundle: Rolldown.OutputBundle): Promi
   const page = await readFile(path, 'utf8');
   await writeFile(
     path,
-    page.replace(
-      /<script type="module"[^>]*><\/script>/,
-      () => `<script type="module">${script}</script>`,
-    ),
+    page
+      .replace(/<script type="module"[^>]*><\/script>/, '')
+      // Behind all that it fills in, and so run as soon as it is there.
+      .replace('</body>', () => `<script type="module" async>${script}</script></body>`),
   );
   await rm(join(folder, entry.fileName));
 }
@@ -54,6 +61,7 @@ const inBrowsers = {
 export default defineConfig({
   root: 'web',
   plugins: [svelte({ configFile: false }), finished()],
+  resolve: { alias: SIMPLE_PEER_NEEDS },
   // The page imports from the folders beside its own.
   server: { fs: { allow: ['..'] } },
   build: {

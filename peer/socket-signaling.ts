@@ -1,5 +1,5 @@
 /** The way to the signaling server, by socket.io-client. */
-import { io, type Socket } from 'socket.io-client';
+import { io, type ManagerOptions, type Socket } from 'socket.io-client';
 import { parsePeerId, type Parsed } from '../shared/protocol/ids.ts';
 import {
   parseJoinReply,
@@ -28,12 +28,15 @@ const LAST_RETRY = 2_000;
 const PATIENCE = 8_000;
 
 /**
- * Connects to a signaling server and keeps trying until told to leave.
- * @param url of the server, such as `https://example.org`; the page's own where it is empty
+ * Connects to a signaling server and keeps trying until told to leave., such as `https://example.org`; the page's own where it is empty
+ * @param transports WebSockets by default, which need no server to stick to
  */
-export function socketSignaling(url: string): Signaling {
+export function socketSignaling(
+  url: string,
+  transports: ManagerOptions['transports'] = ['websocket'],
+): Signaling {
   const socket: Socket<Unparsed, PeerToServer> = io(url, {
-    transports: ['websocket'],
+    transports,
     autoConnect: false,
     forceNew: true,
     reconnectionDelay: FIRST_RETRY,

@@ -2,13 +2,30 @@
 import type { RingState } from '../shared/ring/events.ts';
 import { factsOf, headlineOf } from './facts.ts';
 
-/** Puts in what has changed; whatever is drawn anew takes time from making links. */
-export function showBriefly(ring: RingState): void {
-  for (const [testid, value] of Object.entries(factsOf(ring))) {
-    const element = document.querySelector<HTMLElement>(`[data-testid=${testid}]`);
-    if (element !== null && element.dataset['value'] !== value) element.dataset['value'] = value;
+export class BriefPage {
+  readonly #elements = new Map<string, HTMLElement>();
+  readonly #headline: Element | null;
+
+  /** @param page has an element for each fact, and the headline */
+  constructor(page: Element) {
+    for (const element of page.querySelectorAll<HTMLElement>('[data-testid]'))
+      this.#elements.set(element.dataset['testid'] ?? '', element);
+    this.#headline = page.querySelector('#headline');
   }
-  const headline = document.getElementById('headline');
-  if (headline !== null && ring.leader !== null && headline.textContent !== headlineOf(ring))
-    headline.textContent = headlineOf(ring);
+
+  /** Puts in what has changed, which no one sees yet: drawing takes time from making links. */
+  show(ring: RingState): void {
+    for (const [testid, value] of Object.entries(factsOf(ring))) {
+      const element = this.#elements.get(testid);
+      if (element !== undefined && element.dataset['value'] !== value)
+        element.dataset['value'] = value;
+    }
+  }
+
+  /** Says in words how it stands. */
+  tell(ring: RingState): void {
+    const headline = headlineOf(ring);
+    if (this.#headline !== null && this.#headline.textContent !== headline)
+      this.#headline.textContent = headline;
+  }
 }

@@ -1,28 +1,40 @@
-/** A membership as components read it: as of the last frame drawn. */
+/**
+ * A membership as components read it: as of the last frame drawn. Who leads is drawn at once, all the
+ * rest once the election is over.
+ */
 import type { RoomName } from '../shared/protocol/ids.ts';
 import type { RingState } from '../shared/ring/events.ts';
-import type { LogEntry, RingMember, Sight, Token, Trouble } from './ring-member.ts';
+import type { LogRecord, RingMember, Sight, Trouble } from './ring-member.ts';
+import { Tokens, type Token } from './tokens.ts';
 
 /**
  * How long the page waits for more to happen before it draws, and how long at most, in milliseconds.
  * An election is many events within a few moments, and who draws each of them elects more slowly:
  * so do all others on the same machine.
  */
-const CALM = 100;
-const LONGEST_WAIT = 300;
+const CALM = 150;
+const LONGEST_WAIT = 450;
 
 export class DrawnMember {
   readonly #member: RingMember;
+  #news: Sight;
   #drawn: Sight;
+  #tokens: readonly Token[] = $state.raw([]);
+  readonly #moving = new Tokens(() => {
+    this.#changed();
+  });
   /** Since when something waits to be drawn. */
   #changedAt: number | null = null;
   #isAsked = false;
+  #isTelling = false;
   #timer: ReturnType<typeof setTimeout> | undefined;
 
   constructor(member: RingMember) {
     this.#member = member;
+    this.#news = $state.raw(member.sight);
     this.#drawn = $state.raw(member.sight);
-    member.onChange = () => {
+    member.onChange = (event) => {
+      if (event !== null) this.#moving.add(event, member.sight.ring.id);
       this.#changed();
     };
     // The frame that was asked for may not come while the page is hidden.
@@ -35,34 +47,26 @@ export class DrawnMember {
     return this.#member.room;
   }
 
+  /** What all wait for: who leads, and the few facts. */
+  get news(): Pick<Sight, 'ring' | 'facts' | 'headline'> {
+    return this.#news;
+  }
+
   get ring(): RingState {
     return this.#drawn.ring;
   }
 
-  get facts(): Sight['facts'] {
-    return this.#drawn.facts;
-  }
-
-  get headline(): string {
-    return this.#drawn.headline;
-  }
-
   /** Newest first. */
-  get log(): readonly LogEntry[] {
+  get log(): readonly LogRecord[] {
     return this.#drawn.log;
   }
 
   get tokens(): readonly Token[] {
-    return this.#drawn.tokens;
+    return this.#tokens;
   }
 
   get trouble(): Trouble | null {
-    return this.#drawn.trouble;
-  }
-
-  /** The log as text, oldest line first. */
-  get logText(): string {
-    return this.#member.logText;
+    return this.#news.trouble;
   }
 
   campaign(): void {
@@ -77,23 +81,35 @@ export class DrawnMember {
     this.#member.rejoin();
   }
 
-  /** Sees to it that a change is drawn: the news that all wait for at once, the rest when calm. */
+  /** Sees to it that a change is drawn: the news at once, the rest when calm. */
   #changed(): void {
+    if (this.#isNews) this.#tell();
     if (this.#isAsked) return;
-    const { leader, role } = this.#member.sight.ring;
-    const drawn = this.#drawn.ring;
-    const isElected = leader !== null && leader !== drawn.leader;
     clearTimeout(this.#timer);
-    if (isElected || (role === 'offline' && drawn.role !== role)) {
-      this.#ask();
-      return;
-    }
     const now = performance.now();
     this.#changedAt ??= now;
     const wait = Math.min(CALM, this.#changedAt + LONGEST_WAIT - now);
     this.#timer = setTimeout(() => {
       this.#ask();
     }, wait);
+  }
+
+  /** Whether there is a leader, or an end of the membership, that the page does not show yet. */
+  get #isNews(): boolean {
+    const { leader, role } = this.#member.sight.ring;
+    const shown = this.#news.ring;
+    if (leader !== null && leader !== shown.leader) return true;
+    return role === 'offline' && shown.role !== role;
+  }
+
+  /** After what is under way: first the news is to be passed on. */
+  #tell(): void {
+    if (this.#isTelling) return;
+    this.#isTelling = true;
+    setTimeout(() => {
+      this.#isTelling = false;
+      this.#news = this.#member.sight;
+    });
   }
 
   #ask(): void {
@@ -110,6 +126,8 @@ export class DrawnMember {
     clearTimeout(this.#timer);
     this.#isAsked = false;
     this.#changedAt = null;
-    this.#drawn = this.#member.sight;
+    this.#news = this.#member.sight;
+    this.#drawn = this.#news;
+    this.#tokens = this.#moving.shown;
   }
 }

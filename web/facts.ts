@@ -1,6 +1,6 @@
 /** What there is to know of a peer, in the values and words that the page shows. */
-import { shortId } from '../shared/ring/describe.ts';
 import type { RingState } from '../shared/ring/events.ts';
+import { shortId } from './entry-own.ts';
 
 /** What a peer knows of its place, each value whole, by the test id of the element that shows it. */
 export function factsOf(ring: RingState) {

@@ -4,7 +4,8 @@
  * better use for the processor, above all where many tabs share one.
  */
 import { parseRoomName } from '../shared/protocol/ids.ts';
-import { showBriefly } from './brief-page.ts';
+import { BriefPage } from './brief-page.ts';
+import { takeFirstConnection } from './first-connection.ts';
 import type * as Page from './page.ts';
 import { RingMember } from './ring-member.ts';
 
@@ -16,6 +17,9 @@ import { RingMember } from './ring-member.ts';
 const QUIET = 400;
 const STUCK = 4_000;
 
+/** After so many milliseconds a page that has nothing else to show yet says what it is doing. */
+const WORDLESS = 2_000;
+
 /** Milliseconds between attempts to load the rest of the page. */
 const RETRY = 1_000;
 
@@ -26,10 +30,11 @@ const name = new URLSearchParams(location.search).get('room') ?? 'lobby';
 const room = parseRoomName(name);
 if (room.ok) {
   const member = new RingMember(room.value);
-  await untilQuiet(member);
+  await untilQuiet(member, new BriefPage(target));
   const { showMember } = await loadPage();
   showMember(target, member);
 } else {
+  takeFirstConnection()?.close();
   const { showBadRoom } = await import('./page.ts');
   showBadRoom(target, name, room.error);
 }
@@ -45,19 +50,31 @@ async function loadPage(): Promise<typeof Page> {
 }
 
 /** Shows briefly how the member fares until it has its place and its leader, or some trouble. */
-function untilQuiet(member: RingMember): Promise<void> {
+function untilQuiet(member: RingMember, page: BriefPage): Promise<void> {
+  const opened = performance.now();
   return new Promise((resolve) => {
     let timer: ReturnType<typeof setTimeout> | undefined;
+    let isAsked = false;
     const look = () => {
+      isAsked = false;
       const { ring, trouble } = member.sight;
-      showBriefly(ring);
+      page.show(ring);
+      if (performance.now() - opened > WORDLESS) page.tell(ring);
       clearTimeout(timer);
       const isLinking = [ring.successorLink, ring.predecessorLink].includes('connecting');
       const isSettled = ring.leader !== null && !isLinking;
       if (trouble !== null || ring.role === 'offline') resolve();
       else timer = setTimeout(resolve, isSettled ? QUIET : STUCK);
     };
-    member.onChange = look;
+    setTimeout(() => {
+      page.tell(member.sight.ring);
+    }, WORDLESS);
+    // One message is several changes.
+    member.onChange = () => {
+      if (isAsked) return;
+      isAsked = true;
+      queueMicrotask(look);
+    };
     look();
   });
 }

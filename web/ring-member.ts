@@ -1,32 +1,27 @@
 /** This tab's membership of the ring, and what there is to see of it. Knows nothing of the page. */
-import SimplePeer from 'simple-peer/simplepeer.min.js';
+import SimplePeer from 'simple-peer';
 import { createRingPeer } from '../peer/ring-peer.ts';
 import { simplePeerLinks } from '../peer/simple-peer-links.ts';
 import { socketSignaling } from '../peer/socket-signaling.ts';
-import type { RoomName } from '../shared/protocol/ids.ts';
-import type { ElectionMessage } from '../shared/protocol/messages.ts';
-import type { Edge } from '../shared/protocol/signaling.ts';
-import { classicLine, describe, isLap, type Description } from '../shared/ring/describe.ts';
+import type { PeerId, RoomName } from '../shared/protocol/ids.ts';
 import type { RingEvent, RingState } from '../shared/ring/events.ts';
 import type { RingPeer } from '../shared/ring/ring-peer.ts';
+import { isLap } from './entry-own.ts';
+import { FirstTransport } from './first-connection.ts';
 import { factsOf, headlineOf } from './facts.ts';
 
-/** One line of the log. */
-export interface LogEntry extends Description {
+/** Something that happened; put into words once somebody looks at it. */
+export interface LogRecord {
   readonly key: number;
   /** Unix time in milliseconds. */
   readonly at: number;
-  /** How many like it in a row this entry stands for; only laps are counted together. */
+  readonly event: RingEvent;
+  /** The id of this tab's peer then. */
+  readonly self: PeerId;
+  /** Whether it is a message that only says again who leads. */
+  readonly isLap: boolean;
+  /** How many like it in a row this record stands for; only laps are counted together. */
   readonly times: number;
-  /** The same in the words of a classic program. */
-  readonly classic: string;
-}
-
-/** A message on its way along one of this tab's edges, for the picture. */
-export interface Token {
-  readonly key: number;
-  readonly edge: Edge;
-  readonly kind: ElectionMessage['type'];
 }
 
 /** What went wrong, and what to do about it. */
@@ -41,41 +36,31 @@ export interface Sight {
   readonly facts: ReturnType<typeof factsOf>;
   readonly headline: string;
   /** Newest first. */
-  readonly log: readonly LogEntry[];
-  readonly tokens: readonly Token[];
+  readonly log: readonly LogRecord[];
   readonly trouble: Trouble | null;
 }
 
 /** Entries kept; older ones fall out of page and download. */
 const MAX_LOG = 2_000;
 
-/** How long a token is shown, in milliseconds: far longer than it takes, for the eye. */
-const TOKEN_SHOWN = 350;
-
-/** Tokens of one edge that wait to be shown. */
-const MAX_WAITING = 6;
-
 export class RingMember {
   readonly room: RoomName;
-  /** Told of each change. */
-  onChange: () => void = () => undefined;
+  /** Told of each change, and of the event that made it, if one did. */
+  onChange: (event: RingEvent | null) => void = () => undefined;
   readonly #peer: RingPeer;
-  #sight: Omit<Sight, 'facts' | 'headline'>;
+  #sight: Pick<Sight, 'log' | 'trouble'> = { log: [], trouble: null };
   #keys = 0;
-  /** The tokens of each edge yet to be shown, and first the one that is. */
-  readonly #waiting: Record<Edge, Token['kind'][]> = { successor: [], predecessor: [] };
 
   /** Makes the tab a member of a room at once, and lets it go with the tab. */
   constructor(room: RoomName) {
     this.room = room;
     this.#peer = createRingPeer(room, {
       openLink: simplePeerLinks(SimplePeer, { iceServers: [] }),
-      newSignaling: () => socketSignaling(location.origin),
+      newSignaling: () => socketSignaling(location.origin, [FirstTransport]),
       onEvent: (event, state) => {
         this.#onEvent(event, state);
       },
     });
-    this.#sight = { ring: this.#peer.state, log: [], tokens: [], trouble: null };
     this.#peer.join();
     addEventListener('pagehide', () => {
       this.leave();
@@ -87,17 +72,8 @@ export class RingMember {
   }
 
   get sight(): Sight {
-    // One event can change more than it tells of: the state is the one of now.
     const ring = this.#peer.state;
     return { ...this.#sight, ring, facts: factsOf(ring), headline: headlineOf(ring) };
-  }
-
-  /** The log as text, oldest line first. */
-  get logText(): string {
-    return this.#sight.log
-      .map(({ classic }) => `${classic}\n`)
-      .toReversed()
-      .join('');
   }
 
   campaign(): void {
@@ -109,63 +85,26 @@ export class RingMember {
   }
 
   rejoin(): void {
-    this.#see({ trouble: null });
+    this.#sight = { ...this.#sight, trouble: null };
     this.#peer.join();
-    this.#see({ ring: this.#peer.state });
+    this.onChange(null);
   }
 
   #onEvent(event: RingEvent, ring: RingState): void {
-    this.#see({ ring, trouble: troubleAfter(event, this.#sight.trouble) });
-    this.#write(event, ring);
-    if (event.type === 'sent' && event.to !== ring.id) this.#show('successor', event.message);
-    if (event.type === 'received' && event.from !== ring.id)
-      this.#show('predecessor', event.message);
+    const { log, trouble } = this.#sight;
+    this.#sight = { log: this.#write(log, event, ring.id), trouble: troubleAfter(event, trouble) };
+    this.onChange(event);
   }
 
-  #see(change: Partial<Sight>): void {
-    this.#sight = { ...this.#sight, ...change };
-    this.onChange();
-  }
-
-  /** Adds a line. Laps come every second for ever, so one line counts those in a row. */
-  #write(event: RingEvent, { id }: RingState): void {
-    const at = Date.now();
-    const classic = classicLine(event, id, new Date(at).toISOString());
-    const entry = { ...describe(event, id), at, classic };
-    const [last, ...rest] = this.#sight.log;
-    if (last?.kind === 'lap' && entry.kind === 'lap') {
-      this.#see({ log: [{ ...entry, key: last.key, times: last.times + 1 }, ...rest] });
-      return;
-    }
+  /** Adds a record. Laps come every second for ever, so one record counts those in a row. */
+  #write(log: readonly LogRecord[], event: RingEvent, self: PeerId): readonly LogRecord[] {
+    const isMessage = event.type === 'sent' || event.type === 'received';
+    const newest = { at: Date.now(), event, self, isLap: isMessage && isLap(event.message) };
+    const [last, ...rest] = log;
+    if (last?.isLap === true && newest.isLap)
+      return [{ ...newest, key: last.key, times: last.times + 1 }, ...rest];
     this.#keys += 1;
-    const newest = { ...entry, key: this.#keys, times: 1 };
-    this.#see({ log: [newest, ...this.#sight.log.slice(0, MAX_LOG - 1)] });
-  }
-
-  /** Shows a token on an edge, after those before it. Laps are too many to be worth a look. */
-  #show(edge: Edge, message: ElectionMessage): void {
-    if (isLap(message)) return;
-    const waiting = this.#waiting[edge];
-    waiting.push(message.type);
-    if (waiting.length === 1) this.#showNext(edge);
-    // Far behind in a storm of them, the last few will do.
-    else if (waiting.length > MAX_WAITING) waiting.splice(1, 1);
-  }
-
-  #showNext(edge: Edge): void {
-    const waiting = this.#waiting[edge];
-    const others = this.#sight.tokens.filter((token) => token.edge !== edge);
-    const [kind] = waiting;
-    if (kind === undefined) {
-      this.#see({ tokens: others });
-      return;
-    }
-    this.#keys += 1;
-    this.#see({ tokens: [...others, { key: this.#keys, edge, kind }] });
-    setTimeout(() => {
-      waiting.shift();
-      this.#showNext(edge);
-    }, TOKEN_SHOWN);
+    return [{ ...newest, key: this.#keys, times: 1 }, ...log.slice(0, MAX_LOG - 1)];
   }
 }
 

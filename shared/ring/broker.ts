@@ -33,6 +33,9 @@ export interface BrokerPorts {
   disconnect(room: RoomName, id: PeerId): void;
 }
 
+/** How many times the window of a burst its first newcomer waits at most for those that follow. */
+const WINDOWS_PER_BURST = 5;
+
 /** How long a member may take to answer a probe, in milliseconds: 8 s of silence with what was before. */
 export const PROBE_PATIENCE = 4_500;
 
@@ -111,6 +114,8 @@ interface OpenRoom {
   /** Everyone who has a place or is about to get one. */
   readonly seats: Map<PeerId, Seat>;
   pending: Pending[];
+  /** When the first of those that wait came, and when some were given their places last. */
+  arrivedAt: number | null;
   assignedAt: number;
   cancelAssign: (() => void) | null;
   cancelChecks: (() => void) | null;
@@ -431,6 +436,7 @@ export class Broker {
       presentAt: this.#ports.clock.now(),
       seats: new Map(),
       pending: [],
+      arrivedAt: null,
       assignedAt: -Infinity,
       cancelAssign: null,
       cancelChecks: null,
@@ -455,10 +461,17 @@ export class Broker {
     this.#rooms.delete(name);
   }
 
+  /** A lone newcomer waits for nothing; those of a burst wait for each other, but not without end. */
   #schedule(name: RoomName, open: OpenRoom): void {
-    if (open.cancelAssign !== null || open.room.isRecovering) return;
-    const wait = open.assignedAt + this.#limits.burstWindow - this.#ports.clock.now();
-    if (wait <= 0) {
+    if (open.pending.length === 0 || open.room.isRecovering) return;
+    const now = this.#ports.clock.now();
+    const { burstWindow } = this.#limits;
+    open.cancelAssign?.();
+    open.cancelAssign = null;
+    open.arrivedAt ??= now;
+    const isBurst = now < open.assignedAt + burstWindow;
+    const wait = Math.min(burstWindow, open.arrivedAt + WINDOWS_PER_BURST * burstWindow - now);
+    if ((!isBurst && open.pending.length === 1) || wait <= 0) {
       this.#assign(name, open);
       return;
     }
@@ -471,6 +484,7 @@ export class Broker {
   #assign(name: RoomName, open: OpenRoom): void {
     if (open.pending.length === 0 || open.room.isRecovering) return;
     open.assignedAt = this.#ports.clock.now();
+    open.arrivedAt = null;
     const arrived = new Map(open.pending.map((pending) => [pending.request.id, pending]));
     open.pending = [];
     for (const delivery of open.room.join([...arrived.values()].map(({ request }) => request))) {

@@ -174,7 +174,6 @@ export class RingNode {
   start(): void {
     if (this.#membership !== 'new') return;
     this.#membership = 'joining';
-    if (!this.#prepareOffers()) return;
     this.#watch.start();
     this.#ports.signaling.connect({
       onConnect: () => {
@@ -196,6 +195,8 @@ export class RingNode {
         this.#tell({ type: 'error', message: `the server sent something odd: ${error}` });
       },
     });
+    // While the way to the server is being found.
+    this.#prepareOffers();
   }
 
   /** Starts an election (SPEC.md, R1). */

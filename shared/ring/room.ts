@@ -102,13 +102,18 @@ export class Room {
   }
 
   /**
-   * Gives the newcomers their places, all in one new version of the view.
+   * Gives the newcomers their places, all in one new version of the view and next to each other: with
+   * an edge for each, twice as many links would have to be made.
    * @param newcomers with ids that are new to the room
    * @returns a view for each newcomer and each peer with a new neighbour, and the newcomers' offers
    */
   join(newcomers: readonly Newcomer[]): Delivery[] {
     this.#version += 1;
-    for (const { id } of newcomers) this.#insert(id);
+    let at = this.#oldestEdge();
+    for (const { id } of newcomers) {
+      this.#insertAt(at, this.#newMember(id));
+      at += 1;
+    }
     return this.#announce(new Map(newcomers.map(({ id, offers }) => [id, offers])));
   }
 
@@ -346,14 +351,10 @@ export class Room {
   }
 
   /**
-   * Splits the oldest edge. Every edge is split once before any is split twice, so that a peer
-   * makes two links for each doubling of the ring, however many join after it.
+   * Which member's edge is to be split next. Every edge is split once before any is split twice, so
+   * that a peer makes two links for each doubling of the ring, however many join after it. Best one
+   * between two that can be told at once.
    */
-  #insert(id: PeerId): void {
-    this.#insertAt(this.#oldestEdge(), this.#newMember(id));
-  }
-
-  /** Which member's edge is to be split next. Best one between two that can be told at once. */
   #oldestEdge(): number {
     let oldest = -1;
     let age = Infinity;

@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest';
 import type { PeerId } from '../../shared/protocol/ids.ts';
 import { defined, linkId, peerId, roomName } from '../support.ts';
 import { offerDelivered, offerOf, signalsTo, viewsIn } from './newcomers.ts';
-import { codeOf, LOBBY, Server, viewOf, WINDOW } from './test-broker.ts';
+import { codeOf, LOBBY, requestOf, Server, viewOf, WINDOW } from './test-broker.ts';
 
 describe('when newcomers are given their places', () => {
   test('a lone arrival waits for nothing', () => {
@@ -17,22 +17,35 @@ describe('when newcomers are given their places', () => {
     expect(viewOf(server.join(2)).successor.id).toBe(peerId(1));
   });
 
-  test('those that come within the window after the first are placed together at its end', () => {
+  test('those that come soon after the first are placed together once nobody follows for a window', () => {
     const server = new Server();
     server.seat(1);
     server.pass(1_000);
     const first = server.join(2);
     const later = [3, 4, 5].map((number) => {
-      server.pass(5);
+      server.pass(WINDOW - 1);
       return server.join(number);
     });
     expect(viewOf(first).version).toBe(2);
-    server.pass(WINDOW - 15 - 1);
+    server.pass(WINDOW - 1);
     expect(later).toEqual([[], [], []]);
     expect(server.broker.size).toEqual({ rooms: 1, peers: 2 });
     server.pass(1);
     expect(later.map((replies) => viewOf(replies).version)).toEqual([3, 3, 3]);
     expect(server.broker.size).toEqual({ rooms: 1, peers: 5 });
+  });
+
+  test('a burst that does not end is placed in parts, nobody waiting for more than five windows', () => {
+    const server = new Server();
+    server.join(1);
+    const waited: number[] = [];
+    for (let number = 2; number < 30; number += 1) {
+      const asked = server.clock.now();
+      server.broker.join(requestOf(number), () => waited.push(server.clock.now() - asked));
+      server.pass(WINDOW / 2);
+    }
+    expect(waited.length).toBeGreaterThan(18);
+    expect(Math.max(...waited)).toBe(5 * WINDOW);
   });
 
   test('one that comes just as the window ends waits for nothing', () => {

@@ -177,6 +177,15 @@ describe('joining together', () => {
     );
   });
 
+  test('a burst splits one edge, so that two members make a link for it and not two for each', () => {
+    const room = roomOf(1, 2, 3, 4);
+    const before = room.peers;
+    const views = viewsIn(room.join([5, 6, 7, 8].map((number) => newcomer(number))));
+    const told = [...views.keys()].filter((id) => before.includes(id));
+    expect(told).toHaveLength(2);
+    expect(room.peers.filter((id) => before.includes(id))).toEqual(before);
+  });
+
   test('a burst is one change of the view', () => {
     const room = roomOf(1, 2);
     const views = viewsIn(room.join([newcomer(3), newcomer(4), newcomer(5)]));

@@ -109,7 +109,7 @@ export class Server {
   }
 }
 
-function requestOf(number: number, part: Partial<JoinRequest> = {}): JoinRequest {
+export function requestOf(number: number, part: Partial<JoinRequest> = {}): JoinRequest {
   return {
     version: 1,
     room: LOBBY,

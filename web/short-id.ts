@@ -1,7 +1,0 @@
-/** The page's own, since a file that it shared with the entry would have to be fetched by both. */
-import type { PeerId } from '../shared/protocol/ids.ts';
-
-/** The first block of a uuid: enough to tell peers apart by eye. */
-export function shortId(id: PeerId): string {
-  return id.slice(0, 8);
-}

@@ -1,0 +1,66 @@
+/** The messages of elections as tokens that are seen to move, one after another on each edge. */
+import { isLap } from '../shared/ring/describe.ts';
+import type { ElectionMessage } from '../shared/protocol/messages.ts';
+import type { Edge } from '../shared/protocol/signaling.ts';
+import type { RingEvent } from '../shared/ring/events.ts';
+import type { PeerId } from '../shared/protocol/ids.ts';
+
+/** A message on its way along one of this tab's edges, for the picture. */
+export interface Token {
+  readonly key: number;
+  readonly edge: Edge;
+  readonly kind: ElectionMessage['type'];
+}
+
+/** How long a token is shown, in milliseconds: far longer than it takes, for the eye. */
+const SHOWN = 350;
+
+/** Tokens of one edge that wait to be shown. */
+const MAX_WAITING = 6;
+
+export class Tokens {
+  readonly #onChange: () => void;
+  #shown: readonly Token[] = [];
+  #keys = 0;
+  /** The tokens of each edge yet to be shown, and first the one that is. */
+  readonly #waiting: Record<Edge, Token['kind'][]> = { successor: [], predecessor: [] };
+
+  /** @param onChange told when other tokens are to be seen */
+  constructor(onChange: () => void) {
+    this.#onChange = onChange;
+  }
+
+  get shown(): readonly Token[] {
+    return this.#shown;
+  }
+
+  /** Takes note of what was sent to another peer and received from one. */
+  add(event: RingEvent, self: PeerId): void {
+    if (event.type === 'sent' && event.to !== self) this.#show('successor', event.message);
+    if (event.type === 'received' && event.from !== self) this.#show('predecessor', event.message);
+  }
+
+  /** Shows a token on an edge, after those before it. Laps are too many to be worth a look. */
+  #show(edge: Edge, message: ElectionMessage): void {
+    if (isLap(message)) return;
+    const waiting = this.#waiting[edge];
+    waiting.push(message.type);
+    if (waiting.length === 1) this.#showNext(edge);
+    // Far behind in a storm of them, the last few will do.
+    else if (waiting.length > MAX_WAITING) waiting.splice(1, 1);
+  }
+
+  #showNext(edge: Edge): void {
+    const waiting = this.#waiting[edge];
+    const others = this.#shown.filter((token) => token.edge !== edge);
+    const [kind] = waiting;
+    this.#keys += 1;
+    this.#shown = kind === undefined ? others : [...others, { key: this.#keys, edge, kind }];
+    this.#onChange();
+    if (kind === undefined) return;
+    setTimeout(() => {
+      waiting.shift();
+      this.#showNext(edge);
+    }, SHOWN);
+  }
+}
