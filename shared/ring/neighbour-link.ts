@@ -45,6 +45,7 @@ export class NeighbourLink {
   #peer: PeerId | null;
   #phase: 'connecting' | 'open' | 'leaving' | 'closed' = 'connecting';
   #hello: HelloMessage | null = null;
+  #term = 0;
   #unsent: Signal[] = [];
   #waiting: { readonly call: () => void } | null = null;
   /** When something was last heard, or hoped for. */
@@ -108,6 +109,11 @@ export class NeighbourLink {
   /** What the neighbour said first and last of itself, once it has. */
   get hello(): HelloMessage | null {
     return this.#hello;
+  }
+
+  /** The term that the neighbour spoke of last, 0 before that. */
+  get term(): number {
+    return this.#term;
   }
 
   /** Milliseconds since anything was heard from the other end; 0 before the link is open. */
@@ -240,6 +246,7 @@ export class NeighbourLink {
       this.#handlers.onBadFrame(this, `${message.type} before hello`);
       return;
     }
+    if (message.type !== 'bye') this.#term = message.term;
     this.#handlers.onMessage(this, { message, extensions: frame.value.extensions });
   }
 
