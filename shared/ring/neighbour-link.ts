@@ -262,7 +262,7 @@ export class NeighbourLink {
 
   /** Takes one frame from the allowance. */
   #isAllowed(): boolean {
-    if (this.#allowance.take(1) === 1) return true;
+    if (this.#allowance.takeOne()) return true;
     this.#handlers.onFlood(this);
     return false;
   }

@@ -24,6 +24,7 @@ import {
   type SignalDelivery,
   type View,
 } from '../protocol/signaling.ts';
+import { Allowance } from './allowance.ts';
 import { PredecessorEdge, SuccessorEdge, type EdgeOwner } from './edges.ts';
 import { ElectionRunner, originOf } from './election-runner.ts';
 import type { RingEvent, RingState, ServerLink } from './events.ts';
@@ -35,7 +36,11 @@ import { relayedLinks } from './relay.ts';
 import {
   COMPLAINT_INTERVAL,
   DOUBT_INTERVAL,
+  EARLIER_INTAKE_BURST,
+  EARLIER_INTAKE_RATE,
   HELLO_SILENCE,
+  INTAKE_BURST,
+  INTAKE_RATE,
   LOOKUP_INTERVAL,
   MAX_LOOKUPS,
   MAX_DOUBTS,
@@ -92,6 +97,9 @@ export class RingNode {
   readonly #greeted = new WeakSet<NeighbourLink>();
   /** Links to a successor whose term was told to the predecessor. */
   readonly #quoted = new WeakSet<NeighbourLink>();
+  /** Messages of the election that may come from the predecessor, and from those of before. */
+  readonly #intake: Allowance;
+  readonly #earlierIntake: Allowance;
   readonly #openRelayedLink: OpenLink;
   readonly #watch: LinkWatch;
   /** When a neighbour was last complained about, while no answer has come. */
@@ -122,6 +130,8 @@ export class RingNode {
         this.#mayLookUp(decision, isNew ? LOOKUPS_PER_DECISION : LOOKUPS_PER_LAP);
       },
     });
+    this.#intake = new Allowance(ports.clock, INTAKE_BURST, INTAKE_RATE);
+    this.#earlierIntake = new Allowance(ports.clock, EARLIER_INTAKE_BURST, EARLIER_INTAKE_RATE);
     this.#openRelayedLink = relayedLinks(ports.clock);
     this.#watch = new LinkWatch({
       clock: ports.clock,
@@ -611,10 +621,19 @@ export class RingNode {
         if (edge === 'successor') this.#dropFrame(link, `${message.type} from the successor`);
         else if (isForged(message, from))
           this.#dropFrame(link, `${message.type} of ${originOf(message)} after 1 hop`);
-        else if (this.#isLetIn(edge, link, message.term))
+        else if (this.#takesIn(link, message) && this.#isLetIn(edge, link, message.term))
           this.#election.receive(message, from, extensions);
         return;
     }
+  }
+
+  /** Whether there is room for another message: who passes on a flood is taken for its source. */
+  #takesIn(link: NeighbourLink, { type }: ElectionMessage): boolean {
+    const isPresent = link.peer === this.#predecessor.target;
+    const intake = isPresent ? this.#intake : this.#earlierIntake;
+    if (intake.takeOne()) return true;
+    this.#noteDropped(link, `${type}, of which there are too many to pass on`);
+    return false;
   }
 
   /** Whether a message of this term may be acted on. */

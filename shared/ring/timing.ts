@@ -93,5 +93,16 @@ export const HELLO_SILENCE = 8_000;
 export const FRAME_BURST = 4_000;
 export const FRAME_RATE = 1_000;
 
+/**
+ * Messages of the election that a member takes in at once, and in each second after that. Each may
+ * cause another to its successor, where both together stay below what one link may carry.
+ */
+export const INTAKE_BURST = 1_500;
+export const INTAKE_RATE = 400;
+
+/** The same from predecessors of before, all together: they must not use up the present one's. */
+export const EARLIER_INTAKE_BURST = 500;
+export const EARLIER_INTAKE_RATE = 100;
+
 /** Frames that cannot be used; with one more on the same link the neighbour is cut off. */
 export const MAX_FAULTS = 20;

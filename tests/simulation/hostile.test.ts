@@ -88,6 +88,23 @@ const KINDS: Record<string, (seed: number) => Hostility> = {
           link.say({ type: 'heartbeat', isReply: false, count });
     },
   }),
+  'sends as many messages as it may, each to be passed on': () => {
+    let lap = 1_000;
+    return {
+      also: (links, { ring }) => {
+        const { id, term, leader } = ring.state;
+        if (leader === null || term === null) return;
+        const count = lap === 1_000 ? 3_900 : 95;
+        for (const link of links.filter(({ leadsOn }) => leadsOn))
+          for (let sent = 0; sent < count; sent += 1) {
+            lap += 1;
+            const hops = leader === id ? 1 : 3;
+            const decision = { leader: { priority: 1, id: leader }, lap, size: 6, hops };
+            link.say({ type: 'elected', term, decision });
+          }
+      },
+    };
+  },
   'never sends anything': () => ({ instead: () => undefined }),
   'announces leaders that never were': (seed) => {
     const dice = new Dice(seed);

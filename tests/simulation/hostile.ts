@@ -12,6 +12,8 @@ export interface HostileLink {
   readonly heard: readonly Uint8Array[];
   readonly id: LinkId | null;
   readonly isClosed: boolean;
+  /** Whether the honest half of it has sent messages of the election on it. */
+  readonly leadsOn: boolean;
   send(bytes: Uint8Array): void;
   say(message: PeerMessage): void;
 }
@@ -29,6 +31,7 @@ class Held implements HostileLink {
   id: LinkId | null = null;
   isClosed = false;
   isOpen = false;
+  leadsOn = false;
   transmit: (bytes: Uint8Array) => void = () => undefined;
 
   send(bytes: Uint8Array): void {
@@ -175,8 +178,10 @@ export class HostileRing {
         },
         send: (frame) => {
           const parsed = parseFrame(frame);
-          if (parsed.ok && parsed.value.message.type === 'hello')
-            held.id = parsed.value.message.link;
+          if (!parsed.ok) throw new Error(parsed.error);
+          const { message } = parsed.value;
+          if (message.type === 'hello') held.id = message.link;
+          held.leadsOn ||= message.type === 'claim' || message.type === 'elected';
           if (this.#isHostile && instead !== undefined) instead(frame, held);
           else link.send(frame);
         },
