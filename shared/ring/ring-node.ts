@@ -28,7 +28,7 @@ import { Allowance } from './allowance.ts';
 import { PredecessorEdge, SuccessorEdge, type EdgeOwner } from './edges.ts';
 import { ElectionRunner, originOf } from './election-runner.ts';
 import type { RingEvent, RingState, ServerLink } from './events.ts';
-import type { LinkBudget } from './link-budget.ts';
+import { LinkShares, type LinkBudget } from './link-budget.ts';
 import { LinkWatch } from './link-watch.ts';
 import { NeighbourLink, type LinkKind, type NeighbourLinkHandlers } from './neighbour-link.ts';
 import type { Clock, OpenLink, Random, Signaling } from './ports.ts';
@@ -96,6 +96,7 @@ export class RingNode {
   #wasReady = false;
   readonly #greeted = new WeakSet<NeighbourLink>();
   /** Links to a successor whose term was told to the predecessor. */
+  readonly #linkShares: LinkShares;
   readonly #quoted = new WeakSet<NeighbourLink>();
   /** Messages of the election that may come from the predecessor, and from those of before. */
   readonly #intake: Allowance;
@@ -130,6 +131,7 @@ export class RingNode {
         this.#mayLookUp(decision, isNew ? LOOKUPS_PER_DECISION : LOOKUPS_PER_LAP);
       },
     });
+    this.#linkShares = new LinkShares(ports.clock, ports.budget);
     this.#intake = new Allowance(ports.clock, INTAKE_BURST, INTAKE_RATE);
     this.#earlierIntake = new Allowance(ports.clock, EARLIER_INTAKE_BURST, EARLIER_INTAKE_RATE);
     this.#openRelayedLink = relayedLinks(ports.clock);
@@ -432,7 +434,7 @@ export class RingNode {
     initiator: boolean,
     id: LinkId,
   ): NeighbourLink | null {
-    if (kind === 'direct' && !this.#ports.budget.spend()) return null;
+    if (kind === 'direct' && !this.#linkShares.spend(peer)) return null;
     const { clock } = this.#ports;
     const openLink = kind === 'direct' ? this.#ports.openLink : this.#openRelayedLink;
     try {

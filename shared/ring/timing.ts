@@ -43,6 +43,13 @@ export const FAREWELL = 2_000;
 /** Links that may be in the making on one edge; more offers than that are a fault or an attack. */
 export const MAX_ATTEMPTS = 4;
 
+/**
+ * Direct links that are made with one neighbour at once, and in each second after that, whoever
+ * offers them. Honest attempts take the last wait, on both edges where there are only two peers.
+ */
+export const LINK_BURST = 16;
+export const LINK_RATE = 1 / 60;
+
 /** How long a direct link may take before one through the server is offered as well. */
 export const RELAY_AFTER = 4_000;
 

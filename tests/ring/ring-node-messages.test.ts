@@ -177,7 +177,6 @@ test('a predecessor that offers again and again is not shut out by its own earli
       link: linkId(100 + attempt),
       signals: [{ type: 'offer', sdp: `attempt ${attempt}` }],
     });
-  expect(ring.links).toHaveLength(52);
   expect(ring.links.filter(({ isClosed }) => !isClosed)).toHaveLength(3);
 });
 
