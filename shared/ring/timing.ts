@@ -20,9 +20,10 @@ export const LONGEST_SILENCE = 15_000;
 
 /**
  * How far the term of a message may be above a peer's own. Honest terms rise one by one; one that
- * leaps would soon use up the 32 bits there are.
+ * leaps would soon use up the 32 bits there are. Where only some can follow a leap, as they have not
+ * made one of late, the ring is in two parts for as long as the others take at the rate below.
  */
-export const MAX_TERM_LEAP = 65_536;
+export const MAX_TERM_LEAP = 8_192;
 
 /** By how much messages may lift a term in each second, once such a leap has been made. */
 export const TERM_RATE = 1_000;

@@ -102,7 +102,7 @@ describe('bad frames', () => {
       ring.predecessor.give({ type: 'claim', term, claim: claimOf(9), hops: 2 });
     };
     claim(4 + MAX_TERM_LEAP);
-    for (let again = 0; again < 1_000; again += 1) claim(5 + MAX_TERM_LEAP + again * 60);
+    for (let again = 0; again < 1_000; again += 1) claim(5 + MAX_TERM_LEAP + again * 8);
     expect(ring.node.state.term).toBe(4 + MAX_TERM_LEAP);
     ring.pass(2_000);
     claim(4 + MAX_TERM_LEAP + 2_001);
