@@ -48,8 +48,10 @@ export class NeighbourLink {
   #term = 0;
   #unsent: Signal[] = [];
   #waiting: { readonly call: () => void } | null = null;
-  /** When something was last heard, or hoped for. */
+  /** When something was last heard, or hoped for; and the same of the election. */
   #heardAt: number;
+  #electionAt: number;
+  #saidReady = false;
   readonly #roundTrip = new RoundTrip();
   #beat: { readonly count: number; readonly at: number } | null = null;
   #beats = 0;
@@ -73,6 +75,7 @@ export class NeighbourLink {
     this.id = id;
     this.kind = kind;
     this.#heardAt = ports.clock.now();
+    this.#electionAt = this.#heardAt;
     this.#allowance = new Allowance(ports.clock, FRAME_BURST, FRAME_RATE);
     this.#peer = peer;
     this.#handlers = handlers;
@@ -121,6 +124,11 @@ export class NeighbourLink {
     return this.#phase === 'open' ? this.#clock.now() - this.#heardAt : 0;
   }
 
+  /** Milliseconds since a message of the election came, or this end told that it is ready for one. */
+  get muteness(): number {
+    return this.#phase === 'open' && this.#saidReady ? this.#clock.now() - this.#electionAt : 0;
+  }
+
   /** The silence after which something must be wrong, in milliseconds. */
   get patience(): number {
     return Math.max(LINK_SILENCE, this.#roundTrip.most + SILENCE_MARGIN);
@@ -143,6 +151,7 @@ export class NeighbourLink {
   /** Lets the silence so far count for nothing. */
   forgive(): void {
     this.#heardAt = this.#clock.now();
+    this.#electionAt = this.#heardAt;
   }
 
   /** Counts a frame that could not be used. Returns whether the neighbour has had its share. */
@@ -176,7 +185,12 @@ export class NeighbourLink {
   }
 
   send(message: PeerMessage, extensions: readonly Extension[] = []): void {
-    if (this.#phase === 'open') this.#link.send(encodeFrame(message, extensions));
+    if (this.#phase !== 'open') return;
+    if (message.type === 'hello') {
+      this.#saidReady = message.ready;
+      this.#electionAt = this.#clock.now();
+    }
+    this.#link.send(encodeFrame(message, extensions));
   }
 
   /** Says goodbye and lets the neighbour close, so that nothing on its way is lost. */
@@ -247,6 +261,8 @@ export class NeighbourLink {
       return;
     }
     if (message.type !== 'bye') this.#term = message.term;
+    if (message.type === 'claim' || message.type === 'elected')
+      this.#electionAt = this.#clock.now();
     this.#handlers.onMessage(this, { message, extensions: frame.value.extensions });
   }
 

@@ -45,6 +45,7 @@ import {
   MAX_LOOKUPS,
   MAX_DOUBTS,
   MAX_TERM_LEAP,
+  MUTE,
 } from './timing.ts';
 
 export interface RingNodeOptions {
@@ -140,6 +141,9 @@ export class RingNode {
       links: () => this.#links,
       onSilent: (link) => {
         this.#silent(link);
+      },
+      onMute: (link) => {
+        this.#mute(link);
       },
     });
     const owner: EdgeOwner = {
@@ -548,6 +552,17 @@ export class RingNode {
     } else if (peer === null || !isNeighbours || this.#isHeardElsewhere(link))
       this.#drop(link, 'silent');
     else this.#complain(peer, 'silent');
+  }
+
+  /**
+   * A predecessor that shows life passes nothing on, and starts nothing either, as it would if it
+   * heard nothing itself. That it uses another link, or not yet this one, is for it to show.
+   */
+  #mute(link: NeighbourLink): void {
+    const { target } = this.#predecessor;
+    if (link.hello === null || link.peer !== target || target === null) return;
+    const links = this.#predecessor.links.filter(({ peer }) => peer === target);
+    if (links.every(({ muteness }) => muteness >= MUTE)) this.#cutOff(link, 'passes nothing on');
   }
 
   /** Whether there is life on another link with the same neighbour, on the same edge. */

@@ -70,6 +70,12 @@ export const PROBE_MARGIN = 200;
 /** The same for a relayed link: it cannot live until the other end is back at the server. */
 export const RELAYED_PROBE_SILENCE = 3_000;
 
+/**
+ * How long a predecessor may say nothing of the election to a peer that is ready. By R7 it starts
+ * within 36 s if it hears nothing itself, and timers of a page in the background are late by a minute.
+ */
+export const MUTE = 120_000;
+
 /** The longest round trip that is believed; whatever took more was spent asleep. */
 export const LONGEST_ROUND_TRIP = 8_000;
 
