@@ -18,12 +18,24 @@ export class Allowance {
 
   /** Takes an amount, or what is left where that is less. Returns what it took. */
   take(amount: number): number {
+    this.#reckon();
+    const taken = Math.min(amount, this.#left);
+    this.#left -= taken;
+    return taken;
+  }
+
+  /** Takes one whole, if there is one. */
+  takeOne(): boolean {
+    this.#reckon();
+    if (this.#left < 1) return false;
+    this.#left -= 1;
+    return true;
+  }
+
+  #reckon(): void {
     const now = this.#clock.now();
     const earned = ((now - this.#reckonedAt) / 1_000) * this.#perSecond;
     this.#left = Math.min(this.#left + earned, this.#most);
     this.#reckonedAt = now;
-    const taken = Math.min(amount, this.#left);
-    this.#left -= taken;
-    return taken;
   }
 }

@@ -72,8 +72,13 @@ export class ElectionRunner {
   }
 
   /** Whether a message of this term may be acted on; see {@link TermGate}. */
-  judgeTerm(term: number): ReturnType<TermGate['judge']> {
-    return this.#termGate.judge(this.#state.term, term);
+  judgeTerm(term: number, isBorneOut: boolean): ReturnType<TermGate['judge']> {
+    return this.#termGate.judge(this.#state.term, term, isBorneOut);
+  }
+
+  /** Whether this peer never knew a leader. */
+  get isNewcomer(): boolean {
+    return this.#termGate.isNewcomer;
   }
 
   /** Takes in a message of the election. */

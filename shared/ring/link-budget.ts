@@ -2,6 +2,11 @@
  * How many WebRTC connections a page may still make. Chromium allows a page about 500 in its life,
  * closed ones included; once they are spent nothing but relayed links is left.
  */
+import type { PeerId } from '../protocol/ids.ts';
+import { Allowance } from './allowance.ts';
+import type { Clock } from './ports.ts';
+import { LINK_BURST, LINK_RATE } from './timing.ts';
+
 export class LinkBudget {
   #left: number;
 
@@ -19,5 +24,36 @@ export class LinkBudget {
     if (this.#left === 0) return false;
     this.#left -= 1;
     return true;
+  }
+}
+
+/** Neighbours that are kept in mind, the newest. */
+const MAX_NEIGHBOURS = 64;
+
+/** What a member takes of it, so much for each neighbour: any one of them could use all of it up. */
+export class LinkShares {
+  readonly #clock: Clock;
+  readonly #budget: LinkBudget;
+  readonly #shares = new Map<PeerId, Allowance>();
+
+  constructor(clock: Clock, budget: LinkBudget) {
+    this.#clock = clock;
+    this.#budget = budget;
+  }
+
+  /**
+   * Takes one connection, if there is one left.
+   * @param peer null for an offer made before the neighbour is known
+   */
+  spend(peer: PeerId | null): boolean {
+    return (peer === null || this.#shareOf(peer).takeOne()) && this.#budget.spend();
+  }
+
+  #shareOf(peer: PeerId): Allowance {
+    const share = this.#shares.get(peer) ?? new Allowance(this.#clock, LINK_BURST, LINK_RATE);
+    this.#shares.set(peer, share);
+    const [oldest] = this.#shares.keys();
+    if (oldest !== undefined && this.#shares.size > MAX_NEIGHBOURS) this.#shares.delete(oldest);
+    return share;
   }
 }

@@ -5,7 +5,7 @@
  */
 import type { NeighbourLink } from './neighbour-link.ts';
 import type { Clock } from './ports.ts';
-import { HEARTBEAT_INTERVAL, LATE, OVERSLEPT } from './timing.ts';
+import { HEARTBEAT_INTERVAL, LATE, MUTE, OVERSLEPT } from './timing.ts';
 
 /** How often a probe is made again where this peer was late. */
 const PROBE_ROUNDS = 3;
@@ -16,6 +16,8 @@ export interface WatchOwner {
   links(): Iterable<NeighbourLink>;
   /** Nothing was heard on the link for longer than its patience; told at each heartbeat. */
   onSilent(link: NeighbourLink): void;
+  /** There is life on the link, and nothing of an election for longer than anyone honest takes. */
+  onMute(link: NeighbourLink): void;
 }
 
 export class LinkWatch {
@@ -70,6 +72,7 @@ export class LinkWatch {
     // Whoever was asleep asks first, and accuses nobody.
     if (hasOverslept) link.forgive();
     else if (link.silence >= link.patience) this.#owner.onSilent(link);
+    else if (link.muteness >= MUTE) this.#owner.onMute(link);
     if (hasOverslept || link.silence >= HEARTBEAT_INTERVAL) link.beat();
   }
 }

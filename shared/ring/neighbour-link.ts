@@ -45,10 +45,13 @@ export class NeighbourLink {
   #peer: PeerId | null;
   #phase: 'connecting' | 'open' | 'leaving' | 'closed' = 'connecting';
   #hello: HelloMessage | null = null;
+  #term = 0;
   #unsent: Signal[] = [];
   #waiting: { readonly call: () => void } | null = null;
-  /** When something was last heard, or hoped for. */
+  /** When something was last heard, or hoped for; and the same of the election. */
   #heardAt: number;
+  #electionAt: number;
+  #saidReady = false;
   readonly #roundTrip = new RoundTrip();
   #beat: { readonly count: number; readonly at: number } | null = null;
   #beats = 0;
@@ -72,6 +75,7 @@ export class NeighbourLink {
     this.id = id;
     this.kind = kind;
     this.#heardAt = ports.clock.now();
+    this.#electionAt = this.#heardAt;
     this.#allowance = new Allowance(ports.clock, FRAME_BURST, FRAME_RATE);
     this.#peer = peer;
     this.#handlers = handlers;
@@ -110,9 +114,19 @@ export class NeighbourLink {
     return this.#hello;
   }
 
+  /** The term that the neighbour spoke of last, 0 before that. */
+  get term(): number {
+    return this.#term;
+  }
+
   /** Milliseconds since anything was heard from the other end; 0 before the link is open. */
   get silence(): number {
     return this.#phase === 'open' ? this.#clock.now() - this.#heardAt : 0;
+  }
+
+  /** Milliseconds since a message of the election came, or this end told that it is ready for one. */
+  get muteness(): number {
+    return this.#phase === 'open' && this.#saidReady ? this.#clock.now() - this.#electionAt : 0;
   }
 
   /** The silence after which something must be wrong, in milliseconds. */
@@ -137,6 +151,7 @@ export class NeighbourLink {
   /** Lets the silence so far count for nothing. */
   forgive(): void {
     this.#heardAt = this.#clock.now();
+    this.#electionAt = this.#heardAt;
   }
 
   /** Counts a frame that could not be used. Returns whether the neighbour has had its share. */
@@ -170,7 +185,12 @@ export class NeighbourLink {
   }
 
   send(message: PeerMessage, extensions: readonly Extension[] = []): void {
-    if (this.#phase === 'open') this.#link.send(encodeFrame(message, extensions));
+    if (this.#phase !== 'open') return;
+    if (message.type === 'hello') {
+      this.#saidReady = message.ready;
+      this.#electionAt = this.#clock.now();
+    }
+    this.#link.send(encodeFrame(message, extensions));
   }
 
   /** Says goodbye and lets the neighbour close, so that nothing on its way is lost. */
@@ -240,6 +260,9 @@ export class NeighbourLink {
       this.#handlers.onBadFrame(this, `${message.type} before hello`);
       return;
     }
+    if (message.type !== 'bye') this.#term = message.term;
+    if (message.type === 'claim' || message.type === 'elected')
+      this.#electionAt = this.#clock.now();
     this.#handlers.onMessage(this, { message, extensions: frame.value.extensions });
   }
 
@@ -255,7 +278,7 @@ export class NeighbourLink {
 
   /** Takes one frame from the allowance. */
   #isAllowed(): boolean {
-    if (this.#allowance.take(1) === 1) return true;
+    if (this.#allowance.takeOne()) return true;
     this.#handlers.onFlood(this);
     return false;
   }

@@ -24,10 +24,11 @@ import {
   type SignalDelivery,
   type View,
 } from '../protocol/signaling.ts';
+import { Allowance } from './allowance.ts';
 import { PredecessorEdge, SuccessorEdge, type EdgeOwner } from './edges.ts';
 import { ElectionRunner, originOf } from './election-runner.ts';
 import type { RingEvent, RingState, ServerLink } from './events.ts';
-import type { LinkBudget } from './link-budget.ts';
+import { LinkShares, type LinkBudget } from './link-budget.ts';
 import { LinkWatch } from './link-watch.ts';
 import { NeighbourLink, type LinkKind, type NeighbourLinkHandlers } from './neighbour-link.ts';
 import type { Clock, OpenLink, Random, Signaling } from './ports.ts';
@@ -35,10 +36,16 @@ import { relayedLinks } from './relay.ts';
 import {
   COMPLAINT_INTERVAL,
   DOUBT_INTERVAL,
+  EARLIER_INTAKE_BURST,
+  EARLIER_INTAKE_RATE,
   HELLO_SILENCE,
+  INTAKE_BURST,
+  INTAKE_RATE,
   LOOKUP_INTERVAL,
   MAX_LOOKUPS,
   MAX_DOUBTS,
+  MAX_TERM_LEAP,
+  MUTE,
 } from './timing.ts';
 
 export interface RingNodeOptions {
@@ -89,6 +96,12 @@ export class RingNode {
   #isJoinSent = false;
   #wasReady = false;
   readonly #greeted = new WeakSet<NeighbourLink>();
+  /** Links to a successor whose term was told to the predecessor. */
+  readonly #linkShares: LinkShares;
+  readonly #quoted = new WeakSet<NeighbourLink>();
+  /** Messages of the election that may come from the predecessor, and from those of before. */
+  readonly #intake: Allowance;
+  readonly #earlierIntake: Allowance;
   readonly #openRelayedLink: OpenLink;
   readonly #watch: LinkWatch;
   /** When a neighbour was last complained about, while no answer has come. */
@@ -119,12 +132,18 @@ export class RingNode {
         this.#mayLookUp(decision, isNew ? LOOKUPS_PER_DECISION : LOOKUPS_PER_LAP);
       },
     });
+    this.#linkShares = new LinkShares(ports.clock, ports.budget);
+    this.#intake = new Allowance(ports.clock, INTAKE_BURST, INTAKE_RATE);
+    this.#earlierIntake = new Allowance(ports.clock, EARLIER_INTAKE_BURST, EARLIER_INTAKE_RATE);
     this.#openRelayedLink = relayedLinks(ports.clock);
     this.#watch = new LinkWatch({
       clock: ports.clock,
       links: () => this.#links,
       onSilent: (link) => {
         this.#silent(link);
+      },
+      onMute: (link) => {
+        this.#mute(link);
       },
     });
     const owner: EdgeOwner = {
@@ -420,7 +439,7 @@ export class RingNode {
     initiator: boolean,
     id: LinkId,
   ): NeighbourLink | null {
-    if (kind === 'direct' && !this.#ports.budget.spend()) return null;
+    if (kind === 'direct' && !this.#linkShares.spend(peer)) return null;
     const { clock } = this.#ports;
     const openLink = kind === 'direct' ? this.#ports.openLink : this.#openRelayedLink;
     try {
@@ -478,7 +497,7 @@ export class RingNode {
       id: this.#options.id,
       link: link.id,
       ready: this.#successor.outlet !== null,
-      term: this.#election.state.term,
+      term: Math.max(this.#election.state.term, this.#hearsayFor(link)),
       decision: decisionOf(this.#election.state),
       removed: this.#election.state.removed,
     };
@@ -534,6 +553,17 @@ export class RingNode {
     } else if (peer === null || !isNeighbours || this.#isHeardElsewhere(link))
       this.#drop(link, 'silent');
     else this.#complain(peer, 'silent');
+  }
+
+  /**
+   * A predecessor that shows life passes nothing on, and starts nothing either, as it would if it
+   * heard nothing itself. That it uses another link, or not yet this one, is for it to show.
+   */
+  #mute(link: NeighbourLink): void {
+    const { target } = this.#predecessor;
+    if (link.hello === null || link.peer !== target || target === null) return;
+    const links = this.#predecessor.links.filter(({ peer }) => peer === target);
+    if (links.every(({ muteness }) => muteness >= MUTE)) this.#cutOff(link, 'passes nothing on');
   }
 
   /** Whether there is life on another link with the same neighbour, on the same edge. */
@@ -609,15 +639,24 @@ export class RingNode {
         if (edge === 'successor') this.#dropFrame(link, `${message.type} from the successor`);
         else if (isForged(message, from))
           this.#dropFrame(link, `${message.type} of ${originOf(message)} after 1 hop`);
-        else if (this.#isLetIn(link, message.term))
+        else if (this.#takesIn(link, message) && this.#isLetIn(edge, link, message.term))
           this.#election.receive(message, from, extensions);
         return;
     }
   }
 
+  /** Whether there is room for another message: who passes on a flood is taken for its source. */
+  #takesIn(link: NeighbourLink, { type }: ElectionMessage): boolean {
+    const isPresent = link.peer === this.#predecessor.target;
+    const intake = isPresent ? this.#intake : this.#earlierIntake;
+    if (intake.takeOne()) return true;
+    this.#noteDropped(link, `${type}, of which there are too many to pass on`);
+    return false;
+  }
+
   /** Whether a message of this term may be acted on. */
-  #isLetIn(link: NeighbourLink, term: number): boolean {
-    const verdict = this.#election.judgeTerm(term);
+  #isLetIn(edge: Edge, link: NeighbourLink, term: number): boolean {
+    const verdict = this.#election.judgeTerm(term, this.#isBorneOut(edge, term));
     if (verdict === 'leap')
       this.#dropFrame(link, `term ${term}, far above ${this.#election.state.term}`);
     // No fault of a neighbour's that took it a moment before.
@@ -625,27 +664,57 @@ export class RingNode {
     return verdict === 'fine';
   }
 
-  #receiveHello(
-    edge: Edge,
-    link: NeighbourLink,
-    peer: PeerId,
-    { term, decision, removed }: HelloMessage,
-  ): void {
-    // Only who knows of no election takes a term from HELLO.
-    if (this.#election.state.term === 0 && decision !== null && !this.#isLetIn(link, term)) return;
+  /** Whether the neighbour on the other edge, too, has said a term that leads as far. */
+  #isBorneOut(edge: Edge, term: number): boolean {
+    const other = edge === 'successor' ? this.#predecessor : this.#successor;
+    return termSaid(other) >= term - MAX_TERM_LEAP;
+  }
+
+  /**
+   * What a newcomer tells its predecessor of the ring's term, before it knows better: if that is a
+   * newcomer as well, it has nobody else to hear of it from on this side.
+   */
+  #hearsayFor(link: NeighbourLink): number {
+    const isOf = this.#election.isNewcomer && this.#edgeOf(link) === 'predecessor';
+    return isOf ? termSaid(this.#successor) : 0;
+  }
+
+  /** Passes the successor's word on, once for each link: a liar may have had many. */
+  #quote(link: NeighbourLink): void {
+    if (!this.#election.isNewcomer || link.term <= MAX_TERM_LEAP || this.#quoted.has(link)) return;
+    this.#quoted.add(link);
+    for (const each of this.#predecessor.links) each.send(this.#hello(each));
+  }
+
+  #receiveHello(edge: Edge, link: NeighbourLink, peer: PeerId, hello: HelloMessage): void {
     const isFirst = !this.#greeted.has(link);
     if (isFirst) {
       this.#greeted.add(link);
       this.#tell({ type: 'link', edge, kind: link.kind, peer, state: 'open', reason: '' });
     }
+    // Later departures come from the server; a liar could go on naming the living.
+    this.#takeHello(edge, hello, isFirst ? hello.removed : []);
+    // With it, what the neighbour on the other edge said before may be borne out.
+    const other = edge === 'successor' ? 'predecessor' : 'successor';
+    for (const each of this.#end(other).links)
+      if (each.hello !== null) this.#takeHello(other, each.hello, []);
+    if (edge !== 'successor') return;
+    this.#quote(link);
+    this.#successor.trySwitch();
+  }
+
+  /** Only who knows of no election takes a leader from HELLO, and not one of a term out of reach. */
+  #takeHello(edge: Edge, { term, decision }: HelloMessage, removed: readonly PeerId[]): void {
+    const isTaken =
+      decision !== null &&
+      this.#election.state.term === 0 &&
+      this.#election.judgeTerm(term, this.#isBorneOut(edge, term)) === 'fine';
     this.#election.step({
       type: 'hello',
       term,
-      decision: decision && { ...decision, hops: hopsHere(edge, decision) },
-      // Later departures come from the server; a liar could go on naming the living.
-      removed: isFirst ? removed : [],
+      decision: isTaken ? { ...decision, hops: hopsHere(edge, decision) } : null,
+      removed,
     });
-    if (edge === 'successor') this.#successor.trySwitch();
   }
 
   #receiveBye(edge: Edge, link: NeighbourLink, { reason }: ByeMessage): void {
@@ -717,6 +786,11 @@ function bring(link: NeighbourLink): Offer {
 function hopsHere(edge: Edge, { hops, size }: Decision): number {
   if (edge === 'predecessor') return Math.min(hops + 1, MAX_HOPS);
   return hops === 0 ? size : hops;
+}
+
+/** The highest term that the neighbour of the present view has spoken of last on any link. */
+function termSaid({ links, target }: SuccessorEdge | PredecessorEdge): number {
+  return Math.max(0, ...links.filter(({ peer }) => peer === target).map(({ term }) => term));
 }
 
 /** Lets go of what was noted before a moment. */

@@ -17,6 +17,11 @@ export class TermGate {
     this.#allowance = new Allowance(clock, MAX_TERM_LEAP, TERM_RATE);
   }
 
+  /** Whether there is nothing to judge terms by yet but what neighbours say. */
+  get isNewcomer(): boolean {
+    return !this.#hasKnownLeader;
+  }
+
   /** From now on there is something to judge terms by. */
   decided(): void {
     this.#hasKnownLeader = true;
@@ -27,16 +32,28 @@ export class TermGate {
    * members may have taken it, and a ring must not stay divided.
    * @param own term of this peer
    * @param term of the message
+   * @param isBorneOut whether the neighbour on the other edge has said as high a term, too
    * @returns `haste` for one that comes too soon, `leap` for one that no honest neighbour sends
    */
-  judge(own: number, term: number): 'fine' | 'leap' | 'haste' {
-    // Who never knew a leader has to take the ring's term as it is.
-    if (!this.#hasKnownLeader && term <= MAX_FIRST_TERM) return 'fine';
+  judge(own: number, term: number, isBorneOut: boolean): 'fine' | 'leap' | 'haste' {
+    if (!this.#hasKnownLeader && isFirstTerm(term, isBorneOut)) return 'fine';
     const base = Math.max(own, this.#floor);
     const rise = Math.max(0, term - base);
+    // Where its neighbours contradict each other, a newcomer cannot tell which of them lies.
+    if (!this.#hasKnownLeader && rise > MAX_TERM_LEAP) return 'haste';
+    // Nor does such a one count for later: whoever came to take it would be blamed for it by the next.
+    if (term > own + 2 * MAX_TERM_LEAP) return 'leap';
     const allowed = this.#allowance.take(rise);
     if (allowed === rise) return 'fine';
     this.#floor = base + allowed;
-    return term > own + 2 * MAX_TERM_LEAP ? 'leap' : 'haste';
+    return 'haste';
   }
+}
+
+/**
+ * Who never knew a leader has to take the ring's term as it is; but one neighbour alone does not tell
+ * it a term that the others would not follow to.
+ */
+function isFirstTerm(term: number, isBorneOut: boolean): boolean {
+  return term <= MAX_TERM_LEAP || (isBorneOut && term <= MAX_FIRST_TERM);
 }

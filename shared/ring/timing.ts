@@ -20,9 +20,10 @@ export const LONGEST_SILENCE = 15_000;
 
 /**
  * How far the term of a message may be above a peer's own. Honest terms rise one by one; one that
- * leaps would soon use up the 32 bits there are.
+ * leaps would soon use up the 32 bits there are. Where only some can follow a leap, as they have not
+ * made one of late, the ring is in two parts for as long as the others take at the rate below.
  */
-export const MAX_TERM_LEAP = 65_536;
+export const MAX_TERM_LEAP = 8_192;
 
 /** By how much messages may lift a term in each second, once such a leap has been made. */
 export const TERM_RATE = 1_000;
@@ -43,6 +44,13 @@ export const FAREWELL = 2_000;
 /** Links that may be in the making on one edge; more offers than that are a fault or an attack. */
 export const MAX_ATTEMPTS = 4;
 
+/**
+ * Direct links that are made with one neighbour at once, and in each second after that, whoever
+ * offers them. Honest attempts take the last wait, on both edges where there are only two peers.
+ */
+export const LINK_BURST = 16;
+export const LINK_RATE = 1 / 60;
+
 /** How long a direct link may take before one through the server is offered as well. */
 export const RELAY_AFTER = 4_000;
 
@@ -61,6 +69,12 @@ export const PROBE_MARGIN = 200;
 
 /** The same for a relayed link: it cannot live until the other end is back at the server. */
 export const RELAYED_PROBE_SILENCE = 3_000;
+
+/**
+ * How long a predecessor may say nothing of the election to a peer that is ready. By R7 it starts
+ * within 36 s if it hears nothing itself, and timers of a page in the background are late by a minute.
+ */
+export const MUTE = 120_000;
 
 /** The longest round trip that is believed; whatever took more was spent asleep. */
 export const LONGEST_ROUND_TRIP = 8_000;
@@ -92,6 +106,17 @@ export const HELLO_SILENCE = 8_000;
 /** Frames that one link may carry at once, and in each second after that. */
 export const FRAME_BURST = 4_000;
 export const FRAME_RATE = 1_000;
+
+/**
+ * Messages of the election that a member takes in at once, and in each second after that. Each may
+ * cause another to its successor, where both together stay below what one link may carry.
+ */
+export const INTAKE_BURST = 1_500;
+export const INTAKE_RATE = 400;
+
+/** The same from predecessors of before, all together: they must not use up the present one's. */
+export const EARLIER_INTAKE_BURST = 500;
+export const EARLIER_INTAKE_RATE = 100;
 
 /** Frames that cannot be used; with one more on the same link the neighbour is cut off. */
 export const MAX_FAULTS = 20;

@@ -384,3 +384,61 @@ describe('where no direct link comes up', () => {
     expect(ring.offer(NEIGHBOURS.predecessor, 'predecessor', linkId(900))).toBeUndefined();
   });
 });
+
+describe('direct links with one neighbour', () => {
+  const offer = (ring: Ring, from = NEIGHBOURS.predecessor, edge: Edge = 'predecessor') => {
+    const made = ring.links.length;
+    const id = linkId(1_000 + made);
+    ring.signal({ from, edge, link: id, signals: [{ type: 'offer', sdp: '' }] });
+    return ring.links.length - made;
+  };
+  const offers = (ring: Ring, count: number, ...rest: [peer?: typeof NEIGHBOURS.predecessor]) =>
+    Array.from({ length: count }, () => offer(ring, ...rest)).filter((made) => made > 0).length;
+
+  test('are 16 at once that it offers, and one a minute after that: none of others’ is used up', () => {
+    const ring = new Ring(DECISION);
+    expect(offers(ring, 500)).toBe(16);
+    ring.clock.skip(10 * 60_000);
+    expect(offers(ring, 500)).toBe(10);
+    ring.view({ predecessor: { id: peerId(4), link: null } });
+    expect(offers(ring, 5, peerId(4))).toBe(5);
+    ring.view({});
+    expect(offers(ring, 5)).toBe(0);
+  });
+
+  test('are as many that this peer offers to one that ends each at once; relayed ones go on', () => {
+    const ring = new Ring(DECISION, 450);
+    let made = 0;
+    for (let passed = 0; passed < 600_000; passed += 250) {
+      for (const link of ring.links.splice(0)) {
+        if (link.isClosed || link === ring.predecessor) continue;
+        link.handlers.onClose('closed by the other end');
+        made += 1;
+      }
+      passAnswered(ring, 250, [ring.predecessor]);
+    }
+    // One was made with the join.
+    expect(made).toBeLessThanOrEqual(1 + 16 + 10);
+    expect(signalled(ring).filter(({ type }) => type === 'relay')).not.toEqual([]);
+  });
+
+  test('that are beyond keep nobody from a relayed one', () => {
+    const ring = new Ring(DECISION);
+    offers(ring, 100);
+    ring.signals.length = 0;
+    const { predecessor: from } = NEIGHBOURS;
+    ring.signal({ from, edge: 'predecessor', link: linkId(9), signals: [{ type: 'relay' }] });
+    expect(signalled(ring)).toContainEqual({ to: from, link: 9, type: 'relay' });
+  });
+
+  test('are never refused to one that keeps to the times of L3, on two edges, for six hours', () => {
+    const ring = new Ring(DECISION);
+    let at = 0;
+    for (let attempt = 0; at < 6 * 3_600_000; attempt += 1) {
+      expect(offers(ring, 2)).toBe(2);
+      const wait = Math.min(6_000 * 2 ** attempt, 120_000);
+      ring.clock.skip(wait);
+      at += wait;
+    }
+  });
+});

@@ -50,6 +50,8 @@ interface Asked<Request, Answer> {
   readonly reply: (answer: Answer) => void;
 }
 
+const EDGES: readonly Edge[] = ['successor', 'predecessor'];
+
 /** Peer 5 between peers 3 and 7, with both links open. */
 export class Ring {
   readonly clock = new SimulatedClock();
@@ -69,8 +71,9 @@ export class Ring {
   /**
    * @param decision what both neighbours say of the leader, in term 4
    * @param budget connections that it may make in all
+   * @param greeted on which edges the neighbours have said so
    */
-  constructor(decision: Decision | null, budget = 450) {
+  constructor(decision: Decision | null, budget = 450, greeted = EDGES) {
     let server: SignalingHandlers | null = null;
     let reply: ((reply: JoinReply) => void) | null = null;
     let ids: Record<Edge, LinkId> | null = null;
@@ -134,19 +137,22 @@ export class Ring {
       policy: 'highest',
     });
     this.#ends = { successor: defined(this.links[0]), predecessor: defined(this.links[1]) };
-    for (const edge of ['successor', 'predecessor'] as const) {
-      this.#ends[edge].handlers.onOpen();
-      this.#ends[edge].give({
-        type: 'hello',
-        id: NEIGHBOURS[edge],
-        link: this.#ids[edge],
-        ready: true,
-        term: decision === null ? 0 : 4,
-        decision,
-        removed: [],
-      });
-    }
+    for (const edge of EDGES) this.#ends[edge].handlers.onOpen();
+    for (const edge of greeted) this.greet(edge, decision === null ? 0 : 4, decision);
     this.#ends.successor.sent.length = 0;
+  }
+
+  /** A neighbour says HELLO on its link. */
+  greet(edge: Edge, term: number, decision: Decision | null = null): void {
+    this.#ends[edge].give({
+      type: 'hello',
+      id: NEIGHBOURS[edge],
+      link: this.#ids[edge],
+      ready: true,
+      term,
+      decision,
+      removed: [],
+    });
   }
 
   get predecessor(): TestLink {

@@ -53,15 +53,9 @@ describe('bad frames', () => {
     expect(ring.node.state.term).toBe(term);
   });
 
-  test('of a term that leaps are taken by a peer that never knew a leader to go by', () => {
-    const ring = new Ring(null);
-    const term = 5 * MAX_TERM_LEAP;
-    ring.predecessor.give({ type: 'claim', term, claim: claimOf(9), hops: 2 });
-    expect(ring.node.state.term).toBe(term);
-  });
-
   test('of a term past the half of all are taken by nobody whose own is far below', () => {
     const ring = new Ring(null);
+    ring.greet('successor', 2 ** 31 + 1);
     ring.predecessor.give({ type: 'claim', term: 2 ** 31 + 1, claim: claimOf(9), hops: 2 });
     expect(ring.node.state.term).toBe(1);
     ring.predecessor.give({ type: 'claim', term: 2 ** 31, claim: claimOf(9), hops: 2 });
@@ -108,7 +102,7 @@ describe('bad frames', () => {
       ring.predecessor.give({ type: 'claim', term, claim: claimOf(9), hops: 2 });
     };
     claim(4 + MAX_TERM_LEAP);
-    for (let again = 0; again < 1_000; again += 1) claim(5 + MAX_TERM_LEAP + again * 60);
+    for (let again = 0; again < 1_000; again += 1) claim(5 + MAX_TERM_LEAP + again * 8);
     expect(ring.node.state.term).toBe(4 + MAX_TERM_LEAP);
     ring.pass(2_000);
     claim(4 + MAX_TERM_LEAP + 2_001);
@@ -116,6 +110,17 @@ describe('bad frames', () => {
     claim(4 + MAX_TERM_LEAP + 2_000);
     expect(ring.node.state.term).toBe(4 + MAX_TERM_LEAP + 2_000);
     // Whoever passed them on took them a moment before, and is not to blame.
+    expect(ring.predecessor.isClosed).toBe(false);
+  });
+
+  test('of terms too far above are not let in after a time, either: the next one would call it a leap', () => {
+    const ring = new Ring(DECISION);
+    const term = 4 + 3 * MAX_TERM_LEAP;
+    for (let count = 0; count < 20; count += 1) {
+      ring.predecessor.give({ type: 'claim', term, claim: claimOf(9), hops: 2 });
+      ring.pass(10_000);
+    }
+    expect(ring.node.state.term).toBeLessThan(1_000);
     expect(ring.predecessor.isClosed).toBe(false);
   });
 
@@ -172,7 +177,6 @@ test('a predecessor that offers again and again is not shut out by its own earli
       link: linkId(100 + attempt),
       signals: [{ type: 'offer', sdp: `attempt ${attempt}` }],
     });
-  expect(ring.links).toHaveLength(52);
   expect(ring.links.filter(({ isClosed }) => !isClosed)).toHaveLength(3);
 });
 

@@ -1,5 +1,7 @@
 /** One peer of a ring lies, floods or keeps silent: what it can do to the others, and for how long. */
 import { describe, expect, test, vi } from 'vitest';
+import { parseFrame } from '../../shared/protocol/frame.ts';
+import { MAX_TERM_LEAP } from '../../shared/ring/timing.ts';
 import { Dice } from '../../shared/simulation/fuzz/dice.ts';
 import { anyFrame, anyMessage } from '../../shared/simulation/fuzz/frames.ts';
 import { defined, linkId } from '../support.ts';
@@ -88,6 +90,23 @@ const KINDS: Record<string, (seed: number) => Hostility> = {
           link.say({ type: 'heartbeat', isReply: false, count });
     },
   }),
+  'sends as many messages as it may, each to be passed on': () => {
+    let lap = 1_000;
+    return {
+      also: (links, { ring }) => {
+        const { id, term, leader } = ring.state;
+        if (leader === null || term === null) return;
+        const count = lap === 1_000 ? 3_900 : 95;
+        for (const link of links.filter(({ leadsOn }) => leadsOn))
+          for (let sent = 0; sent < count; sent += 1) {
+            lap += 1;
+            const hops = leader === id ? 1 : 3;
+            const decision = { leader: { priority: 1, id: leader }, lap, size: 6, hops };
+            link.say({ type: 'elected', term, decision });
+          }
+      },
+    };
+  },
   'never sends anything': () => ({ instead: () => undefined }),
   'announces leaders that never were': (seed) => {
     const dice = new Dice(seed);
@@ -183,13 +202,20 @@ const KINDS: Record<string, (seed: number) => Hostility> = {
       for (const link of links)
         link.say({
           type: 'claim',
-          term: Math.min(termOf(link) + 65_536, 0xffff_fffe),
+          term: Math.min(termOf(link) + MAX_TERM_LEAP, 0xffff_fffe),
           claim: { priority: 1, id },
           hops: 1,
         });
     },
   }),
 };
+
+/**
+ * How long the others may take to agree once the hostile are gone, in milliseconds. Most need 5 s,
+ * or a time-out of R7; but of those who have lifted terms as far as only some could follow, the
+ * others have to hear again, twice at worst, and after so much vain election each waits up to 36 s.
+ */
+const BOUND = 150_000;
 
 /** What the world finds wrong beside frames dropped and peers accused, which are right here. */
 function broken(ring: HostileRing): readonly string[] {
@@ -211,6 +237,40 @@ describe.each(Object.keys(KINDS))('a peer that %s', (kind) => {
       // No honest peer has to pay for it, but for one that had to accuse it a third time.
       expect(ring.accusedHonest).toEqual([]);
       if (ring.accusedHostile < 3) expect(new Set(ring.honest.map(({ id }) => id))).toEqual(ids);
+    },
+  );
+});
+
+/** Two that are hostile in different ways: each kind with the next one. */
+const PAIRS = Object.keys(KINDS).map((kind, at, kinds) => [kind, kinds[(at + 1) % kinds.length]]);
+
+describe.each([8, 12])('in a ring of %i that another joins and whose leader crashes', (size) => {
+  test.each([...Object.keys(KINDS).map((kind) => [kind]), ...PAIRS])(
+    'peers that are hostile leave the others one ring (%s, %s)',
+    (...kinds) => {
+      for (const seed of [1, 2]) {
+        const hostilities = kinds.map((kind) => defined(KINDS[defined(kind)])(seed));
+        const ring = new HostileRing(seed, size, ...hostilities);
+        const { world } = ring;
+        const before = ring.honest.map(({ id }) => id);
+        const crashed: unknown[] = [];
+        world.clock.after(6_000, () => world.join());
+        world.clock.after(9_000, () => {
+          const [first, ...others] = ring.honestPeers;
+          const leader = others.find((peer) => peer.ring.state.role === 'leader') ?? defined(first);
+          crashed.push(leader.ring.state.id);
+          world.crash(leader);
+        });
+        ring.rage(20_000);
+        expect(broken(ring)).toEqual([]);
+        expect(ring.banish(BOUND)).toEqual([]);
+        expect(ring.honest).toHaveLength(size);
+        expect(ring.accusedHonest).toEqual([]);
+        const now = new Set(ring.honest.map(({ id }) => id));
+        const evicted = before.filter((id) => !now.has(id) && !crashed.includes(id));
+        // Who has to accuse a third time within ten minutes goes itself (L16).
+        if (ring.accusedHostile < 3) expect(evicted).toEqual([]);
+      }
     },
   );
 });
@@ -249,6 +309,23 @@ test.each(SEEDS)(
     expect(ring.honest.filter(({ leader }) => leader !== null && !living.has(leader))).toEqual([]);
   },
 );
+
+test.each(SEEDS)('one that passes nothing on is found out, and none but it (seed %i)', (seed) => {
+  const ring = new HostileRing(seed, 5, {
+    instead: (frame, link) => {
+      const parsed = parseFrame(frame);
+      const type = parsed.ok ? parsed.value.message.type : null;
+      if (type !== 'claim' && type !== 'elected') link.send(frame);
+    },
+  });
+  const ids = ring.honest.map(({ id }) => id);
+  ring.rage(110_000);
+  expect(ring.accusedHostile).toBe(0);
+  ring.rage(20_000);
+  expect(ring.accusedHostile).toBe(1);
+  expect(ring.accusedHonest).toEqual([]);
+  expect(ring.honest.map(({ id }) => id)).toEqual(ids);
+});
 
 test('all kinds of messages are drawn', () => {
   const dice = new Dice(1);

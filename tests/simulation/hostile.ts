@@ -1,4 +1,4 @@
-/** A ring with a peer in it that does to its links what it likes, and a watch over the others. */
+/** A ring with peers in it that do to their links what they like, and a watch over the others. */
 import { encodeFrame, parseFrame } from '../../shared/protocol/frame.ts';
 import type { LinkId, PeerId } from '../../shared/protocol/ids.ts';
 import type { PeerMessage } from '../../shared/protocol/messages.ts';
@@ -12,6 +12,8 @@ export interface HostileLink {
   readonly heard: readonly Uint8Array[];
   readonly id: LinkId | null;
   readonly isClosed: boolean;
+  /** Whether the honest half of it has sent messages of the election on it. */
+  readonly leadsOn: boolean;
   send(bytes: Uint8Array): void;
   say(message: PeerMessage): void;
 }
@@ -29,6 +31,7 @@ class Held implements HostileLink {
   id: LinkId | null = null;
   isClosed = false;
   isOpen = false;
+  leadsOn = false;
   transmit: (bytes: Uint8Array) => void = () => undefined;
 
   send(bytes: Uint8Array): void {
@@ -40,49 +43,57 @@ class Held implements HostileLink {
   }
 }
 
+/** One that is hostile, with its ends of links. */
+interface Liar {
+  readonly peer: SimulatedPeer;
+  readonly links: readonly Held[];
+  readonly hostility: Hostility;
+}
+
 export class HostileRing {
   readonly world: World;
-  #hostile: SimulatedPeer | null = null;
-  readonly #links: Held[] = [];
-  readonly #hostility: Hostility;
+  readonly #liars: Liar[] = [];
   #isHostile = false;
   /** Whom honest peers have followed, as seen every 20 ms. */
   readonly #followed = new Set<PeerId>();
   /** Everybody who ever was a member. */
   readonly #members = new Set<PeerId>();
 
-  constructor(seed: number, honest: number, hostility: Hostility) {
+  /** @param hostilities one of a hostile peer each, which come as the third, the fourth and so on */
+  constructor(seed: number, honest: number, ...hostilities: readonly Hostility[]) {
     this.world = new World(seed);
-    this.#hostility = hostility;
     for (let joined = 0; joined < honest; joined += 1) {
       this.world.join();
-      if (joined === 1) this.#hostile = this.world.join({ tap: (openLink) => this.#tap(openLink) });
+      if (joined === 1) for (const hostility of hostilities) this.#comes(hostility);
     }
     const unsettled = this.world.settle(60_000);
     if (unsettled.length > 0) throw new Error(unsettled.join('\n'));
   }
 
-  get hostile(): SimulatedPeer {
-    if (this.#hostile === null) throw new Error('nobody is hostile');
-    return this.#hostile;
-  }
-
   /** Honest peers at this moment. */
   get honest(): readonly RingState[] {
-    return this.world.peers.filter((peer) => peer !== this.hostile).map(({ ring }) => ring.state);
+    return this.honestPeers.map(({ ring }) => ring.state);
   }
 
-  /** It does its worst for so long. */
+  get honestPeers(): readonly SimulatedPeer[] {
+    const liars = new Set(this.#liars.map(({ peer }) => peer));
+    return this.world.peers.filter((peer) => !liars.has(peer));
+  }
+
+  /** All who are hostile do their worst for so long. */
   rage(milliseconds: number): void {
     this.#isHostile = true;
     this.#run(milliseconds);
     this.#isHostile = false;
   }
 
-  /** It vanishes; the others go on. Returns what is wrong with them after a minute at most. */
-  banish(): readonly string[] {
-    this.world.crash(this.hostile);
-    return this.world.settle(60_000);
+  /**
+   * They vanish; the others go on. Returns what is wrong with them afterwards.
+   * @param milliseconds that they may take
+   */
+  banish(milliseconds = 60_000): readonly string[] {
+    for (const { peer } of this.#liars) this.world.crash(peer);
+    return this.world.settle(milliseconds);
   }
 
   /** Whether anybody has followed somebody who never was a member. */
@@ -116,24 +127,31 @@ export class HostileRing {
 
   readonly #hostileIds = new Set<PeerId>();
 
+  #comes(hostility: Hostility): void {
+    const links: Held[] = [];
+    const peer = this.world.join({ tap: (openLink) => this.#tap(openLink, links, hostility) });
+    this.#liars.push({ peer, links, hostility });
+  }
+
   #run(milliseconds: number): void {
     for (let passed = 0; passed < milliseconds; passed += 20) {
       if (passed % 100 === 0)
-        this.#hostility.also?.(
-          this.#links.filter(({ isOpen, isClosed }) => isOpen && !isClosed),
-          this.hostile,
-        );
+        for (const { peer, links, hostility } of this.#liars)
+          hostility.also?.(
+            links.filter(({ isOpen, isClosed }) => isOpen && !isClosed),
+            peer,
+          );
       this.world.run(20);
-      this.#hostileIds.add(this.hostile.ring.state.id);
+      for (const { peer } of this.#liars) this.#hostileIds.add(peer.ring.state.id);
       for (const { ring } of this.world.peers) this.#members.add(ring.state.id);
       for (const { leader } of this.honest) if (leader !== null) this.#followed.add(leader);
     }
   }
 
-  #tap(openLink: OpenLink): OpenLink {
+  #tap(openLink: OpenLink, links: Held[], { instead }: Hostility): OpenLink {
     return (initiator, handlers) => {
       const held = new Held();
-      this.#links.push(held);
+      links.push(held);
       const link = openLink(initiator, {
         ...handlers,
         onOpen: () => {
@@ -160,9 +178,10 @@ export class HostileRing {
         },
         send: (frame) => {
           const parsed = parseFrame(frame);
-          if (parsed.ok && parsed.value.message.type === 'hello')
-            held.id = parsed.value.message.link;
-          const { instead } = this.#hostility;
+          if (!parsed.ok) throw new Error(parsed.error);
+          const { message } = parsed.value;
+          if (message.type === 'hello') held.id = message.link;
+          held.leadsOn ||= message.type === 'claim' || message.type === 'elected';
           if (this.#isHostile && instead !== undefined) instead(frame, held);
           else link.send(frame);
         },

@@ -196,3 +196,18 @@ test('a ring of 300, in which a claim takes longer than the first patience, agre
   expect(world.states[0]?.term).toBe(before?.term);
   expect(world.violations).toEqual([]);
 }, 60_000);
+
+test('a ring of 300 whose peers all start at once, several times over, drops no message', () => {
+  const world = new World(4);
+  for (let joined = 0; joined < 300; joined += 1) {
+    world.join();
+    world.run(10);
+  }
+  expect(world.settle(60_000)).toEqual([]);
+  for (let round = 0; round < 5; round += 1) {
+    for (const { ring } of world.peers) ring.campaign();
+    world.run(200);
+  }
+  expect(world.settle(60_000)).toEqual([]);
+  expect(world.violations).toEqual([]);
+}, 60_000);

@@ -2,6 +2,7 @@
 import { encodeFrame, type Extension } from '../../protocol/frame.ts';
 import type { LinkId, PeerId } from '../../protocol/ids.ts';
 import type { Claim, Decision, PeerMessage } from '../../protocol/messages.ts';
+import { MAX_TERM_LEAP } from '../../ring/timing.ts';
 import type { Dice } from './dice.ts';
 
 /** What the sender knows: then its lies are to the point. */
@@ -95,9 +96,11 @@ function anyId(dice: Dice, { ids }: Knowledge): PeerId {
   return dice.chance(0.8) ? dice.pick(ids) : dice.peerId();
 }
 
+const LEAPS = [MAX_TERM_LEAP - 1, MAX_TERM_LEAP, MAX_TERM_LEAP + 1];
+
 /** Mostly terms near the receiver's, where they matter most. */
 function term(dice: Dice, own: number): number {
-  const near = own + dice.pick([-1, 0, 0, 0, 1, 1, 1, 2, 65_535, 65_536, 65_537]);
+  const near = own + dice.pick([-1, 0, 0, 0, 1, 1, 1, 2, ...LEAPS]);
   return Math.min(Math.max(dice.chance(0.85) ? near : dice.number(32), 1), 0xffff_fffe);
 }
 
