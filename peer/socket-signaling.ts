@@ -8,6 +8,7 @@ import {
   parseSignalDelivery,
   parseView,
   type JoinReply,
+  type LeaveRequest,
   type PeerToServer,
 } from '../shared/protocol/signaling.ts';
 import type { Signaling, SignalingHandlers } from '../shared/ring/ports.ts';
@@ -27,13 +28,19 @@ const LAST_RETRY = 2_000;
 /** How long one attempt, and the answer to one request, may take, in milliseconds. */
 const PATIENCE = 8_000;
 
+export interface SocketOptions {
+  /** WebSockets by default, which need no server to stick to. */
+  readonly transports?: ManagerOptions['transports'];
+  /** Called by a member that leaves, for a second way to say so. */
+  readonly onLeave?: (request: LeaveRequest) => void;
+}
+
 /**
  * Connects to a signaling server and keeps trying until told to leave., such as `https://example.org`; the page's own where it is empty
- * @param transports WebSockets by default, which need no server to stick to
  */
 export function socketSignaling(
   url: string,
-  transports: ManagerOptions['transports'] = ['websocket'],
+  { transports = ['websocket'], onLeave = () => undefined }: SocketOptions = {},
 ): Signaling {
   const socket: Socket<Unparsed, PeerToServer> = io(url, {
     transports,
@@ -76,6 +83,8 @@ export function socketSignaling(
   }
 
   let hasLeft = false;
+  /** Whose place this is. */
+  let holder: LeaveRequest | null = null;
   let retry: ReturnType<typeof setTimeout> | undefined;
 
   /** Not at once: a server that turns everyone away would be called without end. */
@@ -87,10 +96,11 @@ export function socketSignaling(
   }
 
   /** Takes the answer to a request for a place; without a sensible one, connects anew later. */
-  function placed(onReply: (reply: JoinReply) => void) {
+  function placed({ room, id, secret }: LeaveRequest, onReply: (reply: JoinReply) => void) {
     return (error: Error | null, input: unknown) => {
       const reply = parseJoinReply(input);
       if (error === null && reply.ok) {
+        holder = reply.value.ok ? { room, id, secret } : null;
         onReply(reply.value);
         return;
       }
@@ -117,10 +127,10 @@ export function socketSignaling(
       socket.connect();
     },
     join: (request, onReply) => {
-      socket.timeout(PATIENCE).emit('join', request, placed(onReply));
+      socket.timeout(PATIENCE).emit('join', request, placed(request, onReply));
     },
     resume: (request, onReply) => {
-      socket.timeout(PATIENCE).emit('resume', request, placed(onReply));
+      socket.timeout(PATIENCE).emit('resume', request, placed(request, onReply));
     },
     signal: (request, onReply) => {
       if (!socket.connected) return;
@@ -140,6 +150,7 @@ export function socketSignaling(
       socket.removeAllListeners();
       // Leaving is said aloud: a connection that merely closes may have been lost.
       if (socket.connected) socket.emit('leave', () => undefined);
+      if (holder !== null) onLeave(holder);
       socket.disconnect();
     },
   };

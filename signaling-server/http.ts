@@ -1,7 +1,10 @@
-/** Plain HTTP: the built page, the server's health and its metrics. */
+/** Plain HTTP: the built page, the server's health and its metrics, and goodbyes of closing pages. */
 import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http';
 import sirv from 'sirv';
 import type { SignalingServer } from './signaling.ts';
+
+/** The largest body of a request that is read, in characters. */
+const LARGEST_BODY = 1_024;
 
 /**
  * Answers everything that is not Socket.IO's.
@@ -40,9 +43,25 @@ export function createRequestListener(
     response.setHeader('content-type', 'application/json').end(body);
   }
 
+  async function leave(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const body = await textOf(request);
+    if (body === null) {
+      plain(response, 413, `more than ${LARGEST_BODY} bytes are not read here\n`);
+      return;
+    }
+    const reply = signaling().leave(fromJson(body));
+    if (reply.ok) response.writeHead(204).end();
+    else plain(response, reply.code === 'malformed' ? 400 : 403, `${reply.message}\n`);
+  }
+
   return (request: IncomingMessage, response: ServerResponse) => {
     const path = request.url?.split('?')[0];
-    if (request.method !== 'GET' && request.method !== 'HEAD') {
+    if (path === '/leave' && request.method === 'POST') {
+      leave(request, response).catch(() => {
+        // Whoever asked is gone.
+        response.destroy();
+      });
+    } else if (request.method !== 'GET' && request.method !== 'HEAD') {
       response.setHeader('allow', 'GET, HEAD');
       plain(response, 405, 'only GET is answered here\n');
     } else if (path === '/healthz') {
@@ -61,6 +80,25 @@ export function createRequestListener(
       });
     }
   };
+}
+
+/** A request's body; null where it is too large. */
+async function textOf(request: IncomingMessage): Promise<string | null> {
+  let text = '';
+  for await (const piece of request.setEncoding('utf8')) {
+    text += String(piece);
+    if (text.length > LARGEST_BODY) return null;
+  }
+  return text;
+}
+
+/** What is no JSON is nothing. */
+function fromJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
 }
 
 function plain(response: ServerResponse, status: number, text: string): void {

@@ -11,6 +11,7 @@ import { parsePeerId, type Parsed, type PeerId, type RoomName } from '../shared/
 import {
   MAX_SIGNALING_MESSAGE_BYTES,
   parseJoinRequest,
+  parseLeaveRequest,
   parseReport,
   parseResumeRequest,
   parseSignalRequest,
@@ -42,6 +43,11 @@ export interface SignalingServer {
   readonly size: { readonly rooms: number; readonly peers: number };
   /** A room's peers in ring order. */
   peers(room: RoomName): readonly PeerId[];
+  /**
+   * Lets a member go that says so over HTTP.
+   * @param input a LeaveRequest, if the client is an honest one
+   */
+  leave(input: unknown): Reply;
   /** Disconnects everyone and closes the HTTP server. */
   close(): Promise<void>;
 }
@@ -293,6 +299,29 @@ export function createSignalingServer(
     logger.debug(membership, 'left');
   }
 
+  function leaveByHttp(input: unknown): Reply {
+    const request = parseLeaveRequest(input);
+    if (!request.ok) return noted(refusal('malformed', request.error));
+    const { room, id } = request.value;
+    if (!broker.mayLeave(request.value))
+      return noted(refusal('not-joined', `that is not the secret of ${id}`));
+    const socket = sockets.get(`${room}/${id}`);
+    if (socket !== undefined) {
+      leave(socket);
+      return { ok: true };
+    }
+    // Its connection was the first to end.
+    broker.leave(room, id);
+    logger.debug({ room, id }, 'left');
+    return { ok: true };
+  }
+
+  function noted(refused: Refusal): Refusal {
+    metrics.refusals.inc({ code: refused.code });
+    logger.warn({ event: 'leave', code: refused.code }, refused.message);
+    return refused;
+  }
+
   function lose(socket: PeerSocket): void {
     const membership = unseat(socket);
     if (membership === null) return;
@@ -422,6 +451,7 @@ export function createSignalingServer(
       return broker.size;
     },
     peers: (room) => broker.peers(room),
+    leave: leaveByHttp,
     close,
   };
 }

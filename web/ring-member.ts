@@ -56,7 +56,14 @@ export class RingMember {
     this.room = room;
     this.#peer = createRingPeer(room, {
       openLink: simplePeerLinks(SimplePeer, { iceServers: [] }),
-      newSignaling: () => socketSignaling(location.origin, [FirstTransport]),
+      newSignaling: () =>
+        socketSignaling(location.origin, {
+          transports: [FirstTransport],
+          onLeave: (request) => {
+            // What a page sends while it is being closed reaches the server only like this.
+            navigator.sendBeacon('/leave', JSON.stringify(request));
+          },
+        }),
       onEvent: (event, state) => {
         this.#onEvent(event, state);
       },

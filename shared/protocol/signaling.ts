@@ -144,6 +144,17 @@ const ResumeRequestSchema = v.strictObject({
  */
 export type ResumeRequest = v.InferOutput<typeof ResumeRequestSchema>;
 
+const LeaveRequestSchema = v.strictObject({
+  room: RoomNameSchema,
+  id: PeerIdSchema,
+  secret: SecretSchema,
+});
+/**
+ * A member leaves, and says so over HTTP: of a page that is being closed, the last words on its
+ * connection may not get through. Nothing else shows who says it than the secret.
+ */
+export type LeaveRequest = v.InferOutput<typeof LeaveRequestSchema>;
+
 const SignalRequestSchema = v.strictObject({
   to: PeerIdSchema,
   edge: EdgeSchema,
@@ -256,6 +267,9 @@ export function parseJoinRequest(input: unknown): Parsed<JoinRequest> {
 }
 export function parseResumeRequest(input: unknown): Parsed<ResumeRequest> {
   return parse(ResumeRequestSchema, input);
+}
+export function parseLeaveRequest(input: unknown): Parsed<LeaveRequest> {
+  return parse(LeaveRequestSchema, input);
 }
 export function parseSignalRequest(input: unknown): Parsed<SignalRequest> {
   return parse(SignalRequestSchema, input);

@@ -7,6 +7,7 @@ import type { Policy } from '../protocol/messages.ts';
 import type {
   JoinReply,
   JoinRequest,
+  LeaveRequest,
   MembershipReply,
   Refusal,
   RefusalCode,
@@ -225,6 +226,12 @@ export class Broker {
     this.#deliver(name, open.room.leave(id));
     if (open.seats.size === 0) this.#close(name, open);
     else this.#endRecovery(name, open);
+  }
+
+  /** Whether somebody who has no connection may speak for a member, or there is none to speak for. */
+  mayLeave({ room, id, secret }: LeaveRequest): boolean {
+    const seat = this.#rooms.get(room)?.seats.get(id);
+    return seat === undefined || seat.secret === secret;
   }
 
   /** Passes a signal on to a neighbour, or says why not. */

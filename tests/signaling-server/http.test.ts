@@ -5,7 +5,16 @@ import { createConnection } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, onTestFinished, test } from 'vitest';
-import { member, peer, ringOf, startTestServer, type TestServer } from './test-server.ts';
+import { defined } from '../support.ts';
+import {
+  member,
+  peer,
+  ringOf,
+  ROOM,
+  startTestServer,
+  type TestPeer,
+  type TestServer,
+} from './test-server.ts';
 
 const INDEX = '<!doctype html><title>Ring</title>';
 
@@ -187,5 +196,63 @@ describe('anything else', () => {
     const { server } = await startPageServer();
     expect(await sendBytes(server, 'EHLO example.org\r\n\r\n')).toMatch(/^HTTP\/1\.1 400 /);
     expect((await fetch(server.url)).status).toBe(200);
+  });
+});
+
+describe('/leave', () => {
+  /** Says goodbye for a peer as a page does that is being closed. */
+  const sayLeave = (server: TestServer, body: unknown) =>
+    fetch(`${server.url}/leave`, {
+      method: 'POST',
+      body: typeof body === 'string' ? body : JSON.stringify(body),
+    });
+  const goodbye = ({ request: { room, id, secret } }: TestPeer) => ({ room, id, secret });
+
+  test('lets a member go that says so with its secret', async () => {
+    const server = await startTestServer();
+    const [first, second] = await ringOf(server, 2);
+    const leaver = defined(second);
+    expect((await sayLeave(server, goodbye(leaver))).status).toBe(204);
+    expect(server.signaling.peers(ROOM)).toEqual([defined(first).id]);
+  });
+
+  test('lets one go whose connection has ended already', async () => {
+    const server = await startTestServer();
+    const [, second] = await ringOf(server, 2);
+    const leaver = defined(second);
+    leaver.drop();
+    expect((await sayLeave(server, goodbye(leaver))).status).toBe(204);
+    expect(server.signaling.peers(ROOM)).not.toContain(leaver.id);
+    // Once more is no fault: a page says goodbye in two ways.
+    expect((await sayLeave(server, goodbye(leaver))).status).toBe(204);
+    expect(server.warnings()).toEqual([]);
+  });
+
+  test('turns out nobody whose secret the sender does not know', async () => {
+    const server = await startTestServer();
+    const [first, second] = await ringOf(server, 2);
+    const secret = defined(second).request.secret;
+    const response = await sayLeave(server, { ...goodbye(defined(first)), secret });
+    expect(response.status).toBe(403);
+    expect(await response.text()).toContain('not the secret');
+    expect(server.signaling.peers(ROOM)).toHaveLength(2);
+    expect(server.warnings()).toHaveLength(1);
+  });
+
+  test.each(['', 'goodbye', '{}', '[1]', '{"room":"lobby","id":7}'])(
+    'refuses %j in plain words',
+    async (body) => {
+      const server = await startTestServer();
+      const response = await sayLeave(server, body);
+      expect(response.status).toBe(400);
+      expect(response.headers.get('content-type')).toBe('text/plain; charset=utf-8');
+    },
+  );
+
+  test('does not read a body without end', async () => {
+    const server = await startTestServer();
+    const response = await sayLeave(server, 'x'.repeat(100_000));
+    expect(response.status).toBe(413);
+    expect((await fetch(`${server.url}/healthz`)).status).toBe(200);
   });
 });
