@@ -3,7 +3,7 @@
  * changes. A data structure; it sends nothing itself.
  */
 import type { PeerId } from '../protocol/ids.ts';
-import { joinFragments, type Place, type Report } from './recovery.ts';
+import { joinFragments, neighbourOf, type Place, type Report } from './recovery.ts';
 import {
   opposite,
   type Edge,
@@ -208,21 +208,33 @@ export class Room {
 
   /** Whether all peers that were named as neighbours have come back. */
   get isWhole(): boolean {
-    const neighbours = this.#ring.flatMap(({ place }) =>
-      place === null ? [] : [place.successor, place.predecessor],
-    );
-    return neighbours.every((id) => this.has(id) || this.hasLeft(id));
+    const named = this.#reports.flatMap((report) => [
+      neighbourOf(report, 'successor'),
+      neighbourOf(report, 'predecessor'),
+    ]);
+    return named.every((id) => id === null || this.has(id) || this.hasLeft(id));
   }
 
-  /** Who is a member already has kept its place in an earlier memory, too: that counts as well. */
-  startRecovery(): void {
-    const reports = this.#ring.flatMap(({ id, place }) =>
-      place === null ? [] : [{ id, place, version: 0, removed: [] }],
-    );
-    this.#recovery ??= reports;
-    // Nobody was told of the era yet: the one that those who come back know goes on.
-    if (this.#ring.length === 0) this.#era = 0;
+  /** What those say who have come back and are still here. */
+  get #reports(): readonly Report[] {
+    return (this.#recovery ?? []).filter(({ id }) => this.has(id));
+  }
+
+  /**
+   * From now on members of a lost memory are gathered. Who is here already had no way to know of
+   * them, and may lead a ring of its own: it has to come again.
+   * @returns who is let go
+   */
+  startRecovery(): readonly PeerId[] {
+    const strangers = this.peers;
+    this.#recovery = [];
     this.#version += 1;
+    this.#ring = [];
+    // Where nobody was told of the era yet, the one that those who come back know goes on. Else they
+    // may have acted in higher terms than those who come back know.
+    if (strangers.length === 0) this.#era = 0;
+    else this.#startEra();
+    return strangers;
   }
 
   /**
@@ -256,13 +268,9 @@ export class Room {
     absent: readonly PeerId[];
     gone: readonly PeerId[];
   } {
-    const reports = this.#recovery ?? [];
+    const { order, gone } = joinFragments(this.#reports, (id) => this.hasLeft(id));
     this.#recovery = null;
     this.#version += 1;
-    const { order, gone } = joinFragments(
-      reports.filter(({ id }) => this.has(id)),
-      (id) => this.hasLeft(id),
-    );
     const members = new Map(this.#ring.map((member) => [member.id, member]));
     const absent: PeerId[] = [];
     this.#ring = [];
