@@ -192,6 +192,7 @@ export class Broker {
       if (isPending || (seat.secret !== null && seat.secret !== secret)) return placeLost(request);
       seat.secret = secret;
       seat.resumed += 1;
+      this.#wake(name, open);
       open.room.regain(id);
       open.presentAt = this.#ports.clock.now();
       return this.#viewFor(open, request);
@@ -262,7 +263,8 @@ export class Broker {
       return;
     }
     if (!open.room.isPresent(about)) {
-      const isGone = open.room.mayTell(from, about, this.#ports.date() - GRACE);
+      const before = this.#ports.date() - GRACE;
+      const isGone = open.room.mayTell(from, fault === 'silent', about, before);
       onReply({ ok: true, isMember: !isGone });
       if (isGone) this.#evict(name, about);
       return;
@@ -357,6 +359,7 @@ export class Broker {
     // The room may have been opened by a newcomer who could not know.
     if (open.room.isRecovering) open.policy = request.policy;
     open.seats.set(id, newSeat(secret));
+    this.#wake(name, open);
     const report = { id, place: { successor, predecessor }, version, removed };
     this.#deliver(name, open.room.readmit(report, era));
     const reply = this.#viewFor(open, request);
@@ -378,9 +381,16 @@ export class Broker {
       open.seats.delete(id);
       this.#ports.disconnect(name, id);
     }
+    this.#awaitReturns(name, open);
+  }
+
+  #awaitReturns(name: RoomName, open: OpenRoom): void {
+    open.cancelRecovery?.();
     open.cancelRecovery = this.#ports.clock.after(RECOVERY_PATIENCE, () => {
       open.cancelRecovery = null;
-      this.#recover(name, open);
+      // Where nobody has a connection nobody could come back, either.
+      if (open.room.isDeserted && open.pending.length === 0) this.#awaitReturns(name, open);
+      else this.#recover(name, open);
     });
   }
 
@@ -419,6 +429,19 @@ export class Broker {
     for (const answer of open.lookups.splice(0)) answer();
     if (open.seats.size === 0) this.#close(name, open);
     else this.#schedule(name, open);
+  }
+
+  /**
+   * Somebody comes. In a room where nobody has a connection it may have been the server that could
+   * not be reached: the absent are waited for and asked about as if it had begun now.
+   */
+  #wake(name: RoomName, open: OpenRoom): void {
+    if (!open.room.isDeserted) return;
+    open.room.wake();
+    if (open.room.isRecovering) this.#awaitReturns(name, open);
+    open.cancelChecks?.();
+    open.cancelChecks = null;
+    if (open.room.hasAbsent) this.#keepChecking(name, open);
   }
 
   /** Asks about members without a connection, again and again, as long as there are any. */
@@ -490,6 +513,7 @@ export class Broker {
   #assign(name: RoomName, open: OpenRoom): void {
     if (open.pending.length === 0 || open.room.isRecovering) return;
     open.assignedAt = this.#ports.clock.now();
+    this.#wake(name, open);
     const arrived = new Map(open.pending.map((pending) => [pending.request.id, pending]));
     open.pending = [];
     for (const delivery of open.room.join([...arrived.values()].map(({ request }) => request))) {

@@ -158,22 +158,29 @@ export class Room {
     member.lost = null;
   }
 
+  /** Nobody was here, so nobody could come back: all who are lost have time to from now on. */
+  wake(): void {
+    const at = this.#date();
+    for (const member of this.#ring) if (member.lost !== null) member.lost = { ...member.lost, at };
+  }
+
   #lostNow({ id, place }: Member): Member['lost'] {
     const neighbours = place === null ? [] : [place.successor, place.predecessor];
     return { at: this.#date(), neighbours: neighbours.filter((neighbour) => neighbour !== id) };
   }
 
   /**
-   * Whether a neighbour's word is enough that an absent member is gone: it was its neighbour when the
-   * connection was lost, or all who were are gone, or there has been time enough to come back.
+   * Whether a neighbour's word is enough that an absent member is gone: it had a link with it and was
+   * its neighbour when the connection was lost, or all who were are gone, or there has been time
+   * enough to come back.
    * @param before the moment before which the loss was long ago
    */
-  mayTell(from: PeerId, about: PeerId, before: number): boolean {
+  mayTell(from: PeerId, hadLink: boolean, about: PeerId, before: number): boolean {
     const lost = this.#find(about)?.lost ?? null;
     if (lost === null || lost.at <= before) return true;
     const { neighbours } = lost;
     const areGone = neighbours.length > 0 && !neighbours.some((id) => this.has(id));
-    return areGone || neighbours.includes(from);
+    return areGone || (hadLink && neighbours.includes(from));
   }
 
   /** What to ask the neighbours of all members without a connection. */

@@ -130,6 +130,53 @@ describe('a room in which nobody has a connection', () => {
   });
 });
 
+describe('a word about one without a connection', () => {
+  test('of a neighbour that never had a link with it counts only after 4 s', () => {
+    const { server, ring } = ringOf(4);
+    const [first, second, third] = ring;
+    server.broker.lose(LOBBY, defined(second));
+    for (const id of [first, third])
+      expect(server.report(defined(id), defined(second), 'unlinked')).toEqual([
+        { ok: true, isMember: true },
+      ]);
+    server.pass(CHECKS);
+    expect(server.report(defined(first), defined(second), 'unlinked')).toEqual([
+      { ok: true, isMember: false },
+    ]);
+  });
+
+  test('of a newcomer counts 4 s after anybody could come again where all were lost', () => {
+    for (const size of [1, 3]) {
+      const { server, ring } = ringOf(size);
+      for (const id of ring) server.broker.lose(LOBBY, id);
+      server.pass(2 * CHECKS);
+      server.join(9);
+      const [, after] = neighbours(server.broker.peers(LOBBY), peerId(9));
+      const word = () => server.report(peerId(9), after, 'unlinked');
+      expect(word()).toEqual([{ ok: true, isMember: true }]);
+      server.pass(CHECKS - 1);
+      expect(word()).toEqual([{ ok: true, isMember: true }]);
+      server.checks();
+      // Asked again to the moment.
+      server.pass(1);
+      expect(server.checks()).toContainEqual([peerId(9), after]);
+      expect(word()).toEqual([{ ok: true, isMember: false }]);
+    }
+  });
+
+  test('does not count at once, either, where the first to come again is a member', () => {
+    const { server, ring } = ringOf(4);
+    for (const id of ring) server.broker.lose(LOBBY, id);
+    server.pass(2 * CHECKS);
+    const first = defined([1, 2, 3, 4].find((each) => peerId(each) === ring[0]));
+    viewOf([server.resume(first)]);
+    const word = () => server.report(defined(ring[0]), defined(ring[1]), 'unlinked');
+    expect(word()).toEqual([{ ok: true, isMember: true }]);
+    server.pass(CHECKS);
+    expect(word()).toEqual([{ ok: true, isMember: false }]);
+  });
+});
+
 describe('a complaint', () => {
   test('of silence about one without a connection has the ring closed over it at once', () => {
     const { server, ring } = ringOf(4);
@@ -386,6 +433,28 @@ describe('after the server has lost its memory', () => {
     server.pass(PATIENCE - 1);
     expect(newcomer).toEqual([]);
     server.pass(1);
+    expect(viewOf(newcomer).version).toBeGreaterThan(1);
+  });
+
+  test('nobody is waited for in vain while nobody can reach the server', () => {
+    const server = new Server();
+    resumed(server, RING, 4);
+    server.broker.lose(LOBBY, peerId(4));
+    server.pass(2 * PATIENCE);
+    // Nobody who is back names these two.
+    for (const number of [5, 2, 4, 3, 1]) viewOf([resumed(server, RING, number)]);
+    server.pass(PATIENCE);
+    expect(edgesOf(server.broker.peers(LOBBY))).toEqual(WHOLE);
+    expect(server.delivered).toEqual([]);
+  });
+
+  test('a newcomer ends a recovery in which nobody is there', () => {
+    const server = new Server();
+    resumed(server, RING, 4);
+    server.broker.lose(LOBBY, peerId(4));
+    server.pass(2 * PATIENCE);
+    const newcomer = server.join(9);
+    server.pass(PATIENCE);
     expect(viewOf(newcomer).version).toBeGreaterThan(1);
   });
 
