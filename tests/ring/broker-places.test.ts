@@ -181,7 +181,7 @@ describe('a complaint', () => {
   test('of silence about one without a connection has the ring closed over it at once', () => {
     const { server, ring } = ringOf(4);
     const [first, second, third] = ring;
-    server.pass(10_000);
+    server.pass(30_000);
     server.broker.lose(LOBBY, defined(second));
     server.delivered.length = 0;
     expect(server.report(defined(first), defined(second), 'silent')).toEqual([

@@ -25,6 +25,16 @@ describe.each(STORMS)('a ring of simulated peers in a storm of %s', (storm) => {
   });
 });
 
+test.each([
+  ['outages', 3_201],
+  ['mishaps', 2_216],
+] as const)(
+  'a newcomer that was alone among dead neighbours for long leads in another era than they (%s, seed %i)',
+  (storm, seed) => {
+    expect(runStorm(storm, seed, 5).problems).toEqual([]);
+  },
+);
+
 /** A ring that has settled. */
 function ringOf(peers: number, seed: number): World {
   const world = new World(seed);
