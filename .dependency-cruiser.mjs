@@ -73,7 +73,13 @@ export default {
       severity: 'error',
       from: {
         orphan: true,
-        pathNot: ['^shared/election/', '\\.d\\.ts$', '\\.test\\.ts$', '^scripts/'],
+        pathNot: [
+          '^shared/election/',
+          '^web/simple-peer/',
+          '\\.d\\.ts$',
+          '\\.test\\.ts$',
+          '^scripts/',
+        ],
       },
       to: {},
     },

@@ -25,6 +25,10 @@ export default defineConfig(
 
   js.configs.recommended,
   { files: ['**/*.{js,mjs}'], languageOptions: { globals: globals.node } },
+  {
+    files: ['web/**/*.cjs'],
+    languageOptions: { globals: { ...globals.commonjs, ...globals.browser } },
+  },
 
   {
     files: TYPED,

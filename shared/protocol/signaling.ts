@@ -175,11 +175,11 @@ export type SignalDelivery = v.InferOutput<typeof SignalDeliverySchema>;
 
 const ReportSchema = v.strictObject({
   about: PeerIdSchema,
-  fault: v.picklist(['silent', 'misbehaves']),
+  fault: v.picklist(['silent', 'unlinked', 'misbehaves']),
 });
 /**
- * `report`: a neighbour's links are `silent`, or it `misbehaves` past all limits. The reply says
- * whether the neighbour is still a member then.
+ * `report`: a neighbour's links are `silent`, or no direct link with it ever came up, or it
+ * `misbehaves` past all limits. The reply says whether the neighbour is still a member then.
  */
 export type Report = v.InferOutput<typeof ReportSchema>;
 

@@ -49,7 +49,7 @@ const DESERTED_PATIENCE = 30_000;
 /** How long the members of a lost memory are waited for, in milliseconds, once one is back. */
 const RECOVERY_PATIENCE = 5_000;
 
-/** How long after its opening a room may stop to gather the members of a lost memory. */
+/** How long after its opening, or the server's start, a room may stop to gather those of a lost memory. */
 const RECOVERY_PERIOD = 60_000;
 
 /** How far the clock of an earlier server may have been ahead, in milliseconds. */
@@ -132,8 +132,9 @@ export class Broker {
   readonly #limits: BrokerLimits;
   readonly #rooms = new Map<RoomName, OpenRoom>();
   #opened = 0;
-  /** Epochs of rooms that were forgotten with their members in them, not closed behind the last. */
-  #forgotten: readonly string[] = [];
+  readonly #startedAt: number;
+  /** Rooms that were forgotten with their members in them, not closed behind the last. */
+  #forgotten: readonly { readonly name: RoomName; readonly epoch: string }[] = [];
 
   /**
    * @param epoch names this memory of the server; another one at each start
@@ -144,6 +145,7 @@ export class Broker {
     this.#epoch = epoch;
     this.#ports = ports;
     this.#limits = limits;
+    this.#startedAt = ports.clock.now();
   }
 
   /** Rooms and members at this moment. */
@@ -196,6 +198,7 @@ export class Broker {
       if (isPending || (seat.secret !== null && seat.secret !== secret)) return placeLost(request);
       seat.secret = secret;
       seat.resumed += 1;
+      this.#wake(name, open);
       open.room.regain(id);
       open.presentAt = this.#ports.clock.now();
       return this.#viewFor(open, request);
@@ -272,7 +275,8 @@ export class Broker {
       return;
     }
     if (!open.room.isPresent(about)) {
-      const isGone = open.room.mayTell(from, about, this.#ports.date() - GRACE);
+      const before = this.#ports.date() - GRACE;
+      const isGone = open.room.mayTell(from, fault === 'silent', about, before);
       onReply({ ok: true, isMember: !isGone });
       if (isGone) this.#evict(name, about);
       return;
@@ -352,7 +356,7 @@ export class Broker {
   #refuseReturn(request: ResumeRequest, open: OpenRoom | undefined): Refusal | null {
     const { room, id, place } = request;
     const isOfThisMemory = place.epoch.startsWith(`${this.#epoch}.`);
-    if (isOfThisMemory && !this.#forgotten.includes(place.epoch)) return placeLost(request);
+    if (isOfThisMemory && !this.#hasForgotten(room, place.epoch)) return placeLost(request);
     if (open?.room.hasLeft(id) === true) return placeLost(request);
     return this.#refuseOneMore(room, open);
   }
@@ -363,22 +367,43 @@ export class Broker {
     const { version, successor, predecessor } = place;
     // No honest room was opened in the future; but clocks differ.
     const era = place.era <= this.#ports.date() + CLOCK_SKEW ? place.era : 0;
-    open.seats.set(id, newSeat(secret));
-    const isSoon = this.#ports.clock.now() < open.openedAt + RECOVERY_PERIOD;
+    if (this.#mayRecover(name, open, place.epoch)) this.#startRecovery(name, open);
     // The room may have been opened by a newcomer who could not know.
-    if (!open.hasRecovered && isSoon) open.policy = request.policy;
-    if (!open.hasRecovered && !open.room.isRecovering && isSoon) {
-      open.room.startRecovery();
-      open.cancelRecovery = this.#ports.clock.after(RECOVERY_PATIENCE, () => {
-        open.cancelRecovery = null;
-        this.#recover(name, open);
-      });
-    }
+    if (open.room.isRecovering) open.policy = request.policy;
+    open.seats.set(id, newSeat(secret));
+    this.#wake(name, open);
     const report = { id, place: { successor, predecessor }, version, removed };
     this.#deliver(name, open.room.readmit(report, era));
     const reply = this.#viewFor(open, request);
     this.#endRecovery(name, open);
     return reply;
+  }
+
+  /** Anyone can make up a memory: it must not turn out those who have nothing to do with it. */
+  #mayRecover(name: RoomName, open: OpenRoom, epoch: string): boolean {
+    if (open.hasRecovered || open.room.isRecovering) return false;
+    if (open.seats.size === 0) return true;
+    const since = this.#ports.clock.now() - RECOVERY_PERIOD;
+    if (this.#startedAt > since) return true;
+    return open.openedAt > since && this.#hasForgotten(name, epoch);
+  }
+
+  #startRecovery(name: RoomName, open: OpenRoom): void {
+    for (const id of open.room.startRecovery()) {
+      open.seats.delete(id);
+      this.#ports.disconnect(name, id);
+    }
+    this.#awaitReturns(name, open);
+  }
+
+  #awaitReturns(name: RoomName, open: OpenRoom): void {
+    open.cancelRecovery?.();
+    open.cancelRecovery = this.#ports.clock.after(RECOVERY_PATIENCE, () => {
+      open.cancelRecovery = null;
+      // Where nobody has a connection nobody could come back, either.
+      if (open.room.isDeserted && open.pending.length === 0) this.#awaitReturns(name, open);
+      else this.#recover(name, open);
+    });
   }
 
   #viewFor({ room, policy }: OpenRoom, request: ResumeRequest): JoinReply {
@@ -416,6 +441,19 @@ export class Broker {
     for (const answer of open.lookups.splice(0)) answer();
     if (open.seats.size === 0) this.#close(name, open);
     else this.#schedule(name, open);
+  }
+
+  /**
+   * Somebody comes. In a room where nobody has a connection it may have been the server that could
+   * not be reached: the absent are waited for and asked about as if it had begun now.
+   */
+  #wake(name: RoomName, open: OpenRoom): void {
+    if (!open.room.isDeserted) return;
+    open.room.wake();
+    if (open.room.isRecovering) this.#awaitReturns(name, open);
+    open.cancelChecks?.();
+    open.cancelChecks = null;
+    if (open.room.hasAbsent) this.#keepChecking(name, open);
   }
 
   /** Asks about members without a connection, again and again, as long as there are any. */
@@ -458,7 +496,11 @@ export class Broker {
   /** Closes a room that may still be a ring, somewhere out of reach. */
   #forget(name: RoomName, open: OpenRoom): void {
     this.#close(name, open);
-    this.#forgotten = [...this.#forgotten, open.room.epoch].slice(-MAX_FORGOTTEN);
+    this.#forgotten = [...this.#forgotten, { name, epoch: open.room.epoch }].slice(-MAX_FORGOTTEN);
+  }
+
+  #hasForgotten(name: RoomName, epoch: string): boolean {
+    return this.#forgotten.some((room) => room.name === name && room.epoch === epoch);
   }
 
   #close(name: RoomName, open: OpenRoom): void {
@@ -492,6 +534,7 @@ export class Broker {
     if (open.pending.length === 0 || open.room.isRecovering) return;
     open.assignedAt = this.#ports.clock.now();
     open.arrivedAt = null;
+    this.#wake(name, open);
     const arrived = new Map(open.pending.map((pending) => [pending.request.id, pending]));
     open.pending = [];
     for (const delivery of open.room.join([...arrived.values()].map(({ request }) => request))) {

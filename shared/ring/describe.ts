@@ -182,6 +182,10 @@ const COMPLAINTS: Record<
     what: 'is silent',
     why: 'the ring closes over it if the server cannot reach it either',
   },
+  unlinked: {
+    what: 'cannot be linked with',
+    why: 'the ring closes over it if the server cannot reach it for a while, either',
+  },
   misbehaves: {
     what: 'keeps to no rules',
     why: 'the ring closes over it, or over a peer that says so too often',

@@ -1,5 +1,6 @@
 /** Puts a ring together again from what its members remember of it. */
 import type { PeerId } from '../protocol/ids.ts';
+import type { Edge } from '../protocol/signaling.ts';
 
 export interface Place {
   readonly successor: PeerId;
@@ -14,6 +15,14 @@ export interface Report {
   readonly version: number;
   /** Peers it knows to be gone. */
   readonly removed: readonly PeerId[];
+}
+
+/**
+ * Whom a member says to be its neighbour on an edge. One that it holds for gone itself has left
+ * while no server was there to name another: that its place still names it means nothing.
+ */
+export function neighbourOf({ place, removed }: Report, edge: Edge): PeerId | null {
+  return removed.includes(place[edge]) ? null : place[edge];
 }
 
 /** One half of what is known of an edge. */
@@ -38,11 +47,7 @@ export function joinFragments(
   hasLeft: (id: PeerId) => boolean,
 ): { readonly order: readonly PeerId[]; readonly gone: readonly PeerId[] } {
   const edges = edgesOf(reports);
-  const removed = new Set(reports.flatMap((report) => report.removed));
-  const followed = new Set(reports.map(({ place }) => place.predecessor));
-  const led = new Set(reports.map(({ place }) => place.successor));
-  // What one says of another is believed unless two others hold that one for their neighbour.
-  const gone = new Set([...removed].filter((id) => !followed.has(id) || !led.has(id)));
+  const gone = goneOf(reports);
   const next = new Map<PeerId, PeerId>();
   const taken = new Set<PeerId>();
   for (const { from, to } of edges) {
@@ -61,6 +66,24 @@ export function joinFragments(
     order: [...order].filter((id) => !gone.has(id) && !hasLeft(id)),
     gone: [...gone].filter((id) => !hasLeft(id)),
   };
+}
+
+/**
+ * Who is let go. What one says of another is believed unless two others hold that one for their
+ * neighbour. Of a peer that is there itself only those are believed whom it
+ * holds for its neighbours: anyone else could have turned it out.
+ */
+function goneOf(reports: readonly Report[]): ReadonlySet<PeerId> {
+  const places = new Map(reports.map(({ id, place }) => [id, place]));
+  const followed = new Set(reports.map((report) => neighbourOf(report, 'predecessor')));
+  const led = new Set(reports.map((report) => neighbourOf(report, 'successor')));
+  const accused = reports.flatMap(({ id, removed }) =>
+    removed.filter((peer) => {
+      const place = places.get(peer);
+      return place === undefined || place.successor === id || place.predecessor === id;
+    }),
+  );
+  return new Set(accused.filter((peer) => !followed.has(peer) || !led.has(peer)));
 }
 
 function edgesOf(reports: readonly Report[]): HalfEdge[] {

@@ -19,7 +19,6 @@ import {
   type JoinReply,
   type Neighbour,
   type Offer,
-  type Report,
   type Signal,
   type SignalDelivery,
   type View,
@@ -104,6 +103,8 @@ export class RingNode {
   readonly #earlierIntake: Allowance;
   readonly #openRelayedLink: OpenLink;
   readonly #watch: LinkWatch;
+  /** With whom a direct link broke, and none of any kind has come up since. */
+  readonly #broken = new Set<PeerId>();
   /** When a neighbour was last complained about, while no answer has come. */
   readonly #complaints = new Map<PeerId, number>();
   /** When the server was last asked about peers that are held for gone. */
@@ -475,6 +476,7 @@ export class RingNode {
         this.#cutOff(link, 'more frames than a neighbour sends');
       },
       onClosed: (link, reason) => {
+        this.#noteBroken(link);
         this.#end(edge).onClosed(link, reason);
       },
     };
@@ -525,7 +527,12 @@ export class RingNode {
   #drop(link: NeighbourLink, reason: string): void {
     const edge = this.#edgeOf(link);
     link.close();
+    this.#noteBroken(link);
     this.#end(edge).onClosed(link, reason);
+  }
+
+  #noteBroken(link: NeighbourLink): void {
+    if (link.peer !== null && isDirect(link)) this.#broken.add(link.peer);
   }
 
   /**
@@ -596,8 +603,16 @@ export class RingNode {
     return this.#successor.target === peer || this.#predecessor.target === peer;
   }
 
+  /** Who has no direct link with a peer, and lost none, cannot tell whether it is there. */
+  #canTell(peer: PeerId): boolean {
+    return (
+      this.#broken.has(peer) || this.#links.some((link) => link.peer === peer && isDirect(link))
+    );
+  }
+
   /** The server decides whether the neighbour is gone; if not, links with it are made anew. */
-  #complain(about: PeerId, fault: Report['fault']): void {
+  #complain(about: PeerId, found: 'silent' | 'misbehaves'): void {
+    const fault = found === 'silent' && !this.#canTell(about) ? 'unlinked' : found;
     const now = this.#ports.clock.now();
     forget(this.#complaints, now - COMPLAINT_INTERVAL);
     if (this.#server !== 'connected' || this.#complaints.has(about)) return;
@@ -690,6 +705,7 @@ export class RingNode {
     const isFirst = !this.#greeted.has(link);
     if (isFirst) {
       this.#greeted.add(link);
+      this.#broken.delete(peer);
       this.#tell({ type: 'link', edge, kind: link.kind, peer, state: 'open', reason: '' });
     }
     // Later departures come from the server; a liar could go on naming the living.
@@ -775,6 +791,11 @@ export class RingNode {
   #tell(event: RingEvent): void {
     this.#ports.onEvent(event);
   }
+}
+
+/** Whether it is a direct link that has been of use. */
+function isDirect({ kind, hello }: NeighbourLink): boolean {
+  return kind === 'direct' && hello !== null;
 }
 
 /** What an unbound offer has gathered to go with the join. */

@@ -3,7 +3,7 @@
  * changes. A data structure; it sends nothing itself.
  */
 import type { PeerId } from '../protocol/ids.ts';
-import { joinFragments, type Place, type Report } from './recovery.ts';
+import { joinFragments, neighbourOf, type Place, type Report } from './recovery.ts';
 import {
   opposite,
   type Edge,
@@ -27,8 +27,8 @@ export type Newcomer = Pick<JoinRequest, 'id' | 'offers'>;
 /** How many departures a room remembers, to tell of them and to refuse their ids. */
 const MAX_DEPARTURES = 256;
 
-/** By when a newcomer has heard of the leader, if there is one; in milliseconds. */
-const WELCOME = 10_000;
+/** By when a newcomer has heard of the leader, if there is one, or its neighbours are gone; in milliseconds. */
+const WELCOME = 30_000;
 
 /** How many of its former neighbours a member may still pass signals to, on each edge. */
 const MAX_FORMER = 4;
@@ -163,22 +163,29 @@ export class Room {
     member.lost = null;
   }
 
+  /** Nobody was here, so nobody could come back: all who are lost have time to from now on. */
+  wake(): void {
+    const at = this.#date();
+    for (const member of this.#ring) if (member.lost !== null) member.lost = { ...member.lost, at };
+  }
+
   #lostNow({ id, place }: Member): Member['lost'] {
     const neighbours = place === null ? [] : [place.successor, place.predecessor];
     return { at: this.#date(), neighbours: neighbours.filter((neighbour) => neighbour !== id) };
   }
 
   /**
-   * Whether a neighbour's word is enough that an absent member is gone: it was its neighbour when the
-   * connection was lost, or all who were are gone, or there has been time enough to come back.
+   * Whether a neighbour's word is enough that an absent member is gone: it had a link with it and was
+   * its neighbour when the connection was lost, or all who were are gone, or there has been time
+   * enough to come back.
    * @param before the moment before which the loss was long ago
    */
-  mayTell(from: PeerId, about: PeerId, before: number): boolean {
+  mayTell(from: PeerId, hadLink: boolean, about: PeerId, before: number): boolean {
     const lost = this.#find(about)?.lost ?? null;
     if (lost === null || lost.at <= before) return true;
     const { neighbours } = lost;
     const areGone = neighbours.length > 0 && !neighbours.some((id) => this.has(id));
-    return areGone || neighbours.includes(from);
+    return areGone || (hadLink && neighbours.includes(from));
   }
 
   /** What to ask the neighbours of all members without a connection. */
@@ -213,21 +220,33 @@ export class Room {
 
   /** Whether all peers that were named as neighbours have come back. */
   get isWhole(): boolean {
-    const neighbours = this.#ring.flatMap(({ place }) =>
-      place === null ? [] : [place.successor, place.predecessor],
-    );
-    return neighbours.every((id) => this.has(id) || this.hasLeft(id));
+    const named = this.#reports.flatMap((report) => [
+      neighbourOf(report, 'successor'),
+      neighbourOf(report, 'predecessor'),
+    ]);
+    return named.every((id) => id === null || this.has(id) || this.hasLeft(id));
   }
 
-  /** Who is a member already has kept its place in an earlier memory, too: that counts as well. */
-  startRecovery(): void {
-    const reports = this.#ring.flatMap(({ id, place }) =>
-      place === null ? [] : [{ id, place, version: 0, removed: [] }],
-    );
-    this.#recovery ??= reports;
-    // Nobody was told of the era yet: the one that those who come back know goes on.
-    if (this.#ring.length === 0) this.#era = 0;
+  /** What those say who have come back and are still here. */
+  get #reports(): readonly Report[] {
+    return (this.#recovery ?? []).filter(({ id }) => this.has(id));
+  }
+
+  /**
+   * From now on members of a lost memory are gathered. Who is here already had no way to know of
+   * them, and may lead a ring of its own: it has to come again.
+   * @returns who is let go
+   */
+  startRecovery(): readonly PeerId[] {
+    const strangers = this.peers;
+    this.#recovery = [];
     this.#version += 1;
+    this.#ring = [];
+    // Where nobody was told of the era yet, the one that those who come back know goes on. Else they
+    // may have acted in higher terms than those who come back know.
+    if (strangers.length === 0) this.#era = 0;
+    else this.#startEra();
+    return strangers;
   }
 
   /**
@@ -261,13 +280,9 @@ export class Room {
     absent: readonly PeerId[];
     gone: readonly PeerId[];
   } {
-    const reports = this.#recovery ?? [];
+    const { order, gone } = joinFragments(this.#reports, (id) => this.hasLeft(id));
     this.#recovery = null;
     this.#version += 1;
-    const { order, gone } = joinFragments(
-      reports.filter(({ id }) => this.has(id)),
-      (id) => this.hasLeft(id),
-    );
     const members = new Map(this.#ring.map((member) => [member.id, member]));
     const absent: PeerId[] = [];
     this.#ring = [];

@@ -4,15 +4,17 @@
  */
 import type { PeerId } from '../protocol/ids.ts';
 import type { Policy } from '../protocol/messages.ts';
+import { Keepsakes } from './keepsakes.ts';
 import { World, type SimulatedPeer, type TraceEntry } from './world.ts';
 
 /**
  * What a storm is made of, besides joins, departures and crashes. `crashes`: nothing else, on a
  * ring that was whole before. `outages`: lost connections to a server that goes down and may lose
  * its memory. `mishaps`: all that and devices that fall asleep, links that break or cannot be made,
- * an id that is used twice, and slow networks.
+ * an id that is used twice, and slow networks. `kept`: outages of a ring that was whole before and
+ * that nobody leaves, so that nobody may lose anything.
  */
-export const STORMS = ['crashes', 'outages', 'mishaps'] as const;
+export const STORMS = ['crashes', 'outages', 'mishaps', 'kept'] as const;
 export type Storm = (typeof STORMS)[number];
 
 export interface StormReport {
@@ -31,6 +33,9 @@ const PATIENCE = 60_000;
 /** How many election messages for each peer and second of it. */
 const MOST_MESSAGES = 40;
 
+/** By when a lap has come to everyone after that; before, the patience of some may still run out. */
+const FIRST_LAP = 2_000;
+
 /** How long the agreement is watched after that. */
 const WATCH = 5_000;
 
@@ -45,9 +50,13 @@ const LONGEST_SLEEP = 20_000;
 
 type Fault = (world: World, peer: SimulatedPeer) => void;
 
-/** Each fault with its weight. */
-const CRASHES: readonly (readonly [number, Fault])[] = [
-  [2, (world) => world.join()],
+/** Faults with their weights. */
+type Faults = readonly (readonly [number, Fault])[];
+
+const JOIN: Faults[number] = [2, (world) => world.join()];
+
+const CRASHES: Faults = [
+  JOIN,
   [
     1,
     (world, peer) => {
@@ -62,29 +71,50 @@ const CRASHES: readonly (readonly [number, Fault])[] = [
   ],
 ];
 
-const OUTAGES: typeof CRASHES = [
+const blip: Fault = (world, peer) => {
+  world.blip(peer, world.random() * 2_000, world.random() * 4_000);
+};
+
+const RESTART: Faults[number] = [
+  1,
+  (world) => {
+    world.crashServer(world.random() * 5_000, true);
+  },
+];
+
+const OUTAGES: Faults = [
   ...CRASHES,
-  [
-    6,
-    (world, peer) => {
-      world.blip(peer, world.random() * 2_000, world.random() * 4_000);
-    },
-  ],
+  [6, blip],
   [
     1,
     (world) => {
       world.crashServer(world.random() * 5_000, false);
     },
   ],
+  RESTART,
+];
+
+const KEPT: Faults = [
+  JOIN,
+  [
+    6,
+    (world, peer) => {
+      // Whoever is away already would be so for longer than its place is kept.
+      if (peer.ring.state.server === 'connected') blip(world, peer);
+    },
+  ],
+  RESTART,
   [
     1,
     (world) => {
-      world.crashServer(world.random() * 5_000, true);
+      // Two memories lost at once may leave two rings, of which neither is the newcomers' (R3c).
+      world.settle(PATIENCE);
+      world.crashServer(world.random() * 5_000, false);
     },
   ],
 ];
 
-const MISHAPS: typeof CRASHES = [
+const MISHAPS: Faults = [
   ...OUTAGES,
   [
     3,
@@ -118,11 +148,19 @@ const MISHAPS: typeof CRASHES = [
   ],
 ];
 
-/** A fault of each kind, and the longest pause before the next in milliseconds. */
-const KINDS: Record<Storm, { faults: typeof CRASHES; pause: number }> = {
-  crashes: { faults: CRASHES, pause: 500 },
-  outages: { faults: OUTAGES, pause: 2_000 },
-  mishaps: { faults: MISHAPS, pause: 4_000 },
+interface Kind {
+  readonly faults: Faults;
+  /** The longest pause before the next fault in milliseconds. */
+  readonly pause: number;
+  /** Whether the ring is whole when the storm begins. */
+  readonly isWholeBefore: boolean;
+}
+
+const KINDS: Record<Storm, Kind> = {
+  crashes: { faults: CRASHES, pause: 500, isWholeBefore: true },
+  outages: { faults: OUTAGES, pause: 2_000, isWholeBefore: false },
+  mishaps: { faults: MISHAPS, pause: 4_000, isWholeBefore: false },
+  kept: { faults: KEPT, pause: 4_000, isWholeBefore: true },
 };
 
 /**
@@ -131,26 +169,29 @@ const KINDS: Record<Storm, { faults: typeof CRASHES; pause: number }> = {
  * @param peers in the ring before the storm
  */
 export function runStorm(storm: Storm, seed: number, peers: number): StormReport {
-  const policy: Policy = storm === 'mishaps' && seed % 2 === 1 ? 'incumbent' : 'highest';
+  const hasPolicies = storm === 'mishaps' || storm === 'kept';
+  const policy: Policy = hasPolicies && seed % 2 === 1 ? 'incumbent' : 'highest';
   const most = storm === 'mishaps' && seed % 4 > 1 ? 200 : 21;
   const world = new World(seed, { delays: { least: 1, most }, peers: { policy } });
   for (let joined = 0; joined < peers; joined += 1) {
     world.join();
     if (world.random() < 0.5) world.run(world.random() * 300);
   }
-  const { faults, pause } = KINDS[storm];
-  const first = storm === 'crashes' ? world.settle(PATIENCE) : [];
+  const { faults, pause, isWholeBefore } = KINDS[storm];
+  const keepsakes = storm === 'kept' ? new Keepsakes(world, policy) : null;
+  const first = isWholeBefore ? world.settle(PATIENCE) : [];
   if (first.length === 0)
     for (let fault = 0; fault < FAULTS; fault += 1) {
+      keepsakes?.look();
       strike(world, faults);
       world.run(world.random() * pause);
     }
   // Whoever sleeps wakes up at last.
   if (storm === 'mishaps') world.run(LONGEST_SLEEP);
-  return calm(world, first);
+  return calm(world, first, keepsakes);
 }
 
-function strike(world: World, faults: typeof CRASHES): void {
+function strike(world: World, faults: Faults): void {
   const peer = anyOf(world) ?? world.join();
   const total = faults.reduce((sum, [weight]) => sum + weight, 0);
   let dice = world.random() * total;
@@ -162,17 +203,20 @@ function strike(world: World, faults: typeof CRASHES): void {
   }
 }
 
-function calm(world: World, before: readonly string[]): StormReport {
+function calm(world: World, before: readonly string[], keepsakes: Keepsakes | null): StormReport {
   const began = world.clock.now();
   const sent = world.messages;
   const unsettled = world.settle(PATIENCE);
   const settledAfter = world.clock.now() - began;
   const peers = Math.max(1, world.peers.length);
   const messagesPerPeer = (world.messages - sent) / peers;
+  world.run(FIRST_LAP);
   const settled = world.messages;
   world.run(WATCH);
   const calmMessages = (world.messages - settled) / peers / (WATCH / 1_000);
-  const problems = [...before, ...world.violations, ...unsettled, ...world.problems()];
+  keepsakes?.look();
+  const lost = keepsakes?.problems ?? [];
+  const problems = [...before, ...world.violations, ...unsettled, ...world.problems(), ...lost];
   if (problems.length === 0 && !world.isLeaderAdmitted)
     problems.push('the leader is refused: somebody acted in a later term');
   if (messagesPerPeer > MOST_MESSAGES * (1 + settledAfter / 1_000))

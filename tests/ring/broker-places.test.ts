@@ -10,6 +10,7 @@ import { codeOf, LOBBY, Server, viewOf, WINDOW } from './test-broker.ts';
 const CHECKS = 4_000;
 const DESERTED = 30_000;
 const PATIENCE = 5_000;
+const MINUTE = 60_000;
 
 /** A room of peers 1 to `size` in the order of the ring, and nothing else going on. */
 function ringOf(size: number, limits = {}): { server: Server; ring: readonly PeerId[] } {
@@ -129,11 +130,58 @@ describe('a room in which nobody has a connection', () => {
   });
 });
 
+describe('a word about one without a connection', () => {
+  test('of a neighbour that never had a link with it counts only after 4 s', () => {
+    const { server, ring } = ringOf(4);
+    const [first, second, third] = ring;
+    server.broker.lose(LOBBY, defined(second));
+    for (const id of [first, third])
+      expect(server.report(defined(id), defined(second), 'unlinked')).toEqual([
+        { ok: true, isMember: true },
+      ]);
+    server.pass(CHECKS);
+    expect(server.report(defined(first), defined(second), 'unlinked')).toEqual([
+      { ok: true, isMember: false },
+    ]);
+  });
+
+  test('of a newcomer counts 4 s after anybody could come again where all were lost', () => {
+    for (const size of [1, 3]) {
+      const { server, ring } = ringOf(size);
+      for (const id of ring) server.broker.lose(LOBBY, id);
+      server.pass(2 * CHECKS);
+      server.join(9);
+      const [, after] = neighbours(server.broker.peers(LOBBY), peerId(9));
+      const word = () => server.report(peerId(9), after, 'unlinked');
+      expect(word()).toEqual([{ ok: true, isMember: true }]);
+      server.pass(CHECKS - 1);
+      expect(word()).toEqual([{ ok: true, isMember: true }]);
+      server.checks();
+      // Asked again to the moment.
+      server.pass(1);
+      expect(server.checks()).toContainEqual([peerId(9), after]);
+      expect(word()).toEqual([{ ok: true, isMember: false }]);
+    }
+  });
+
+  test('does not count at once, either, where the first to come again is a member', () => {
+    const { server, ring } = ringOf(4);
+    for (const id of ring) server.broker.lose(LOBBY, id);
+    server.pass(2 * CHECKS);
+    const first = defined([1, 2, 3, 4].find((each) => peerId(each) === ring[0]));
+    viewOf([server.resume(first)]);
+    const word = () => server.report(defined(ring[0]), defined(ring[1]), 'unlinked');
+    expect(word()).toEqual([{ ok: true, isMember: true }]);
+    server.pass(CHECKS);
+    expect(word()).toEqual([{ ok: true, isMember: false }]);
+  });
+});
+
 describe('a complaint', () => {
   test('of silence about one without a connection has the ring closed over it at once', () => {
     const { server, ring } = ringOf(4);
     const [first, second, third] = ring;
-    server.pass(10_000);
+    server.pass(30_000);
     server.broker.lose(LOBBY, defined(second));
     server.delivered.length = 0;
     expect(server.report(defined(first), defined(second), 'silent')).toEqual([
@@ -388,6 +436,28 @@ describe('after the server has lost its memory', () => {
     expect(viewOf(newcomer).version).toBeGreaterThan(1);
   });
 
+  test('nobody is waited for in vain while nobody can reach the server', () => {
+    const server = new Server();
+    resumed(server, RING, 4);
+    server.broker.lose(LOBBY, peerId(4));
+    server.pass(2 * PATIENCE);
+    // Nobody who is back names these two.
+    for (const number of [5, 2, 4, 3, 1]) viewOf([resumed(server, RING, number)]);
+    server.pass(PATIENCE);
+    expect(edgesOf(server.broker.peers(LOBBY))).toEqual(WHOLE);
+    expect(server.delivered).toEqual([]);
+  });
+
+  test('a newcomer ends a recovery in which nobody is there', () => {
+    const server = new Server();
+    resumed(server, RING, 4);
+    server.broker.lose(LOBBY, peerId(4));
+    server.pass(2 * PATIENCE);
+    const newcomer = server.join(9);
+    server.pass(PATIENCE);
+    expect(viewOf(newcomer).version).toBeGreaterThan(1);
+  });
+
   test('whom the others name keeps its place for a while, and is asked about', () => {
     const server = new Server();
     for (const number of [4, 1, 2, 3]) resumed(server, RING, number);
@@ -442,18 +512,30 @@ describe('after the server has lost its memory', () => {
     expect(codeOf(server.join(5))).toBe('id-taken');
   });
 
-  test('a newcomer that was first waits no longer than others, and is a member of the one ring', () => {
+  test('newcomers that were first have to come again, and wait for those who come back', () => {
     const server = new Server();
-    const first = server.join(9);
-    expect(viewOf(first).successor.id).toBe(peerId(9));
+    server.seat(8, 9);
+    viewOf([resumed(server, RING, 4)]);
+    expect(new Set(server.disconnected)).toEqual(new Set([peerId(8), peerId(9)]));
+    expect(codeOf([server.resume(9)])).toBe('place-lost');
+    const again = server.join(19);
+    for (const number of RING.slice(1)) resumed(server, RING, number);
+    expect(again).toEqual([]);
+    expect(edgesOf(server.broker.peers(LOBBY))).toEqual(WHOLE);
+    server.pass(0);
+    expect(viewOf(again).version).toBeGreaterThan(1);
+    expect(server.broker.peers(LOBBY)).toHaveLength(6);
+  });
+
+  test('a newcomer that waits for its first place goes on waiting', () => {
+    const server = new Server();
+    server.join(8);
+    const waiting = server.join(9);
     for (const number of RING) resumed(server, RING, number);
-    server.pass(PATIENCE);
-    const order = server.broker.peers(LOBBY);
-    expect(order).toHaveLength(6);
-    const views = viewsIn(server.deliveries);
-    expect(views.get(peerId(9))?.successor.id).toBe(edgesOf(order).get(peerId(9)));
-    const kept = [...WHOLE].filter(([id, next]) => edgesOf(order).get(id) === next);
-    expect(kept).toHaveLength(4);
+    expect(waiting).toEqual([]);
+    server.pass(WINDOW);
+    expect(viewOf(waiting).version).toBeGreaterThan(1);
+    expect(server.disconnected).toEqual([peerId(8)]);
   });
 
   test('an id that a newcomer has meanwhile taken is its member’s again', () => {
@@ -494,6 +576,18 @@ describe('after the server has lost its memory', () => {
     ]);
   });
 
+  test('one that has said goodbye to its neighbours while no server was there is not waited for', () => {
+    const server = new Server();
+    for (const number of [4, 3]) resumed(server, RING, number);
+    for (const number of [1, 2]) resumed(server, RING, number, { removed: [peerId(5)] });
+    const newcomer = server.join(9);
+    server.pass(0);
+    expect(viewOf(newcomer).version).toBeGreaterThan(1);
+    expect(server.broker.peers(LOBBY)).not.toContain(peerId(5));
+    expect(server.checks()).toEqual([]);
+    expect(server.broker.size.peers).toBe(5);
+  });
+
   test('one that leaves meanwhile is not waited for', () => {
     const server = new Server();
     const newcomer = server.join(9);
@@ -519,7 +613,7 @@ describe('after the server has lost its memory', () => {
     expect(codeOf([resumed(full, RING, 2)])).toBe('room-full');
   });
 
-  test('there is one such pause, and none for who comes after a minute', () => {
+  test('there is one such pause, and none for who comes after a minute to a room with members', () => {
     const server = new Server();
     for (const number of RING) resumed(server, RING, number);
     server.pass(PATIENCE);
@@ -528,9 +622,92 @@ describe('after the server has lost its memory', () => {
 
     const old = new Server();
     old.join(9);
-    old.pass(60_000);
+    old.pass(MINUTE);
     viewOf([resumed(old, RING, 4)]);
     expect(viewOf(old.join(10)).version).toBeGreaterThan(1);
+    expect(old.disconnected).toEqual([]);
+  });
+
+  test('those who come back after a minute, too, have their places in a room without members', () => {
+    const server = new Server();
+    server.pass(MINUTE);
+    for (const number of RING) viewOf([resumed(server, RING, number)]);
+    server.pass(10 * PATIENCE);
+    expect(server.delivered).toEqual([]);
+    expect(edgesOf(server.broker.peers(LOBBY))).toEqual(WHOLE);
+  });
+
+  test('those who come back after a minute to others keep their ids and their order', () => {
+    const server = new Server();
+    server.pass(MINUTE);
+    server.seat(8);
+    for (const number of [4, 5, 1, 3, 2]) viewOf([resumed(server, RING, number)]);
+    server.pass(PATIENCE);
+    const order = server.broker.peers(LOBBY);
+    expect(edgesOf(order.filter((id) => id !== peerId(8)))).toEqual(WHOLE);
+    expect(order).toHaveLength(6);
+    expect(server.disconnected).toEqual([]);
+  });
+});
+
+describe('a memory that somebody makes up', () => {
+  const MADE_UP = [7, 1, 6];
+
+  test('turns nobody out of a room, however young, of a server that has run for a minute', () => {
+    const server = new Server();
+    server.pass(MINUTE);
+    server.seat(1, 2);
+    const ring = server.broker.peers(LOBBY);
+    viewOf([resumed(server, MADE_UP, 7, { removed: [peerId(1), peerId(2)] })]);
+    expect(server.disconnected).toEqual([]);
+    expect(viewOf(server.join(3)).version).toBeGreaterThan(1);
+    expect(server.broker.peers(LOBBY)).toEqual(expect.arrayContaining([...ring]));
+  });
+
+  test('is not that of another room, which the server has forgotten', () => {
+    const server = new Server();
+    const garden = roomName('garden');
+    viewOf(server.join(1, { room: garden }));
+    server.broker.lose(garden, peerId(1));
+    server.pass(MINUTE);
+    server.seat(2);
+    const place = { ...placeOf(MADE_UP, 7, 1), epoch: 'monday.1' };
+    expect(codeOf([server.resume(7, undefined, { place })])).toBe('place-lost');
+    expect(server.broker.peers(LOBBY)).toEqual([peerId(2)]);
+  });
+
+  test('turns out none of those who have come back before it', () => {
+    const server = new Server();
+    const ring = [1, 2, 3, 4];
+    resumed(server, ring, 1);
+    resumed(server, [7, 6, 5], 7, { removed: [peerId(1)] });
+    server.pass(PATIENCE);
+    expect(server.disconnected).toEqual([]);
+    expect(server.broker.peers(LOBBY)).toContain(peerId(1));
+  });
+});
+
+describe('a ring that was out of reach until the server forgot it', () => {
+  test('has its places again in a room that was opened meanwhile, unless that is old', () => {
+    for (const [age, isWhole] of [
+      [PATIENCE, true],
+      [MINUTE, false],
+    ] as const) {
+      const { server, ring } = ringOf(3);
+      for (const id of ring) server.broker.lose(LOBBY, id);
+      server.pass(10 * MINUTE);
+      expect(server.broker.size.rooms).toBe(0);
+      server.seat(9);
+      server.pass(age);
+      const numbers = ring.map((id) => defined([1, 2, 3].find((each) => peerId(each) === id)));
+      for (const number of numbers) {
+        const place = { ...placeOf(numbers, number, 3), epoch: 'monday.1' };
+        viewOf([server.resume(number, undefined, { place })]);
+      }
+      expect(server.disconnected).toEqual(isWhole ? [peerId(9)] : []);
+      const others = server.broker.peers(LOBBY).filter((id) => id !== peerId(9));
+      expect(edgesOf(others)).toEqual(edgesOf(ring));
+    }
   });
 });
 

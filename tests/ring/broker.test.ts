@@ -131,7 +131,7 @@ describe('what reaches whom', () => {
   test('a leave reaches the neighbours of the one that left, and only them', () => {
     const server = new Server();
     server.seat(1, 2, 3, 4);
-    server.pass(10_000);
+    server.pass(30_000);
     const [first, second, third] = server.broker.peers(LOBBY);
     server.broker.leave(LOBBY, defined(second));
     expect([...viewsIn(server.deliveries).keys()]).toEqual([first, third]);

@@ -203,10 +203,23 @@ describe('a check by the server', () => {
     const ring = new Ring(DECISION);
     ring.view({ successor: { id: peerId(8), link: null } });
     ring.check(peerId(8));
-    expect(complaints(ring)).toEqual([{ about: peerId(8), fault: 'silent' }]);
+    // It never had a link with it, so it cannot know.
+    expect(complaints(ring)).toEqual([{ about: peerId(8), fault: 'unlinked' }]);
     ring.check(peerId(77));
     ring.pass(2_000);
     expect(complaints(ring)).toHaveLength(1);
+  });
+
+  test('of a neighbour whose link broke tells of silence; of one that has said goodbye on it, of none', () => {
+    const broken = new Ring(DECISION);
+    broken.predecessor.handlers.onClose('broken');
+    broken.check(NEIGHBOURS.predecessor);
+    expect(complaints(broken)).toEqual([{ about: NEIGHBOURS.predecessor, fault: 'silent' }]);
+
+    const relinked = new Ring(DECISION);
+    relinked.predecessor.give({ type: 'bye', reason: 'relinked' });
+    relinked.check(NEIGHBOURS.predecessor);
+    expect(complaints(relinked)).toEqual([{ about: NEIGHBOURS.predecessor, fault: 'unlinked' }]);
   });
 
   test('that this peer is too busy to look at is made again before anyone is accused', () => {
@@ -352,6 +365,16 @@ describe('where no direct link comes up', () => {
     expect(ring.node.state.successorLink).toBe('connecting');
     ring.pass(600);
     expect(signalled(ring)).toContainEqual(expect.objectContaining({ type: 'relay' }));
+  });
+
+  test('a relayed one that is silent tells nothing of the other end', () => {
+    const ring = aimed();
+    relayed(ring);
+    ring.check(peerId(8));
+    passAnswered(ring, 5_000, [ring.predecessor]);
+    expect(ring.reports.map(({ request }) => request)).toEqual([
+      { about: peerId(8), fault: 'unlinked' },
+    ]);
   });
 
   test('a relayed one does not outlive the connection to the server', () => {

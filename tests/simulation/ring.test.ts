@@ -25,6 +25,16 @@ describe.each(STORMS)('a ring of simulated peers in a storm of %s', (storm) => {
   });
 });
 
+test.each([
+  ['outages', 3_201],
+  ['mishaps', 2_216],
+] as const)(
+  'a newcomer that was alone among dead neighbours for long leads in another era than they (%s, seed %i)',
+  (storm, seed) => {
+    expect(runStorm(storm, seed, 5).problems).toEqual([]);
+  },
+);
+
 /** A ring that has settled. */
 function ringOf(peers: number, seed: number): World {
   const world = new World(seed);
@@ -76,6 +86,51 @@ test('a newcomer that is there before the others are back waits for them', () =>
   expectOneRing(world);
   expect(world.states).toHaveLength(7);
   expect(world.states[0]?.id).toBe(before?.id);
+});
+
+test('a newcomer that led a ring of its own before the others are back does not unseat the incumbent', () => {
+  for (let seed = 0; seed < 8; seed += 1) {
+    const world = new World(seed, { peers: { policy: 'incumbent' } });
+    world.join();
+    // In term 1, as the newcomer will be.
+    world.run(1_000);
+    for (let joined = 0; joined < 3; joined += 1) world.join();
+    expectOneRing(world);
+    const before = world.states;
+    world.crashServer(600, false);
+    world.run(610);
+    const newcomer = world.join();
+    expectOneRing(world);
+    expect(world.states.slice(0, 4).map(({ id }) => id)).toEqual(before.map(({ id }) => id));
+    expect(newcomer.ring.state).toMatchObject({ leader: before[0]?.leader, role: 'follower' });
+    expect(world.isLeaderAdmitted).toBe(true);
+  }
+});
+
+test('a goodbye while a forgetful server is away costs no time when it is back', () => {
+  for (let seed = 0; seed < 8; seed += 1) {
+    const world = ringOf(5, seed);
+    const [leaving] = world.peers;
+    if (leaving === undefined) throw new Error('nobody is there');
+    world.crashServer(3_000, false);
+    world.run(1_000);
+    world.leave(leaving);
+    world.run(2_000);
+    expect(world.settle(2_000)).toEqual([]);
+  }
+});
+
+test('members that come back to a forgetful server after a minute are the ring that they were', () => {
+  for (const policy of ['highest', 'incumbent'] as const) {
+    const world = new World(12, { peers: { policy } });
+    for (let joined = 0; joined < 6; joined += 1) world.join();
+    expectOneRing(world);
+    const before = world.states;
+    for (const peer of world.peers) world.blip(peer, 50, 70_000 + world.random() * 2_000);
+    world.crashServer(100, false);
+    world.run(80_000);
+    expect(world.states).toEqual(before);
+  }
 });
 
 test('a newcomer turns nobody out whose connection is lost and whose links are alive', () => {

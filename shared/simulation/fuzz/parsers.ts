@@ -57,7 +57,7 @@ function signalingParsers(dice: Dice): readonly (readonly [Parser, unknown])[] {
     [parseResumeRequest, { ...claimant, policy, place, removed: [id()] }],
     [parseSignalRequest, { to: id(), edge: 'successor', ...offer() }],
     [parseSignalDelivery, { from: id(), edge: 'predecessor', ...offer() }],
-    [parseReport, { about: id(), fault: dice.pick(['silent', 'misbehaves']) }],
+    [parseReport, { about: id(), fault: dice.pick(['silent', 'unlinked', 'misbehaves']) }],
     [parseView, view],
     [parseJoinReply, dice.pick([{ ok: true, view, policy }, refusal])],
     [parseReply, dice.pick([{ ok: true }, refusal])],
