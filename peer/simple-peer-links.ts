@@ -38,8 +38,6 @@ export function simplePeerLinks(
       ...platform,
       initiator,
       trickle: true,
-      // Both ends know of the one channel: nothing has to be said about it once they are connected.
-      channelConfig: { negotiated: true, id: 0 },
       // Keeps frames apart: each message is one chunk.
       objectMode: true,
       config: { iceServers: [...iceServers] },
