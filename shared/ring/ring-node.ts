@@ -101,6 +101,8 @@ export class RingNode {
   /** Messages of the election that may come from the predecessor, and from those of before. */
   readonly #intake: Allowance;
   readonly #earlierIntake: Allowance;
+  /** Cancels the message that is to be let in later. */
+  #cancelPutOff: (() => void) | null = null;
   readonly #openRelayedLink: OpenLink;
   readonly #watch: LinkWatch;
   /** With whom a direct link broke, and none of any kind has come up since. */
@@ -654,8 +656,10 @@ export class RingNode {
         if (edge === 'successor') this.#dropFrame(link, `${message.type} from the successor`);
         else if (isForged(message, from))
           this.#dropFrame(link, `${message.type} of ${originOf(message)} after 1 hop`);
-        else if (this.#takesIn(link, message) && this.#isLetIn(edge, link, message.term))
-          this.#election.receive(message, from, extensions);
+        else if (this.#takesIn(link, message))
+          this.#letIn(link, message, () => {
+            this.#election.receive(message, from, extensions);
+          });
         return;
     }
   }
@@ -669,14 +673,33 @@ export class RingNode {
     return false;
   }
 
-  /** Whether a message of this term may be acted on. */
-  #isLetIn(edge: Edge, link: NeighbourLink, term: number): boolean {
-    const verdict = this.#election.judgeTerm(term, this.#isBorneOut(edge, term));
-    if (verdict === 'leap')
+  /** Has a message of the predecessor's acted on, if its term allows it. */
+  #letIn(link: NeighbourLink, { term }: ElectionMessage, act: () => void): void {
+    const verdict = this.#judge(term);
+    if (verdict === 'fine') act();
+    else if (verdict === 'leap')
       this.#dropFrame(link, `term ${term}, far above ${this.#election.state.term}`);
-    // No fault of a neighbour's that took it a moment before.
-    if (verdict === 'haste') this.#noteDropped(link, `term ${term} comes too soon`);
-    return verdict === 'fine';
+    else {
+      // No fault of a neighbour's that took it a moment before.
+      this.#noteDropped(link, `term ${term} comes too soon`);
+      if (!this.#election.isNewcomer) this.#putOff(link, term, act);
+    }
+  }
+
+  /** Each peer that had to hear it twice would cost the ring a time-out; the last one comes again. */
+  #putOff(link: NeighbourLink, term: number, act: () => void): void {
+    this.#cancelPutOff?.();
+    this.#cancelPutOff = this.#ports.clock.after(this.#election.hasteOf(term), () => {
+      this.#cancelPutOff = null;
+      if (link.isClosed) return;
+      const verdict = this.#judge(term);
+      if (verdict === 'fine') act();
+      else if (verdict === 'haste') this.#putOff(link, term, act);
+    });
+  }
+
+  #judge(term: number): ReturnType<ElectionRunner['judgeTerm']> {
+    return this.#election.judgeTerm(term, this.#isBorneOut('predecessor', term));
   }
 
   /** Whether the neighbour on the other edge, too, has said a term that leads as far. */
@@ -782,6 +805,7 @@ export class RingNode {
     this.#server = 'offline';
     this.#election.stop();
     this.#watch.stop();
+    this.#cancelPutOff?.();
     this.#discardOffers();
     this.#successor.retire();
     this.#predecessor.retire();
