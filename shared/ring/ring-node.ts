@@ -40,8 +40,7 @@ import {
   HELLO_SILENCE,
   INTAKE_BURST,
   INTAKE_RATE,
-  LOOKUP_INTERVAL,
-  MAX_LOOKUPS,
+  LOOKUP_DELAY,
   MAX_DOUBTS,
   MAX_TERM_LEAP,
   MUTE,
@@ -111,8 +110,9 @@ export class RingNode {
   readonly #complaints = new Map<PeerId, number>();
   /** When the server was last asked about peers that are held for gone. */
   readonly #doubts = new Map<PeerId, number>();
-  /** When the server was last asked about leaders, and which of them it knew last. */
-  readonly #lookups = new Map<PeerId, number>();
+  /** Cancels the question about the leader that is to be asked. */
+  #cancelLookup: (() => void) | null = null;
+  /** The leader that the server knew last. */
   #confirmed: PeerId | null = null;
   #droppedFrames = 0;
 
@@ -778,23 +778,38 @@ export class RingNode {
   /**
    * Asks the server now and then whether the leader is a member at all: a peer that lies could have
    * had one elected that never was, or is gone. All peers together ask so many times, or more often
-   * in a large ring: how large it is, only the announcement says.
+   * in a large ring: how large it is, only the announcement says. They ask when the announcement has
+   * long gone round, so as not to hold it up.
    */
   #mayLookUp({ leader: { id: leader }, size }: Decision, times: number): void {
-    if (leader === this.#options.id || this.#server !== 'connected') return;
-    // The view names nobody who is not.
-    if (this.#isNeighbour(leader)) return;
-    const now = this.#ports.clock.now();
-    forget(this.#lookups, now - LOOKUP_INTERVAL);
-    if (this.#lookups.has(leader) || this.#lookups.size >= MAX_LOOKUPS) return;
+    if (this.#cancelLookup !== null || !this.#isInQuestion(leader)) return;
     // One that the server has never confirmed is asked about by everyone.
     const isKnown = leader === this.#confirmed;
     if (isKnown && this.#ports.random() * Math.min(size, SIZE_BELIEVED) >= times) return;
-    this.#lookups.set(leader, now);
+    this.#cancelLookup = this.#ports.clock.after(LOOKUP_DELAY, () => {
+      this.#cancelLookup = null;
+      // Whoever is followed by then: one that was invented after it must not go unasked, either.
+      const followed = this.#leader;
+      if (followed !== null && this.#isInQuestion(followed)) this.#lookUp(followed);
+    });
+  }
+
+  get #leader(): PeerId | null {
+    return decisionOf(this.#election.state)?.leader.id ?? null;
+  }
+
+  /** Whether the server can be asked about a leader, and nothing has told yet what it would say. */
+  #isInQuestion(leader: PeerId): boolean {
+    if (this.#server !== 'connected' || leader === this.#options.id) return false;
+    // A view names none but members; and one that is gone is being replaced.
+    return !this.#isNeighbour(leader) && !this.#election.state.removed.includes(leader);
+  }
+
+  #lookUp(leader: PeerId): void {
     this.#ports.signaling.lookup(leader, (reply) => {
       if (!reply.ok) return;
       if (reply.isMember) this.#confirmed = leader;
-      if (reply.isMember || decisionOf(this.#election.state)?.leader.id !== leader) return;
+      if (reply.isMember || this.#leader !== leader) return;
       this.#election.step({ type: 'removed', peers: [leader] });
       this.#election.step({ type: 'start' }, 'no such leader');
     });
@@ -806,6 +821,7 @@ export class RingNode {
     this.#election.stop();
     this.#watch.stop();
     this.#cancelPutOff?.();
+    this.#cancelLookup?.();
     this.#discardOffers();
     this.#successor.retire();
     this.#predecessor.retire();
