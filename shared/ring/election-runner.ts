@@ -76,6 +76,11 @@ export class ElectionRunner {
     return this.#termGate.judge(this.#state.term, term, isBorneOut);
   }
 
+  /** How long it takes until one that came too soon may be, in milliseconds. */
+  hasteOf(term: number): number {
+    return this.#termGate.hasteOf(this.#state.term, term);
+  }
+
   /** Whether this peer never knew a leader. */
   get isNewcomer(): boolean {
     return this.#termGate.isNewcomer;

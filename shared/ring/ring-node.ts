@@ -40,8 +40,7 @@ import {
   HELLO_SILENCE,
   INTAKE_BURST,
   INTAKE_RATE,
-  LOOKUP_INTERVAL,
-  MAX_LOOKUPS,
+  LOOKUP_DELAY,
   MAX_DOUBTS,
   MAX_TERM_LEAP,
   MUTE,
@@ -101,6 +100,8 @@ export class RingNode {
   /** Messages of the election that may come from the predecessor, and from those of before. */
   readonly #intake: Allowance;
   readonly #earlierIntake: Allowance;
+  /** Cancels the message that is to be let in later. */
+  #cancelPutOff: (() => void) | null = null;
   readonly #openRelayedLink: OpenLink;
   readonly #watch: LinkWatch;
   /** With whom a direct link broke, and none of any kind has come up since. */
@@ -109,8 +110,9 @@ export class RingNode {
   readonly #complaints = new Map<PeerId, number>();
   /** When the server was last asked about peers that are held for gone. */
   readonly #doubts = new Map<PeerId, number>();
-  /** When the server was last asked about leaders, and which of them it knew last. */
-  readonly #lookups = new Map<PeerId, number>();
+  /** Cancels the question about the leader that is to be asked. */
+  #cancelLookup: (() => void) | null = null;
+  /** The leader that the server knew last. */
   #confirmed: PeerId | null = null;
   #droppedFrames = 0;
 
@@ -654,8 +656,10 @@ export class RingNode {
         if (edge === 'successor') this.#dropFrame(link, `${message.type} from the successor`);
         else if (isForged(message, from))
           this.#dropFrame(link, `${message.type} of ${originOf(message)} after 1 hop`);
-        else if (this.#takesIn(link, message) && this.#isLetIn(edge, link, message.term))
-          this.#election.receive(message, from, extensions);
+        else if (this.#takesIn(link, message))
+          this.#letIn(link, message, () => {
+            this.#election.receive(message, from, extensions);
+          });
         return;
     }
   }
@@ -669,14 +673,33 @@ export class RingNode {
     return false;
   }
 
-  /** Whether a message of this term may be acted on. */
-  #isLetIn(edge: Edge, link: NeighbourLink, term: number): boolean {
-    const verdict = this.#election.judgeTerm(term, this.#isBorneOut(edge, term));
-    if (verdict === 'leap')
+  /** Has a message of the predecessor's acted on, if its term allows it. */
+  #letIn(link: NeighbourLink, { term }: ElectionMessage, act: () => void): void {
+    const verdict = this.#judge(term);
+    if (verdict === 'fine') act();
+    else if (verdict === 'leap')
       this.#dropFrame(link, `term ${term}, far above ${this.#election.state.term}`);
-    // No fault of a neighbour's that took it a moment before.
-    if (verdict === 'haste') this.#noteDropped(link, `term ${term} comes too soon`);
-    return verdict === 'fine';
+    else {
+      // No fault of a neighbour's that took it a moment before.
+      this.#noteDropped(link, `term ${term} comes too soon`);
+      if (!this.#election.isNewcomer) this.#putOff(link, term, act);
+    }
+  }
+
+  /** Each peer that had to hear it twice would cost the ring a time-out; the last one comes again. */
+  #putOff(link: NeighbourLink, term: number, act: () => void): void {
+    this.#cancelPutOff?.();
+    this.#cancelPutOff = this.#ports.clock.after(this.#election.hasteOf(term), () => {
+      this.#cancelPutOff = null;
+      if (link.isClosed) return;
+      const verdict = this.#judge(term);
+      if (verdict === 'fine') act();
+      else if (verdict === 'haste') this.#putOff(link, term, act);
+    });
+  }
+
+  #judge(term: number): ReturnType<ElectionRunner['judgeTerm']> {
+    return this.#election.judgeTerm(term, this.#isBorneOut('predecessor', term));
   }
 
   /** Whether the neighbour on the other edge, too, has said a term that leads as far. */
@@ -755,23 +778,38 @@ export class RingNode {
   /**
    * Asks the server now and then whether the leader is a member at all: a peer that lies could have
    * had one elected that never was, or is gone. All peers together ask so many times, or more often
-   * in a large ring: how large it is, only the announcement says.
+   * in a large ring: how large it is, only the announcement says. They ask when the announcement has
+   * long gone round, so as not to hold it up.
    */
   #mayLookUp({ leader: { id: leader }, size }: Decision, times: number): void {
-    if (leader === this.#options.id || this.#server !== 'connected') return;
-    // The view names nobody who is not.
-    if (this.#isNeighbour(leader)) return;
-    const now = this.#ports.clock.now();
-    forget(this.#lookups, now - LOOKUP_INTERVAL);
-    if (this.#lookups.has(leader) || this.#lookups.size >= MAX_LOOKUPS) return;
+    if (this.#cancelLookup !== null || !this.#isInQuestion(leader)) return;
     // One that the server has never confirmed is asked about by everyone.
     const isKnown = leader === this.#confirmed;
     if (isKnown && this.#ports.random() * Math.min(size, SIZE_BELIEVED) >= times) return;
-    this.#lookups.set(leader, now);
+    this.#cancelLookup = this.#ports.clock.after(LOOKUP_DELAY, () => {
+      this.#cancelLookup = null;
+      // Whoever is followed by then: one that was invented after it must not go unasked, either.
+      const followed = this.#leader;
+      if (followed !== null && this.#isInQuestion(followed)) this.#lookUp(followed);
+    });
+  }
+
+  get #leader(): PeerId | null {
+    return decisionOf(this.#election.state)?.leader.id ?? null;
+  }
+
+  /** Whether the server can be asked about a leader, and nothing has told yet what it would say. */
+  #isInQuestion(leader: PeerId): boolean {
+    if (this.#server !== 'connected' || leader === this.#options.id) return false;
+    // A view names none but members; and one that is gone is being replaced.
+    return !this.#isNeighbour(leader) && !this.#election.state.removed.includes(leader);
+  }
+
+  #lookUp(leader: PeerId): void {
     this.#ports.signaling.lookup(leader, (reply) => {
       if (!reply.ok) return;
       if (reply.isMember) this.#confirmed = leader;
-      if (reply.isMember || decisionOf(this.#election.state)?.leader.id !== leader) return;
+      if (reply.isMember || this.#leader !== leader) return;
       this.#election.step({ type: 'removed', peers: [leader] });
       this.#election.step({ type: 'start' }, 'no such leader');
     });
@@ -782,6 +820,8 @@ export class RingNode {
     this.#server = 'offline';
     this.#election.stop();
     this.#watch.stop();
+    this.#cancelPutOff?.();
+    this.#cancelLookup?.();
     this.#discardOffers();
     this.#successor.retire();
     this.#predecessor.retire();

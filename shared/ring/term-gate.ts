@@ -48,6 +48,12 @@ export class TermGate {
     this.#floor = base + allowed;
     return 'haste';
   }
+
+  /** How long it takes until one that came too soon may be let in, in milliseconds. */
+  hasteOf(own: number, term: number): number {
+    const rise = Math.max(0, term - Math.max(own, this.#floor));
+    return Math.ceil((rise / TERM_RATE) * 1_000);
+  }
 }
 
 /**

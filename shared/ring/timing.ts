@@ -94,11 +94,11 @@ export const DOUBT_INTERVAL = 5_000;
 /** How many peers that are held for gone are asked about in that time: a liar can name any. */
 export const MAX_DOUBTS = 16;
 
-/** The least time between two questions about a leader. */
-export const LOOKUP_INTERVAL = 1_000;
-
-/** Leaders that are asked about within that time: more than that are lies. */
-export const MAX_LOOKUPS = 8;
+/**
+ * How long after it has heard of a leader a peer asks the server about it: all hear of it at the same
+ * time, and the announcement is to go round first. It asks no more often than that, either.
+ */
+export const LOOKUP_DELAY = 1_500;
 
 /** How long a link may be open before the other end has said HELLO. */
 export const HELLO_SILENCE = 8_000;

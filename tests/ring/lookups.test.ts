@@ -1,6 +1,8 @@
-/** What a ring member asks the server about others, and how often. */
+/** What a ring member asks the server about others, when and how often (SPEC.md, L18). */
 import { describe, expect, test } from 'vitest';
+import type { PeerId } from '../../shared/protocol/ids.ts';
 import type { Decision } from '../../shared/protocol/messages.ts';
+import { LOOKUP_DELAY } from '../../shared/ring/timing.ts';
 import { peerId } from '../support.ts';
 import { NEIGHBOURS, Ring, SELF } from './played-ring.ts';
 
@@ -11,42 +13,91 @@ function lap(ring: Ring, lap: number, part: Partial<Decision> = {}): void {
   ring.predecessor.give({ type: 'elected', term: 4, decision: { ...DECISION, lap, ...part } });
 }
 
+/** Somebody is announced as the leader of the term of that number. */
+function announce(ring: Ring, number: number): void {
+  const decision = { leader: claimOf(number), lap: 0, size: 1, hops: 2 };
+  ring.predecessor.give({ type: 'elected', term: number, decision });
+}
+
+/** Whom the server was asked about. */
+function asked({ lookups }: Ring): PeerId[] {
+  return lookups.map(({ request }) => request);
+}
+
 describe('a leader', () => {
-  test('that a small ring decides for is asked about at once', () => {
+  test('that a small ring decides for is asked about when the announcement has gone round', () => {
     const ring = new Ring(DECISION);
-    expect(ring.lookups.map(({ request }) => request)).toEqual([peerId(9)]);
+    ring.pass(LOOKUP_DELAY - 1);
+    expect(ring.lookups).toEqual([]);
+    ring.pass(1);
+    expect(asked(ring)).toEqual([peerId(9)]);
   });
 
   test('is asked about in the course of its laps, however large it says the ring is', () => {
     const ring = new Ring({ ...DECISION, size: 0xffff });
-    ring.lookups.length = 0;
+    ring.pass(LOOKUP_DELAY);
+    ring.lookups.splice(0)[0]?.reply({ ok: true, isMember: true });
     for (let count = 2; count < 600 && ring.lookups.length === 0; count += 1) {
       ring.pass(1_000);
       lap(ring, count, { size: 0xffff });
     }
-    expect(ring.lookups.map(({ request }) => request)).toEqual([peerId(9)]);
+    expect(asked(ring)).toEqual([peerId(9)]);
   });
 
-  test('is asked about once a second at most, and 8 of them, however many are announced', () => {
+  test('is asked about with each lap until there is an answer, once in 1.5 s at most', () => {
     const ring = new Ring(DECISION);
-    for (let number = 10; number < 500; number += 1)
-      ring.predecessor.give({
-        type: 'elected',
-        term: number,
-        decision: { leader: claimOf(number), lap: 0, size: 1, hops: 2 },
-      });
-    expect(ring.lookups).toHaveLength(8);
-    ring.pass(1_000);
-    ring.predecessor.give({
-      type: 'elected',
-      term: 500,
-      decision: { leader: claimOf(500), lap: 0, size: 1, hops: 2 },
-    });
-    expect(ring.lookups).toHaveLength(9);
+    for (let count = 2; count < 62; count += 1) {
+      ring.pass(LOOKUP_DELAY / 6);
+      lap(ring, count);
+    }
+    expect(asked(ring).length).toBeGreaterThan(7);
+    expect(asked(ring).length).toBeLessThanOrEqual(10);
+    ring.lookups[0]?.reply({ ok: true, isMember: true });
+    ring.lookups.length = 0;
+    ring.pass(2 * LOOKUP_DELAY);
+    // The one that was to come already.
+    expect(ring.lookups.length).toBeLessThanOrEqual(1);
+  });
+
+  test('is the one that is followed when the time has come, however many are announced', () => {
+    const ring = new Ring(DECISION);
+    for (let number = 10; number < 500; number += 1) announce(ring, number);
+    ring.pass(LOOKUP_DELAY);
+    expect(asked(ring)).toEqual([peerId(499)]);
+    announce(ring, 500);
+    ring.pass(LOOKUP_DELAY);
+    expect(asked(ring)).toEqual([peerId(499), peerId(500)]);
+  });
+
+  test('is not asked about where there is none when the time has come', () => {
+    const ring = new Ring(DECISION);
+    ring.node.campaign();
+    ring.pass(LOOKUP_DELAY);
+    expect(ring.node.state.leader).toBeNull();
+    expect(ring.lookups).toEqual([]);
+    announce(ring, 10);
+    ring.pass(LOOKUP_DELAY);
+    expect(asked(ring)).toEqual([peerId(10)]);
+  });
+
+  test('that is a neighbour when the time has come is not asked about: the view names it', () => {
+    const ring = new Ring(DECISION);
+    ring.view({ successor: { id: peerId(9), link: null } });
+    ring.pass(LOOKUP_DELAY);
+    expect(ring.lookups).toEqual([]);
+  });
+
+  test('that is known to be gone is not asked about: its neighbours start', () => {
+    const ring = new Ring(DECISION);
+    ring.view({ removed: [peerId(9)] });
+    ring.pass(LOOKUP_DELAY);
+    expect(ring.node.state.leader).toBe(peerId(9));
+    expect(ring.lookups).toEqual([]);
   });
 
   test('that is no member is held for gone, and another election begins', () => {
     const ring = new Ring(DECISION);
+    ring.pass(LOOKUP_DELAY);
     ring.lookups[0]?.reply({ ok: true, isMember: false });
     expect(ring.node.state).toMatchObject({ role: 'candidate', term: 5, leader: null });
     ring.predecessor.give({
@@ -59,17 +110,15 @@ describe('a leader', () => {
 
   test('that is a member stays, and so does one that has been replaced when the answer comes', () => {
     const ring = new Ring(DECISION);
+    ring.pass(LOOKUP_DELAY);
     ring.lookups[0]?.reply({ ok: true, isMember: true });
     expect(ring.node.state).toMatchObject({ role: 'follower', term: 4, leader: peerId(9) });
 
     const late = new Ring(DECISION);
-    late.predecessor.give({
-      type: 'elected',
-      term: 5,
-      decision: { ...DECISION, leader: claimOf(8) },
-    });
+    late.pass(LOOKUP_DELAY);
+    announce(late, 8);
     late.lookups[0]?.reply({ ok: true, isMember: false });
-    expect(late.node.state).toMatchObject({ role: 'follower', term: 5, leader: peerId(8) });
+    expect(late.node.state).toMatchObject({ role: 'follower', term: 8, leader: peerId(8) });
   });
 
   test('is not asked about where the server is lost, nor by itself', () => {
@@ -81,10 +130,22 @@ describe('a leader', () => {
       decision: { ...DECISION, size: 1 },
     });
     expect(ring.node.state.leader).toBe(peerId(9));
+    const lost = new Ring(DECISION);
+    lost.disconnect();
     const leader = new Ring(null);
     leader.predecessor.give({ type: 'claim', term: 1, claim: claimOf(5), hops: 3 });
     expect(leader.node.state.leader).toBe(SELF);
-    expect([...ring.lookups, ...leader.lookups]).toEqual([]);
+    for (const each of [ring, lost, leader]) {
+      each.pass(LOOKUP_DELAY);
+      expect(each.lookups).toEqual([]);
+    }
+  });
+
+  test('is not asked about by one that has left meanwhile', () => {
+    const ring = new Ring(DECISION);
+    ring.node.leave();
+    ring.pass(LOOKUP_DELAY);
+    expect(ring.lookups).toEqual([]);
   });
 });
 
@@ -103,7 +164,7 @@ describe('one that is held for gone and speaks', () => {
   test('is asked about, and believed again where it is a member after all', () => {
     const ring = gone(11);
     claim(ring, 11);
-    expect(ring.lookups.map(({ request }) => request)).toEqual([peerId(11)]);
+    expect(asked(ring)).toEqual([peerId(11)]);
     expect(ring.sent().map(({ message }) => message)).toMatchObject([{ claim: claimOf(5) }]);
     ring.lookups[0]?.reply({ ok: true, isMember: true });
     claim(ring, 11, 9);

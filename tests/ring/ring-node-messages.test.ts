@@ -96,6 +96,33 @@ describe('bad frames', () => {
     expect(ring.reports).toMatchObject([{ request: { about: peerId(3), fault: 'misbehaves' } }]);
   });
 
+  test('of a term that others have leapt to are let in by themselves, the last of them', () => {
+    const ring = new Ring(DECISION);
+    const claim = (number: number) => {
+      const term = 4 + MAX_TERM_LEAP + number;
+      ring.predecessor.give({ type: 'claim', term, claim: claimOf(number), hops: 2 });
+    };
+    claim(2_000);
+    claim(3_000);
+    ring.pass(2_999);
+    expect(ring.node.state.term).toBeLessThan(100);
+    ring.pass(1);
+    expect(ring.node.state.term).toBe(4 + MAX_TERM_LEAP + 3_000);
+    const claims = ring
+      .sent()
+      .flatMap(({ message }) => (message.type === 'claim' ? [message] : []));
+    expect(claims).toMatchObject([{ claim: claimOf(3_000) }]);
+  });
+
+  test('of a term that others have leapt to are not let in from a link that is closed', () => {
+    const ring = new Ring(DECISION);
+    const term = 4 + MAX_TERM_LEAP + 500;
+    ring.predecessor.give({ type: 'claim', term, claim: claimOf(9), hops: 2 });
+    ring.predecessor.give({ type: 'bye', reason: 'relinked' });
+    ring.pass(1_000);
+    expect(ring.node.state.term).toBeLessThan(100);
+  });
+
   test('of terms that leap again and again are let in no faster than 1,000 terms a second', () => {
     const ring = new Ring(DECISION);
     const claim = (term: number) => {
