@@ -10,12 +10,13 @@ import type * as Page from './page.ts';
 import { RingMember } from './ring-member.ts';
 
 /**
- * For how long nothing is to happen before the whole page is shown, in milliseconds: to a member with
- * a leader and its links, and to one that does not get them. From the last event, not from the start:
- * where joining takes long, many tabs do it at once, and their pages would make it longer still.
+ * For how long nothing is to happen before the whole page is shown, in milliseconds. To a member with a
+ * leader and its links: half of what it took to get them, within bounds, since where that took long many
+ * tabs do it at once, and this page would make it longer still for the others. To one that does not get
+ * them: counted from the last event, for the same reason.
  */
-const QUIET = 400;
-const STUCK = 4_000;
+const QUIET = { share: 0.5, least: 300, most: 2_000 };
+const STUCK = 10_000;
 
 /** After so many milliseconds a page that has nothing else to show yet says what it is doing. */
 const WORDLESS = 2_000;
@@ -51,20 +52,23 @@ async function loadPage(): Promise<typeof Page> {
 
 /** Shows briefly how the member fares until it has its place and its leader, or some trouble. */
 function untilQuiet(member: RingMember, page: BriefPage): Promise<void> {
-  const opened = performance.now();
   return new Promise((resolve) => {
     let timer: ReturnType<typeof setTimeout> | undefined;
+    let settledAt: number | null = null;
     let isAsked = false;
     const look = () => {
       isAsked = false;
-      const { ring, trouble } = member.sight;
+      const { ring, trouble, log } = member.sight;
       page.show(ring);
-      if (performance.now() - opened > WORDLESS) page.tell(ring);
-      clearTimeout(timer);
+      if (performance.now() > WORDLESS) page.tell(ring);
+      if (trouble !== null || ring.role === 'offline') resolve();
+      // Laps go on for ever.
+      if (settledAt !== null && log[0]?.isLap === true) return;
       const isLinking = [ring.successorLink, ring.predecessorLink].includes('connecting');
       const isSettled = ring.leader !== null && !isLinking;
-      if (trouble !== null || ring.role === 'offline') resolve();
-      else timer = setTimeout(resolve, isSettled ? QUIET : STUCK);
+      settledAt = isSettled ? (settledAt ?? performance.now()) : null;
+      clearTimeout(timer);
+      timer = setTimeout(resolve, settledAt === null ? STUCK : quietAfter(settledAt));
     };
     setTimeout(() => {
       page.tell(member.sight.ring);
@@ -77,4 +81,9 @@ function untilQuiet(member: RingMember, page: BriefPage): Promise<void> {
     };
     look();
   });
+}
+
+/** @param milliseconds it took to have a place and a leader, since the page was asked for */
+function quietAfter(milliseconds: number): number {
+  return Math.min(Math.max(QUIET.share * milliseconds, QUIET.least), QUIET.most);
 }
