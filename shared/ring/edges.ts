@@ -346,3 +346,47 @@ export class PredecessorEdge {
     link.close();
   }
 }
+
+/** Both of them, for what does not depend on which it is. */
+export class Edges {
+  readonly successor: SuccessorEdge;
+  readonly predecessor: PredecessorEdge;
+
+  constructor(owner: EdgeOwner) {
+    this.successor = new SuccessorEdge(owner);
+    this.predecessor = new PredecessorEdge(owner);
+  }
+
+  at(edge: Edge): SuccessorEdge | PredecessorEdge {
+    return edge === 'successor' ? this.successor : this.predecessor;
+  }
+
+  /** Every link there is. */
+  get links(): readonly NeighbourLink[] {
+    return [...this.successor.links, ...this.predecessor.links];
+  }
+
+  edgeOf(link: NeighbourLink): Edge {
+    return this.successor.find(link.id) === link ? 'successor' : 'predecessor';
+  }
+
+  isNeighbour(peer: PeerId): boolean {
+    return this.successor.target === peer || this.predecessor.target === peer;
+  }
+
+  dropPeers(gone: ReadonlySet<PeerId>): void {
+    this.predecessor.dropPeers(gone);
+    this.successor.dropPeers(gone);
+  }
+
+  /** Says goodbye on every link. */
+  retire(): void {
+    this.successor.retire();
+    this.predecessor.retire();
+  }
+}
+
+/** The highest term that the neighbour of the present view has spoken of last on any link. */
+export function termSaid({ links, target }: SuccessorEdge | PredecessorEdge): number {
+  return Math.max(0, ...links.filter(({ peer }) => peer === target).map(({ term }) => term));
+}

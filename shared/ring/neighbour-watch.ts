@@ -1,0 +1,166 @@
+/**
+ * Finds out which neighbours are silent or keep to no rules, lets go of links that are of no use,
+ * and tells the server (SPEC.md, L12, L13, L16 and L19).
+ */
+import type { PeerId } from '../protocol/ids.ts';
+import type { MembershipReply, Report } from '../protocol/signaling.ts';
+import type { Edges } from './edges.ts';
+import type { RingEvent } from './events.ts';
+import { LinkWatch } from './link-watch.ts';
+import type { NeighbourLink } from './neighbour-link.ts';
+import type { Clock } from './ports.ts';
+import { RecentPeers } from './recent-peers.ts';
+import { COMPLAINT_INTERVAL, HELLO_SILENCE, MUTE } from './timing.ts';
+
+/** What it asks of the ring member it belongs to. */
+export interface NeighbourWatchOwner {
+  readonly clock: Clock;
+  readonly edges: Edges;
+  isMember(): boolean;
+  /** Whether a report made now could reach the server. */
+  canReport(): boolean;
+  report(report: Report, onReply: (reply: MembershipReply) => void): void;
+  tell(event: RingEvent): void;
+}
+
+export class NeighbourWatch {
+  readonly #owner: NeighbourWatchOwner;
+  readonly #edges: Edges;
+  readonly #links: LinkWatch;
+  /** With whom a direct link broke, and none of any kind has come up since. */
+  readonly #broken = new Set<PeerId>();
+  /** Neighbours that were complained about, while no answer has come. */
+  readonly #complaints: RecentPeers;
+
+  constructor(owner: NeighbourWatchOwner) {
+    this.#owner = owner;
+    this.#edges = owner.edges;
+    this.#complaints = new RecentPeers(owner.clock, COMPLAINT_INTERVAL);
+    this.#links = new LinkWatch({
+      clock: owner.clock,
+      links: () => owner.edges.links,
+      onSilent: (link) => {
+        this.#silent(link);
+      },
+      onMute: (link) => {
+        this.#mute(link);
+      },
+    });
+  }
+
+  start(): void {
+    this.#links.start();
+  }
+
+  stop(): void {
+    this.#links.stop();
+  }
+
+  /** To be called with the first HELLO on a link. */
+  greeted(peer: PeerId): void {
+    this.#broken.delete(peer);
+  }
+
+  /** To be called when a link has closed by itself. */
+  broke(link: NeighbourLink): void {
+    if (link.peer !== null && isDirect(link)) this.#broken.add(link.peer);
+  }
+
+  /** Lets go of a link that is of no use; its edge makes another where one is needed. */
+  drop(link: NeighbourLink, reason: string): void {
+    const edge = this.#edges.edgeOf(link);
+    link.close();
+    this.broke(link);
+    this.#edges.at(edge).onClosed(link, reason);
+  }
+
+  /** Ends a link with a neighbour that keeps to no rules, and has the ring close over it. */
+  cutOff(link: NeighbourLink, reason: string): void {
+    const { peer } = link;
+    this.drop(link, reason);
+    if (peer !== null && this.#edges.isNeighbour(peer)) this.complain(peer, 'misbehaves');
+  }
+
+  /** The server has lost a neighbour: without life on the links with it, it is gone. */
+  check(peer: PeerId): void {
+    if (!this.#owner.isMember() || !this.#edges.isNeighbour(peer)) return;
+    const links = this.#greetedLinks(peer);
+    if (links.length === 0) this.complain(peer, 'silent');
+    else
+      this.#links.probe(links, () => {
+        // Links may have been replaced meanwhile.
+        const left = this.#greetedLinks(peer);
+        if (left.length === 0 || left.some((link) => link.silence >= link.probePatience))
+          this.complain(peer, 'silent');
+      });
+  }
+
+  /** The server decides whether the neighbour is gone; if not, links with it are made anew. */
+  complain(about: PeerId, found: 'silent' | 'misbehaves'): void {
+    const fault = found === 'silent' && !this.#canTell(about) ? 'unlinked' : found;
+    if (!this.#owner.canReport() || this.#complaints.has(about)) return;
+    this.#complaints.add(about);
+    this.#owner.tell({ type: 'complained', about, fault });
+    this.#owner.report({ about, fault }, (reply) => {
+      this.#complaints.delete(about);
+      if (reply.ok && reply.isMember) this.#giveLastChance(about);
+    });
+  }
+
+  /** It is awake, perhaps only just: a last chance for the link before another is made. */
+  #giveLastChance(peer: PeerId): void {
+    for (const link of this.#greetedLinks(peer))
+      if (link.silence >= link.patience)
+        this.#links.probe([link], () => {
+          if (!link.isClosed && this.#owner.isMember()) this.drop(link, 'silent');
+        });
+  }
+
+  /** Nothing was heard on a link for too long. */
+  #silent(link: NeighbourLink): void {
+    const { peer } = link;
+    const isNeighbours = peer !== null && this.#edges.isNeighbour(peer);
+    if (link.hello === null) {
+      if (link.silence >= HELLO_SILENCE) this.drop(link, 'silent from the start');
+    } else if (peer === null || !isNeighbours || this.#isHeardElsewhere(link))
+      this.drop(link, 'silent');
+    else this.complain(peer, 'silent');
+  }
+
+  /**
+   * A predecessor that shows life passes nothing on, and starts nothing either, as it would if it
+   * heard nothing itself. That it uses another link, or not yet this one, is for it to show.
+   */
+  #mute(link: NeighbourLink): void {
+    const { target, links } = this.#edges.predecessor;
+    if (link.hello === null || link.peer !== target || target === null) return;
+    const its = links.filter(({ peer }) => peer === target);
+    if (its.every(({ muteness }) => muteness >= MUTE)) this.cutOff(link, 'passes nothing on');
+  }
+
+  /** Whether there is life on another link with the same neighbour, on the same edge. */
+  #isHeardElsewhere(link: NeighbourLink): boolean {
+    return this.#edges.links.some(
+      (other) =>
+        other !== link &&
+        other.peer === link.peer &&
+        this.#edges.edgeOf(other) === this.#edges.edgeOf(link) &&
+        other.hello !== null &&
+        other.silence < other.patience,
+    );
+  }
+
+  #greetedLinks(peer: PeerId): readonly NeighbourLink[] {
+    return this.#edges.links.filter((link) => link.peer === peer && link.hello !== null);
+  }
+
+  /** Who has no direct link with a peer, and lost none, cannot tell whether it is there. */
+  #canTell(peer: PeerId): boolean {
+    return this.#broken.has(peer) || this.#greetedLinks(peer).some(isDirect);
+  }
+}
+
+/** Whether it is a direct link that has been of use. */
+function isDirect({ kind, hello }: NeighbourLink): boolean {
+  return kind === 'direct' && hello !== null;
+}
