@@ -23,7 +23,7 @@ export class Offers {
   }
 
   /** Calls back once both have something to send, unless others have taken their place by then. */
-  whenReady(call: (offers: JoinRequest['offers']) => void): void {
+  whenReady(call: () => void): void {
     const successor = this.#links.get('successor');
     const predecessor = this.#links.get('predecessor');
     if (successor === undefined || predecessor === undefined) return;
@@ -32,9 +32,17 @@ export class Offers {
         const isCurrent =
           this.#links.get('successor') === successor &&
           this.#links.get('predecessor') === predecessor;
-        if (isCurrent) call({ successor: bring(successor), predecessor: bring(predecessor) });
+        if (isCurrent) call();
       });
     });
+  }
+
+  /** What they have gathered to go with the join; null where there are none. */
+  take(): JoinRequest['offers'] | null {
+    const successor = this.#links.get('successor');
+    const predecessor = this.#links.get('predecessor');
+    if (successor === undefined || predecessor === undefined) return null;
+    return { successor: bring(successor), predecessor: bring(predecessor) };
   }
 
   /** Gives an offer its addressee where the view has chosen it; null where it has not. */

@@ -16,7 +16,6 @@ import {
   SIGNALING_VERSION,
   type Edge,
   type JoinReply,
-  type JoinRequest,
   type Signal,
   type SignalDelivery,
   type View,
@@ -256,8 +255,8 @@ export class RingNode {
       return;
     }
     if (!this.#offers.prepare()) return;
-    this.#offers.whenReady((offers) => {
-      if (this.#server === 'connected') this.#join(offers);
+    this.#offers.whenReady(() => {
+      if (this.#server === 'connected') this.#join();
     });
   }
 
@@ -272,7 +271,9 @@ export class RingNode {
     this.#tell({ type: 'refused', code: 'place-lost', message });
   }
 
-  #join(offers: JoinRequest['offers']): void {
+  #join(): void {
+    const offers = this.#offers.take();
+    if (offers === null) return;
     if (offers.successor.signals.length === 0 || offers.predecessor.signals.length === 0) {
       this.#stop();
       this.#tell({ type: 'error', message: 'this device could not prepare a WebRTC connection' });
