@@ -36,7 +36,8 @@ export interface SocketOptions {
 }
 
 /**
- * Connects to a signaling server and keeps trying until told to leave., such as `https://example.org`; the page's own where it is empty
+ * Connects to a signaling server and keeps trying until told to leave.
+ * @param url of the server, such as `https://example.org`; the page's own where it is empty
  */
 export function socketSignaling(
   url: string,

@@ -36,7 +36,10 @@ const vite = await createServer({
     host: true,
     port,
     strictPort: true,
-    proxy: { '/socket.io': { target: `http://127.0.0.1:${signalingPort}`, ws: true } },
+    proxy: {
+      '/socket.io': { target: `http://127.0.0.1:${signalingPort}`, ws: true },
+      '/leave': `http://127.0.0.1:${signalingPort}`,
+    },
   },
 });
 try {

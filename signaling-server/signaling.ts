@@ -318,7 +318,8 @@ export function createSignalingServer(
 
   function noted(refused: Refusal): Refusal {
     metrics.refusals.inc({ code: refused.code });
-    logger.warn({ event: 'leave', code: refused.code }, refused.message);
+    // Not as a warning: anyone can ask, as often as they like.
+    logger.debug({ event: 'leave', code: refused.code }, refused.message);
     return refused;
   }
 

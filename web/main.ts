@@ -18,6 +18,9 @@ import { RingMember } from './ring-member.ts';
 const QUIET = { share: 0.5, least: 300, most: 2_000 };
 const STUCK = 10_000;
 
+/** The longest that the whole page is waited for, in milliseconds, whatever happens. */
+const LONGEST = 20_000;
+
 /** After so many milliseconds a page that has nothing else to show yet says what it is doing. */
 const WORDLESS = 2_000;
 
@@ -73,6 +76,7 @@ function untilQuiet(member: RingMember, page: BriefPage): Promise<void> {
     setTimeout(() => {
       page.tell(member.sight.ring);
     }, WORDLESS);
+    setTimeout(resolve, LONGEST);
     // One message is several changes.
     member.onChange = () => {
       if (isAsked) return;

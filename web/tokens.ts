@@ -12,8 +12,11 @@ export interface Token {
   readonly kind: ElectionMessage['type'];
 }
 
-/** How long a token is shown, in milliseconds: far longer than it takes, for the eye. */
-const SHOWN = 350;
+/**
+ * How long a token is shown, in milliseconds: far longer than it takes, for the eye, and longer than the
+ * page ever waits before it draws.
+ */
+const SHOWN = 500;
 
 /** Tokens of one edge that wait to be shown. */
 const MAX_WAITING = 6;

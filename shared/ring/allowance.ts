@@ -32,6 +32,12 @@ export class Allowance {
     return true;
   }
 
+  /** Puts one back. */
+  give(): void {
+    this.#reckon();
+    this.#left = Math.min(this.#left + 1, this.#most);
+  }
+
   #reckon(): void {
     const now = this.#clock.now();
     const earned = ((now - this.#reckonedAt) / 1_000) * this.#perSecond;

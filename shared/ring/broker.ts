@@ -450,7 +450,7 @@ export class Broker {
   #wake(name: RoomName, open: OpenRoom): void {
     if (!open.room.isDeserted) return;
     open.room.wake();
-    if (open.room.isRecovering) this.#awaitReturns(name, open);
+    if (open.room.isRecovering && open.pending.length === 0) this.#awaitReturns(name, open);
     open.cancelChecks?.();
     open.cancelChecks = null;
     if (open.room.hasAbsent) this.#keepChecking(name, open);

@@ -49,6 +49,11 @@ export class LinkShares {
     return (peer === null || this.#shareOf(peer).takeOne()) && this.#budget.spend();
   }
 
+  /** The server has made it a neighbour: the link that this takes is none of its doing. */
+  grant(peer: PeerId): void {
+    this.#shareOf(peer).give();
+  }
+
   #shareOf(peer: PeerId): Allowance {
     const share = this.#shares.get(peer) ?? new Allowance(this.#clock, LINK_BURST, LINK_RATE);
     this.#shares.set(peer, share);

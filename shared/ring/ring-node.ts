@@ -72,8 +72,8 @@ export class RingNode {
   #isJoinSent = false;
   #wasReady = false;
   readonly #greeted = new WeakSet<NeighbourLink>();
-  /** Links to a successor whose term was told to the predecessor. */
   readonly #linkShares: LinkShares;
+  /** Links to a successor whose term was told to the predecessor. */
   readonly #quoted = new WeakSet<NeighbourLink>();
   readonly #openRelayedLink: OpenLink;
   readonly #watch: NeighbourWatch;
@@ -339,6 +339,8 @@ export class RingNode {
       view.successor.id !== this.#view?.successor.id ||
       view.predecessor.id !== this.#view.predecessor.id ||
       view.removed.length > 0;
+    for (const edge of ['successor', 'predecessor'] as const)
+      if (view[edge].id !== this.#view?.[edge].id) this.#linkShares.grant(view[edge].id);
     this.#view = view;
     if (isNews)
       this.#tell({

@@ -28,8 +28,8 @@ export class TermGate {
   }
 
   /**
-   * Whether to let a message in. One that is refused is let in later, when it comes again: other
-   * members may have taken it, and a ring must not stay divided.
+   * Whether to let a message in. One that comes too soon may come in later: other members may have
+   * taken it, and a ring must not stay divided.
    * @param own term of this peer
    * @param term of the message
    * @param isBorneOut whether the neighbour on the other edge has said as high a term, too
@@ -42,7 +42,7 @@ export class TermGate {
     // Where its neighbours contradict each other, a newcomer cannot tell which of them lies.
     if (!this.#hasKnownLeader && rise > MAX_TERM_LEAP) return 'haste';
     // Nor does such a one count for later: whoever came to take it would be blamed for it by the next.
-    if (term > own + 2 * MAX_TERM_LEAP) return 'leap';
+    if (rise > 2 * MAX_TERM_LEAP) return 'leap';
     const allowed = this.#allowance.take(rise);
     if (allowed === rise) return 'fine';
     this.#floor = base + allowed;

@@ -3,6 +3,7 @@ import { describe, expect, test } from 'vitest';
 import type { Extension } from '../../shared/protocol/frame.ts';
 import type { Decision } from '../../shared/protocol/messages.ts';
 import { MAX_TERM_LEAP } from '../../shared/ring/timing.ts';
+import { TermGate } from '../../shared/ring/term-gate.ts';
 import { defined, linkId, peerId } from '../support.ts';
 import { NEIGHBOURS, Ring } from './played-ring.ts';
 
@@ -231,4 +232,28 @@ test('a predecessor that fills all places with open links does not shut out the 
   ring.view({ predecessor: { id: peerId(4), link: null } });
   expect(ring.offer(peerId(4), 'predecessor', linkId(200))?.isClosed).toBe(false);
   expect(ring.node.state.predecessorLink).toBe('direct');
+});
+
+describe('a term that others may rise to', () => {
+  test('is no fault of the neighbour that was told of it sooner', () => {
+    const ring = new Ring(DECISION);
+    ring.pass(100);
+    const lead = (term: number, lap: number) => {
+      ring.predecessor.give({ type: 'elected', term, decision: { ...DECISION, lap } });
+    };
+    // This peer has taken one leap; the predecessor, newer to the ring, can still take another.
+    let own = 4 + MAX_TERM_LEAP;
+    lead(own, 2);
+    const predecessor = new TermGate(ring.clock);
+    predecessor.decided();
+    for (let round = 0; round < 300; round += 1) {
+      const next = own + (round === 0 ? MAX_TERM_LEAP : 100);
+      expect(predecessor.judge(own, next, false)).toBe('fine');
+      own = next;
+      lead(own, 3 + round);
+      ring.pass(100);
+    }
+    expect(ring.predecessor.isClosed).toBe(false);
+    expect(ring.told('complained').filter(({ fault }) => fault === 'misbehaves')).toEqual([]);
+  });
 });

@@ -266,3 +266,29 @@ test('a ring of 300 whose peers all start at once, several times over, drops no 
   expect(world.settle(60_000)).toEqual([]);
   expect(world.violations).toEqual([]);
 }, 60_000);
+
+test('a newcomer whose connection is lost at any moment of its joining is a member in the end', () => {
+  for (let moment = 0; moment < 80; moment += 2) {
+    const world = new World(moment);
+    world.join();
+    world.run(500);
+    const newcomer = world.join();
+    world.run(moment);
+    world.blip(newcomer, 5, 20);
+    expect(world.settle(60_000)).toEqual([]);
+    expect(world.trace.filter(({ event }) => event.type === 'error')).toEqual([]);
+  }
+});
+
+test('departures behind a neighbour do not use up the links that one may make with it', () => {
+  const world = new World(1);
+  world.join();
+  world.join();
+  for (let round = 0; round < 30; round += 1) {
+    const visitor = world.join();
+    world.run(5_000);
+    world.leave(visitor);
+    world.run(1_000);
+    for (const { successorLink } of world.states) expect(successorLink).toBe('direct');
+  }
+});

@@ -62,9 +62,9 @@ test.each([0, 1, 2, 3, 4, 5, 6, 7])(
 
 /** Of the many, some hear of the leader only with its next lap. */
 test.each([
-  [1, 500],
-  [2, 500],
-  [3, 500],
+  [1, 1_500],
+  [2, 1_500],
+  [3, 1_500],
   [5, 1_500],
   [8, 2_000],
   [20, 3_000],
