@@ -78,7 +78,7 @@ export class Tab {
     this.page = page;
     this.#context = context;
     page.on('pageerror', (error) => {
-      if (!FIREFOX_NOTE.test(String(error))) this.errors.push(String(error));
+      if (!String(error).startsWith("Error: WebRTC: ICE failed")) this.errors.push(String(error));
     });
   }
 
