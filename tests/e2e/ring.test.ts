@@ -45,6 +45,27 @@ test('a tab alone leads a ring of one', async () => {
   expect(values?.['predecessor-id']).toBe(values?.['own-id']);
 });
 
+test('a tab makes one connection to the server, and says goodbye in two ways', async () => {
+  const tab = await Tab.make(browser);
+  tabs.push(tab);
+  const session = await tab.page.createCDPSession();
+  const opened: string[] = [];
+  session.on('Network.webSocketCreated', (event) => opened.push(event.url));
+  await session.send('Network.enable');
+  const said: string[] = [];
+  tab.page.on('request', (request) => {
+    if (request.method() === 'POST') said.push(new URL(request.url()).pathname);
+  });
+  await tab.page.goto(url);
+  await untilOneRing([tab]);
+  expect(opened).toHaveLength(1);
+  await tab.click('Leave ring');
+  await vi.waitFor(() => {
+    expect(said).toEqual(['/leave']);
+    expect(server.signaling.size.peers).toBe(0);
+  });
+});
+
 test('two tabs agree', async () => {
   await openRing(2);
 });

@@ -65,7 +65,7 @@ export type Values = Readonly<Record<string, string>>;
  * names by which two browsers hide their addresses from each other (mDNS) get lost on a busy machine,
  * as they do on a real network, and the ring makes another attempt.
  */
-const FIREFOX_NOTE = /^Error: WebRTC: ICE failed/;
+const FIREFOX_NOTE = 'Error: WebRTC: ICE failed';
 
 /** One tab in a browser context of its own, as on a device of its own. */
 export class Tab {
@@ -78,7 +78,7 @@ export class Tab {
     this.page = page;
     this.#context = context;
     page.on('pageerror', (error) => {
-      if (!String(error).startsWith("Error: WebRTC: ICE failed")) this.errors.push(String(error));
+      if (!String(error).startsWith(FIREFOX_NOTE)) this.errors.push(String(error));
     });
   }
 

@@ -413,6 +413,19 @@ describe('after the server has lost its memory', () => {
     expect(edgesOf(server.broker.peers(LOBBY))).toEqual(WHOLE);
   });
 
+  test('one who comes and goes does not keep newcomers waiting', () => {
+    const server = new Server();
+    resumed(server, RING, 4);
+    const newcomer = server.join(9);
+    for (let round = 0; round < 5; round += 1) {
+      server.broker.lose(LOBBY, peerId(4));
+      server.pass(1_500);
+      server.resume(4);
+      server.pass(1_500);
+    }
+    expect(newcomer).toHaveLength(1);
+  });
+
   test('newcomers wait until all are back, and no longer', () => {
     const server = new Server();
     resumed(server, RING, 4);
