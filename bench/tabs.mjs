@@ -15,8 +15,8 @@ const CHROMIUM_ARGUMENTS = [
   '--disable-features=WebUIOmniboxPopup,WebUIOmniboxAimPopup',
 ];
 
-/** How long a browser rests before something is measured, in milliseconds. */
-const REST = 2_000;
+/** How long a browser rests before something is measured, in milliseconds: pages load the rest meanwhile. */
+const REST = 5_000;
 
 /** How long a measure may take before it counts as failed, in milliseconds. */
 const PATIENCE = 60_000;
