@@ -46,7 +46,7 @@ export function createRequestListener(
   async function leave(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const body = await textOf(request);
     if (body === null) {
-      plain(response, 413, `more than ${LARGEST_BODY} bytes are not read here\n`);
+      plain(response, 413, `more than ${LARGEST_BODY} characters are not read here\n`);
       return;
     }
     const reply = signaling().leave(fromJson(body));

@@ -34,7 +34,7 @@ export class DrawnMember {
     this.#news = $state.raw(member.sight);
     this.#drawn = $state.raw(member.sight);
     member.onChange = (event) => {
-      if (event !== null) this.#moving.add(event, member.sight.ring.id);
+      if (event !== null) this.#moving.add(event, member.ring.id);
       this.#changed();
     };
     // The frame that was asked for may not come while the page is hidden.
@@ -96,7 +96,7 @@ export class DrawnMember {
 
   /** Whether there is a leader, or an end of the membership, that the page does not show yet. */
   get #isNews(): boolean {
-    const { leader, role } = this.#member.sight.ring;
+    const { leader, role } = this.#member.ring;
     const shown = this.#news.ring;
     if (leader !== null && leader !== shown.leader) return true;
     return role === 'offline' && shown.role !== role;

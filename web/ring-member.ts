@@ -78,8 +78,12 @@ export class RingMember {
     });
   }
 
+  get ring(): RingState {
+    return this.#peer.state;
+  }
+
   get sight(): Sight {
-    const ring = this.#peer.state;
+    const { ring } = this;
     return { ...this.#sight, ring, facts: factsOf(ring), headline: headlineOf(ring) };
   }
 
