@@ -70,7 +70,7 @@ function asMarkdown([headings, ...rows]) {
   return [headings, rule, ...rows].map(line).join('\n');
 }
 
-export function markdown({ timings, elections, joins, runs, browser }) {
+export function markdown({ timings, elections, joins, runs, stuck, browser }) {
   return `# Benchmarks
 
 Written by \`npm run bench\`. Do not compare the times with those of another machine or day, only with
@@ -80,7 +80,7 @@ the two alternate. All tabs run in one browser, each in a context of its own; pa
 themselves, when what they show changes.
 
 ${browser}; Node ${process.versions.node}; ${availableParallelism()} cores (${cpus()[0]?.model ?? 'unknown'}).
-Medians of ${runs} runs, with the least and the greatest.
+Medians of ${runs} runs, with the least and the greatest.${stuck === 0 ? '' : ` The floor's tabs never agreed in ${stuck} more, which do not count.`}
 
 ![Times of Ringleader and of the floor](bench.svg)
 

@@ -38,6 +38,9 @@ function watch() {
   }).observe(document, { subtree: true, childList: true, attributeFilter: ['data-value'] });
 }
 
+/** What was waited for did not come. */
+export class NotInTime extends Error {}
+
 export class Tabs extends EventEmitter {
   #browser;
   #url;
@@ -186,7 +189,7 @@ export class Tabs extends EventEmitter {
       };
       const timer = setTimeout(() => {
         stop();
-        reject(new Error(`not within ${PATIENCE / 1000} s: ${JSON.stringify(this.#values)}`));
+        reject(new NotInTime(`not within ${PATIENCE / 1000} s: ${JSON.stringify(this.#values)}`));
       }, PATIENCE);
       const stop = () => {
         clearTimeout(timer);
