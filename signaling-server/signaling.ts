@@ -96,8 +96,8 @@ const EVENTS: ReadonlySet<string> = new Set<keyof PeerToServer>([
   'leave',
 ]);
 
-/** Milliseconds within which arrivals after a first one are placed together. */
-const BURST_WINDOW = 100;
+/** How long a newcomer of a burst waits for the next one, in milliseconds. */
+const BURST_WINDOW = 50;
 
 /** A socket is found dead after the two together, in milliseconds. */
 const PING_INTERVAL = 10_000;

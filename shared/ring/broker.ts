@@ -35,7 +35,7 @@ export interface BrokerPorts {
 }
 
 /** How many times the window of a burst its first newcomer waits at most for those that follow. */
-const WINDOWS_PER_BURST = 5;
+const WINDOWS_PER_BURST = 10;
 
 /** How long a member may take to answer a probe, in milliseconds: 8 s of silence with what was before. */
 export const PROBE_PATIENCE = 4_500;
