@@ -17,6 +17,7 @@ type EventKind =
   | 'link'
   | 'server'
   | 'lap'
+  | 'pace'
   | 'error';
 
 export interface Description {
@@ -102,6 +103,20 @@ export function describe(event: RingEvent, self: PeerId): Description {
       return { kind: 'error', what: event.message, why: '' };
     case 'left':
       return { kind: 'server', what: 'left the ring', why: '' };
+    case 'holding':
+      return {
+        kind: 'pace',
+        what: `holds ${messageText(event.message)} for ${event.milliseconds} ms`,
+        why: 'the hop delay of the room',
+      };
+    case 'pace':
+      return {
+        kind: 'pace',
+        what: `hop delay of the room is ${event.hopDelay} ms`,
+        why: `set by ${name(event.by, self)}`,
+      };
+    case 'ring':
+      return { kind: 'lap', what: 'the ring has been counted anew', why: '' };
   }
 }
 

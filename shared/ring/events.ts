@@ -44,6 +44,12 @@ export type RingEvent =
       readonly size: number;
       readonly isSelf: boolean;
     }
+  /** A message that is to be sent once the room's hop delay is over: the token is here so long. */
+  | { readonly type: 'holding'; readonly message: ElectionMessage; readonly milliseconds: number }
+  /** The room's hop delay has changed, by this peer or another. */
+  | { readonly type: 'pace'; readonly hopDelay: number; readonly by: PeerId }
+  /** What is known of the whole ring has changed: see {@link RingState.ring}. */
+  | { readonly type: 'ring' }
   /** A frame that could not be used. `count` is the number of such frames so far. */
   | {
       readonly type: 'dropped';
@@ -57,6 +63,21 @@ export type RingEvent =
   | { readonly type: 'refused'; readonly code: RefusalCode; readonly message: string }
   | { readonly type: 'error'; readonly message: string }
   | { readonly type: 'left' };
+
+/** A peer as the leader's lap counted it. */
+export interface Seat {
+  readonly id: PeerId;
+  /** What it passed the lap on by; `connecting`: by a way round, while its link is being made. */
+  readonly link: LinkKind | 'connecting';
+}
+
+/** The whole ring, as the leader's last lap but one found it. */
+export interface WholeRing {
+  /** In ring order, the leader first; empty where there are more than can be told. */
+  readonly seats: readonly Seat[];
+  /** Messages that the present term's election has taken so far, of all peers together. */
+  readonly messages: number;
+}
 
 /** A ring member at one moment. */
 export interface RingState {
@@ -78,4 +99,8 @@ export interface RingState {
   readonly successorLink: NeighbourLinkState;
   readonly predecessorLink: NeighbourLinkState;
   readonly server: ServerLink;
+  /** null before a leader's lap has told of it. */
+  readonly ring: WholeRing | null;
+  /** For how long each peer holds a message of an election before it passes it on, in milliseconds. */
+  readonly hopDelay: number;
 }

@@ -186,6 +186,8 @@ export class RingNode {
       successorLink: this.#edges.successor.state,
       predecessorLink: this.#edges.predecessor.state,
       server: this.#server,
+      ring: null,
+      hopDelay: 0,
     };
   }
 
