@@ -1,7 +1,6 @@
 /**
- * The whole ring as the leader's announcement finds it (SPEC.md, C1 to C3). Each peer writes itself
- * into the announcement that passes through it; the leader gets the list back and sends it along with
- * its next laps. For the eye only: no decision of the election rests on it.
+ * The whole ring as the leader's laps find it (SPEC.md, C1 to C3). Each peer writes itself into the
+ * lap that passes through it; the leader gets the list back and sends it along with its next laps. For the eye only: no decision of the election rests on it.
  */
 import { ByteReader, ByteWriter, Truncated } from '../protocol/bytes.ts';
 import { MAX_FRAME_BYTES, type Extension } from '../protocol/frame.ts';
@@ -23,7 +22,7 @@ const LAPS_UNCHANGED = 4;
 /** How often a change is told: one of the laps may be lost. */
 const TIMES_TOLD = 2;
 
-/** What the announcement has gathered on its way. */
+/** What a lap has gathered on its way. */
 interface Census {
   readonly messages: number;
   readonly seats: readonly Seat[];
@@ -75,13 +74,12 @@ export class CensusTaker {
    * @param received what came with it, where it is passed on
    */
   dress(message: ElectionMessage, received: readonly Extension[]): readonly Extension[] {
-    if (message.type === 'claim') {
+    if (message.type === 'claim' || message.decision.lap === 0) {
       this.#count(message.term);
       return received;
     }
     const { term, decision } = message;
     const isOwn = decision.leader.id === this.#owner.self;
-    if (decision.lap === 0) this.#count(term);
     const others = received.filter(
       ({ type }) => type !== EXTENSION_CENSUS && type !== EXTENSION_RING,
     );
@@ -119,7 +117,7 @@ export class CensusTaker {
 
   /** The leader's own lap tells of changes, and now and then of what has not changed. */
   #ringToTell(term: number, lap: number): Census | null {
-    if (this.#ring?.term !== term || lap === 0) return null;
+    if (this.#ring?.term !== term) return null;
     if (this.#toTell === 0 && lap % LAPS_UNCHANGED !== 0) return null;
     this.#toTell = Math.max(0, this.#toTell - 1);
     return this.#ring;

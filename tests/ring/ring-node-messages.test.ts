@@ -24,8 +24,7 @@ describe('extensions', () => {
     ring.predecessor.give({ type: 'claim', term: 5, claim: claimOf(5), hops: 3 }, [EXTENSION]);
     expect(ring.sent()).toMatchObject([
       { message: { type: 'claim', claim: claimOf(5) }, extensions: [] },
-      // Its own census.
-      { message: { type: 'elected' }, extensions: [{ type: 2 }] },
+      { message: { type: 'elected' }, extensions: [] },
     ]);
   });
 });
