@@ -58,3 +58,13 @@ function spread(ascending: readonly number[], size: number): [number, number][] 
     return [place, label];
   });
 }
+
+/** An SVG path from outside a peer to its label at another place: out, and along the circle. */
+export function pointer(from: number, to: number, size: number, radius: number): string {
+  const start = pointAt(from, size, radius);
+  const corner = pointAt(from, size, radius + 5);
+  const end = pointAt(to, size, radius + 5);
+  const isClockwise = to > from ? 1 : 0;
+  const along = `A${radius + 5} ${radius + 5} 0 0 ${isClockwise} ${end.x} ${end.y}`;
+  return `M${start.x} ${start.y}L${corner.x} ${corner.y}${along}`;
+}

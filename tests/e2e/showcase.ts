@@ -112,7 +112,11 @@ export async function show<Name extends keyof Shown>(
 }
 
 /** A peer of a ring in which all is well, as the ring has told of it. */
-export function ringState(ids: readonly PeerId[], self: PeerId, more: Partial<RingState> = {}): RingState {
+export function ringState(
+  ids: readonly PeerId[],
+  self: PeerId,
+  more: Partial<RingState> = {},
+): RingState {
   const leader = ids.toSorted().at(-1) ?? self;
   const from = (start: PeerId) => [
     ...ids.slice(ids.indexOf(start)),
