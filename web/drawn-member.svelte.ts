@@ -5,6 +5,8 @@
 import type { RoomName } from '../shared/protocol/ids.ts';
 import type { RingState } from '../shared/ring/events.ts';
 import type { LogRecord, RingMember, Sight, Trouble } from './ring-member.ts';
+import { announcedAt } from './announced.ts';
+import { TokensHere, type TokenHere } from './token-here.ts';
 import { Tokens, type Token } from './tokens.ts';
 
 /**
@@ -15,13 +17,22 @@ import { Tokens, type Token } from './tokens.ts';
 const CALM = 150;
 const LONGEST_WAIT = 450;
 
+/** A hop delay from which on there is time to draw each message, in milliseconds. */
+const SLOW = 100;
+
 export class DrawnMember {
   readonly #member: RingMember;
   #news: Sight;
   #drawn: Sight;
   #tokens: readonly Token[] = $state.raw([]);
+  #here: TokenHere;
+  #leaderSince: number | null;
   readonly #moving = new Tokens(() => {
     this.#changed();
+  });
+  readonly #held = new TokensHere(() => {
+    // Never later: phones in a circle are to flash one after another.
+    this.#here = this.#held.now;
   });
   /** Since when something waits to be drawn. */
   #changedAt: number | null = null;
@@ -33,8 +44,13 @@ export class DrawnMember {
     this.#member = member;
     this.#news = $state.raw(member.sight);
     this.#drawn = $state.raw(member.sight);
+    this.#here = $state.raw(this.#held.now);
+    this.#leaderSince = $state.raw(announcedAt(member.sight, null));
     member.onChange = (event) => {
-      if (event !== null) this.#moving.add(event, member.ring.id);
+      if (event !== null) {
+        this.#moving.add(event, member.ring.id);
+        this.#held.add(event);
+      }
       this.#changed();
     };
     // The frame that was asked for may not come while the page is hidden.
@@ -48,7 +64,7 @@ export class DrawnMember {
   }
 
   /** What all wait for: who leads, and the few facts. */
-  get news(): Pick<Sight, 'ring' | 'facts' | 'headline'> {
+  get news(): Pick<Sight, 'ring' | 'facts'> {
     return this.#news;
   }
 
@@ -63,6 +79,16 @@ export class DrawnMember {
 
   get tokens(): readonly Token[] {
     return this.#tokens;
+  }
+
+  /** The token that this peer holds for the room's hop delay. */
+  get here(): TokenHere {
+    return this.#here;
+  }
+
+  /** When this tab heard of its leader, in Unix milliseconds. */
+  get leaderSince(): number | null {
+    return this.#leaderSince;
   }
 
   get trouble(): Trouble | null {
@@ -88,7 +114,8 @@ export class DrawnMember {
     clearTimeout(this.#timer);
     const now = performance.now();
     this.#changedAt ??= now;
-    const wait = Math.min(CALM, this.#changedAt + LONGEST_WAIT - now);
+    const calm = this.#member.ring.hopDelay >= SLOW ? 0 : CALM;
+    const wait = Math.min(calm, this.#changedAt + LONGEST_WAIT - now);
     this.#timer = setTimeout(() => {
       this.#ask();
     }, wait);
@@ -108,7 +135,7 @@ export class DrawnMember {
     this.#isTelling = true;
     setTimeout(() => {
       this.#isTelling = false;
-      this.#news = this.#member.sight;
+      this.#show(this.#member.sight);
     });
   }
 
@@ -126,8 +153,13 @@ export class DrawnMember {
     clearTimeout(this.#timer);
     this.#isAsked = false;
     this.#changedAt = null;
-    this.#news = this.#member.sight;
+    this.#show(this.#member.sight);
     this.#drawn = this.#news;
     this.#tokens = this.#moving.shown;
+  }
+
+  #show(news: Sight): void {
+    this.#leaderSince = announcedAt(news, { ring: this.#news.ring, at: this.#leaderSince });
+    this.#news = news;
   }
 }

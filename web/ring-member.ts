@@ -8,7 +8,7 @@ import type { RingEvent, RingState } from '../shared/ring/events.ts';
 import type { RingPeer } from '../shared/ring/ring-peer.ts';
 import { isLap } from './entry-own.ts';
 import { FirstTransport } from './first-connection.ts';
-import { factsOf, headlineOf } from './facts.ts';
+import { factsOf } from './facts.ts';
 
 /** Something that happened; put into words once somebody looks at it. */
 export interface LogRecord {
@@ -34,7 +34,6 @@ export interface Trouble {
 export interface Sight {
   readonly ring: RingState;
   readonly facts: ReturnType<typeof factsOf>;
-  readonly headline: string;
   /** Newest first. */
   readonly log: readonly LogRecord[];
   readonly trouble: Trouble | null;
@@ -84,7 +83,7 @@ export class RingMember {
 
   get sight(): Sight {
     const { ring } = this;
-    return { ...this.#sight, ring, facts: factsOf(ring), headline: headlineOf(ring) };
+    return { ...this.#sight, ring, facts: factsOf(ring) };
   }
 
   campaign(): void {
