@@ -103,6 +103,12 @@ export function describe(event: RingEvent, self: PeerId): Description {
       return { kind: 'error', what: event.message, why: '' };
     case 'left':
       return { kind: 'server', what: 'left the ring', why: '' };
+    case 'vanished':
+      return {
+        kind: 'server',
+        what: 'vanished from the ring',
+        why: 'without a goodbye: neighbours and server have to find out by themselves',
+      };
     case 'holding':
       return {
         kind: 'pace',
