@@ -83,7 +83,9 @@ test('peers are called what the caller of it wants, and oneself is spoken of as 
   const call = (id: PeerId) => (id === SELF ? 'a' : 'b');
   const message = { type: 'claim', term: 7, claim: { priority: 1, id: SELF }, hops: 1 } as const;
   const told = (event: RingEvent) => Object.values(describe(event, SELF, call)).join(' | ');
-  expect(told({ type: 'sent', message, to: OTHER })).toBe('sent | sent my claim a of term 7 to b | ');
+  expect(told({ type: 'sent', message, to: OTHER })).toBe(
+    'sent | sent my claim a of term 7 to b | ',
+  );
   expect(told({ type: 'sent', message, to: SELF })).toBe(
     'sent | sent my claim a of term 7 to myself | ',
   );
