@@ -101,10 +101,24 @@ class SimplePeerLink implements Link {
     this.#peer.destroy();
   }
 
+  /** Of the connection itself: simple-peer's own way to them is closed, see above. */
+  async stats(): Promise<readonly unknown[]> {
+    const connection: unknown = Reflect.get(this.#peer, '_pc');
+    if (this.#isClosed || !isCounting(connection)) return [];
+    return [...(await connection.getStats()).values()];
+  }
+
   /** A bad signal or a channel that is closing ends the link, as any other failure does. */
   #fail(error: unknown): void {
     this.#peer.destroy(error instanceof Error ? error : new Error(String(error)));
   }
+}
+
+/** Whether it is a connection that can be asked what it has counted. */
+function isCounting(
+  connection: unknown,
+): connection is { getStats(): Promise<ReadonlyMap<string, unknown>> } {
+  return typeof connection === 'object' && connection !== null && 'getStats' in connection;
 }
 
 /** What simple-peer wants to be told to the other end, where it is of any use to a data channel. */

@@ -154,6 +154,15 @@ export function socketSignaling(
       if (holder !== null) onLeave(holder);
       socket.disconnect();
     },
+    drop: () => {
+      hasLeft = true;
+      clearTimeout(retry);
+      socket.removeAllListeners();
+      socket.io.reconnection(false);
+      // Below what would tell the server that this is meant. Where nothing is open yet, nothing is told.
+      if (socket.connected) socket.io.engine.close();
+      else socket.disconnect();
+    },
   };
 }
 

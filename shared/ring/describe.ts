@@ -1,6 +1,6 @@
 /**
- * Ring events in words: one sentence on what happened and one on why, and the line that a classic
- * Chang-Roberts program would print.
+ * Ring events in words, as the peer tells them: one sentence on what happened and one on why, and the
+ * line that a classic Chang-Roberts program would print.
  */
 import type { Judgement, Reason } from '../election/step.ts';
 import type { PeerId } from '../protocol/ids.ts';
@@ -33,9 +33,15 @@ export function shortId(id: PeerId): string {
   return id.slice(0, 8);
 }
 
+/** Who tells, and what it calls peers. */
+interface Speaker {
+  readonly self: PeerId;
+  readonly call: (id: PeerId) => string;
+}
+
 /** The peer of a claim, with its priority where that is not the ordinary one. */
-export function claimant({ id, priority }: Claim): string {
-  return priority === ORDINARY ? shortId(id) : `${shortId(id)} (priority ${priority})`;
+export function claimant({ id, priority }: Claim, call: Speaker['call'] = shortId): string {
+  return priority === ORDINARY ? call(id) : `${call(id)} (priority ${priority})`;
 }
 
 /** The priority of peers that were given none. */
@@ -50,17 +56,23 @@ export function isLap(message: ElectionMessage): boolean {
  * Puts an event into words.
  * @param event as a RingNode told it
  * @param self the peer that tells it
+ * @param call what to call a peer; by the first block of its uuid where nothing is said
  */
-export function describe(event: RingEvent, self: PeerId): Description {
+export function describe(
+  event: RingEvent,
+  self: PeerId,
+  call: Speaker['call'] = shortId,
+): Description {
+  const speaker = { self, call };
   switch (event.type) {
     case 'joined':
       return { kind: 'server', what: `joined room ${event.room} as ${event.id}`, why: '' };
     case 'neighbours':
-      return describeNeighbours(event, self);
+      return describeNeighbours(event, speaker);
     case 'link':
       return {
         kind: 'link',
-        what: `${event.kind === 'relayed' ? 'relayed ' : ''}link to ${event.edge} ${shortId(event.peer)} ${event.state}`,
+        what: `${event.kind === 'relayed' ? 'relayed ' : ''}link to my ${event.edge} ${call(event.peer)} ${event.state}`,
         why: event.reason,
       };
     case 'started':
@@ -72,48 +84,54 @@ export function describe(event: RingEvent, self: PeerId): Description {
     case 'sent':
       return {
         kind: isLap(event.message) ? 'lap' : 'sent',
-        what: `sent ${messageText(event.message)} to ${name(event.to, self)}`,
+        what: `sent ${messageText(event.message, speaker)} to ${name(event.to, speaker)}`,
         why: '',
       };
     case 'received':
-      return describeReceived(event.message, event.judgement, event.from, self);
+      return describeReceived(event.message, event.judgement, event.from, speaker);
     case 'leader':
       return {
         kind: 'leader',
-        what: `${event.isSelf ? 'this peer' : shortId(event.leader)} is the leader of term ${event.term}`,
+        what: `${event.isSelf ? 'I am' : `${call(event.leader)} is`} the leader of term ${event.term}`,
         why: event.isSelf ? victory(event.size) : '',
       };
     case 'dropped':
       return {
         kind: 'error',
-        what: `dropped a frame from ${event.from === null ? 'an unknown peer' : shortId(event.from)}`,
+        what: `dropped a frame from ${event.from === null ? 'an unknown peer' : call(event.from)}`,
         why: `${event.reason}; ${event.count} dropped so far`,
       };
     case 'complained':
       return {
         kind: 'link',
-        what: `told the server that ${shortId(event.about)} ${COMPLAINTS[event.fault].what}`,
+        what: `told the server that ${call(event.about)} ${COMPLAINTS[event.fault].what}`,
         why: COMPLAINTS[event.fault].why,
       };
     case 'server':
       return { kind: 'server', what: `server ${event.state}`, why: event.reason };
     case 'refused':
-      return { kind: 'error', what: 'the server refused this peer', why: event.message };
+      return { kind: 'error', what: 'the server refused me', why: event.message };
     case 'error':
       return { kind: 'error', what: event.message, why: '' };
     case 'left':
       return { kind: 'server', what: 'left the ring', why: '' };
+    case 'vanished':
+      return {
+        kind: 'server',
+        what: 'vanished from the ring',
+        why: 'without a goodbye: neighbours and server have to find out by themselves',
+      };
     case 'holding':
       return {
         kind: 'pace',
-        what: `holds ${messageText(event.message)} for ${event.milliseconds} ms`,
+        what: `held ${messageText(event.message, speaker)} for ${event.milliseconds} ms`,
         why: 'the hop delay of the room',
       };
     case 'pace':
       return {
         kind: 'pace',
         what: `hop delay of the room is ${event.hopDelay} ms`,
-        why: `set by ${name(event.by, self)}`,
+        why: `set by ${event.by === self ? 'me' : call(event.by)}`,
       };
     case 'ring':
       return { kind: 'lap', what: 'the ring has been counted anew', why: '' };
@@ -122,30 +140,30 @@ export function describe(event: RingEvent, self: PeerId): Description {
 
 function describeNeighbours(
   { successor, predecessor, removed }: Extract<RingEvent, { type: 'neighbours' }>,
-  self: PeerId,
+  { self, call }: Speaker,
 ): Description {
-  const why = removed.length === 0 ? '' : `gone: ${removed.map(shortId).join(', ')}`;
+  const why = removed.length === 0 ? '' : `gone: ${removed.map(call).join(', ')}`;
   const what =
     successor === self
-      ? 'alone in the ring'
-      : `predecessor ${shortId(predecessor)}, successor ${shortId(successor)}`;
+      ? 'I am alone in the ring'
+      : `my predecessor is ${call(predecessor)}, my successor ${call(successor)}`;
   return { kind: 'neighbour', what, why };
 }
 
 function victory(size: number): string {
-  return size === 1 ? 'it is alone in its ring' : `its claim went round a ring of ${size}`;
+  return size === 1 ? 'I am alone in the ring' : `my claim went round a ring of ${size}`;
 }
 
 function describeReceived(
   message: ElectionMessage,
   judgement: Judgement,
   from: PeerId,
-  self: PeerId,
+  speaker: Speaker,
 ): Description {
   return {
     kind: receivedKind(message, judgement),
-    what: `received ${messageText(message)} from ${name(from, self)}`,
-    why: `${comparison(judgement)}${explanation(judgement)}`,
+    what: `received ${messageText(message, speaker)} from ${name(from, speaker)}`,
+    why: reasoning(judgement, speaker),
   };
 }
 
@@ -154,27 +172,34 @@ function receivedKind(message: ElectionMessage, { outcome }: Judgement): EventKi
   return outcome === 'ignored' ? 'ignored' : 'received';
 }
 
-function comparison({ compared }: Judgement): string {
-  if (compared === null) return '';
+/** As "> mine 386d…, so I forwarded it". */
+function reasoning(judgement: Judgement, { call }: Speaker): string {
+  const { compared } = judgement;
+  const text = explanation(judgement);
+  if (compared === null) return text;
   const sign = { greater: '>', less: '<', same: '=' }[compared.result];
-  return `${sign} ${compared.to} ${claimant(compared.claim)}: `;
+  const other = { 'own claim': 'mine', 'greatest claim seen': 'the greatest seen' }[compared.to];
+  const joint = /^(?:so|and|but) /.test(text) ? ',' : ':';
+  return `${sign} ${other} ${claimant(compared.claim, call)}${joint} ${text}`;
 }
 
-function messageText(message: ElectionMessage): string {
+function messageText(message: ElectionMessage, { self, call }: Speaker): string {
   switch (message.type) {
-    case 'claim':
-      return `claim ${claimant(message.claim)} of term ${message.term}`;
+    case 'claim': {
+      const whose = message.claim.id === self ? 'my claim' : 'claim';
+      return `${whose} ${claimant(message.claim, call)} of term ${message.term}`;
+    }
     case 'elected': {
       const { leader, lap } = message.decision;
       return lap === 0
-        ? `announcement that ${claimant(leader)} leads term ${message.term}`
-        : `lap ${lap}: ${claimant(leader)} still leads term ${message.term}`;
+        ? `announcement that ${claimant(leader, call)} leads term ${message.term}`
+        : `lap ${lap}: ${claimant(leader, call)} still leads term ${message.term}`;
     }
   }
 }
 
-function name(id: PeerId, self: PeerId): string {
-  return id === self ? 'itself' : shortId(id);
+function name(id: PeerId, { self, call }: Speaker): string {
+  return id === self ? 'myself' : call(id);
 }
 
 const CAUSES: Record<Cause, string> = {
@@ -182,9 +207,9 @@ const CAUSES: Record<Cause, string> = {
   receive: 'because of that message',
   'no such leader': 'the server knows of no such leader',
   'new-successor':
-    'a new way to its successor, and no living leader greater than itself to tell it of',
-  hello: 'HELLO came, and the peer that it followed or deferred to is gone',
-  removed: 'the candidate that it deferred to is gone',
+    'I have a new way to my successor, and no living leader greater than myself to tell it of',
+  hello: 'HELLO came, and the peer that I followed or deferred to is gone',
+  removed: 'the candidate that I deferred to is gone',
   returned: 'a peer has returned',
   timeout: 'no word of a leader for too long',
 };
@@ -210,28 +235,28 @@ const COMPLAINTS: Record<
 /** Why it fared as it did. Two of the reasons can end in two ways. */
 function explanation({ reason, outcome }: Judgement): string {
   if (reason === 'its origin is gone' && outcome === 'answered')
-    return 'its origin has left the ring, so this peer starts a new term instead of forwarding it';
+    return 'its origin has left the ring, so I started a new term instead of forwarding it';
   if (reason === 'never leads' && outcome === 'ignored')
-    return 'its own, but this peer never leads, so ignored';
+    return 'my own, but I never lead, so I ignored it';
   return EXPLANATIONS[reason];
 }
 
 const EXPLANATIONS: Record<Reason, string> = {
-  'greater claim': 'greater, so forwarded',
-  'smaller claim': 'smaller, so ignored',
-  'same claim again': 'seen before, so ignored',
-  'own claim came back': 'it went round the whole ring, so this peer is the leader',
-  'own claim came back beaten': 'its own, but beaten by a greater one, so ignored',
-  'never leads': 'this peer never leads, so it only relays',
-  'not yet started': 'smaller, and this peer had not started in this term, so it sent its own',
-  'old term': 'of an earlier term, so ignored',
-  'term is decided': 'this term has its leader already, so ignored',
-  announcement: 'news, so adopted and forwarded',
-  'announcement known': 'known already, so ignored',
+  'greater claim': 'so I forwarded it',
+  'smaller claim': 'so I ignored it',
+  'same claim again': 'seen before, so I ignored it',
+  'own claim came back': 'it went round the whole ring, so I am the leader',
+  'own claim came back beaten': 'my own, but beaten by a greater one, so I ignored it',
+  'never leads': 'I never lead, so I only passed it on',
+  'not yet started': 'and I had not started in this term, so I sent my own',
+  'old term': 'of an earlier term, so I ignored it',
+  'term is decided': 'this term has its leader already, so I ignored it',
+  announcement: 'news, so I took note and forwarded it',
+  'announcement known': 'known already, so I ignored it',
   'announcement came home': 'it went round the whole ring, so it stops here',
-  'outranks the announced leader': 'this peer outranks it, so it starts a new term',
-  'its origin is gone': 'its origin has left the ring, so ignored',
-  'a second leader in one term': 'not the leader that this peer knows of, so it starts a new term',
+  'outranks the announced leader': 'I outrank it, so I started a new term',
+  'its origin is gone': 'its origin has left the ring, so I ignored it',
+  'a second leader in one term': 'not the leader that I know of, so I started a new term',
 };
 
 /**

@@ -157,6 +157,14 @@ export class SuccessorEdge {
     this.trySwitch();
   }
 
+  /** Lets go of every link without a word. */
+  fallSilent(): void {
+    this.#target = null;
+    for (const link of this.links) link.fallSilent();
+    this.#outlet = null;
+    this.#startAfresh();
+  }
+
   /** Says goodbye on every link. */
   retire(): void {
     this.#target = null;
@@ -341,6 +349,13 @@ export class PredecessorEdge {
       if (link.peer !== null && gone.has(link.peer)) this.#close(link);
   }
 
+  /** Lets go of every link without a word. */
+  fallSilent(): void {
+    for (const link of this.#links.values()) link.fallSilent();
+    this.#links.clear();
+    this.#target = null;
+  }
+
   retire(): void {
     for (const link of this.#links.values()) link.retire('leaving');
     this.#links.clear();
@@ -376,6 +391,12 @@ export class Edges {
     return this.successor.find(link.id) === link ? 'successor' : 'predecessor';
   }
 
+  /** How far a link has come: the predecessor uses the one that its other end has chosen. */
+  stateOf(link: NeighbourLink): 'connecting' | 'open' | 'in use' {
+    if (!link.isOpen) return 'connecting';
+    return this.successor.outlet === link ? 'in use' : 'open';
+  }
+
   isNeighbour(peer: PeerId): boolean {
     return this.successor.target === peer || this.predecessor.target === peer;
   }
@@ -383,6 +404,12 @@ export class Edges {
   dropPeers(gone: ReadonlySet<PeerId>): void {
     this.predecessor.dropPeers(gone);
     this.successor.dropPeers(gone);
+  }
+
+  /** Lets go of every link without a word. */
+  fallSilent(): void {
+    this.successor.fallSilent();
+    this.predecessor.fallSilent();
   }
 
   /** Says goodbye on every link. */

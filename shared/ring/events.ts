@@ -62,7 +62,23 @@ export type RingEvent =
   | { readonly type: 'server'; readonly state: ServerLink; readonly reason: string }
   | { readonly type: 'refused'; readonly code: RefusalCode; readonly message: string }
   | { readonly type: 'error'; readonly message: string }
-  | { readonly type: 'left' };
+  | { readonly type: 'left' }
+  /** It is gone without a goodbye to anyone. */
+  | { readonly type: 'vanished' };
+
+/** A link to a neighbour as it is at one moment, for whoever looks into it. */
+export interface LinkSight {
+  readonly edge: Edge;
+  readonly peer: PeerId;
+  readonly kind: LinkKind;
+  readonly state: 'connecting' | 'open' | 'in use';
+  /** Milliseconds since it was begun to be made. */
+  readonly age: number;
+  /** Milliseconds that a heartbeat took there and back, smoothed; null before the first. */
+  readonly roundTrip: number | null;
+  /** What the platform counts of it, in its own words. */
+  readonly stats: () => Promise<readonly unknown[]>;
+}
 
 /** A peer as the leader's lap counted it. */
 export interface Seat {

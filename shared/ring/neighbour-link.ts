@@ -10,6 +10,7 @@ import {
   FAREWELL,
   FRAME_BURST,
   FRAME_RATE,
+  LINGER,
   LINK_SILENCE,
   LONGEST_ROUND_TRIP,
   MAX_FAULTS,
@@ -53,6 +54,7 @@ export class NeighbourLink {
   #electionAt: number;
   #saidReady = false;
   readonly #roundTrip = new RoundTrip();
+  readonly #madeAt: number;
   #beat: { readonly count: number; readonly at: number } | null = null;
   #beats = 0;
   #faults = 0;
@@ -74,7 +76,8 @@ export class NeighbourLink {
   ) {
     this.id = id;
     this.kind = kind;
-    this.#heardAt = ports.clock.now();
+    this.#madeAt = ports.clock.now();
+    this.#heardAt = this.#madeAt;
     this.#electionAt = this.#heardAt;
     this.#allowance = new Allowance(ports.clock, FRAME_BURST, FRAME_RATE);
     this.#peer = peer;
@@ -139,6 +142,21 @@ export class NeighbourLink {
     return this.kind === 'relayed'
       ? RELAYED_PROBE_SILENCE
       : Math.max(PROBE_SILENCE, this.#roundTrip.most + PROBE_MARGIN);
+  }
+
+  /** Milliseconds since it was begun to be made. */
+  get age(): number {
+    return this.#clock.now() - this.#madeAt;
+  }
+
+  /** Milliseconds that a sign of life takes to be answered; null before the first answer. */
+  get roundTrip(): number | null {
+    return this.#roundTrip.mean;
+  }
+
+  /** What the platform counts of it. */
+  stats(): Promise<readonly unknown[]> {
+    return this.#link.stats?.() ?? Promise.resolve([]);
   }
 
   /** Asks for a sign of life. */
@@ -210,6 +228,15 @@ export class NeighbourLink {
     if (this.#phase === 'closed') return;
     this.#phase = 'closed';
     this.#link.close();
+  }
+
+  /** Neither says nor hears anything any more. Closing it is a word, too: that comes much later. */
+  fallSilent(): void {
+    if (this.#phase === 'closed') return;
+    this.#phase = 'closed';
+    this.#clock.after(LINGER, () => {
+      this.#link.close();
+    });
   }
 
   #giveOut(signal: Signal): void {

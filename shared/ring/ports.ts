@@ -34,6 +34,8 @@ export interface Link {
   send(frame: Uint8Array): void;
   /** Lets go at once. `onClose` is not called. */
   close(): void;
+  /** What the platform counts of it, in its own words. Dear: to be asked for where somebody looks. */
+  stats?(): Promise<readonly unknown[]>;
 }
 
 export interface LinkHandlers {
@@ -67,6 +69,8 @@ export interface Signaling {
   lookup(peer: PeerId, onReply: (reply: MembershipReply) => void): void;
   /** Gives up the place in the ring and closes the connection. */
   leave(): void;
+  /** Closes the connection without a word, as if the process were killed. */
+  drop(): void;
 }
 
 export interface SignalingHandlers {

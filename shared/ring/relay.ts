@@ -21,6 +21,8 @@ class RelayedLink implements Link {
   readonly #initiator: boolean;
   readonly #handlers: LinkHandlers;
   #phase: 'connecting' | 'open' | 'closed' = 'connecting';
+  #bytesSent = 0;
+  #bytesReceived = 0;
 
   constructor(initiator: boolean, handlers: LinkHandlers) {
     this.#initiator = initiator;
@@ -40,7 +42,9 @@ class RelayedLink implements Link {
         this.#handlers.onOpen();
         return;
       case 'frame':
-        if (this.#phase === 'open') this.#handlers.onFrame(signal.frame);
+        if (this.#phase !== 'open') return;
+        this.#bytesReceived += signal.frame.length;
+        this.#handlers.onFrame(signal.frame);
         return;
       case 'closed':
         if (this.#phase === 'closed') return;
@@ -56,12 +60,20 @@ class RelayedLink implements Link {
   }
 
   send(frame: Uint8Array): void {
-    if (this.#phase === 'open') this.#handlers.onSignal({ type: 'frame', frame });
+    if (this.#phase !== 'open') return;
+    this.#bytesSent += frame.length;
+    this.#handlers.onSignal({ type: 'frame', frame });
   }
 
   close(): void {
     if (this.#phase === 'closed') return;
     this.#phase = 'closed';
     this.#handlers.onSignal({ type: 'closed' });
+  }
+
+  /** In the words of WebRTC's counts of a data channel. */
+  stats(): Promise<readonly unknown[]> {
+    const counts = { bytesSent: this.#bytesSent, bytesReceived: this.#bytesReceived };
+    return Promise.resolve([{ type: 'data-channel', ...counts }]);
   }
 }

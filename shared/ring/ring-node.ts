@@ -24,7 +24,7 @@ import {
 } from '../protocol/signaling.ts';
 import { Edges, termSaid, type EdgeOwner } from './edges.ts';
 import { ElectionRunner } from './election-runner.ts';
-import type { RingEvent, RingState, ServerLink } from './events.ts';
+import type { LinkSight, RingEvent, RingState, ServerLink } from './events.ts';
 import { Intake } from './intake.ts';
 import { LinkShares, type LinkBudget } from './link-budget.ts';
 import { Lookups } from './lookups.ts';
@@ -252,6 +252,26 @@ export class RingNode {
     if (this.#membership === 'gone') return;
     this.#stop();
     this.#tell({ type: 'left' });
+  }
+
+  /** Is gone without a word to anyone, as a process that is killed. The node cannot be used again. */
+  vanish(): void {
+    if (this.#membership === 'gone') return;
+    this.#halt();
+    this.#edges.fallSilent();
+    this.#ports.signaling.drop();
+    this.#tell({ type: 'vanished' });
+  }
+
+  /** Every link to a neighbour at this moment. */
+  get links(): LinkSight[] {
+    return this.#edges.links.flatMap((link) => {
+      const { peer, kind, age, roundTrip } = link;
+      if (peer === null || link.isClosed) return [];
+      const edge = this.#edges.edgeOf(link);
+      const stats = () => link.stats();
+      return [{ edge, peer, kind, state: this.#edges.stateOf(link), age, roundTrip, stats }];
+    });
   }
 
   get #role(): RingState['role'] {
@@ -601,6 +621,13 @@ export class RingNode {
   }
 
   #stop(): void {
+    this.#halt();
+    this.#edges.retire();
+    this.#ports.signaling.leave();
+  }
+
+  /** Nothing is done by itself any more. */
+  #halt(): void {
     this.#membership = 'gone';
     this.#server = 'offline';
     this.#election.stop();
@@ -608,8 +635,6 @@ export class RingNode {
     this.#intake.stop();
     this.#lookups.stop();
     this.#offers.discard();
-    this.#edges.retire();
-    this.#ports.signaling.leave();
   }
 
   #tell(event: RingEvent): void {

@@ -1,7 +1,7 @@
 /** A ring member for a page or a program: a RingNode, and a new one under a new id when it must. */
 import type { PeerId, RoomName } from '../protocol/ids.ts';
 import type { Policy } from '../protocol/messages.ts';
-import type { RingEvent, RingState } from './events.ts';
+import type { LinkSight, RingEvent, RingState } from './events.ts';
 import { LinkBudget } from './link-budget.ts';
 import type { Clock, OpenLink, Random, Signaling } from './ports.ts';
 import { RingNode } from './ring-node.ts';
@@ -84,6 +84,18 @@ export class RingPeer {
     this.#cancelReturn?.();
     this.#cancelReturn = null;
     this.#node.leave();
+  }
+
+  /** Is gone without a goodbye, so that the others have to find out. */
+  vanish(): void {
+    this.#cancelReturn?.();
+    this.#cancelReturn = null;
+    this.#node.vanish();
+  }
+
+  /** Every link to a neighbour at this moment. */
+  get links(): readonly LinkSight[] {
+    return this.#node.links;
   }
 
   #newNode(): RingNode {

@@ -41,6 +41,9 @@ export const LAST_ATTEMPT = 120_000;
 /** How long the other end may take to close a link after BYE. */
 export const FAREWELL = 2_000;
 
+/** How long a peer that vanishes keeps its ends of links, which would be heard to close. */
+export const LINGER = 15_000;
+
 /** Links that may be in the making on one edge; more offers than that are a fault or an attack. */
 export const MAX_ATTEMPTS = 4;
 

@@ -30,6 +30,9 @@ interface Connection {
 /** Milliseconds between attempts to reach a server that is down. */
 const RETRY = 500;
 
+/** How long the server takes to see that a socket is closed, in milliseconds. */
+export const SOCKET_CLOSE = 50;
+
 /** How long the server takes to see that the other end of a connection sleeps. */
 const PING_PATIENCE = 15_000;
 
@@ -121,6 +124,12 @@ export class SimulatedServer {
           connection.isOpenAtServer = false;
         });
         connection.isOpen = false;
+        route.connection = null;
+      },
+      drop: () => {
+        route.isLeft = true;
+        this.lose(route, SOCKET_CLOSE, Infinity);
+        if (route.connection !== null) route.connection.isOpen = false;
         route.connection = null;
       },
     };

@@ -19,7 +19,7 @@ import { SimulatedClock } from './clock.ts';
 import { Device } from './device.ts';
 import { SimulatedNetwork, type Delays } from './network.ts';
 import { randomUuid, seededRandom } from './random.ts';
-import { SimulatedServer, type Route } from './server.ts';
+import { SimulatedServer, SOCKET_CLOSE, type Route } from './server.ts';
 
 /** A line of the trace: who, when, what. */
 export interface TraceEntry {
@@ -59,9 +59,6 @@ export interface SimulatedPeer {
 
 /** A local network. */
 const QUICK: Delays = { least: 1, most: 21 };
-
-/** How long the server takes to see that a socket is closed, in milliseconds. */
-const SOCKET_CLOSE = 50;
 
 export class World {
   readonly clock = new SimulatedClock();
@@ -168,6 +165,18 @@ export class World {
     this.#peers.delete(peer);
     peer.device.die();
     for (const route of peer.routes) this.#server.lose(route, SOCKET_CLOSE, Infinity);
+  }
+
+  /** A peer does by itself what a killed process does. It may join again. */
+  vanish(peer: SimulatedPeer): void {
+    this.#peers.delete(peer);
+    peer.ring.vanish();
+  }
+
+  /** One that has vanished or left is here again, as a new peer. */
+  rejoin(peer: SimulatedPeer): void {
+    this.#peers.add(peer);
+    peer.ring.join();
   }
 
   /**

@@ -194,8 +194,8 @@ test('the log says of each message what it was compared to and what became of it
     async () => {
       const log = await leader.log();
       const id = (await leader.values())['own-id']?.slice(0, 8) ?? '';
-      const own = log.find(({ kind, text }) => kind === 'received' && text.includes('= own claim'));
-      expect(own?.text).toContain(`= own claim ${id}: it went round the whole ring`);
+      const own = log.find(({ kind, text }) => kind === 'received' && text.includes('= mine'));
+      expect(own?.text).toContain(`= mine ${id}: it went round the whole ring, so I am the leader`);
       expect(log.some(({ kind }) => kind === 'leader')).toBe(true);
     },
     { timeout: PATIENCE },

@@ -1,5 +1,6 @@
 import { describe as group, expect, test } from 'vitest';
 import type { Judgement } from '../../shared/election/step.ts';
+import type { PeerId } from '../../shared/protocol/ids.ts';
 import { classicLine, describe } from '../../shared/ring/describe.ts';
 import type { RingEvent } from '../../shared/ring/events.ts';
 import { peerId } from '../support.ts';
@@ -18,22 +19,22 @@ group('one reason that ends in two ways is told in two ways:', () => {
     [
       'R6, nothing was suppressed',
       { outcome: 'ignored', reason: 'its origin is gone', compared: null },
-      'its origin has left the ring, so ignored',
+      'its origin has left the ring, so I ignored it',
     ],
     [
       'R6, something was',
       { outcome: 'answered', reason: 'its origin is gone', compared: null },
-      'its origin has left the ring, so this peer starts a new term instead of forwarding it',
+      'its origin has left the ring, so I started a new term instead of forwarding it',
     ],
     [
       'R2a, another’s claim at a peer of priority 0',
       { outcome: 'forwarded', reason: 'never leads', compared: null },
-      'this peer never leads, so it only relays',
+      'I never lead, so I only passed it on',
     ],
     [
       'R2b, its own',
       { outcome: 'ignored', reason: 'never leads', compared: null },
-      'its own, but this peer never leads, so ignored',
+      'my own, but I never lead, so I ignored it',
     ],
   ])('%s', (_, judgement, why) => {
     const event = received(judgement);
@@ -51,13 +52,13 @@ test('a priority is told where it is not the ordinary one', () => {
   expect(describe(received(judgement, 3), SELF)).toEqual({
     kind: 'received',
     what: 'received claim 00000000 (priority 3) of term 7 from 00000000',
-    why: '> own claim 00000000 (priority 0): greater, so forwarded',
+    why: '> mine 00000000 (priority 0), so I forwarded it',
   });
   expect(describe(received(judgement), SELF).what).toBe(
     'received claim 00000000 of term 7 from 00000000',
   );
   expect(classicLine(received(judgement, 3), SELF, 'now')).toBe(
-    `now Received: uuid=${OTHER}, flag=0, term=7, priority=3, greater, compared to ${SELF} (greater, so forwarded)`,
+    `now Received: uuid=${OTHER}, flag=0, term=7, priority=3, greater, compared to ${SELF} (so I forwarded it)`,
   );
 });
 
@@ -76,4 +77,31 @@ group('what is said of a neighbour to the server, and what comes of it:', () => 
       why,
     });
   });
+});
+
+test('peers are called what the caller of it wants, and oneself is spoken of as such', () => {
+  const call = (id: PeerId) => (id === SELF ? 'a' : 'b');
+  const message = { type: 'claim', term: 7, claim: { priority: 1, id: SELF }, hops: 1 } as const;
+  const told = (event: RingEvent) => Object.values(describe(event, SELF, call)).join(' | ');
+  expect(told({ type: 'sent', message, to: OTHER })).toBe(
+    'sent | sent my claim a of term 7 to b | ',
+  );
+  expect(told({ type: 'sent', message, to: SELF })).toBe(
+    'sent | sent my claim a of term 7 to myself | ',
+  );
+  const came = received({
+    outcome: 'elected',
+    reason: 'own claim came back',
+    compared: { to: 'own claim', claim: message.claim, result: 'same' },
+  });
+  expect(told(came)).toBe(
+    'received | received claim b of term 7 from b | = mine a: it went round the whole ring, so I am the leader',
+  );
+  const ends = { predecessor: OTHER, successor: OTHER, removed: [OTHER], version: 1 };
+  expect(told({ type: 'neighbours', ...ends })).toBe(
+    'neighbour | my predecessor is b, my successor b | gone: b',
+  );
+  expect(told({ type: 'leader', leader: SELF, term: 2, size: 3, isSelf: true })).toBe(
+    'leader | I am the leader of term 2 | my claim went round a ring of 3',
+  );
 });

@@ -63,6 +63,7 @@ export class Ring {
   readonly lookups: Asked<PeerId, MembershipReply>[] = [];
   readonly resumes: Asked<ResumeRequest, JoinReply>[] = [];
   hasLeft = false;
+  hasDropped = false;
   readonly #ids: Record<Edge, LinkId>;
   readonly #ends: Record<Edge, TestLink>;
   readonly #server: SignalingHandlers;
@@ -115,6 +116,9 @@ export class Ring {
           lookup: (request, onReply) => this.lookups.push({ request, reply: onReply }),
           leave: () => {
             this.hasLeft = true;
+          },
+          drop: () => {
+            this.hasDropped = true;
           },
         },
         onEvent: (event) => this.events.push(event),

@@ -53,6 +53,7 @@ function memberOf(openLink: OpenLink) {
         report: () => undefined,
         lookup: () => undefined,
         leave: () => undefined,
+        drop: () => undefined,
       },
       onEvent: (event) => events.push(event),
     },

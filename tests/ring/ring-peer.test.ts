@@ -41,6 +41,7 @@ class Played {
         report: () => undefined,
         lookup: () => undefined,
         leave: () => undefined,
+        drop: () => undefined,
       }),
       newId: () => peerId(next()),
       newSecret: () => `the secret of ${next()}`,

@@ -20,7 +20,7 @@ describe('what happens is what the file says:', () => {
 
 test('what the file says has no part in what happens', () => {
   const text = read('lone-start.txt');
-  const changed = text.replace('sent claim B', 'sent claim A');
+  const changed = text.replace('sent my claim B', 'sent my claim A');
   expect(changed).not.toBe(text);
   expect(play(changed, 'changed')).toBe(text);
   const commands = text.replace(/^ {2}.*\n/gm, '');

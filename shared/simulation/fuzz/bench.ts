@@ -146,6 +146,7 @@ export class Bench {
           leave: () => {
             this.isLeft = true;
           },
+          drop: () => undefined,
         },
         onEvent: (event) => {
           this.onEvent(event);
