@@ -3,9 +3,11 @@
  * rest once the election is over.
  */
 import type { RoomName } from '../shared/protocol/ids.ts';
-import type { RingState } from '../shared/ring/events.ts';
-import type { LogRecord, RingMember, Sight, Trouble } from './ring-member.ts';
+import type { LinkSight, RingState } from '../shared/ring/events.ts';
+import type { LogRecord, RingMember, Sight } from './ring-member.ts';
+import { watchSleep } from './sleep-watch.ts';
 import { Tokens, type Token } from './tokens.ts';
+import { Troubles, type Notice } from './troubles.ts';
 
 /**
  * How long the page waits for more to happen before it draws, and how long at most, in milliseconds.
@@ -19,7 +21,10 @@ export class DrawnMember {
   readonly #member: RingMember;
   #news: Sight;
   #drawn: Sight;
+  #log: readonly LogRecord[] = $state.raw([]);
+  #notices: readonly Notice[] = $state.raw([]);
   #tokens: readonly Token[] = $state.raw([]);
+  readonly #troubles = new Troubles('RTCPeerConnection' in window);
   readonly #moving = new Tokens(() => {
     this.#changed();
   });
@@ -33,10 +38,20 @@ export class DrawnMember {
     this.#member = member;
     this.#news = $state.raw(member.sight);
     this.#drawn = $state.raw(member.sight);
+    for (const { event } of member.log) this.#troubles.note(event);
+    this.#draw();
     member.onChange = (event) => {
-      if (event !== null) this.#moving.add(event, member.ring.id);
+      if (event !== null) {
+        this.#moving.add(event, member.ring.id);
+        this.#troubles.note(event);
+      }
+      this.#troubles.see(member.ring);
       this.#changed();
     };
+    watchSleep((milliseconds) => {
+      this.#troubles.slept(milliseconds, member.ring);
+      this.#changed();
+    });
     // The frame that was asked for may not come while the page is hidden.
     document.addEventListener('visibilitychange', () => {
       if (document.hidden) this.#draw();
@@ -58,15 +73,27 @@ export class DrawnMember {
 
   /** Newest first. */
   get log(): readonly LogRecord[] {
-    return this.#drawn.log;
+    return this.#log;
   }
 
   get tokens(): readonly Token[] {
     return this.#tokens;
   }
 
-  get trouble(): Trouble | null {
-    return this.#news.trouble;
+  /** What is wrong, or was, the worst first. */
+  get notices(): readonly Notice[] {
+    return this.#notices;
+  }
+
+  /** As they are at this moment. */
+  get links(): readonly LinkSight[] {
+    return this.#member.links;
+  }
+
+  /** What is over and was read needs not be said any more. */
+  dismiss(notice: Notice): void {
+    this.#troubles.dismiss(notice);
+    this.#draw();
   }
 
   campaign(): void {
@@ -77,8 +104,17 @@ export class DrawnMember {
     this.#member.leave();
   }
 
+  vanish(): void {
+    this.#member.vanish();
+  }
+
   rejoin(): void {
+    this.#troubles.forget();
     this.#member.rejoin();
+  }
+
+  setHopDelay(milliseconds: number): void {
+    this.#member.setHopDelay(milliseconds);
   }
 
   /** Sees to it that a change is drawn: the news at once, the rest when calm. */
@@ -128,6 +164,8 @@ export class DrawnMember {
     this.#changedAt = null;
     this.#news = this.#member.sight;
     this.#drawn = this.#news;
+    this.#log = this.#member.log.toReversed();
+    this.#notices = this.#troubles.of(this.#news.ring);
     this.#tokens = this.#moving.shown;
   }
 }

@@ -225,6 +225,16 @@ export class RingNode {
     if (this.#membership === 'member') this.#election.step({ type: 'start' });
   }
 
+  /**
+   * Has every peer of the ring hold each message of an election for so long.
+   * @param milliseconds a whole number from 0 to 2,000
+   * @throws RangeError for any other
+   */
+  setHopDelay(milliseconds: number): void {
+    if (this.#membership !== 'member') return;
+    this.#tell({ type: 'pace', hopDelay: milliseconds, by: this.#options.id });
+  }
+
   /** Says goodbye to neighbours and server. The node cannot be used again. */
   leave(): void {
     if (this.#membership === 'gone') return;

@@ -71,6 +71,15 @@ export class RingPeer {
     this.#node.campaign();
   }
 
+  /**
+   * Has every peer of the ring hold each message of an election for so long.
+   * @param milliseconds a whole number from 0 to 2,000
+   * @throws RangeError for any other
+   */
+  setHopDelay(milliseconds: number): void {
+    this.#node.setHopDelay(milliseconds);
+  }
+
   leave(): void {
     this.#cancelReturn?.();
     this.#cancelReturn = null;
