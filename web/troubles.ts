@@ -69,7 +69,7 @@ export class Troubles {
       const [peer, link] = [ring[edge], ring[`${edge}Link`]];
       const before = this.#links.get(edge);
       const isSame = before?.peer === peer;
-      if (isSame && peer !== null && before?.link === 'relayed' && link === 'direct')
+      if (isSame && peer !== null && before.link === 'relayed' && link === 'direct')
         this.#switched = { edge, peer };
       // In between it may be neither.
       if (isSame && link === 'connecting') continue;
