@@ -38,6 +38,7 @@ const vite = await createServer({
     strictPort: true,
     proxy: {
       '/socket.io': { target: `http://127.0.0.1:${signalingPort}`, ws: true },
+      '/addresses': `http://127.0.0.1:${signalingPort}`,
       '/leave': `http://127.0.0.1:${signalingPort}`,
     },
   },

@@ -1,6 +1,7 @@
 /** Plain HTTP: the built page, the server's health and its metrics, and goodbyes of closing pages. */
 import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http';
 import sirv from 'sirv';
+import { isFromHere } from './addresses.ts';
 import type { SignalingServer } from './signaling.ts';
 
 /** The largest body of a request that is read, in characters. */
@@ -10,10 +11,12 @@ const LARGEST_BODY = 1_024;
  * Answers everything that is not Socket.IO's.
  * @param signaling asked for its state; set once it exists
  * @param pageFolder the built page
+ * @param origins by which other devices reach it, for a page that invites them
  */
 export function createRequestListener(
   signaling: () => SignalingServer,
   pageFolder: string,
+  origins: () => readonly string[] = () => [],
 ): RequestListener {
   const startedAt = Date.now();
   const page = sirv(pageFolder, {
@@ -66,6 +69,9 @@ export function createRequestListener(
       plain(response, 405, 'only GET is answered here\n');
     } else if (path === '/healthz') {
       health(response);
+    } else if (path === '/addresses') {
+      const body = JSON.stringify({ origins: isFromHere(request) ? origins() : [] });
+      response.setHeader('content-type', 'application/json').end(body);
     } else if (path === '/metrics') {
       metrics(response).catch((error: unknown) => {
         plain(response, 500, `${String(error)}\n`);

@@ -1,25 +1,16 @@
 /** Starts the server from the environment, says where it is, and ends it on SIGINT or SIGTERM. */
-import { networkInterfaces } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { renderUnicodeCompact } from 'uqr';
+import { lanOrigins } from './addresses.ts';
 import { readOptions } from './options.ts';
 import { startServer } from './server.ts';
 
 /** How long open connections may take to end, in milliseconds. */
 const SHUTDOWN = 3_000;
 
-/** The addresses by which other devices on the local network reach this one. */
-function lanAddresses(): string[] {
-  return Object.values(networkInterfaces())
-    .flatMap((addresses) => addresses ?? [])
-    .filter(({ family, internal }) => family === 'IPv4' && !internal)
-    .map(({ address }) => address);
-}
-
 function announce(host: string, port: number): void {
   console.log(`listening on http://localhost:${port}`);
-  const isOpen = host === '0.0.0.0' || host === '::';
-  const urls = isOpen ? lanAddresses().map((address) => `http://${address}:${port}`) : [];
+  const urls = lanOrigins(host, port);
   for (const url of urls) console.log(`on the network  ${url}`);
   const [first] = urls;
   if (first !== undefined && process.stdout.isTTY)

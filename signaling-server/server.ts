@@ -1,6 +1,7 @@
 /** The whole server on one port: signaling, page, health and metrics. */
-import { createServer } from 'node:http';
+import { createServer, type Server } from 'node:http';
 import { pino } from 'pino';
+import { lanOrigins } from './addresses.ts';
 import { createRequestListener } from './http.ts';
 import type { ServerOptions } from './options.ts';
 import { createSignalingServer, type SignalingServer } from './signaling.ts';
@@ -23,7 +24,13 @@ export async function startServer(
 ): Promise<RunningServer> {
   // Logs go to stderr; stdout is for the addresses.
   const logger = pino({ level: options.logLevel, base: null }, pino.destination(2));
-  const httpServer = createServer(createRequestListener(() => signaling, pageFolder));
+  const httpServer: Server = createServer(
+    createRequestListener(
+      () => signaling,
+      pageFolder,
+      () => lanOrigins(options.host, portOf(httpServer)),
+    ),
+  );
   const signaling = createSignalingServer(httpServer, { ...options, logger });
   await new Promise<void>((resolve, reject) => {
     httpServer.once('error', reject);
@@ -32,8 +39,13 @@ export async function startServer(
       resolve();
     });
   });
+  const port = portOf(httpServer);
+  logger.info({ port }, 'listening');
+  return { port, signaling, close: () => signaling.close() };
+}
+
+function portOf(httpServer: Server): number {
   const address = httpServer.address();
   if (address === null || typeof address === 'string') throw new Error('no port to listen on');
-  logger.info({ port: address.port }, 'listening');
-  return { port: address.port, signaling, close: () => signaling.close() };
+  return address.port;
 }

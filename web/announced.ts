@@ -1,19 +1,21 @@
 /** When this tab heard of its leader. */
 import type { RingState } from '../shared/ring/events.ts';
-import type { Sight } from './ring-member.ts';
+import type { LogRecord } from './ring-member.ts';
 
 /**
  * The time of the present leader's announcement, in Unix milliseconds; null where there is no leader.
+ * @param log oldest first
  * @param before what was known, which stays as long as leader and term do: the log forgets
  */
 export function announcedAt(
-  { ring, log }: Pick<Sight, 'ring' | 'log'>,
+  ring: RingState,
+  log: readonly LogRecord[],
   before: { readonly ring: RingState; readonly at: number | null } | null,
 ): number | null {
   if (ring.leader === null) return null;
   const isSame = before?.ring.leader === ring.leader && before.ring.term === ring.term;
   if (isSame && before.at !== null) return before.at;
-  const record = log.find(
+  const record = log.findLast(
     ({ event }) =>
       event.type === 'leader' && event.leader === ring.leader && event.term === ring.term,
   );

@@ -3,11 +3,13 @@
  * rest once the election is over.
  */
 import type { RoomName } from '../shared/protocol/ids.ts';
-import type { RingState } from '../shared/ring/events.ts';
-import type { LogRecord, RingMember, Sight, Trouble } from './ring-member.ts';
+import type { LinkSight, RingState } from '../shared/ring/events.ts';
+import type { LogRecord, RingMember, Sight } from './ring-member.ts';
 import { announcedAt } from './announced.ts';
+import { watchSleep } from './sleep-watch.ts';
 import { TokensHere, type TokenHere } from './token-here.ts';
 import { Tokens, type Token } from './tokens.ts';
+import { Troubles, type Notice } from './troubles.ts';
 
 /**
  * How long the page waits for more to happen before it draws, and how long at most, in milliseconds.
@@ -24,9 +26,12 @@ export class DrawnMember {
   readonly #member: RingMember;
   #news: Sight;
   #drawn: Sight;
+  #log: readonly LogRecord[] = $state.raw([]);
+  #notices: readonly Notice[] = $state.raw([]);
   #tokens: readonly Token[] = $state.raw([]);
   #here: TokenHere;
   #leaderSince: number | null;
+  readonly #troubles = new Troubles('RTCPeerConnection' in window);
   readonly #moving = new Tokens(() => {
     this.#changed();
   });
@@ -45,14 +50,22 @@ export class DrawnMember {
     this.#news = $state.raw(member.sight);
     this.#drawn = $state.raw(member.sight);
     this.#here = $state.raw(this.#held.now);
-    this.#leaderSince = $state.raw(announcedAt(member.sight, null));
+    this.#leaderSince = $state.raw(announcedAt(member.ring, member.log, null));
+    for (const { event } of member.log) this.#troubles.note(event);
+    this.#draw();
     member.onChange = (event) => {
       if (event !== null) {
         this.#moving.add(event, member.ring.id);
         this.#held.add(event);
+        this.#troubles.note(event);
       }
+      this.#troubles.see(member.ring);
       this.#changed();
     };
+    watchSleep((milliseconds) => {
+      this.#troubles.slept(milliseconds, member.ring);
+      this.#changed();
+    });
     // The frame that was asked for may not come while the page is hidden.
     document.addEventListener('visibilitychange', () => {
       if (document.hidden) this.#draw();
@@ -74,7 +87,7 @@ export class DrawnMember {
 
   /** Newest first. */
   get log(): readonly LogRecord[] {
-    return this.#drawn.log;
+    return this.#log;
   }
 
   get tokens(): readonly Token[] {
@@ -91,8 +104,20 @@ export class DrawnMember {
     return this.#leaderSince;
   }
 
-  get trouble(): Trouble | null {
-    return this.#news.trouble;
+  /** What is wrong, or was, the worst first. */
+  get notices(): readonly Notice[] {
+    return this.#notices;
+  }
+
+  /** As they are at this moment. */
+  get links(): readonly LinkSight[] {
+    return this.#member.links;
+  }
+
+  /** What is over and was read needs not be said any more. */
+  dismiss(notice: Notice): void {
+    this.#troubles.dismiss(notice);
+    this.#draw();
   }
 
   campaign(): void {
@@ -103,8 +128,17 @@ export class DrawnMember {
     this.#member.leave();
   }
 
+  vanish(): void {
+    this.#member.vanish();
+  }
+
   rejoin(): void {
+    this.#troubles.forget();
     this.#member.rejoin();
+  }
+
+  setHopDelay(milliseconds: number): void {
+    this.#member.setHopDelay(milliseconds);
   }
 
   /** Sees to it that a change is drawn: the news at once, the rest when calm. */
@@ -155,11 +189,16 @@ export class DrawnMember {
     this.#changedAt = null;
     this.#show(this.#member.sight);
     this.#drawn = this.#news;
+    this.#log = this.#member.log.toReversed();
+    this.#notices = this.#troubles.of(this.#news.ring);
     this.#tokens = this.#moving.shown;
   }
 
   #show(news: Sight): void {
-    this.#leaderSince = announcedAt(news, { ring: this.#news.ring, at: this.#leaderSince });
+    this.#leaderSince = announcedAt(news.ring, this.#member.log, {
+      ring: this.#news.ring,
+      at: this.#leaderSince,
+    });
     this.#news = news;
   }
 }

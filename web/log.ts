@@ -1,9 +1,66 @@
-/** The log in words. */
-import { classicLine, describe, type Description } from '../shared/ring/describe.ts';
+/** The log in words, and as files. */
+import type { PeerId } from '../shared/protocol/ids.ts';
+import { classicLine, describe, shortId, type Description } from '../shared/ring/describe.ts';
+import { jsonLine } from '../shared/ring/json-line.ts';
+import { nameOf } from '../shared/ring/names.ts';
 import type { LogRecord } from './ring-member.ts';
 
-export function wordsOf({ event, self }: LogRecord): Description {
-  return describe(event, self);
+/** What the page calls peers: others by their names too, as they are easier to tell apart. */
+export function callOf(self: PeerId): (id: PeerId) => string {
+  return (id) => (id === self ? shortId(id) : `${shortId(id)} (${nameOf(id)})`);
+}
+
+/** Each record is put into words once: thousands are looked through at each letter that is typed. */
+const words = new WeakMap<LogRecord, Description>();
+const texts = new WeakMap<LogRecord, string>();
+
+export function wordsOf(record: LogRecord): Description {
+  const known = words.get(record);
+  if (known !== undefined) return known;
+  const said = describe(record.event, record.self, callOf(record.self));
+  words.set(record, said);
+  return said;
+}
+
+const UUIDS = /[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}/g;
+
+/** What a search looks through: the words, and whole the uuids that these shorten. */
+function textOf(record: LogRecord): string {
+  const known = texts.get(record);
+  if (known !== undefined) return known;
+  const { kind, what, why } = wordsOf(record);
+  const ids = JSON.stringify(record.event).match(UUIDS) ?? [];
+  const text = [kind, what, why, ...ids].join(' ').toLowerCase();
+  texts.set(record, text);
+  return text;
+}
+
+/** How many records of each kind there are, for the kinds that there are. */
+export function countKinds(log: readonly LogRecord[]): Map<Description['kind'], number> {
+  const counts = new Map<Description['kind'], number>();
+  for (const record of log) {
+    const { kind } = wordsOf(record);
+    counts.set(kind, (counts.get(kind) ?? 0) + 1);
+  }
+  return counts;
+}
+
+/**
+ * The records that somebody wants to see.
+ * @param kinds all where there are none
+ * @param query words that each have to be there
+ */
+export function filterLog(
+  log: readonly LogRecord[],
+  kinds: ReadonlySet<Description['kind']>,
+  query: string,
+): readonly LogRecord[] {
+  const wanted = query.toLowerCase().split(/\s+/).filter(Boolean);
+  if (kinds.size === 0 && wanted.length === 0) return log;
+  return log.filter((record) => {
+    if (kinds.size > 0 && !kinds.has(wordsOf(record).kind)) return false;
+    return wanted.every((word) => textOf(record).includes(word));
+  });
 }
 
 /**
@@ -11,8 +68,22 @@ export function wordsOf({ event, self }: LogRecord): Description {
  * @param log newest first
  */
 export function classicLog(log: readonly LogRecord[]): string {
+  return lines(log, ({ event, self, at }) => classicLine(event, self, new Date(at).toISOString()));
+}
+
+/**
+ * The log as JSON lines, oldest first.
+ * @param log newest first
+ */
+export function jsonLog(log: readonly LogRecord[]): string {
+  return lines(log, ({ event, self, at, times }) =>
+    jsonLine(event, self, new Date(at).toISOString(), times),
+  );
+}
+
+function lines(log: readonly LogRecord[], line: (record: LogRecord) => string): string {
   return log
-    .map(({ event, self, at }) => `${classicLine(event, self, new Date(at).toISOString())}\n`)
+    .map((record) => `${line(record)}\n`)
     .toReversed()
     .join('');
 }

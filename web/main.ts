@@ -61,12 +61,12 @@ function untilQuiet(member: RingMember, page: BriefPage): Promise<void> {
     let isAsked = false;
     const look = () => {
       isAsked = false;
-      const { ring, trouble, log } = member.sight;
+      const { ring, isInTrouble, log } = member;
       page.show(ring);
       if (performance.now() > WORDLESS) page.tell(ring);
-      if (trouble !== null || ring.role === 'offline') resolve();
+      if (isInTrouble || ring.role === 'offline') resolve();
       // Laps go on for ever.
-      if (settledAt !== null && log[0]?.isLap === true) return;
+      if (settledAt !== null && log.at(-1)?.isLap === true) return;
       const isLinking = [ring.successorLink, ring.predecessorLink].includes('connecting');
       const isSettled = ring.leader !== null && !isLinking;
       settledAt = isSettled ? (settledAt ?? performance.now()) : null;
@@ -74,7 +74,7 @@ function untilQuiet(member: RingMember, page: BriefPage): Promise<void> {
       timer = setTimeout(resolve, settledAt === null ? STUCK : quietAfter(settledAt));
     };
     setTimeout(() => {
-      page.tell(member.sight.ring);
+      page.tell(member.ring);
     }, WORDLESS);
     setTimeout(resolve, LONGEST);
     // One message is several changes.

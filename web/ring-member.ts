@@ -4,7 +4,7 @@ import { createRingPeer } from '../peer/ring-peer.ts';
 import { simplePeerLinks } from '../peer/simple-peer-links.ts';
 import { socketSignaling } from '../peer/socket-signaling.ts';
 import type { PeerId, RoomName } from '../shared/protocol/ids.ts';
-import type { RingEvent, RingState } from '../shared/ring/events.ts';
+import type { LinkSight, RingEvent, RingState } from '../shared/ring/events.ts';
 import type { RingPeer } from '../shared/ring/ring-peer.ts';
 import { isLap } from './entry-own.ts';
 import { FirstTransport } from './first-connection.ts';
@@ -24,30 +24,22 @@ export interface LogRecord {
   readonly times: number;
 }
 
-/** What went wrong, and what to do about it. */
-export interface Trouble {
-  readonly what: string;
-  readonly advice: string;
-}
-
 /** What there is to see of the membership at one moment. */
 export interface Sight {
   readonly ring: RingState;
   readonly facts: ReturnType<typeof factsOf>;
-  /** Newest first. */
-  readonly log: readonly LogRecord[];
-  readonly trouble: Trouble | null;
 }
 
 /** Entries kept; older ones fall out of page and download. */
-const MAX_LOG = 2_000;
+const MAX_LOG = 5_000;
 
 export class RingMember {
   readonly room: RoomName;
   /** Told of each change, and of the event that made it, if one did. */
   onChange: (event: RingEvent | null) => void = () => undefined;
   readonly #peer: RingPeer;
-  #sight: Pick<Sight, 'log' | 'trouble'> = { log: [], trouble: null };
+  readonly #log: LogRecord[] = [];
+  #isInTrouble = false;
   #keys = 0;
 
   /** Makes the tab a member of a room at once, and lets it go with the tab. */
@@ -83,7 +75,25 @@ export class RingMember {
 
   get sight(): Sight {
     const { ring } = this;
-    return { ...this.#sight, ring, facts: factsOf(ring) };
+    return { ring, facts: factsOf(ring) };
+  }
+
+  /** Oldest first; it goes on growing. */
+  get log(): readonly LogRecord[] {
+    return this.#log;
+  }
+
+  /** Whether something is wrong that has to be told; the log has what. */
+  get isInTrouble(): boolean {
+    return this.#isInTrouble;
+  }
+
+  get links(): readonly LinkSight[] {
+    return this.#peer.links;
+  }
+
+  setHopDelay(milliseconds: number): void {
+    this.#peer.setHopDelay(milliseconds);
   }
 
   campaign(): void {
@@ -94,62 +104,50 @@ export class RingMember {
     this.#peer.leave();
   }
 
+  /** Goes without a goodbye, and says none when the tab is closed, either. */
+  vanish(): void {
+    this.#peer.vanish();
+  }
+
   rejoin(): void {
-    this.#sight = { ...this.#sight, trouble: null };
+    this.#isInTrouble = false;
     this.#peer.join();
     this.onChange(null);
   }
 
   #onEvent(event: RingEvent, ring: RingState): void {
-    const { log, trouble } = this.#sight;
-    this.#sight = { log: this.#write(log, event, ring.id), trouble: troubleAfter(event, trouble) };
+    if (event.type !== 'holding' && event.type !== 'ring') this.#write(event, ring.id);
+    this.#isInTrouble = isTroubleAfter(event, this.#isInTrouble);
     this.onChange(event);
   }
 
   /** Adds a record. Laps come every second for ever, so one record counts those in a row. */
-  #write(log: readonly LogRecord[], event: RingEvent, self: PeerId): readonly LogRecord[] {
+  #write(event: RingEvent, self: PeerId): void {
     const isMessage = event.type === 'sent' || event.type === 'received';
     const newest = { at: Date.now(), event, self, isLap: isMessage && isLap(event.message) };
-    const [last, ...rest] = log;
-    if (last?.isLap === true && newest.isLap)
-      return [{ ...newest, key: last.key, times: last.times + 1 }, ...rest];
+    const last = this.#log.at(-1);
+    if (last?.isLap === true && newest.isLap) {
+      this.#log[this.#log.length - 1] = { ...newest, key: last.key, times: last.times + 1 };
+      return;
+    }
     this.#keys += 1;
-    return [{ ...newest, key: this.#keys, times: 1 }, ...log.slice(0, MAX_LOG - 1)];
+    this.#log.push({ ...newest, key: this.#keys, times: 1 });
+    if (this.#log.length > MAX_LOG) this.#log.shift();
   }
 }
 
-/** What is wrong after an event, given what was wrong before it. */
-function troubleAfter(event: RingEvent, before: Trouble | null): Trouble | null {
+/** Whether something is wrong after an event; who only lost its place is back as a new peer. */
+function isTroubleAfter(event: RingEvent, before: boolean): boolean {
   switch (event.type) {
     case 'server':
-      if (event.state === 'connected') return null;
-      return {
-        what: 'The server cannot be reached.',
-        advice: 'This page keeps trying; if the ring closes over it, it comes back as a new peer.',
-      };
+      return event.state !== 'connected';
     case 'left':
-      return null;
+      return false;
     case 'refused':
-      if (event.code === 'id-taken' || event.code === 'place-lost') return before;
-      return { what: `The server says no: ${event.message}.`, advice: refusalAdvice(event.code) };
+      return before || (event.code !== 'id-taken' && event.code !== 'place-lost');
     case 'error':
-      return {
-        what: `${event.message}.`,
-        advice: 'Try a current browser, or another device.',
-      };
+      return true;
     default:
       return before;
-  }
-}
-
-function refusalAdvice(code: Extract<RingEvent, { type: 'refused' }>['code']): string {
-  switch (code) {
-    case 'version':
-    case 'malformed':
-      return 'Reload the page to get its current version.';
-    case 'room-full':
-      return 'Wait for someone to leave, then rejoin, or use another room.';
-    default:
-      return 'Rejoin, or reload the page.';
   }
 }

@@ -90,7 +90,7 @@ async function setHopDelay(tab: Tab, seconds: string): Promise<void> {
 }
 
 test('in a ring of 12 the token is seen going round twice, in ring order', async () => {
-  const tabs = await openTabs(browser, 12, `${server.url}?room=slow`);
+  const tabs = await openTabs(browser, 12, `http://localhost:${server.port}/?room=slow`);
   const values = await untilOneRing(tabs);
   for (const tab of tabs) await tab.page.waitForSelector('[data-testid=token-here]');
   const { leader, others } = byRole(tabs, values);

@@ -1,0 +1,268 @@
+/** What is wrong with this tab's membership, or was a moment ago, and what to do about it, in words. */
+import type { PeerId } from '../shared/protocol/ids.ts';
+import type { Edge } from '../shared/protocol/signaling.ts';
+import type { NeighbourLinkState, RingEvent, RingState } from '../shared/ring/events.ts';
+import { callOf } from './log.ts';
+
+type Kind =
+  'no links' | 'refused' | 'fault' | 'server' | 'relayed' | 'new peer' | 'asleep' | 'switched';
+
+export interface Notice {
+  readonly kind: Kind;
+  /** `bad` keeps the ring from working here; `fine` is over and may be put away. */
+  readonly tone: 'bad' | 'warn' | 'fine';
+  readonly what: string;
+  readonly advice: string;
+}
+
+type Refusal = Extract<RingEvent, { type: 'refused' }>;
+
+export class Troubles {
+  readonly #hasWebRtc: boolean;
+  #isServerLost = false;
+  #refusal: Refusal | null = null;
+  #error: string | null = null;
+  /** Why it had to come back as a new peer. */
+  #newPeer: Refusal['code'] | null = null;
+  #sleep: { readonly milliseconds: number; readonly id: PeerId } | null = null;
+  /** Whether anything was heard since it woke up. */
+  #isAwake = false;
+  readonly #links = new Map<Edge, { readonly peer: PeerId | null; link: NeighbourLinkState }>();
+  #switched: { readonly edge: Edge; readonly peer: PeerId } | null = null;
+
+  /** @param hasWebRtc whether the browser knows of such a thing */
+  constructor(hasWebRtc: boolean) {
+    this.#hasWebRtc = hasWebRtc;
+  }
+
+  note(event: RingEvent): void {
+    switch (event.type) {
+      case 'server':
+        this.#isServerLost = event.state !== 'connected';
+        return;
+      case 'left':
+      case 'vanished':
+        this.forget();
+        return;
+      case 'joined':
+        this.#refusal = null;
+        this.#error = null;
+        return;
+      case 'refused':
+        if (event.code === 'place-lost' || event.code === 'id-taken') this.#newPeer = event.code;
+        else this.#refusal = event;
+        return;
+      case 'error':
+        this.#error = event.message;
+        return;
+      case 'received':
+        this.#isAwake = true;
+        return;
+      default:
+        return;
+    }
+  }
+
+  /** Takes note of how the neighbours are linked. */
+  see(ring: RingState): void {
+    for (const edge of ['successor', 'predecessor'] as const) {
+      const [peer, link] = [ring[edge], ring[`${edge}Link`]];
+      const before = this.#links.get(edge);
+      const isSame = before?.peer === peer;
+      if (isSame && peer !== null && before.link === 'relayed' && link === 'direct')
+        this.#switched = { edge, peer };
+      // In between it may be neither.
+      if (isSame && link === 'connecting') continue;
+      this.#links.set(edge, { peer, link });
+    }
+  }
+
+  /** The page has woken up. */
+  slept(milliseconds: number, { id }: RingState): void {
+    this.#sleep = { milliseconds, id };
+    this.#isAwake = false;
+  }
+
+  dismiss({ kind }: Notice): void {
+    if (kind === 'new peer') this.#newPeer = null;
+    if (kind === 'asleep') this.#sleep = null;
+    if (kind === 'switched') this.#switched = null;
+  }
+
+  /** A new membership begins, or one has ended as it was wanted to. */
+  forget(): void {
+    this.#isServerLost = false;
+    this.#refusal = null;
+    this.#error = null;
+    this.#newPeer = null;
+    this.#sleep = null;
+    this.#switched = null;
+  }
+
+  /** What there is to say, the worst first. */
+  of(ring: RingState): Notice[] {
+    return [
+      ...this.#ofError(),
+      ...this.#ofRefusal(),
+      ...this.#ofServer(ring),
+      ...relayed(ring),
+      ...this.#ofSleep(ring),
+      ...this.#ofNewPeer(ring),
+      ...this.#ofSwitch(ring),
+    ];
+  }
+
+  #ofError(): Notice[] {
+    const error = this.#error;
+    if (error === null) return [];
+    const isOfLinks = error.includes('connection');
+    if (isOfLinks && !this.#hasWebRtc)
+      return [
+        {
+          kind: 'no links',
+          tone: 'bad',
+          what: 'This browser has no WebRTC.',
+          advice:
+            'Peers are linked by it, so this tab cannot take part. Open the page in a current Chrome, Edge, Firefox or Safari; browsers inside other apps, and some extensions and policies, take WebRTC away.',
+        },
+      ];
+    if (isOfLinks)
+      return [
+        {
+          kind: 'no links',
+          tone: 'bad',
+          what: 'This browser makes no WebRTC connection.',
+          advice: `Close tabs that you do not need and reload this page. If that does not help, an extension or a policy may forbid it: try another browser. It says: ${error}.`,
+        },
+      ];
+    return [
+      {
+        kind: 'fault',
+        tone: 'bad',
+        what: 'Something went wrong here.',
+        advice: `Reload the page: it may be older than its server. It says: ${error}.`,
+      },
+    ];
+  }
+
+  #ofRefusal(): Notice[] {
+    if (this.#refusal === null) return [];
+    const { code, message } = this.#refusal;
+    const what = `The server says no: ${message}.`;
+    return [{ kind: 'refused', tone: 'bad', what, advice: refusalAdvice(code) }];
+  }
+
+  #ofServer(ring: RingState): Notice[] {
+    if (!this.#isServerLost || ring.role === 'offline') return [];
+    const what = 'The server cannot be reached.';
+    if (ring.successor === null)
+      return [
+        {
+          kind: 'server',
+          tone: 'bad',
+          what,
+          advice:
+            'This page keeps trying. See that the computer that serves it is on, and this device in the same network.',
+        },
+      ];
+    const links = [ring.successorLink, ring.predecessorLink];
+    const goesOn = links.includes('relayed')
+      ? 'The ring goes on where its links are direct; a relayed one waits for the server.'
+      : 'The ring goes on without it: its messages go from peer to peer.';
+    return [
+      {
+        kind: 'server',
+        tone: 'warn',
+        what,
+        advice: `${goesOn} Until it is back nobody can join, and a gap that a peer leaves stays open. This page keeps trying; see that the server runs and that this device is in its network.`,
+      },
+    ];
+  }
+
+  #ofSleep(ring: RingState): Notice[] {
+    if (this.#sleep === null || ring.role === 'offline') return [];
+    const { milliseconds, id } = this.#sleep;
+    const what = `This page was asleep for ${duration(milliseconds)}.`;
+    const advice = this.#fate(ring, id);
+    return [{ kind: 'asleep', tone: 'fine', what, advice: `${advice} ${KEEP_AWAKE}` }];
+  }
+
+  #fate(ring: RingState, id: PeerId): string {
+    if (ring.id !== id)
+      return 'The ring has closed over its place, so it came back as a new peer with a new uuid.';
+    const isKept = ring.server === 'connected' && (this.#isAwake || ring.successor === ring.id);
+    return isKept ? 'It has kept its place in the ring.' : 'It finds out whether it has its place.';
+  }
+
+  #ofNewPeer(ring: RingState): Notice[] {
+    // Who slept is told so already.
+    if (this.#newPeer === null || ring.role === 'offline') return [];
+    if (this.#sleep !== null && this.#sleep.id !== ring.id) return [];
+    const isTaken = this.#newPeer === 'id-taken';
+    return [
+      {
+        kind: 'new peer',
+        tone: 'fine',
+        what: isTaken
+          ? 'The uuid of this tab was taken, so it joined with another.'
+          : 'This tab lost its place in the ring and came back as a new peer.',
+        advice: isTaken
+          ? 'There is nothing to do.'
+          : 'The others had not heard from it and closed the ring over it. Its old uuid counts as gone, so it has a new one. There is nothing to do; if it happens often, the network here is unsteady.',
+      },
+    ];
+  }
+
+  #ofSwitch(ring: RingState): Notice[] {
+    if (this.#switched === null) return [];
+    const { edge, peer } = this.#switched;
+    if (ring[edge] !== peer || ring[`${edge}Link`] !== 'direct') return [];
+    return [
+      {
+        kind: 'switched',
+        tone: 'fine',
+        what: `The link to the ${edge} ${callOf(ring.id)(peer)} is direct now.`,
+        advice: 'Its messages no longer take the way through the server.',
+      },
+    ];
+  }
+}
+
+const KEEP_AWAKE = 'To stay in the ring keep the page in view and the screen on.';
+
+function relayed(ring: RingState): Notice[] {
+  const call = callOf(ring.id);
+  const names = (['successor', 'predecessor'] as const).flatMap((edge) => {
+    const peer = ring[edge];
+    return ring[`${edge}Link`] === 'relayed' && peer !== null ? [`${edge} ${call(peer)}`] : [];
+  });
+  if (names.length === 0) return [];
+  return [
+    {
+      kind: 'relayed',
+      tone: 'warn',
+      what: `No direct connection to the ${names.join(' and the ')}: relayed.`,
+      advice:
+        'Messages go through the server instead, more slowly; the election is the same. Networks for guests often keep devices apart: another Wi-Fi or the hotspot of a phone helps, or turning a VPN off. This tab goes on trying for a direct one.',
+    },
+  ];
+}
+
+function refusalAdvice(code: Refusal['code']): string {
+  switch (code) {
+    case 'version':
+    case 'malformed':
+      return 'Reload the page to get its current version.';
+    case 'room-full':
+      return 'Wait until somebody leaves and press “Rejoin ring”, or use another room: add ?room=NAME to the address.';
+    default:
+      return 'Press “Rejoin ring”, or reload the page.';
+  }
+}
+
+/** As "40 seconds". */
+function duration(milliseconds: number): string {
+  const seconds = Math.max(1, Math.round(milliseconds / 1_000));
+  if (seconds < 120) return seconds === 1 ? '1 second' : `${seconds} seconds`;
+  return `${Math.round(seconds / 60)} minutes`;
+}
