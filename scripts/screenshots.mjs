@@ -1,52 +1,106 @@
-/* global document, requestAnimationFrame -- in the functions that run in a page */
-/** `npm run screenshots`: the pictures in docs/, of real tabs on a real server. */
-import { join } from 'node:path';
+/* global document, requestAnimationFrame, HTMLInputElement -- in the functions that run in a page */
+/**
+ * `npm run screenshots [-- --states FOLDER]`: the pictures in docs/, of real tabs on a real server.
+ * With --states, the main states of the pages too, at three sizes and in both colour schemes.
+ */
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { pathToFileURL } from 'node:url';
+import { parseArgs } from 'node:util';
 import { ensureBrowser } from './browsers.mjs';
 import { build } from './build.mjs';
 import { ensureInstalled } from './ensure-installed.mjs';
 import { root } from './run.mjs';
 
+const { values: options } = parseArgs({ options: { states: { type: 'string' } } });
 await ensureInstalled();
 await build();
 const executablePath = await ensureBrowser('chromium');
 const { default: puppeteer } = await import('puppeteer-core');
-const { startServer } = await import(
-  pathToFileURL(join(root, 'dist/signaling-server/server.js')).href
-);
-const { readOptions } = await import(
-  pathToFileURL(join(root, 'dist/signaling-server/options.js')).href
-);
+const { default: gifenc } = await import('gifenc');
+const { PNG } = await import('pngjs');
+const load = (name) => import(pathToFileURL(join(root, 'dist/signaling-server', name)).href);
+const { startServer } = await load('server.js');
+const { readOptions } = await load('options.js');
 
 const server = await startServer(
   readOptions({ PORT: '0', HOST: '127.0.0.1' }),
   join(root, 'dist/web'),
 );
-const browser = await puppeteer.launch({ executablePath, args: ['--no-sandbox'] });
-const url = `http://localhost:${server.port}/?room=classroom`;
+const launch = (more = []) =>
+  puppeteer.launch({
+    executablePath,
+    args: [
+      ...['--no-sandbox', '--disable-features=WebUIOmniboxPopup,WebUIOmniboxAimPopup'],
+      ...more,
+    ],
+  });
+const browser = await launch();
+
+const SIZES = [
+  { width: 390, height: 844 },
+  { width: 1280, height: 800 },
+  { width: 1920, height: 1080 },
+];
 
 /** Opens a tab as on a device of its own. */
-async function open() {
-  const context = await browser.createBrowserContext();
+async function open(room, { path = '', where = browser } = {}) {
+  const context = await where.createBrowserContext();
   const page = await context.newPage();
-  await page.goto(url);
+  await page.goto(`http://localhost:${server.port}/${path}?room=${room}`);
   return page;
 }
 
-/** Waits until a page shows a whole ring of the given size. */
-async function untilRing(page, size) {
-  await page.waitForFunction(
-    (wanted) =>
-      document.querySelector('[data-testid=ring-size]')?.dataset.value === wanted &&
-      document.querySelector('[data-testid=leader-id]')?.dataset.value !== '' &&
-      document.querySelector('[data-testid=successor-link]')?.dataset.value === 'direct' &&
-      document.querySelector('[data-testid=predecessor-link]')?.dataset.value === 'direct',
-    {},
-    String(size),
-  );
+const openTabs = (room, count) => Promise.all(Array.from({ length: count }, () => open(room)));
+
+const closeTabs = (tabs) => Promise.all(tabs.map((tab) => tab.browserContext().close()));
+
+/** Opens a ring, and waits until all know all of it. */
+async function openRing(room, count) {
+  const tabs = await openTabs(room, count);
+  for (const tab of tabs) await untilRing(tab, count);
+  return tabs;
 }
 
-async function shoot(page, name, { width, height, scheme = 'light' }) {
+async function byRole(tabs, role) {
+  for (const tab of tabs) if ((await valueOf(tab, 'role')) === role) return tab;
+  throw new Error(`no tab is ${role}`);
+}
+
+const valueOf = (tab, name) =>
+  tab.$eval(`[data-testid=${name}]`, (element) => element.dataset.value);
+
+const press = (tab, name) => tab.locator(`::-p-aria([name="${name}"][role="button"])`).click();
+
+/** Moves the slider of the slow motion. */
+const slowDown = (tab, seconds) =>
+  tab.$eval(
+    'input[aria-label="Slow motion"]',
+    (input, value) => {
+      if (!(input instanceof HTMLInputElement)) throw new Error('no slider');
+      input.value = value;
+      for (const type of ['input', 'change'])
+        input.dispatchEvent(new Event(type, { bubbles: true }));
+    },
+    String(seconds),
+  );
+
+/** Waits until a page shows a whole ring of the given size. */
+async function untilRing(page, size, link = size === 1 ? 'none' : 'direct') {
+  await page.waitForFunction(
+    (wanted) =>
+      Object.entries(wanted).every(
+        ([name, value]) => document.querySelector(`[data-testid=${name}]`)?.dataset.value === value,
+      ) && document.querySelector('[data-testid=token-here]') !== null,
+    {},
+    { 'ring-size': String(size), 'successor-link': link, 'predecessor-link': link },
+  );
+  // Drawn from what a later lap tells.
+  await sleep(4_000);
+}
+
+async function show(page, { width, height, scheme = 'light' }) {
   await page.bringToFront();
   await page.setViewport({ width, height });
   await page.emulateMediaFeatures([{ name: 'prefers-color-scheme', value: scheme }]);
@@ -54,17 +108,101 @@ async function shoot(page, name, { width, height, scheme = 'light' }) {
   await page.evaluate(
     () => new Promise((resolve) => requestAnimationFrame(() => requestAnimationFrame(resolve))),
   );
-  const path = name === null ? undefined : join(root, 'docs', `${name}.png`);
-  return page.screenshot({ ...(path === undefined ? {} : { path }) });
+}
+
+async function shoot(page, path, view) {
+  await show(page, view);
+  return page.screenshot(path === null ? {} : { path });
+}
+
+const picture = (name) => join(root, 'docs', name);
+
+/** The ring as the projector shows it while the token goes round: once in slow motion, small. */
+async function animate(watcher, tabs, path) {
+  const leader = await byRole(tabs, 'leader');
+  await slowDown(tabs[0], 0.5);
+  await leader.waitForFunction(
+    () => document.querySelector('input[aria-label="Slow motion"]')?.value === '0.5',
+  );
+  await show(watcher, { width: 640, height: 900 });
+  const clip = await watcher.$eval('[data-testid=watched-ring]', (element) => {
+    const { x, y, width, height } = element.getBoundingClientRect();
+    return { x, y, width, height };
+  });
+  const term = await valueOf(leader, 'term');
+  await press(leader, 'Start election');
+  const gif = gifenc.GIFEncoder();
+  let before = performance.now();
+  const isOver = async () =>
+    (await valueOf(leader, 'term')) !== term && (await valueOf(tabs[0], 'leader-id')) !== '';
+  const end = performance.now() + tabs.length * 2 * 500 + 1_500;
+  while (performance.now() < end || !(await isOver())) {
+    const shot = await watcher.screenshot({ clip, captureBeyondViewport: false });
+    const { width, height, data } = PNG.sync.read(Buffer.from(shot));
+    const palette = gifenc.quantize(data, 64);
+    const now = performance.now();
+    gif.writeFrame(gifenc.applyPalette(data, palette), width, height, {
+      palette,
+      delay: Math.max(20, now - before),
+    });
+    before = now;
+    await sleep(100);
+  }
+  gif.finish();
+  writeFileSync(path, gif.bytes());
+}
+
+/** Every state at every size in both schemes, to be looked at. */
+async function shootStates(folder) {
+  mkdirSync(folder, { recursive: true });
+  const shootAll = async (page, state) => {
+    for (const size of SIZES)
+      for (const scheme of ['light', 'dark'])
+        await shoot(page, join(folder, `${state}-${size.width}-${scheme}.png`), {
+          ...size,
+          scheme,
+        });
+  };
+  const [alone] = await openRing('alone', 1);
+  await shootAll(alone, 'alone');
+  const three = await openRing('three', 3);
+  await shootAll(await byRole(three, 'leader'), 'leader');
+  await shootAll(await byRole(three, 'follower'), 'follower');
+  await slowDown(three[0], 2);
+  await press(await byRole(three, 'leader'), 'Start election');
+  for (const tab of three)
+    if (await tab.$('[data-testid=token-here]:not([data-value=""])')) await shootAll(tab, 'token');
+  const walled = await launch(['--webrtc-ip-handling-policy=disable_non_proxied_udp']);
+  await slowDown(three[0], 0);
+  const relayed = await open('three', { where: walled });
+  await untilRing(relayed, 4, 'relayed');
+  await shootAll(relayed, 'relayed');
+  await walled.close();
+  await closeTabs([alone, ...three]);
+  const thirty = await openRing('thirty', 30);
+  await shootAll(await byRole(thirty, 'follower'), 'thirty');
+  const watcher = await open('thirty', { path: 'watch' });
+  await watcher.waitForSelector('[data-testid=watch-peers]');
+  await press(await byRole(thirty, 'leader'), 'Start election');
+  await sleep(5_000);
+  await shootAll(watcher, 'watch-thirty');
+  await closeTabs([watcher, ...thirty.slice(1)]);
+  await press(thirty[0], 'Leave ring');
+  await shootAll(thirty[0], 'left');
+  await closeTabs([thirty[0]]);
 }
 
 const tabs = [];
-for (let count = 1; count <= 3; count += 1) tabs.push(await open());
-for (const tab of tabs) await untilRing(tab, tabs.length);
+for (let count = 1; count <= 3; count += 1) {
+  tabs.push(await open('classroom'));
+  for (const tab of tabs) await untilRing(tab, count);
+}
 
 const views = [];
-for (const tab of tabs)
-  views.push(Buffer.from(await shoot(tab, null, { width: 430, height: 700 })).toString('base64'));
+for (const tab of tabs) {
+  const view = await shoot(tab, null, { width: 430, height: 620 });
+  views.push(Buffer.from(view).toString('base64'));
+}
 
 // The three side by side, in one picture.
 const desk = await browser.newPage();
@@ -77,11 +215,20 @@ await desk.setContent(`
       )
       .join('')}
   </body>`);
-await shoot(desk, 'three-tabs', { width: 1378, height: 748 });
+await shoot(desk, picture('three-tabs.png'), { width: 1378, height: 668 });
 
-const [tab] = tabs;
-await shoot(tab, 'page-desktop', { width: 1280, height: 800, scheme: 'dark' });
-await shoot(tab, 'page-phone', { width: 390, height: 844 });
+tabs.push(...(await openTabs('classroom', 5)));
+for (const tab of tabs) await untilRing(tab, tabs.length);
+const follower = await byRole(tabs, 'follower');
+await shoot(follower, picture('page-desktop.png'), { width: 1280, height: 800, scheme: 'dark' });
+await shoot(follower, picture('page-phone.png'), { width: 390, height: 844 });
 
+const watcher = await open('classroom', { path: 'watch' });
+await watcher.waitForSelector('[data-testid=watched-ring]');
+await animate(watcher, tabs, picture('token.gif'));
+await shoot(watcher, picture('projector.png'), { width: 1920, height: 1080, scheme: 'dark' });
+
+await closeTabs([watcher, ...tabs]);
+if (options.states !== undefined) await shootStates(resolve(options.states));
 await browser.close();
 await server.close();

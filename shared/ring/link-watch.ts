@@ -52,9 +52,13 @@ export class LinkWatch {
 
   /**
    * Asks on some links at once.
-   * @param onSilent called if there is no answer on one of them in time
+   * @param onSilent called with the milliseconds waited if there is no answer on one of them
    */
-  probe(links: readonly NeighbourLink[], onSilent: () => void, rounds = PROBE_ROUNDS): void {
+  probe(
+    links: readonly NeighbourLink[],
+    onSilent: (waited: number) => void,
+    rounds = PROBE_ROUNDS,
+  ): void {
     const { clock } = this.#owner;
     const asked = clock.now();
     const wait = Math.max(...links.map(({ probePatience }) => probePatience));
@@ -64,7 +68,7 @@ export class LinkWatch {
       const waited = clock.now() - asked;
       // Answers may be there already, and only this peer is too busy to take them in.
       if (waited > wait + LATE && rounds > 1) this.probe(links, onSilent, rounds - 1);
-      else if (links.some((link) => link.isClosed || link.silence >= waited)) onSilent();
+      else if (links.some((link) => link.isClosed || link.silence >= waited)) onSilent(waited);
     });
     this.#probes.add(cancel);
   }

@@ -90,10 +90,10 @@ export class NeighbourWatch {
     const links = this.#greetedLinks(peer);
     if (links.length === 0) this.complain(peer, 'silent');
     else
-      this.#links.probe(links, () => {
+      this.#links.probe(links, (waited) => {
         // Links may have been replaced meanwhile.
         const left = this.#greetedLinks(peer);
-        if (left.length === 0 || left.some((link) => link.silence >= link.probePatience))
+        if (left.length === 0 || left.some((link) => link.silence >= waited))
           this.complain(peer, 'silent');
       });
   }

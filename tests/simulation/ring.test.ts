@@ -43,6 +43,10 @@ test.each([['outages', 63_093]] as const)(
   },
 );
 
+test('a neighbour that answers is alive, though another link with it was given up meanwhile (kept, seed 63071)', () => {
+  expect(runStorm('kept', 63_071, 2).problems).toEqual([]);
+});
+
 /** A ring that has settled. */
 function ringOf(peers: number, seed: number): World {
   const world = new World(seed);
