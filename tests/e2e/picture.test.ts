@@ -6,7 +6,7 @@ import type { Seat } from '../../shared/ring/events.ts';
 import { hueOf, nameOf } from '../../shared/ring/names.ts';
 import { peerId, valueOf } from '../support.ts';
 import { ringState } from '../web/ring-state.ts';
-import { show, startShowcase, type Showcase } from './showcase.ts';
+import { show, showMember, startShowcase, type Showcase } from './showcase.ts';
 import {
   byRole,
   launchChromium,
@@ -217,6 +217,61 @@ describe('given what a ring tells,', () => {
     expect(await page.$eval('[data-testid=token-here]', (e) => e.getAttribute('data-value'))).toBe(
       '',
     );
+  });
+
+  const message = {
+    type: 'claim',
+    term: 4,
+    claim: { id: peerId(4), priority: 1 },
+    hops: 1,
+  } as const;
+
+  test('the page shows a token that is here at once, until it is sent', async () => {
+    const ids = peers(5);
+    const self = ids[0] ?? peerId(1);
+    await showMember(page, ringState(ids, self, { hopDelay: 1_000 }));
+    const seen = await page.evaluate(
+      async (message, to) => {
+        const look = () => {
+          const here = document.querySelector('[data-testid=token-here]');
+          return [here?.getAttribute('data-value'), here?.getAttribute('data-count')];
+        };
+        const seen = [look()];
+        tell({ type: 'holding', message, milliseconds: 1_000 });
+        // As soon as this is done, and no frame later.
+        await Promise.resolve();
+        seen.push(look());
+        tell({ type: 'sent', message, to });
+        await Promise.resolve();
+        seen.push(look());
+        return seen;
+      },
+      message,
+      ids[1] ?? self,
+    );
+    expect(seen).toEqual([
+      ['', '0'],
+      [peerId(4), '1'],
+      ['', '1'],
+    ]);
+  });
+
+  test('at full speed nothing is drawn of an election before it is calm', async () => {
+    const ids = peers(5);
+    const self = ids[0] ?? peerId(1);
+    await showMember(page, ringState(ids, self, { leader: null, role: 'candidate' }));
+    const took = await page.evaluate(
+      async (message, to) => {
+        const began = performance.now();
+        tell({ type: 'sent', message, to });
+        while (document.querySelector('[data-testid=token]') === null)
+          await new Promise(requestAnimationFrame);
+        return performance.now() - began;
+      },
+      message,
+      ids[1] ?? self,
+    );
+    expect(took).toBeGreaterThan(140);
   });
 
   test('the announcement says who leads and why, in which term, after how many messages', async () => {

@@ -2,7 +2,9 @@
 import { fileURLToPath } from 'node:url';
 import type { Browser, Page } from 'puppeteer-core';
 import { createServer } from 'vite';
-import type { RingState } from '../../shared/ring/events.ts';
+import type { RingEvent, RingState } from '../../shared/ring/events.ts';
+import { factsOf } from '../../web/facts.ts';
+import type { Sight } from '../../web/ring-member.ts';
 import type { TokenHere } from '../../web/token-here.ts';
 import type { Token } from '../../web/tokens.ts';
 
@@ -14,6 +16,7 @@ const PAGE = `<!doctype html>
     <main id="stage"></main>
     <script type="module">
       import { flushSync, mount, unmount } from 'svelte';
+      import { DrawnMember } from '/drawn-member.svelte.ts';
       import '/style.css';
       import RingPage from '/components/RingPage.svelte';
       import RingPicture from '/components/RingPicture.svelte';
@@ -27,6 +30,18 @@ const PAGE = `<!doctype html>
         shown = mount(components[name], { target, props });
         flushSync();
       };
+      globalThis.mountMember = (sight) => {
+        const member = {
+          room: 'showcase',
+          sight,
+          get ring() {
+            return this.sight.ring;
+          },
+          onChange: () => undefined,
+        };
+        mountShown('RingPage', { member: new DrawnMember(member) });
+        globalThis.tell = (event) => member.onChange(event);
+      };
       document.body.dataset.ready = 'true';
     </script>
   </body>
@@ -34,26 +49,23 @@ const PAGE = `<!doctype html>
 
 declare global {
   /** Of the showcase's page. */
+  var mountMember: (sight: Sight) => void;
+  var tell: (event: RingEvent) => void;
   var mountShown: (component: string, props: unknown) => void;
 }
 
+/** The whole page, of a member of which {@link tell} tells more. */
+export async function showMember(page: Page, ring: RingState): Promise<void> {
+  const sight: Sight = { ring, facts: factsOf(ring), log: [], trouble: null };
+  await page.evaluate((given) => {
+    mountMember(given);
+  }, sight);
+}
+
 export interface Shown {
-  RingPage: { member: FakeMember };
   RingPicture: { ring: RingState; tokens: readonly Token[] };
   TokenHere: { here: TokenHere };
   Verdict: { ring: RingState; since: number | null };
-}
-
-/** What the page reads of a membership. */
-export interface FakeMember {
-  readonly room: string;
-  readonly ring: RingState;
-  readonly news: { readonly ring: RingState; readonly facts: Readonly<Record<string, string>> };
-  readonly log: readonly unknown[];
-  readonly tokens: readonly Token[];
-  readonly here: TokenHere;
-  readonly leaderSince: number | null;
-  readonly trouble: null;
 }
 
 export interface Showcase {
