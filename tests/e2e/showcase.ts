@@ -2,11 +2,11 @@
 import { fileURLToPath } from 'node:url';
 import type { Browser, Page } from 'puppeteer-core';
 import { createServer } from 'vite';
-import type { PeerId } from '../../shared/protocol/ids.ts';
-import type { RingState, Seat } from '../../shared/ring/events.ts';
+import type { RingEvent, RingState } from '../../shared/ring/events.ts';
+import { factsOf } from '../../web/facts.ts';
+import type { Sight } from '../../web/ring-member.ts';
 import type { TokenHere } from '../../web/token-here.ts';
 import type { Token } from '../../web/tokens.ts';
-import { peerId, roomName } from '../support.ts';
 
 /** Mounts a component in place of the one before, or gives the same one other data. */
 const PAGE = `<!doctype html>
@@ -16,6 +16,7 @@ const PAGE = `<!doctype html>
     <main id="stage"></main>
     <script type="module">
       import { flushSync, mount, unmount } from 'svelte';
+      import { DrawnMember } from '/drawn-member.svelte.ts';
       import '/style.css';
       import RingPage from '/components/RingPage.svelte';
       import RingPicture from '/components/RingPicture.svelte';
@@ -23,11 +24,23 @@ const PAGE = `<!doctype html>
       import Verdict from '/components/Verdict.svelte';
       const components = { RingPage, RingPicture, TokenHere, Verdict };
       let shown = null;
-      globalThis.show = (name, props) => {
+      globalThis.mountShown = (name, props) => {
         if (shown !== null) unmount(shown);
         const target = document.getElementById('stage');
         shown = mount(components[name], { target, props });
         flushSync();
+      };
+      globalThis.mountMember = (sight) => {
+        const member = {
+          room: 'showcase',
+          sight,
+          get ring() {
+            return this.sight.ring;
+          },
+          onChange: () => undefined,
+        };
+        mountShown('RingPage', { member: new DrawnMember(member) });
+        globalThis.tell = (event) => member.onChange(event);
       };
       document.body.dataset.ready = 'true';
     </script>
@@ -36,26 +49,23 @@ const PAGE = `<!doctype html>
 
 declare global {
   /** Of the showcase's page. */
-  var show: (component: string, props: unknown) => void;
+  var mountMember: (sight: Sight) => void;
+  var tell: (event: RingEvent) => void;
+  var mountShown: (component: string, props: unknown) => void;
+}
+
+/** The whole page, of a member of which {@link tell} tells more. */
+export async function showMember(page: Page, ring: RingState): Promise<void> {
+  const sight: Sight = { ring, facts: factsOf(ring), log: [], trouble: null };
+  await page.evaluate((given) => {
+    mountMember(given);
+  }, sight);
 }
 
 export interface Shown {
-  RingPage: { member: FakeMember };
   RingPicture: { ring: RingState; tokens: readonly Token[] };
   TokenHere: { here: TokenHere };
   Verdict: { ring: RingState; since: number | null };
-}
-
-/** What the page reads of a membership. */
-export interface FakeMember {
-  readonly room: string;
-  readonly ring: RingState;
-  readonly news: { readonly ring: RingState; readonly facts: Readonly<Record<string, string>> };
-  readonly log: readonly unknown[];
-  readonly tokens: readonly Token[];
-  readonly here: TokenHere;
-  readonly leaderSince: number | null;
-  readonly trouble: null;
 }
 
 export interface Showcase {
@@ -71,12 +81,11 @@ export async function startShowcase(): Promise<Showcase> {
     plugins: [
       {
         name: 'showcase',
-        configureServer({ middlewares, transformIndexHtml }) {
-          middlewares.use('/showcase', (_, response, next) => {
-            transformIndexHtml('/showcase', PAGE).then(
-              (html) => response.setHeader('content-type', 'text/html').end(html),
-              next,
-            );
+        configureServer(vite) {
+          vite.middlewares.use('/showcase', (_, response, next) => {
+            vite
+              .transformIndexHtml('/showcase', PAGE)
+              .then((html) => response.setHeader('content-type', 'text/html').end(html), next);
           });
         },
       },
@@ -104,48 +113,9 @@ export async function show<Name extends keyof Shown>(
 ): Promise<void> {
   await page.evaluate(
     (name, given) => {
-      show(name, given);
+      mountShown(name, given);
     },
     component,
     props,
   );
-}
-
-/** A peer of a ring in which all is well, as the ring has told of it. */
-export function ringState(
-  ids: readonly PeerId[],
-  self: PeerId,
-  more: Partial<RingState> = {},
-): RingState {
-  const leader = ids.toSorted().at(-1) ?? self;
-  const from = (start: PeerId) => [
-    ...ids.slice(ids.indexOf(start)),
-    ...ids.slice(0, ids.indexOf(start)),
-  ];
-  const [, successor = self] = from(self);
-  const predecessor = from(self).at(-1) ?? self;
-  const link = ids.length === 1 ? 'none' : 'direct';
-  return {
-    id: self,
-    room: roomName('showcase'),
-    role: self === leader ? 'leader' : 'follower',
-    era: 1,
-    term: 3,
-    leader,
-    hopsFromLeader: from(leader).indexOf(self),
-    size: ids.length,
-    successor,
-    predecessor,
-    successorLink: link,
-    predecessorLink: link,
-    server: 'connected',
-    ring: { term: 3, seats: from(leader).map((id): Seat => ({ id, link: 'direct' })), messages: 41 },
-    hopDelay: 0,
-    ...more,
-  };
-}
-
-/** Peers of a ring, in no order of their ids. */
-export function peers(count: number): PeerId[] {
-  return Array.from({ length: count }, (_, at) => peerId(((at + 1) * 7_919) % 65_537));
 }

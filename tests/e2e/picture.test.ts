@@ -1,0 +1,407 @@
+/** The picture of the ring and the announcement: with what a ring tells, and in tabs of a real one. */
+import type { Browser, Page } from 'puppeteer-core';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
+import { parsePeerId, type PeerId } from '../../shared/protocol/ids.ts';
+import type { Seat } from '../../shared/ring/events.ts';
+import { hueOf, nameOf } from '../../shared/ring/names.ts';
+import { peerId, valueOf } from '../support.ts';
+import { ringState } from '../web/ring-state.ts';
+import { show, showMember, startShowcase, type Showcase } from './showcase.ts';
+import {
+  byRole,
+  launchChromium,
+  openTabs,
+  PATIENCE,
+  serve,
+  untilOneRing,
+  type Tab,
+} from './support.ts';
+
+let browser: Browser;
+
+beforeAll(async () => {
+  browser = await launchChromium();
+});
+
+afterAll(async () => {
+  await browser.close();
+});
+
+/** Peers in no order of their ids; the last of the list does not lead. */
+function peers(count: number): PeerId[] {
+  return Array.from({ length: count }, (_, at) => peerId(((at + 1) * 7_919) % 65_537));
+}
+
+/** The peers in the picture, from this one on, and who has a label. */
+async function drawn(page: Page): Promise<{ order: string[]; labels: string[] }> {
+  return page.evaluate(() => {
+    const place = (element: Element) => Number(element.getAttribute('data-place'));
+    const dots = [...document.querySelectorAll('[data-peer]')].sort((a, b) => place(a) - place(b));
+    return {
+      order: dots.map((dot) => dot.getAttribute('data-peer') ?? ''),
+      labels: Array.from(
+        document.querySelectorAll('[data-label]'),
+        (label) => label.getAttribute('data-label') ?? '',
+      ),
+    };
+  });
+}
+
+describe('given what a ring tells,', () => {
+  let showcase: Showcase;
+  let page: Page;
+
+  beforeAll(async () => {
+    showcase = await startShowcase();
+    page = await showcase.open(browser);
+  });
+
+  afterAll(async () => {
+    await page.close();
+    await showcase.close();
+  });
+
+  afterEach(async () => {
+    await page.emulateMediaFeatures([]);
+  });
+
+  test.each([2, 3, 16, 30, 100])(
+    'all of %i peers are drawn, each with its colour',
+    async (size) => {
+      const ids = peers(size);
+      const self = ids[1] ?? peerId(1);
+      const ring = ringState(ids, self);
+      await show(page, 'RingPicture', { ring, tokens: [] });
+      const { order, labels } = await drawn(page);
+      expect(order).toEqual([...ids.slice(1), ...ids.slice(0, 1)]);
+      const named = size <= 16 ? ids : [self, ring.successor, ring.predecessor, ring.leader];
+      expect(labels.toSorted()).toEqual([...new Set(named)].toSorted());
+      const hues = await page.$$eval('[data-peer]', (dots) =>
+        dots.map((dot) => [
+          dot.getAttribute('data-peer'),
+          getComputedStyle(dot).getPropertyValue('--hue'),
+        ]),
+      );
+      expect(hues).toHaveLength(size);
+      for (const [id, hue] of hues) expect(hue).toBe(String(hueOf(valueOf(parsePeerId(id)))));
+    },
+  );
+
+  test('labels of sixteen peers do not cover each other', async () => {
+    const ids = peers(16);
+    await show(page, 'RingPicture', { ring: ringState(ids, ids[3] ?? peerId(1)), tokens: [] });
+    const covered = await page.$$eval('text.label', (labels) => {
+      const boxes = labels.map((label) => label.getBoundingClientRect());
+      return boxes.flatMap((a, at) =>
+        boxes.slice(at + 1).filter(
+          (b) =>
+            Math.min(a.right, b.right) - Math.max(a.left, b.left) > 1 &&
+            // The line of a text is higher than its letters.
+            Math.min(a.bottom, b.bottom) - Math.max(a.top, b.top) > a.height / 3,
+        ),
+      ).length;
+    });
+    expect(covered).toBe(0);
+  });
+
+  test('links of each kind differ in more than colour', async () => {
+    const ids = peers(6);
+    const self = ids[0] ?? peerId(1);
+    const kinds: Seat['link'][] = ['direct', 'relayed', 'connecting'];
+    const ring = ringState(ids, self, { successorLink: 'direct', predecessorLink: 'none' });
+    const seats = ids.map((id, at): Seat => ({ id, link: kinds[at % 3] ?? 'direct' }));
+    await show(page, 'RingPicture', {
+      ring: { ...ring, ring: { seats, messages: 3 } },
+      tokens: [],
+    });
+    const edges = await page.$$eval('[data-link]', (paths) =>
+      paths.map((path) => path.getAttribute('data-link')),
+    );
+    expect(edges).toEqual(['direct', 'relayed', 'connecting', 'direct', 'relayed', 'broken']);
+    const looks = await page.$$eval('[data-link]', (paths) =>
+      paths
+        .slice(-3)
+        .concat(paths.slice(2, 3))
+        .map((path) => {
+          const { strokeDasharray, fill } = getComputedStyle(path);
+          return `${strokeDasharray} ${fill} ${path.nextElementSibling?.getAttribute('d') ?? ''}`;
+        }),
+    );
+    expect(new Set(looks).size).toBe(4);
+  });
+
+  test('a peer of many tells who it is, by mouse and by keyboard', async () => {
+    const ids = peers(40);
+    const self = ids[0] ?? peerId(1);
+    await show(page, 'RingPicture', { ring: ringState(ids, self), tokens: [] });
+    const asked = async () => {
+      const texts = await page.$$eval('[data-asked]', (all) =>
+        all.map((text) => [text.getAttribute('data-asked') ?? '', text.textContent]),
+      );
+      return texts.flat();
+    };
+    expect(await asked()).toEqual([]);
+    const third = ids[3] ?? self;
+    await page.hover(`[data-peer="${third}"]`);
+    const [id, words] = await asked();
+    expect(id).toBe(third);
+    for (const part of [...nameOf(third).split(' '), third.slice(0, 8), '3 links on'])
+      expect(words).toContain(part);
+    await page.mouse.move(0, 0);
+    expect(await asked()).toEqual([]);
+    await page.keyboard.press('Tab');
+    expect((await asked())[0]).toBe(self);
+    for (let step = 0; step < 3; step += 1) await page.keyboard.press('ArrowRight');
+    expect((await asked())[0]).toBe(third);
+    await page.keyboard.press('Enter');
+    await page.$eval(`[data-peer="${third}"]`, (dot) => {
+      if (dot instanceof SVGElement) dot.blur();
+    });
+    expect((await asked())[0]).toBe(third);
+  });
+
+  const tokens = [
+    { key: 1, edge: 'successor', kind: 'claim', origin: peerId(4) },
+    { key: 2, edge: 'predecessor', kind: 'elected', origin: peerId(5) },
+  ] as const;
+  const animations = () =>
+    page.$$eval('[data-testid=token]', (shown) =>
+      shown.map((token) => token.getAnimations().length),
+    );
+
+  test('tokens move along this tab’s edges once there is a leader, or in slow motion', async () => {
+    const ids = peers(5);
+    const ring = ringState(ids, ids[0] ?? peerId(1));
+    await show(page, 'RingPicture', { ring, tokens });
+    expect(await animations()).toEqual([1, 1]);
+    const election = { ...ring, leader: null, role: 'candidate' as const };
+    await show(page, 'RingPicture', { ring: election, tokens });
+    expect(await animations()).toEqual([0, 0]);
+    await show(page, 'RingPicture', { ring: { ...election, hopDelay: 500 }, tokens });
+    expect(await animations()).toEqual([1, 1]);
+    const shapes = await page.$$eval('[data-testid=token]', (shown) =>
+      shown.map((token) => token.querySelector('circle, path')?.tagName),
+    );
+    expect(shapes).toEqual(['circle', 'path']);
+  });
+
+  test('with reduced motion tokens are shown where they are, and nothing flashes', async () => {
+    await page.emulateMediaFeatures([{ name: 'prefers-reduced-motion', value: 'reduce' }]);
+    const ids = peers(5);
+    const ring = ringState(ids, ids[0] ?? peerId(1));
+    await show(page, 'RingPicture', { ring, tokens });
+    expect(await animations()).toEqual([0, 0]);
+    const pulse = { key: 1, kind: 'claim' as const, origin: peerId(4) };
+    await show(page, 'TokenHere', { here: { origin: peerId(4), count: 1, pulse } });
+    expect(await page.evaluate(() => document.getAnimations().length)).toBe(0);
+    expect(await page.$eval('[data-testid=token-here] p', (text) => text.textContent)).toContain(
+      nameOf(peerId(4)),
+    );
+  });
+
+  test('a token that is here fills the screen, and lets clicks through', async () => {
+    const pulse = { key: 1, kind: 'claim' as const, origin: peerId(4) };
+    await show(page, 'TokenHere', { here: { origin: peerId(4), count: 7, pulse } });
+    const seen = await page.$eval('[data-testid=token-here]', (element) => {
+      const { width, height } = element.getBoundingClientRect();
+      return {
+        fills: width === innerWidth && height === innerHeight,
+        top: document.elementFromPoint(innerWidth / 2, innerHeight / 2)?.closest('[data-testid]'),
+        value: element.getAttribute('data-value'),
+        count: element.getAttribute('data-count'),
+      };
+    });
+    expect(seen).toEqual({ fills: true, top: null, value: peerId(4), count: '7' });
+    await show(page, 'TokenHere', { here: { origin: null, count: 7, pulse: null } });
+    expect(await page.$('.pulse')).toBeNull();
+    expect(await page.$eval('[data-testid=token-here]', (e) => e.getAttribute('data-value'))).toBe(
+      '',
+    );
+  });
+
+  const message = {
+    type: 'claim',
+    term: 4,
+    claim: { id: peerId(4), priority: 1 },
+    hops: 1,
+  } as const;
+
+  test('the page shows a token that is here at once, until it is sent', async () => {
+    const ids = peers(5);
+    const self = ids[0] ?? peerId(1);
+    await showMember(page, ringState(ids, self, { hopDelay: 1_000 }));
+    const seen = await page.evaluate(
+      async (message, to) => {
+        const look = () => {
+          const here = document.querySelector('[data-testid=token-here]');
+          return [here?.getAttribute('data-value'), here?.getAttribute('data-count')];
+        };
+        const seen = [look()];
+        tell({ type: 'holding', message, milliseconds: 1_000 });
+        // As soon as this is done, and no frame later.
+        await Promise.resolve();
+        seen.push(look());
+        tell({ type: 'sent', message, to });
+        await Promise.resolve();
+        seen.push(look());
+        return seen;
+      },
+      message,
+      ids[1] ?? self,
+    );
+    expect(seen).toEqual([
+      ['', '0'],
+      [peerId(4), '1'],
+      ['', '1'],
+    ]);
+  });
+
+  test('at full speed nothing is drawn of an election before it is calm', async () => {
+    const ids = peers(5);
+    const self = ids[0] ?? peerId(1);
+    await showMember(page, ringState(ids, self, { leader: null, role: 'candidate' }));
+    const took = await page.evaluate(
+      async (message, to) => {
+        const began = performance.now();
+        tell({ type: 'sent', message, to });
+        while (document.querySelector('[data-testid=token]') === null)
+          await new Promise(requestAnimationFrame);
+        return performance.now() - began;
+      },
+      message,
+      ids[1] ?? self,
+    );
+    expect(took).toBeGreaterThan(140);
+  });
+
+  test('the announcement says who leads and why, in which term, after how many messages', async () => {
+    const ids = [peerId(0x10), peerId(0x20), peerId(0x30)] as const;
+    const since = Date.now() - 125_000;
+    const text = () =>
+      page.$eval('[data-testid=announcement]', (element) =>
+        element.textContent.replaceAll(/\s+/g, ' '),
+      );
+    await show(page, 'Verdict', { ring: ringState(ids, ids[0]), since });
+    for (const part of [`${nameOf(ids[2])} leads`, 'term 3', 'after 41 messages', 'for 2 min'])
+      expect(await text()).toContain(part);
+    // The digits that decide, and no more of them than that needs.
+    expect(
+      await page.$$eval('[data-testid=announcement] b', (marks) =>
+        marks.slice(0, 2).map((mark) => mark.textContent),
+      ),
+    ).toEqual(['3', '1']);
+    await show(page, 'Verdict', { ring: ringState(ids, ids[2]), since });
+    expect(await text()).toContain('This tab leads');
+    expect(await text()).toContain(`(${nameOf(ids[1])})`);
+  });
+});
+
+describe('in a real ring', () => {
+  let server: Awaited<ReturnType<typeof serve>>;
+  let tabs: Tab[];
+
+  beforeEach(async () => {
+    server = await serve();
+    tabs = await openTabs(browser, 3, `http://localhost:${server.port}/`);
+    await untilOneRing(tabs);
+  });
+
+  afterEach(async () => {
+    const errors = tabs.flatMap((tab) => tab.errors);
+    await Promise.all(tabs.map((tab) => tab.close()));
+    await server.close();
+    expect(errors).toEqual([]);
+  });
+
+  const icon = (tab: Tab) =>
+    tab.page.$eval('link[rel=icon]', (link) => link.getAttribute('href') ?? '');
+  const said = (tab: Tab) =>
+    tab.page.$eval('[data-testid=announcement] [role=status]', (element) =>
+      element.textContent.trim(),
+    );
+
+  test('title, icon and banner say which tab leads, and another once it is gone', async () => {
+    for (const tab of tabs)
+      await tab.page.waitForSelector('[data-testid=announcement]', { timeout: PATIENCE });
+    const values = await untilOneRing(tabs);
+    const { leader, others } = byRole(tabs, values);
+    const id = valueOf(parsePeerId(values[0]?.['leader-id']));
+    expect(await leader.page.title()).toBe('★ Leader · Ringleader');
+    expect(await said(leader)).toContain('This tab leads');
+    for (const tab of others) {
+      expect(await tab.page.title()).toBe(`${nameOf(id)} leads · Ringleader`);
+      expect(await said(tab)).toContain(`${nameOf(id)}, ${id.slice(0, 8)}, leads`);
+      expect(await icon(tab)).not.toBe(await icon(leader));
+    }
+    const leaderIcon = await icon(leader);
+    tabs = others;
+    await leader.close();
+    const next = byRole(others, await untilOneRing(others)).leader;
+    await vi.waitFor(
+      async () => {
+        expect(await next.page.title()).toBe('★ Leader · Ringleader');
+        expect(await icon(next)).toBe(leaderIcon);
+        expect(await said(next)).toContain('This tab leads');
+      },
+      { timeout: PATIENCE },
+    );
+  });
+
+  test('the announcement is read out once for each change, not at each lap', async () => {
+    const [tab] = tabs;
+    if (tab === undefined) throw new Error('no tab');
+    await tab.page.waitForSelector('[data-testid=announcement]', { timeout: PATIENCE });
+    await tab.page.$eval('[data-testid=announcement] [role=status]', (status) => {
+      const changes: string[] = [];
+      new MutationObserver(() => changes.push(status.textContent)).observe(status, {
+        childList: true,
+        characterData: true,
+        subtree: true,
+      });
+      Object.assign(globalThis, { changes });
+    });
+    const count = () =>
+      tab.page.evaluate(() => {
+        const changes: unknown = Reflect.get(globalThis, 'changes');
+        return Array.isArray(changes) ? changes.length : -1;
+      });
+    const laps = async () => {
+      const times = /(\d+) such messages/.exec((await tab.log()).at(-1)?.text ?? '')?.[1];
+      return Number(times ?? 0);
+    };
+    const before = await laps();
+    await vi.waitFor(
+      async () => {
+        expect(await laps()).toBeGreaterThan(before + 4);
+      },
+      { timeout: PATIENCE },
+    );
+    expect(await count()).toBe(0);
+    const term = (await tab.values())['term'];
+    await tab.click('Start election');
+    await vi.waitFor(
+      async () => {
+        expect((await tab.values())['term']).not.toBe(term);
+        expect(await count()).toBeGreaterThan(0);
+      },
+      { timeout: PATIENCE },
+    );
+  });
+
+  test('the picture has the neighbours in their places', async () => {
+    const [tab] = tabs;
+    if (tab === undefined) throw new Error('no tab');
+    await tab.page.waitForSelector('[data-testid=ring-picture]', { timeout: PATIENCE });
+    const values = await tab.values();
+    await vi.waitFor(
+      async () => {
+        expect((await drawn(tab.page)).order).toEqual([
+          values['own-id'],
+          values['successor-id'],
+          values['predecessor-id'],
+        ]);
+      },
+      { timeout: PATIENCE },
+    );
+  });
+});

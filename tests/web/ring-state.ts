@@ -1,0 +1,41 @@
+/** Rings as a peer would tell of them, for tests of what is drawn. */
+import type { PeerId } from '../../shared/protocol/ids.ts';
+import type { RingState, Seat } from '../../shared/ring/events.ts';
+import { roomName } from '../support.ts';
+
+/**
+ * A ring in which all is well, as one of its peers knows it.
+ * @param ids of its peers in ring order; the highest leads
+ */
+export function ringState(
+  ids: readonly PeerId[],
+  self: PeerId,
+  more: Partial<RingState> = {},
+): RingState {
+  const leader = ids.toSorted().at(-1) ?? self;
+  const from = (start: PeerId) => [
+    ...ids.slice(ids.indexOf(start)),
+    ...ids.slice(0, ids.indexOf(start)),
+  ];
+  const [, successor = self] = from(self);
+  const predecessor = from(self).at(-1) ?? self;
+  const link = ids.length === 1 ? 'none' : 'direct';
+  return {
+    id: self,
+    room: roomName('showcase'),
+    role: self === leader ? 'leader' : 'follower',
+    era: 1,
+    term: 3,
+    leader,
+    hopsFromLeader: from(leader).indexOf(self),
+    size: ids.length,
+    successor,
+    predecessor,
+    successorLink: link,
+    predecessorLink: link,
+    server: 'connected',
+    ring: { seats: from(leader).map((id): Seat => ({ id, link: 'direct' })), messages: 41 },
+    hopDelay: 0,
+    ...more,
+  };
+}
