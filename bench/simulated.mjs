@@ -1,7 +1,7 @@
 /** What is counted rather than timed: the shipped ring members on a simulated network. */
 const load = (name) => import(new URL(`../dist/shared/${name}`, import.meta.url).href);
 const { World } = await load('simulation/world.js');
-const { encodeFrame } = await load('protocol/frame.js');
+const { parseFrame } = await load('protocol/frame.js');
 
 /** Elections whose messages are counted, for each size. */
 const ELECTIONS = 200;
@@ -15,6 +15,24 @@ function settle(world) {
   if (problems.length > 0) throw new Error(problems.join('\n'));
 }
 
+/** Whether a message is one of an election, and not a lap after it. */
+function isOfElection(message) {
+  return message.type === 'claim' || (message.type === 'elected' && message.decision.lap === 0);
+}
+
+/** Links as they are, but for that each frame that is sent is told of. */
+const tapped = (onFrame) => (openLink) => (initiator, handlers) => {
+  const link = openLink(initiator, handlers);
+  return {
+    signal: (signal) => link.signal(signal),
+    close: () => link.close(),
+    send: (bytes) => {
+      onFrame(bytes);
+      link.send(bytes);
+    },
+  };
+};
+
 /**
  * (d) Messages and bytes of an election that all peers start at the same moment, in rings whose ids
  * are in random order, beside the mean that Chang and Roberts give.
@@ -24,19 +42,18 @@ export function measureElections() {
     const sum = { claims: 0, announcements: 0, bytes: 0 };
     for (let seed = 0; seed < ELECTIONS; seed += 1) {
       const world = new World(seed);
-      for (let joined = 0; joined < size; joined += 1) world.join();
+      let term = 0;
+      const tap = tapped((bytes) => {
+        const { message } = parseFrame(bytes).value;
+        if (message.term !== term || !isOfElection(message)) return;
+        sum[message.type === 'claim' ? 'claims' : 'announcements'] += 1;
+        sum.bytes += bytes.length;
+      });
+      for (let joined = 0; joined < size; joined += 1) world.join({ tap });
       settle(world);
-      const from = world.trace.length;
-      const term = world.states[0].term + 1;
+      term = world.states[0].term + 1;
       for (const { ring } of world.peers) ring.campaign();
       settle(world);
-      for (const { event } of world.trace.slice(from)) {
-        if (event.type !== 'sent' || event.message.term !== term) continue;
-        const { message } = event;
-        if (message.type === 'elected' && message.decision.lap > 0) continue;
-        sum[message.type === 'claim' ? 'claims' : 'announcements'] += 1;
-        sum.bytes += encodeFrame(message).length;
-      }
     }
     const mean = (total) => total / ELECTIONS;
     let harmonic = 0;

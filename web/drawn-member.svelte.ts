@@ -4,8 +4,10 @@
  */
 import type { RoomName } from '../shared/protocol/ids.ts';
 import type { LinkSight, RingState } from '../shared/ring/events.ts';
+import { announcedAt } from './announced.ts';
 import type { LogRecord, RingMember, Sight } from './ring-member.ts';
 import { watchSleep } from './sleep-watch.ts';
+import { TokensHere, type TokenHere } from './token-here.ts';
 import { Tokens, type Token } from './tokens.ts';
 import { Troubles, type Notice } from './troubles.ts';
 
@@ -17,6 +19,9 @@ import { Troubles, type Notice } from './troubles.ts';
 const CALM = 150;
 const LONGEST_WAIT = 450;
 
+/** A hop delay from which on there is time to draw each message, in milliseconds. */
+const SLOW = 100;
+
 export class DrawnMember {
   readonly #member: RingMember;
   #news: Sight;
@@ -25,8 +30,14 @@ export class DrawnMember {
   #notices: readonly Notice[] = $state.raw([]);
   #tokens: readonly Token[] = $state.raw([]);
   readonly #troubles = new Troubles('RTCPeerConnection' in window);
+  #here: TokenHere;
+  #leaderSince: number | null;
   readonly #moving = new Tokens(() => {
     this.#changed();
+  });
+  readonly #held = new TokensHere(() => {
+    // Never later: phones in a circle are to flash one after another.
+    this.#here = this.#held.now;
   });
   /** Since when something waits to be drawn. */
   #changedAt: number | null = null;
@@ -38,11 +49,15 @@ export class DrawnMember {
     this.#member = member;
     this.#news = $state.raw(member.sight);
     this.#drawn = $state.raw(member.sight);
+    this.#here = $state.raw(this.#held.now);
+    this.#leaderSince = $state.raw(announcedAt(member, null));
     for (const { event } of member.log) this.#troubles.note(event);
+    this.#troubles.see(member.ring);
     this.#draw();
     member.onChange = (event) => {
       if (event !== null) {
         this.#moving.add(event, member.ring.id);
+        this.#held.add(event);
         this.#troubles.note(event);
       }
       this.#troubles.see(member.ring);
@@ -63,7 +78,7 @@ export class DrawnMember {
   }
 
   /** What all wait for: who leads, and the few facts. */
-  get news(): Pick<Sight, 'ring' | 'facts' | 'headline'> {
+  get news(): Pick<Sight, 'ring' | 'facts'> {
     return this.#news;
   }
 
@@ -96,6 +111,16 @@ export class DrawnMember {
     this.#draw();
   }
 
+  /** The token that this peer holds for the room's hop delay. */
+  get here(): TokenHere {
+    return this.#here;
+  }
+
+  /** When this tab heard of its leader, in Unix milliseconds. */
+  get leaderSince(): number | null {
+    return this.#leaderSince;
+  }
+
   campaign(): void {
     this.#member.campaign();
   }
@@ -124,7 +149,8 @@ export class DrawnMember {
     clearTimeout(this.#timer);
     const now = performance.now();
     this.#changedAt ??= now;
-    const wait = Math.min(CALM, this.#changedAt + LONGEST_WAIT - now);
+    const calm = this.#member.ring.hopDelay >= SLOW ? 0 : CALM;
+    const wait = Math.min(calm, this.#changedAt + LONGEST_WAIT - now);
     this.#timer = setTimeout(() => {
       this.#ask();
     }, wait);
@@ -144,7 +170,7 @@ export class DrawnMember {
     this.#isTelling = true;
     setTimeout(() => {
       this.#isTelling = false;
-      this.#news = this.#member.sight;
+      this.#show(this.#member.sight);
     });
   }
 
@@ -162,10 +188,18 @@ export class DrawnMember {
     clearTimeout(this.#timer);
     this.#isAsked = false;
     this.#changedAt = null;
-    this.#news = this.#member.sight;
+    this.#show(this.#member.sight);
     this.#drawn = this.#news;
     this.#log = this.#member.log.toReversed();
     this.#notices = this.#troubles.of(this.#news.ring);
     this.#tokens = this.#moving.shown;
+  }
+
+  #show(news: Sight): void {
+    this.#leaderSince = announcedAt(
+      { ring: news.ring, log: this.#member.log },
+      { ring: this.#news.ring, at: this.#leaderSince },
+    );
+    this.#news = news;
   }
 }

@@ -21,7 +21,7 @@ export function factsOf(ring: RingState) {
 /** Who leads, in a few words. */
 export function headlineOf(ring: RingState): string {
   if (ring.role === 'offline') return 'Not in the ring';
-  if (ring.role === 'leader') return 'This tab is the leader';
-  if (ring.leader !== null) return `${shortId(ring.leader)} is the leader`;
+  if (ring.role === 'leader') return 'This tab leads';
+  if (ring.leader !== null) return `${shortId(ring.leader)} leads`;
   return ring.role === 'joining' ? 'Joining the ring …' : 'Electing a leader …';
 }

@@ -5,28 +5,19 @@ export interface Point {
   readonly y: number;
 }
 
-/** A peer, or several that are not drawn one by one. */
-export interface Seat extends Point {
-  /** How many successors after this peer; 0 is this peer, size - 1 its predecessor. */
-  readonly place: number;
-}
-
-/** More peers than this are drawn as an arc. */
-export const MAX_SEATS = 48;
-
 /**
- * Seats on a circle round the origin, this peer at the bottom and its successors clockwise.
+ * The point of a place, which need not be whole, on a circle round the origin: this peer's at the bottom,
+ * its successors' clockwise from there.
  * @param size peers in the ring, at least 1
- * @param radius of the circle
  */
-export function seats(size: number, radius: number): Seat[] {
-  return Array.from({ length: size }, (_, place) => ({ place, ...pointAt(place, size, radius) }));
-}
-
-/** The point of a place, which need not be whole. */
 export function pointAt(place: number, size: number, radius: number): Point {
   const angle = Math.PI / 2 + (2 * Math.PI * place) / size;
   return { x: radius * Math.cos(angle), y: radius * Math.sin(angle) };
+}
+
+/** By how many degrees a place is turned clockwise from the bottom. */
+export function turn(place: number, size: number): number {
+  return (360 * place) / size;
 }
 
 /** An SVG path along the circle from one place to another, clockwise. */
@@ -35,4 +26,45 @@ export function arc(from: number, to: number, size: number, radius: number): str
   const end = pointAt(to, size, radius);
   const isLong = (to - from) / size > 0.5 ? 1 : 0;
   return `M${start.x} ${start.y}A${radius} ${radius} 0 ${isLong} 1 ${end.x} ${end.y}`;
+}
+
+/** What a label takes of the circle: more below, where labels lie side by side. */
+const APART = { first: 0.115, next: 0.08 };
+
+/**
+ * Places for labels of a few peers of many, apart from each other and from this peer's, which stands at
+ * the bottom: as near to the peers as can be.
+ * @param places of those with labels, without this peer's
+ * @returns where the label of each stands
+ */
+export function labelPlaces(places: readonly number[], size: number): ReadonlyMap<number, number> {
+  const sorted = places.toSorted((one, other) => one - other);
+  const onTheWay = sorted.filter((place) => place <= size / 2);
+  const onTheWayBack = sorted.filter((place) => place > size / 2).toReversed();
+  return new Map([
+    ...spread(onTheWay, size),
+    ...spread(
+      onTheWayBack.map((place) => size - place),
+      size,
+    ).map(([place, label]): [number, number] => [size - place, size - label]),
+  ]);
+}
+
+function spread(ascending: readonly number[], size: number): [number, number][] {
+  let least = APART.first * size;
+  return ascending.map((place) => {
+    const label = Math.max(place, least);
+    least = label + APART.next * size;
+    return [place, label];
+  });
+}
+
+/** An SVG path from outside a peer to its label at another place: out, and along the circle. */
+export function pointer(from: number, to: number, size: number, radius: number): string {
+  const start = pointAt(from, size, radius);
+  const corner = pointAt(from, size, radius + 5);
+  const end = pointAt(to, size, radius + 5);
+  const isClockwise = to > from ? 1 : 0;
+  const along = `A${radius + 5} ${radius + 5} 0 0 ${isClockwise} ${end.x} ${end.y}`;
+  return `M${start.x} ${start.y}L${corner.x} ${corner.y}${along}`;
 }

@@ -8,7 +8,7 @@ import type { LinkSight, RingEvent, RingState } from '../shared/ring/events.ts';
 import type { RingPeer } from '../shared/ring/ring-peer.ts';
 import { isLap } from './entry-own.ts';
 import { FirstTransport } from './first-connection.ts';
-import { factsOf, headlineOf } from './facts.ts';
+import { factsOf } from './facts.ts';
 
 /** Something that happened; put into words once somebody looks at it. */
 export interface LogRecord {
@@ -28,7 +28,6 @@ export interface LogRecord {
 export interface Sight {
   readonly ring: RingState;
   readonly facts: ReturnType<typeof factsOf>;
-  readonly headline: string;
 }
 
 /** Entries kept; older ones fall out of page and download. */
@@ -76,7 +75,7 @@ export class RingMember {
 
   get sight(): Sight {
     const { ring } = this;
-    return { ring, facts: factsOf(ring), headline: headlineOf(ring) };
+    return { ring, facts: factsOf(ring) };
   }
 
   /** Oldest first; it goes on growing. */

@@ -10,13 +10,20 @@ export interface Token {
   readonly key: number;
   readonly edge: Edge;
   readonly kind: ElectionMessage['type'];
+  /** The peer that claims, or is announced. */
+  readonly origin: PeerId;
+}
+
+/** Whose token a message is: of the peer that claims, or is announced. */
+export function originOf(message: ElectionMessage): PeerId {
+  return message.type === 'claim' ? message.claim.id : message.decision.leader.id;
 }
 
 /**
  * How long a token is shown, in milliseconds: far longer than it takes, for the eye, and longer than the
  * page ever waits before it draws.
  */
-const SHOWN = 500;
+export const SHOWN = 500;
 
 /** Tokens of one edge that wait to be shown. */
 const MAX_WAITING = 6;
@@ -25,8 +32,8 @@ export class Tokens {
   readonly #onChange: () => void;
   #shown: readonly Token[] = [];
   #keys = 0;
-  /** The tokens of each edge yet to be shown, and first the one that is. */
-  readonly #waiting: Record<Edge, Token['kind'][]> = { successor: [], predecessor: [] };
+  /** The messages of each edge yet to be shown, and first the one that is. */
+  readonly #waiting: Record<Edge, ElectionMessage[]> = { successor: [], predecessor: [] };
 
   /** @param onChange told when other tokens are to be seen */
   constructor(onChange: () => void) {
@@ -47,7 +54,7 @@ export class Tokens {
   #show(edge: Edge, message: ElectionMessage): void {
     if (isLap(message)) return;
     const waiting = this.#waiting[edge];
-    waiting.push(message.type);
+    waiting.push(message);
     if (waiting.length === 1) this.#showNext(edge);
     // Far behind in a storm of them, the last few will do.
     else if (waiting.length > MAX_WAITING) waiting.splice(1, 1);
@@ -56,11 +63,14 @@ export class Tokens {
   #showNext(edge: Edge): void {
     const waiting = this.#waiting[edge];
     const others = this.#shown.filter((token) => token.edge !== edge);
-    const [kind] = waiting;
+    const [message] = waiting;
     this.#keys += 1;
-    this.#shown = kind === undefined ? others : [...others, { key: this.#keys, edge, kind }];
+    this.#shown =
+      message === undefined
+        ? others
+        : [...others, { key: this.#keys, edge, kind: message.type, origin: originOf(message) }];
     this.#onChange();
-    if (kind === undefined) return;
+    if (message === undefined) return;
     setTimeout(() => {
       waiting.shift();
       this.#showNext(edge);

@@ -8,13 +8,14 @@
  * HELLO    term u32 · link u32 · uuid 16 · [hops, priority, uuid, lap, size as in ELECTED]
  * BYE      reason u8
  * HEARTBEAT count u16                                                       = 4 bytes
+ * PACE     hop delay u16 · count u32 · uuid 16                              = 24 bytes
  * then     extensions: type u8 · length u16 · value, any number
  * ```
  * Numbers are big-endian. A receiver keeps extensions it does not know and relays them unread.
  */
 import { ByteReader, ByteWriter, Truncated } from './bytes.ts';
 import { parseLinkId, type Parsed, type PeerId } from './ids.ts';
-import type { Claim, Decision, PeerMessage } from './messages.ts';
+import { MAX_HOP_DELAY, type Claim, type Decision, type PeerMessage } from './messages.ts';
 
 const FRAME_VERSION = 1;
 
@@ -24,7 +25,7 @@ export const MAX_FRAME_BYTES = 4_096;
 /** Departures told in one HELLO. */
 export const MAX_REMOVED_IN_HELLO = 16;
 
-const TYPES = { claim: 1, elected: 2, hello: 3, bye: 4, heartbeat: 5 } as const;
+const TYPES = { claim: 1, elected: 2, hello: 3, bye: 4, heartbeat: 5, pace: 6 } as const;
 const BYE_REASONS = ['leaving', 'relinked'] as const;
 const FLAG_READY = 1;
 const FLAG_DECIDED = 2;
@@ -84,6 +85,9 @@ function writeBody(writer: ByteWriter, message: PeerMessage): void {
     case 'heartbeat':
       writer.u8(message.isReply ? FLAG_REPLY : 0).u16(message.count);
       return;
+    case 'pace':
+      writer.u8(0).u16(message.hopDelay).u32(message.count).id(message.by);
+      return;
   }
 }
 
@@ -141,6 +145,8 @@ function readBody(reader: ByteReader, type: number, flags: number): Parsed<PeerM
       return readBye(reader);
     case TYPES.heartbeat:
       return readHeartbeat(reader, flags);
+    case TYPES.pace:
+      return readPace(reader);
     default:
       return bad(`unknown type ${type}`);
   }
@@ -198,6 +204,15 @@ function readBye(reader: ByteReader): Parsed<PeerMessage> {
 function readHeartbeat(reader: ByteReader, flags: number): Parsed<PeerMessage> {
   const isReply = (flags & FLAG_REPLY) !== 0;
   return { ok: true, value: { type: 'heartbeat', isReply, count: reader.u16() } };
+}
+
+function readPace(reader: ByteReader): Parsed<PeerMessage> {
+  const hopDelay = reader.u16();
+  const count = reader.u32();
+  const by = reader.id();
+  if (hopDelay > MAX_HOP_DELAY) return bad(`a hop delay of ${hopDelay} ms`);
+  if (count === 0) return bad('a setting without a count');
+  return { ok: true, value: { type: 'pace', hopDelay, count, by } };
 }
 
 function readClaim(reader: ByteReader): Claim {

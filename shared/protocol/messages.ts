@@ -79,4 +79,22 @@ export interface HeartbeatMessage {
   readonly count: number;
 }
 
-export type PeerMessage = ElectionMessage | HelloMessage | ByeMessage | HeartbeatMessage;
+/** The longest hop delay, in milliseconds. */
+export const MAX_HOP_DELAY = 2_000;
+
+/** The most settings of it that can be told apart. */
+export const MAX_PACE_COUNT = 0xffff_ffff;
+
+/** How long each peer is to hold a message of an election; goes round once for each setting. */
+export interface PaceMessage {
+  readonly type: 'pace';
+  /** In milliseconds, 0 <= hopDelay <= {@link MAX_HOP_DELAY}. */
+  readonly hopDelay: number;
+  /** Settings so far, this one included; 1 <= count < 2^32. */
+  readonly count: number;
+  /** The peer that it was set at. */
+  readonly by: PeerId;
+}
+
+export type PeerMessage =
+  ElectionMessage | HelloMessage | ByeMessage | HeartbeatMessage | PaceMessage;

@@ -58,6 +58,12 @@ export class SuccessorEdge {
     return this.#outlet;
   }
 
+  /** By what messages go on, for the picture of the ring. */
+  get kindOnward(): LinkKind | 'connecting' {
+    if (this.#outlet === 'loopback') return 'direct';
+    return this.#connection ?? 'connecting';
+  }
+
   /** Whether a claim sent now could go round: one that only comes straight back decides nothing. */
   get leadsRound(): boolean {
     if (this.#outlet === 'loopback') return this.#target === this.#owner.self;

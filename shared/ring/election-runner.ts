@@ -14,7 +14,8 @@ import type { Extension } from '../protocol/frame.ts';
 import type { PeerId } from '../protocol/ids.ts';
 import type { Claim, Decision, ElectionMessage, Policy } from '../protocol/messages.ts';
 import type { Outlet } from './edges.ts';
-import type { Cause, RingEvent } from './events.ts';
+import { CensusTaker } from './census.ts';
+import type { Cause, RingEvent, Seat, WholeRing } from './events.ts';
 import { Patience } from './patience.ts';
 import type { Clock, Random } from './ports.ts';
 import { TermGate } from './term-gate.ts';
@@ -25,6 +26,8 @@ export interface ElectionOwner {
   readonly random: Random;
   /** Where messages to the successor go now. */
   outlet(): Outlet;
+  /** By what they go there. */
+  linkOnward(): Seat['link'];
   /** Whether a claim sent there could go round the ring. */
   leadsRound(): boolean;
   tell(event: RingEvent): void;
@@ -32,6 +35,8 @@ export interface ElectionOwner {
   onGhost(peer: PeerId): void;
   /** A leader was heard: one that was elected just now, or by a lap. */
   onLeader(decision: Decision, isNew: boolean): void;
+  /** For how long a message is held before it is passed on, in milliseconds. */
+  hopDelay(): number;
 }
 
 /** An input with what came along in the same frame and is relayed unread. */
@@ -53,17 +58,41 @@ export class ElectionRunner {
   #isStepping = false;
   #hasStopped = false;
   #cancelTimer: (() => void) | null = null;
+  readonly #census: CensusTaker;
+  /** Messages that are held, by what lets go of them unsent. */
+  readonly #held = new Set<() => void>();
+  /** When the last of them is to be sent. */
+  #heldUntil = 0;
 
   /** @param self the peer's base claim */
   constructor(self: Claim, policy: Policy, owner: ElectionOwner) {
     this.#owner = owner;
     this.#patience = new Patience(owner.clock, owner.random);
     this.#termGate = new TermGate(owner.clock);
+    this.#census = new CensusTaker({
+      self: self.id,
+      link: () => owner.linkOnward(),
+      onRing: () => {
+        owner.tell({ type: 'ring' });
+      },
+    });
     this.#state = initialElection(self, policy);
   }
 
   get state(): ElectionState {
     return this.#state;
+  }
+
+  /** The whole ring as far as it was told. */
+  get ring(): WholeRing | null {
+    return this.#census.ring;
+  }
+
+  /** The longest that an election may take for no other reason than the hop delay, in milliseconds. */
+  get slowness(): number {
+    const delay = this.#owner.hopDelay();
+    const known = decisionOf(this.#state)?.size ?? this.#census.ring?.seats.length ?? 0;
+    return delay * 2 * Math.max(known + ROOM_TO_GROW, LEAST_RING);
   }
 
   /** Takes the policy that the room turns out to have. Nothing has happened before. */
@@ -101,6 +130,8 @@ export class ElectionRunner {
     this.#hasStopped = true;
     this.#cancelTimer?.();
     this.#cancelTimer = null;
+    for (const letGo of this.#held) letGo();
+    this.#held.clear();
   }
 
   #enqueue(pending: Pending): void {
@@ -136,6 +167,7 @@ export class ElectionRunner {
         this.#owner.tell({ type: 'started', term: state.term, because: pending.because });
       this.#perform(effect, pending.from, extensions);
     }
+    this.#takeCensus(pending, effects);
   }
 
   #perform(effect: ElectionEffect, from: PeerId, extensions: readonly Extension[]): void {
@@ -165,28 +197,55 @@ export class ElectionRunner {
     }
   }
 
+  /** What an announcement says of the whole ring, where it was news or has come home. */
+  #takeCensus({ input, extensions }: Pending, effects: readonly ElectionEffect[]): void {
+    if (input.type !== 'receive' || input.message.type !== 'elected') return;
+    for (const effect of effects)
+      if (effect.type === 'judge' && NEWS.has(effect.judgement.outcome))
+        this.#census.take(input.message, extensions, effect.judgement.outcome === 'completed');
+  }
+
+  /**
+   * Sends a message, once the hop delay is over. Laps are not held, or a leader would be given up for
+   * being slow, but they overtake nothing.
+   */
+  #send(message: ElectionMessage, received: readonly Extension[]): void {
+    const { clock } = this.#owner;
+    const extensions = this.#census.dress(message, received);
+    const isLap = message.type === 'elected' && message.decision.lap > 0;
+    const delay = isLap || this.#owner.outlet() === 'loopback' ? 0 : this.#owner.hopDelay();
+    const now = clock.now();
+    const due = Math.max(now + delay, this.#heldUntil);
+    if (due <= now) {
+      this.#pass(message, extensions);
+      return;
+    }
+    this.#heldUntil = due;
+    if (!isLap) this.#owner.tell({ type: 'holding', message, milliseconds: due - now });
+    const letGo = clock.after(due - now, () => {
+      this.#held.delete(letGo);
+      this.#pass(message, extensions);
+    });
+    this.#held.add(letGo);
+  }
+
   /** Gives a message to the successor. Without one it is lost; R4 makes up for that. */
-  #send(message: ElectionMessage, extensions: readonly Extension[]): void {
+  #pass(message: ElectionMessage, extensions: readonly Extension[]): void {
     const outlet = this.#owner.outlet();
     if (outlet === null) return;
     const self = this.#state.self.id;
     const to = outlet === 'loopback' ? self : outlet.peer;
     if (to === null) return;
-    if (outlet === 'loopback')
-      this.#inputs.push({
-        input: { type: 'receive', message },
-        extensions,
-        from: self,
-        because: 'receive',
-      });
-    else outlet.send(message, extensions);
+    if (outlet !== 'loopback') outlet.send(message, extensions);
     this.#owner.tell({ type: 'sent', message, to });
+    // After the present input, if this is one of its effects.
+    if (outlet === 'loopback') this.receive(message, self, extensions);
   }
 
   /** Restarts the one election timer (SPEC.md, R7). */
   #wait(until: Wait): void {
     this.#cancelTimer?.();
-    this.#cancelTimer = this.#owner.clock.after(this.#patience.for(until), () => {
+    this.#cancelTimer = this.#owner.clock.after(this.#patience.for(until, this.slowness), () => {
       this.#cancelTimer = null;
       const isCutOff = this.#state.role.name !== 'leader' && !this.#owner.leadsRound();
       if (isCutOff) this.#wait('leader');
@@ -201,6 +260,13 @@ export class ElectionRunner {
     this.#owner.onLeader(message.decision, false);
   }
 }
+
+/** What is known of a ring may have grown since; and a newcomer knows nothing. */
+const ROOM_TO_GROW = 4;
+const LEAST_RING = 12;
+
+/** How an announcement fares that is not known yet. */
+const NEWS: ReadonlySet<Judgement['outcome']> = new Set(['forwarded', 'completed']);
 
 /** Whose claim or leadership a message tells of. */
 export function originOf(message: ElectionMessage): PeerId {

@@ -89,9 +89,11 @@ export interface Seat {
 
 /** The whole ring, as the leader's last lap but one found it. */
 export interface WholeRing {
+  /** Of the leader whose lap it was. */
+  readonly term: number;
   /** In ring order, the leader first; empty where there are more than can be told. */
   readonly seats: readonly Seat[];
-  /** Messages that the present term's election has taken so far, of all peers together. */
+  /** Messages that the election of this term has taken, of all peers together. */
   readonly messages: number;
 }
 

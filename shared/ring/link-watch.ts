@@ -5,7 +5,7 @@
  */
 import type { NeighbourLink } from './neighbour-link.ts';
 import type { Clock } from './ports.ts';
-import { HEARTBEAT_INTERVAL, LATE, MUTE, OVERSLEPT } from './timing.ts';
+import { HEARTBEAT_INTERVAL, LATE, OVERSLEPT } from './timing.ts';
 
 /** How often a probe is made again where this peer was late. */
 const PROBE_ROUNDS = 3;
@@ -14,6 +14,8 @@ export interface WatchOwner {
   readonly clock: Clock;
   /** Every link that is kept. */
   links(): Iterable<NeighbourLink>;
+  /** How long a neighbour may say nothing of an election, in milliseconds. */
+  muteAfter(): number;
   /** Nothing was heard on the link for longer than its patience; told at each heartbeat. */
   onSilent(link: NeighbourLink): void;
   /** There is life on the link, and nothing of an election for longer than anyone honest takes. */
@@ -72,7 +74,7 @@ export class LinkWatch {
     // Whoever was asleep asks first, and accuses nobody.
     if (hasOverslept) link.forgive();
     else if (link.silence >= link.patience) this.#owner.onSilent(link);
-    else if (link.muteness >= MUTE) this.#owner.onMute(link);
+    else if (link.muteness >= this.#owner.muteAfter()) this.#owner.onMute(link);
     if (hasOverslept || link.silence >= HEARTBEAT_INTERVAL) link.beat();
   }
 }

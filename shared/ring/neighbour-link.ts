@@ -287,7 +287,7 @@ export class NeighbourLink {
       this.#handlers.onBadFrame(this, `${message.type} before hello`);
       return;
     }
-    if (message.type !== 'bye') this.#term = message.term;
+    if (message.type !== 'bye' && message.type !== 'pace') this.#term = message.term;
     if (message.type === 'claim' || message.type === 'elected')
       this.#electionAt = this.#clock.now();
     this.#handlers.onMessage(this, { message, extensions: frame.value.extensions });

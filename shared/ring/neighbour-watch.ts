@@ -16,6 +16,8 @@ import { COMPLAINT_INTERVAL, HELLO_SILENCE, MUTE } from './timing.ts';
 export interface NeighbourWatchOwner {
   readonly clock: Clock;
   readonly edges: Edges;
+  /** How much longer than usual a neighbour may have nothing to pass on, in milliseconds. */
+  slowness(): number;
   isMember(): boolean;
   /** Whether a report made now could reach the server. */
   canReport(): boolean;
@@ -39,6 +41,7 @@ export class NeighbourWatch {
     this.#links = new LinkWatch({
       clock: owner.clock,
       links: () => owner.edges.links,
+      muteAfter: () => this.#muteAfter,
       onSilent: (link) => {
         this.#silent(link);
       },
@@ -135,7 +138,12 @@ export class NeighbourWatch {
     const { target, links } = this.#edges.predecessor;
     if (link.hello === null || link.peer !== target || target === null) return;
     const its = links.filter(({ peer }) => peer === target);
-    if (its.every(({ muteness }) => muteness >= MUTE)) this.cutOff(link, 'passes nothing on');
+    if (its.every(({ muteness }) => muteness >= this.#muteAfter))
+      this.cutOff(link, 'passes nothing on');
+  }
+
+  get #muteAfter(): number {
+    return MUTE + this.#owner.slowness();
   }
 
   /** Whether there is life on another link with the same neighbour, on the same edge. */

@@ -40,8 +40,11 @@ export class Patience {
     this.#lapAt = now;
   }
 
-  /** Milliseconds to wait from now on. */
-  for(until: Wait): number {
+  /**
+   * Milliseconds to wait from now on.
+   * @param slowness what the hop delay adds to an election
+   */
+  for(until: Wait, slowness: number): number {
     const vain = Math.min(this.#vainTerms, MAX_DOUBLINGS);
     const silence = Math.max(
       LEADER_SILENCE * 2 ** vain,
@@ -52,9 +55,9 @@ export class Patience {
         return LAP_PAUSE;
       case 'return':
         this.#lapAt = this.#clock.now();
-        return silence;
+        return silence + slowness;
       case 'leader':
-        return silence * (1 + this.#random() / 2);
+        return silence * (1 + this.#random() / 2) + slowness;
     }
   }
 }

@@ -5,10 +5,12 @@
 import { decisionOf } from '../election/state.ts';
 import { parseLinkId, type LinkId, type PeerId, type RoomName } from '../protocol/ids.ts';
 import {
+  MAX_HOP_DELAY,
   MAX_HOPS,
   type ByeMessage,
   type Decision,
   type HelloMessage,
+  type PaceMessage,
   type Policy,
 } from '../protocol/messages.ts';
 import {
@@ -29,6 +31,7 @@ import { Lookups } from './lookups.ts';
 import { NeighbourLink, type LinkKind, type NeighbourLinkHandlers } from './neighbour-link.ts';
 import { NeighbourWatch } from './neighbour-watch.ts';
 import { Offers } from './offers.ts';
+import { Pace } from './pace.ts';
 import type { Clock, OpenLink, Random, Signaling } from './ports.ts';
 import { relayedLinks } from './relay.ts';
 import { MAX_TERM_LEAP } from './timing.ts';
@@ -67,6 +70,7 @@ export class RingNode {
   #membership: Membership = 'new';
   #server: ServerLink = 'reconnecting';
   readonly #election: ElectionRunner;
+  readonly #pace: Pace;
   #view: View | null = null;
   readonly #offers: Offers;
   #isJoinSent = false;
@@ -85,10 +89,13 @@ export class RingNode {
     this.#options = options;
     this.#ports = ports;
     const { id, priority, policy } = options;
+    this.#pace = new Pace(id, ports.clock);
     this.#election = new ElectionRunner({ priority, id }, policy, {
       clock: ports.clock,
       random: ports.random,
       outlet: () => this.#edges.successor.outlet,
+      linkOnward: () => this.#edges.successor.kindOnward,
+      hopDelay: () => this.#pace.hopDelay,
       leadsRound: () => this.#edges.successor.leadsRound,
       tell: (event) => {
         this.#tell(event);
@@ -128,6 +135,7 @@ export class RingNode {
     this.#watch = new NeighbourWatch({
       clock: ports.clock,
       edges: this.#edges,
+      slowness: () => this.#election.slowness,
       isMember: () => this.#membership === 'member',
       canReport: () => this.#server === 'connected',
       report: (report, onReply) => {
@@ -186,8 +194,8 @@ export class RingNode {
       successorLink: this.#edges.successor.state,
       predecessorLink: this.#edges.predecessor.state,
       server: this.#server,
-      ring: null,
-      hopDelay: 0,
+      ring: isGone ? null : this.#election.ring,
+      hopDelay: this.#pace.hopDelay,
     };
   }
 
@@ -227,12 +235,16 @@ export class RingNode {
 
   /**
    * Has every peer of the ring hold each message of an election for so long.
-   * @param milliseconds a whole number from 0 to 2,000
+   * @param milliseconds a whole number from 0 to {@link MAX_HOP_DELAY}
    * @throws RangeError for any other
    */
   setHopDelay(milliseconds: number): void {
+    if (!Number.isInteger(milliseconds) || milliseconds < 0 || milliseconds > MAX_HOP_DELAY)
+      throw new RangeError(`a hop delay is 0 to ${MAX_HOP_DELAY} ms, not ${milliseconds}`);
     if (this.#membership !== 'member') return;
-    this.#tell({ type: 'pace', hopDelay: milliseconds, by: this.#options.id });
+    const setting = this.#pace.set(milliseconds);
+    this.#passOn(setting);
+    this.#tell({ type: 'pace', hopDelay: milliseconds, by: setting.by });
   }
 
   /** Says goodbye to neighbours and server. The node cannot be used again. */
@@ -494,6 +506,8 @@ export class RingNode {
 
   /** Messages to the successor take another way from now on (SPEC.md, R4). */
   #switched(): void {
+    const { setting } = this.#pace;
+    if (setting !== null) this.#passOn(setting);
     this.#election.step({ type: 'new-successor' });
     if (this.#wasReady) return;
     this.#wasReady = true;
@@ -522,6 +536,10 @@ export class RingNode {
       case 'elected':
         if (edge === 'successor') this.#dropFrame(link, `${message.type} from the successor`);
         else this.#intake.receive(link, from, message, extensions);
+        return;
+      case 'pace':
+        if (edge === 'successor') this.#dropFrame(link, 'pace from the successor');
+        else this.#receivePace(message);
         return;
     }
   }
@@ -572,6 +590,17 @@ export class RingNode {
       decision: isTaken ? { ...decision, hops: hopsHere(edge, decision) } : null,
       removed,
     });
+  }
+
+  #receivePace(message: PaceMessage): void {
+    if (!this.#pace.receive(message)) return;
+    this.#passOn(message);
+    this.#tell({ type: 'pace', hopDelay: message.hopDelay, by: message.by });
+  }
+
+  #passOn(setting: PaceMessage): void {
+    const { outlet } = this.#edges.successor;
+    if (outlet !== null && outlet !== 'loopback') outlet.send(setting);
   }
 
   #receiveBye(edge: Edge, link: NeighbourLink, { reason }: ByeMessage): void {

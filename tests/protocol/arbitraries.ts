@@ -2,7 +2,12 @@
 import fc from 'fast-check';
 import type { Extension } from '../../shared/protocol/frame.ts';
 import { parsePeerId, type LinkId, type PeerId } from '../../shared/protocol/ids.ts';
-import type { Claim, Decision, PeerMessage } from '../../shared/protocol/messages.ts';
+import {
+  MAX_HOP_DELAY,
+  type Claim,
+  type Decision,
+  type PeerMessage,
+} from '../../shared/protocol/messages.ts';
 import { linkId, valueOf } from '../support.ts';
 
 const u16 = fc.integer({ min: 1, max: 0xffff });
@@ -57,6 +62,12 @@ export const message: fc.Arbitrary<PeerMessage> = fc.oneof(
   fc.record({
     type: fc.constant('bye'),
     reason: fc.constantFrom('leaving', 'relinked'),
+  }),
+  fc.record({
+    type: fc.constant('pace'),
+    hopDelay: fc.integer({ min: 0, max: MAX_HOP_DELAY }),
+    count: fc.integer({ min: 1, max: 0xffff_ffff }),
+    by: peer,
   }),
 );
 

@@ -62,6 +62,12 @@ const golden: readonly { name: string; message: PeerMessage; hex: string; bytes:
   },
   { name: 'BYE, leaving', message: { type: 'bye', reason: 'leaving' }, bytes: 3, hex: '1400 00' },
   { name: 'BYE, relinked', message: { type: 'bye', reason: 'relinked' }, bytes: 3, hex: '1400 01' },
+  {
+    name: 'PACE',
+    message: { type: 'pace', hopDelay: 2_000, count: 3, by: CLAIM.claim.id },
+    bytes: 24,
+    hex: `1600 07d0 00000003 ${A}`,
+  },
 ];
 
 function fromHex(hex: string): Uint8Array {
@@ -106,7 +112,7 @@ describe('any message', () => {
       }),
       { numRuns: 1_500 },
     );
-    expect([...seen].toSorted()).toEqual(['bye', 'claim', 'elected', 'hello']);
+    expect([...seen].toSorted()).toEqual(['bye', 'claim', 'elected', 'hello', 'pace']);
   });
 
   test('is read in only one way: different messages make different frames', () => {
@@ -172,13 +178,15 @@ describe('a frame that is not one', () => {
     expect(errorOf(parseFrame(frame))).toBe(`version ${version}, not 1`);
   });
 
-  test.each([0, 6, 15])('is refused with the unknown type %i', (type) => {
+  test.each([0, 7, 15])('is refused with the unknown type %i', (type) => {
     const frame = encodeFrame(CLAIM);
     frame[0] = 0x10 | type;
     expect(errorOf(parseFrame(frame))).toBe(`unknown type ${type}`);
   });
 
   test.each([
+    ['a PACE of more than two seconds', `1600 07d1 00000003 ${A}`, 'a hop delay of 2001 ms'],
+    ['a PACE that counts nothing', `1600 07d0 00000000 ${A}`, 'a setting without a count'],
     ['a CLAIM of term 0', `1100 00000000 0001 01 ${A}`, 'term 0'],
     ['a CLAIM of the last term there is', `1100 ffffffff 0001 01 ${A}`, 'term 4294967295'],
     ['a CLAIM that made no hop', `1100 00000001 0000 01 ${A}`, '0 hops'],

@@ -29,6 +29,98 @@ describe('extensions', () => {
   });
 });
 
+describe('the census in an announcement', () => {
+  const laps = (type: number, value: Uint8Array): Ring => {
+    const ring = new Ring(DECISION);
+    const decision = { ...DECISION, lap: 2 };
+    ring.predecessor.give({ type: 'elected', term: 4, decision }, [{ type, value }, EXTENSION]);
+    return ring;
+  };
+  const seat = (kind: number, last: number) => [kind, ...Array<number>(15).fill(0), last];
+  const bytes = (...seats: number[][]) => Uint8Array.of(0, 0, 0, 7, ...seats.flat());
+
+  test('C1 is passed on with this peer in it', () => {
+    const ring = laps(2, bytes(seat(0, 9)));
+    const [frame] = ring.sent();
+    const census = frame?.extensions.find(({ type }) => type === 2);
+    expect([...defined(census).value.slice(0, 4 + 17)]).toEqual([...bytes(seat(0, 9))]);
+    expect(census?.value).toHaveLength(4 + 2 * 17);
+    expect(frame?.extensions).toContainEqual(EXTENSION);
+  });
+
+  test('C2 is taken from the leader and passed on as it is', () => {
+    const ring = laps(3, bytes(seat(0, 9), seat(1, 5)));
+    const { seats, ...rest } = defined(ring.node.state.ring);
+    expect(rest).toEqual({ term: 4, messages: 7 });
+    expect(seats.map(({ link }) => link)).toEqual(['direct', 'relayed']);
+    expect(ring.events).toContainEqual({ type: 'ring' });
+    expect(ring.sent()[0]?.extensions.map(({ type }) => type)).toEqual([77, 3]);
+  });
+
+  test.each([
+    ['of half a seat', bytes([0, 1, 2])],
+    ['of no number', Uint8Array.of(0, 0)],
+    ['with a link of no kind', bytes(seat(3, 9))],
+    ['that names one twice', bytes(seat(0, 9), seat(0, 9))],
+    ['of 101', bytes(...Array.from({ length: 101 }, (_, at) => seat(0, at)))],
+  ])('C1 is left out of it if it is one %s', (_what, value) => {
+    for (const type of [2, 3]) {
+      const ring = laps(type, value);
+      expect(ring.node.state.ring).toBeNull();
+      expect(ring.sent()[0]?.extensions).toEqual([EXTENSION]);
+    }
+  });
+
+  test('C1 is left out where the frame would be too long', () => {
+    const ring = new Ring(DECISION);
+    const long = { type: 88, value: new Uint8Array(4_000) };
+    ring.predecessor.give({ type: 'elected', term: 4, decision: { ...DECISION, lap: 2 } }, [
+      long,
+      { type: 2, value: bytes(seat(0, 9)) },
+    ]);
+    expect(ring.sent()[0]?.extensions).toHaveLength(2);
+    const longer = { type: 88, value: new Uint8Array(4_030) };
+    ring.predecessor.give({ type: 'elected', term: 4, decision: { ...DECISION, lap: 3 } }, [
+      longer,
+      { type: 2, value: bytes(seat(0, 9)) },
+    ]);
+    expect(ring.sent().at(-1)?.extensions).toEqual([longer]);
+  });
+});
+
+describe('the hop delay', () => {
+  const pace = (hopDelay: number, count: number, by = 9) =>
+    ({ type: 'pace', hopDelay, count, by: peerId(by) }) as const;
+
+  test('C4 is taken and passed on when it is news', () => {
+    const ring = new Ring(DECISION);
+    for (const setting of [pace(100, 2), pace(100, 2), pace(200, 1), pace(300, 2, 8)])
+      ring.predecessor.give(setting);
+    expect(ring.sent().map(({ message }) => message)).toEqual([pace(100, 2)]);
+    expect(ring.node.state.hopDelay).toBe(100);
+    ring.predecessor.give(pace(400, 2, 10));
+    expect(ring.node.state.hopDelay).toBe(400);
+  });
+
+  test('C4 cannot be made the last there is, nor come without end', () => {
+    const ring = new Ring(DECISION);
+    ring.predecessor.give(pace(100, 0xffff_ffff));
+    expect(ring.node.state.hopDelay).toBe(0);
+    for (let count = 1; count <= 100; count += 1) ring.predecessor.give(pace(count, count));
+    expect(ring.node.state.hopDelay).toBe(40);
+    ring.clock.skip(2_000);
+    ring.predecessor.give(pace(7, 101));
+    expect(ring.node.state.hopDelay).toBe(7);
+  });
+
+  test('C4 comes from the predecessor only', () => {
+    const ring = new Ring(DECISION);
+    ring.successor.give(pace(100, 1));
+    expect(ring.node.state.hopDelay).toBe(0);
+    expect(ring.events.at(-1)).toMatchObject({ type: 'dropped' });
+  });
+});
+
 describe('bad frames', () => {
   test('are dropped and counted, and what follows is read', () => {
     const ring = new Ring(DECISION);

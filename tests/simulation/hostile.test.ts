@@ -325,5 +325,5 @@ test('all kinds of messages are drawn', () => {
   const ids = [dice.peerId()];
   const knowledge = { ids, sender: defined(ids[0]), term: 1, link: linkId(1), seen: [] };
   const drawn = new Set(Array.from({ length: 500 }, () => anyMessage(dice, knowledge).type));
-  expect(drawn).toEqual(new Set(['claim', 'elected', 'hello', 'bye', 'heartbeat']));
+  expect(drawn).toEqual(new Set(['claim', 'elected', 'hello', 'bye', 'heartbeat', 'pace']));
 });

@@ -81,6 +81,13 @@ export function anyMessage(dice: Dice, knowledge: Knowledge): PeerMessage {
       return { type: 'bye', reason: dice.pick(['leaving', 'relinked']) };
     case 'heartbeat':
       return { type: 'heartbeat', isReply: dice.chance(0.5), count: dice.number(16) };
+    case 'pace':
+      return {
+        type: 'pace',
+        hopDelay: dice.below(100),
+        count: 1 + dice.number(16),
+        by: anyId(dice, knowledge),
+      };
   }
 }
 
@@ -90,6 +97,7 @@ const TYPES = [
   [4, 'hello'],
   [1, 'bye'],
   [2, 'heartbeat'],
+  [1, 'pace'],
 ] as const;
 
 function anyId(dice: Dice, { ids }: Knowledge): PeerId {

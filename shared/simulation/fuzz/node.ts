@@ -530,6 +530,9 @@ class Honest {
     const leader = this.#leader;
     from.say({ type: 'claim', term, claim: leader, hops: 2 });
     from.say({ type: 'elected', term, decision: { leader, lap: 0, size: 4, hops: 2 } });
+    // The liars may have set one.
+    const { hopDelay } = bench.node.state;
+    if (hopDelay > 0) bench.pass(hopDelay);
     const passed = [...bench.links]
       .filter(({ peer, edge }) => peer === this.#successor && edge === 'successor')
       .flatMap(({ sent }) => sent.map(({ message }) => message));

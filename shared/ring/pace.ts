@@ -1,0 +1,56 @@
+/**
+ * The hop delay of the room (SPEC.md, C4): a register that any peer may set and the ring carries. The
+ * setting with the greater count holds, of two with the same count that of the greater uuid.
+ */
+import type { PeerId } from '../protocol/ids.ts';
+import { MAX_PACE_COUNT, type PaceMessage } from '../protocol/messages.ts';
+import { Allowance } from './allowance.ts';
+import type { Clock } from './ports.ts';
+
+/** Settings that a peer takes and passes on: so many at once, and so many a second. */
+const SETTINGS_AT_ONCE = 40;
+const SETTINGS_PER_SECOND = 10;
+
+/** How far a count may be above the known one: or one liar could make its setting the last. */
+const MAX_COUNT_LEAP = 4_096;
+
+export class Pace {
+  readonly #self: PeerId;
+  readonly #allowance: Allowance;
+  #setting: PaceMessage | null = null;
+
+  constructor(self: PeerId, clock: Clock) {
+    this.#self = self;
+    this.#allowance = new Allowance(clock, SETTINGS_AT_ONCE, SETTINGS_PER_SECOND);
+  }
+
+  /** In milliseconds. */
+  get hopDelay(): number {
+    return this.#setting?.hopDelay ?? 0;
+  }
+
+  /** What a neighbour that may not know it is to be told; null where nobody has set any. */
+  get setting(): PaceMessage | null {
+    return this.#setting;
+  }
+
+  /** Sets it here. Returns what to tell the others. */
+  set(hopDelay: number): PaceMessage {
+    const count = Math.min((this.#setting?.count ?? 0) + 1, MAX_PACE_COUNT);
+    this.#setting = { type: 'pace', hopDelay, count, by: this.#self };
+    return this.#setting;
+  }
+
+  /** Takes in another peer's setting. Returns whether it holds from now on, and is to be passed on. */
+  receive(setting: PaceMessage): boolean {
+    if (this.#setting !== null && !isNewer(setting, this.#setting)) return false;
+    if (setting.count > (this.#setting?.count ?? 0) + MAX_COUNT_LEAP) return false;
+    if (!this.#allowance.takeOne()) return false;
+    this.#setting = setting;
+    return true;
+  }
+}
+
+function isNewer(a: PaceMessage, b: PaceMessage): boolean {
+  return a.count === b.count ? a.by > b.by : a.count > b.count;
+}

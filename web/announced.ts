@@ -1,0 +1,30 @@
+/** When this tab heard of its leader. */
+import type { RingState } from '../shared/ring/events.ts';
+import type { LogRecord } from './ring-member.ts';
+
+/**
+ * The time of the present leader's announcement, in Unix milliseconds; null where there is no leader.
+ * @param before what was known, which stays as long as leader and term do: the log forgets
+ */
+export function announcedAt(
+  { ring, log }: { readonly ring: RingState; readonly log: readonly LogRecord[] },
+  before: { readonly ring: RingState; readonly at: number | null } | null,
+): number | null {
+  if (ring.leader === null) return null;
+  const isSame = before?.ring.leader === ring.leader && before.ring.term === ring.term;
+  if (isSame && before.at !== null) return before.at;
+  const record = log.findLast(
+    ({ event }) =>
+      event.type === 'leader' && event.leader === ring.leader && event.term === ring.term,
+  );
+  return record?.at ?? null;
+}
+
+/** How long something has lasted, as one would say it, in whole minutes. */
+export function lasting(milliseconds: number): string {
+  const minutes = Math.floor(milliseconds / 60_000);
+  if (minutes < 1) return 'less than a minute';
+  if (minutes < 60) return `${minutes} min`;
+  const hours = Math.floor(minutes / 60);
+  return `${hours} h ${minutes % 60} min`;
+}
