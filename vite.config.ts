@@ -86,7 +86,7 @@ export default defineConfig({
       {
         test: {
           name: 'unit',
-          include: ['tests/{election,fuzz,protocol,ring,scenarios,simulation}/**/*.test.ts'],
+          include: ['tests/{election,fuzz,page,protocol,ring,scenarios,simulation}/**/*.test.ts'],
         },
       },
       { test: { name: 'verify', include: ['tests/verify/**/*.test.ts'], testTimeout: 120_000 } },
