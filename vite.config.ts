@@ -106,7 +106,9 @@ export default defineConfig(({ mode }) => ({
       {
         test: {
           name: 'unit',
-          include: ['tests/{election,fuzz,protocol,ring,scenarios,simulation,watch,web}/**/*.test.ts'],
+          include: [
+            'tests/{election,fuzz,page,protocol,ring,scenarios,simulation,watch,web}/**/*.test.ts',
+          ],
         },
       },
       { test: { name: 'verify', include: ['tests/verify/**/*.test.ts'], testTimeout: 120_000 } },

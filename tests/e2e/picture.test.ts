@@ -111,7 +111,7 @@ describe('given what a ring tells,', () => {
     const ring = ringState(ids, self, { successorLink: 'direct', predecessorLink: 'none' });
     const seats = ids.map((id, at): Seat => ({ id, link: kinds[at % 3] ?? 'direct' }));
     await show(page, 'RingPicture', {
-      ring: { ...ring, ring: { seats, messages: 3 } },
+      ring: { ...ring, ring: { term: 3, seats, messages: 3 } },
       tokens: [],
     });
     const edges = await page.$$eval('[data-link]', (paths) =>

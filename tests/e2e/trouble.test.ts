@@ -7,6 +7,7 @@ import type { Browser } from 'puppeteer-core';
 import sirv from 'sirv';
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import {
+  byRole,
   launchChromium,
   openTabs,
   PAGE_FOLDER,
@@ -18,6 +19,13 @@ import {
 } from './support.ts';
 
 let browser: Browser;
+
+/** What a page says of one kind of trouble. */
+function notices(tab: Tab, kind: string): Promise<string[]> {
+  return tab.page.$$eval(`[data-testid=notice][data-kind="${kind}"] p`, (elements) =>
+    elements.map((element) => element.textContent.replaceAll(/\s+/g, ' ').trim()),
+  );
+}
 
 beforeAll(async () => {
   browser = await launchChromium();
@@ -47,6 +55,7 @@ test('a full room says so, and takes the tab in once there is a place', async ()
   await vi.waitFor(
     async () => {
       expect(await second.alert()).toContain('room lobby is full');
+      expect(await second.alert()).toContain('Wait until somebody leaves and press “Rejoin ring”');
       expect((await second.values())['role']).toBe('offline');
     },
     { timeout: PATIENCE },
@@ -97,6 +106,7 @@ test('a server that dies and forgets twelve tabs finds them in their places, wit
   const tabs = await openTabs(browser, 12, url);
   const before = await untilOneRing(tabs);
   const [tab] = tabs;
+  await tab?.page.waitForSelector('[data-testid=event]', { timeout: PATIENCE });
   const laps = async () => (await tab?.log())?.findLast(({ kind }) => kind === 'lap')?.text;
   await vi.waitFor(
     async () => {
@@ -112,6 +122,7 @@ test('a server that dies and forgets twelve tabs finds them in their places, wit
     },
     { timeout: PATIENCE },
   );
+  expect(await tab?.alert()).toContain('The server cannot be reached. The ring goes on without it');
   // The ring lives on by itself: laps go round, the term stays.
   const lap = await laps();
   await vi.waitFor(
@@ -176,6 +187,16 @@ test('a tab that no direct connection can reach is in the ring by relayed links,
   const own = values.at(-1);
   expect([own?.['successor-link'], own?.['predecessor-link']]).toEqual(['relayed', 'relayed']);
   expect(values.filter((each) => each['successor-link'] === 'relayed')).toHaveLength(2);
+  const successor = own?.['successor-id']?.slice(0, 8) ?? '';
+  const predecessor = own?.['predecessor-id']?.slice(0, 8) ?? '';
+  await vi.waitFor(
+    async () => {
+      const [text] = await notices(tab, 'relayed');
+      expect(text).toMatch(new RegExp(`the successor ${successor} .* predecessor ${predecessor} `));
+      expect(text).toContain('the hotspot of a phone helps');
+    },
+    { timeout: PATIENCE },
+  );
   await walled.close();
   await untilOneRing(tabs);
   for (const each of tabs) await each.close();
@@ -192,11 +213,82 @@ test('a browser without WebRTC is told so', async () => {
   await tab.page.goto(`http://localhost:${server.port}/`);
   await vi.waitFor(
     async () => {
-      expect(await tab.alert()).toContain('WebRTC');
+      expect(await tab.alert()).toContain('This browser has no WebRTC. Peers are linked by it');
       expect((await tab.values())['role']).toBe('offline');
     },
     { timeout: PATIENCE },
   );
+  await tab.close();
+  await server.close();
+});
+
+test('a page that was asleep says so, and whether it kept its place', async () => {
+  const server = await serve();
+  const tabs = await openTabs(browser, 3, `http://localhost:${server.port}/`);
+  const before = await untilOneRing(tabs);
+  const { leader, others } = byRole(tabs, before);
+  await leader.page.waitForSelector('[data-testid=event]', { timeout: PATIENCE });
+  const session = await leader.page.createCDPSession();
+  const id = (await leader.values())['own-id'];
+  await session.send('Page.setWebLifecycleState', { state: 'frozen' });
+  // Sleep is what this is about: long enough to be told, too short for the ring to close over it.
+  await new Promise((resolve) => setTimeout(resolve, 1_500));
+  await session.send('Page.setWebLifecycleState', { state: 'active' });
+  await vi.waitFor(
+    async () => {
+      const [text] = await notices(leader, 'asleep');
+      expect(text).toMatch(/This page was asleep for \d seconds?\. It has kept its place/);
+      expect((await leader.values())['own-id']).toBe(id);
+    },
+    { timeout: PATIENCE },
+  );
+  await leader.page.$eval('[data-kind=asleep] button', (button) => {
+    button.click();
+  });
+  expect(await notices(leader, 'asleep')).toEqual([]);
+
+  await session.send('Page.setWebLifecycleState', { state: 'frozen' });
+  await untilOneRing(others);
+  await session.send('Page.setWebLifecycleState', { state: 'active' });
+  await vi.waitFor(
+    async () => {
+      const [text] = await notices(leader, 'asleep');
+      expect(text).toContain('so it came back as a new peer with a new uuid');
+      expect(await notices(leader, 'new peer')).toEqual([]);
+    },
+    { timeout: PATIENCE },
+  );
+  expect((await leader.values())['own-id']).not.toBe(id);
+  await untilOneRing(tabs);
+  for (const tab of tabs) await tab.close();
+  await server.close();
+});
+
+test('a tab whose place was given up says that it is back as a new peer', async () => {
+  const server = await serve();
+  const url = `http://localhost:${server.port}/`;
+  const tab = await Tab.make(browser);
+  const session = await tab.page.createCDPSession();
+  let secret: string | undefined;
+  session.on('Network.webSocketFrameSent', ({ response }) => {
+    secret ??= /"secret":"([^"]+)"/.exec(response.payloadData)?.[1];
+  });
+  await session.send('Network.enable');
+  await tab.page.goto(url);
+  const [values] = await untilOneRing([tab]);
+  await tab.page.waitForSelector('[data-testid=event]', { timeout: PATIENCE });
+  const goodbye = { room: 'lobby', id: values?.['own-id'], secret };
+  const response = await fetch(`${url}leave`, { method: 'POST', body: JSON.stringify(goodbye) });
+  expect(response.status).toBe(204);
+  await vi.waitFor(
+    async () => {
+      const [text] = await notices(tab, 'new peer');
+      expect(text).toContain('lost its place in the ring and came back as a new peer');
+    },
+    { timeout: PATIENCE },
+  );
+  const [after] = await untilOneRing([tab]);
+  expect(after?.['own-id']).not.toBe(values?.['own-id']);
   await tab.close();
   await server.close();
 });

@@ -37,6 +37,7 @@ group('the whole ring', () => {
       successorLink: 'relayed',
       predecessorLink: 'none',
       ring: {
+        term: 3,
         messages: 9,
         seats: ids(5, 2, 4, 1, 3).map((id, at) => ({
           id,
@@ -83,13 +84,13 @@ group('what this peer knows itself is drawn', () => {
   });
 
   test('while the ring has told of others only', () => {
-    const ring = { messages: 1, seats: [{ id: peerId(5), link: 'direct' as const }] };
+    const ring = { term: 3, messages: 1, seats: [{ id: peerId(5), link: 'direct' as const }] };
     expect(order(ringState(FIVE, peerId(4), { ring }))).toBe('4 1 . 5 2');
   });
 
   test('of a ring too large to be told: neighbours and leader, at their places', () => {
     const many = Array.from({ length: 300 }, (_, at) => peerId(at + 1));
-    const picture = pictureOf(ringState(many, peerId(100), { ring: { messages: 700, seats: [] } }));
+    const picture = pictureOf(ringState(many, peerId(100), { ring: { term: 3, messages: 700, seats: [] } }));
     expect(picture.size).toBe(300);
     expect(picture.peers.map(({ place, id }) => [place, id])).toEqual([
       [0, peerId(100)],

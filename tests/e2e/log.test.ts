@@ -1,0 +1,233 @@
+/** The log of the page: found through, held still, saved, and smooth with thousands of entries. */
+import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { Browser } from 'puppeteer-core';
+import {
+  afterAll,
+  afterEach,
+  beforeAll,
+  beforeEach,
+  expect,
+  onTestFinished,
+  test,
+  vi,
+} from 'vitest';
+import type { RunningServer } from '../../signaling-server/server.ts';
+import { defined } from '../support.ts';
+import { launchChromium, openTabs, PATIENCE, serve, Tab, untilOneRing } from './support.ts';
+
+let browser: Browser;
+let server: RunningServer;
+let url: string;
+
+beforeAll(async () => {
+  browser = await launchChromium();
+});
+
+afterAll(async () => {
+  await browser.close();
+});
+
+beforeEach(async () => {
+  server = await serve();
+  url = `http://localhost:${server.port}/`;
+});
+
+afterEach(async () => {
+  await Promise.all(
+    browser.browserContexts().map(async (context) => {
+      if (context !== browser.defaultBrowserContext()) await context.close();
+    }),
+  );
+  await server.close();
+});
+
+/** The whole page, once it is there. */
+async function openRing(count: number): Promise<Tab> {
+  const tabs = await openTabs(browser, count, url);
+  await untilOneRing(tabs);
+  const tab = defined(tabs[0]);
+  await tab.page.bringToFront();
+  await tab.page.waitForSelector('[data-testid=event]', { timeout: PATIENCE });
+  return tab;
+}
+
+const kinds = async (tab: Tab) => new Set((await tab.log()).map(({ kind }) => kind));
+const entries = async (tab: Tab) => Number((await tab.values())['event-log']);
+const choose = (tab: Tab, kind: string) => tab.page.click(`.chip.${kind}`);
+
+/** Waits until something that is asked of the page again and again is so. */
+function until(check: () => Promise<void>): Promise<void> {
+  return vi.waitFor(check, { timeout: PATIENCE, interval: 50 });
+}
+
+test('entries say in the first person what was compared, and call peers by name', async () => {
+  const tab = await openRing(3);
+  await tab.click('Start election');
+  await until(async () => {
+    const log = await tab.log();
+    const claims = log.filter(({ text }) => text.includes('received claim'));
+    const NAMED = String.raw`[0-9a-f]{8} \([a-z]+ [a-z]+\)`;
+    const TOLD = new RegExp(
+      `received claim ${NAMED} of term \\d+ from ${NAMED} [<>] mine [0-9a-f]{8},? (so|and) I `,
+    );
+    expect(claims.some(({ text }) => TOLD.test(text))).toBe(true);
+  });
+});
+
+test('chips show only some kinds, each with its count, and by keyboard too', async () => {
+  const tab = await openRing(2);
+  const all = await kinds(tab);
+  expect(all.size).toBeGreaterThan(4);
+  await choose(tab, 'leader');
+  await until(async () => {
+    expect(await kinds(tab)).toEqual(new Set(['leader']));
+  });
+  const chip = await tab.page.$eval('.chip.leader', (element) => element.textContent);
+  expect(chip.replaceAll(/\s+/g, ' ').trim()).toBe(`leader ${(await tab.log()).length}`);
+  await tab.page.focus('.chip.neighbour input');
+  await tab.page.keyboard.press('Space');
+  await until(async () => {
+    expect(await kinds(tab)).toEqual(new Set(['leader', 'neighbour']));
+  });
+  // What is hidden is counted still.
+  expect(await entries(tab)).toBeGreaterThan((await tab.log()).length);
+  await tab.click('Show all');
+  await until(async () => {
+    expect((await kinds(tab)).size).toBeGreaterThanOrEqual(all.size);
+  });
+});
+
+test('a search finds words, and whole uuids that entries shorten', async () => {
+  const tab = await openRing(2);
+  const { 'successor-id': successor = '' } = await tab.values();
+  await tab.page.type('input[type=search]', successor);
+  await until(async () => {
+    const log = await tab.log();
+    expect(log.length).toBeGreaterThan(0);
+    expect(log.length).toBeLessThan(await entries(tab));
+    for (const { text } of log) expect(text).toContain(successor.slice(0, 8));
+  });
+  await tab.page.$eval('input[type=search]', (element) => {
+    element.value = '';
+  });
+  await tab.page.type('input[type=search]', 'JOINED room');
+  await until(async () => {
+    expect((await tab.log()).map(({ kind }) => kind)).toEqual(['server']);
+  });
+  await tab.page.type('input[type=search]', ' nothing of the kind');
+  await until(async () => {
+    expect(await tab.log()).toEqual([]);
+    const said = await tab.page.$eval('[data-testid=event-log]', ({ textContent }) => textContent);
+    expect(said).toContain('Nothing like that');
+  });
+});
+
+test('a log that is paused stands still while entries go on being kept', async () => {
+  const tab = await openRing(2);
+  await tab.click('Pause log');
+  const before = await tab.log();
+  const kept = await entries(tab);
+  await tab.click('Start election');
+  await until(async () => {
+    expect(await entries(tab)).toBeGreaterThan(kept);
+  });
+  expect(await tab.log()).toEqual(before);
+  const fresh = await tab.page.waitForSelector('.fresh');
+  await until(async () => {
+    const text = await fresh?.evaluate((element) => element.textContent);
+    expect(text).toBe(`${(await entries(tab)) - kept} new`);
+  });
+  await fresh?.click();
+  await until(async () => {
+    const after = await tab.log();
+    expect(after.length).toBeGreaterThan(before.length);
+    expect(after.some(({ text }) => text.includes('asked for here'))).toBe(true);
+  });
+  await tab.click('Pause log');
+  await until(async () => {
+    expect(await tab.page.$('[aria-pressed=true]')).toBe(null);
+  });
+});
+
+test('the log is saved as JSON lines, one object each', async () => {
+  const tab = await openRing(2);
+  const folder = await mkdtemp(join(tmpdir(), 'ringleader-'));
+  onTestFinished(() => rm(folder, { recursive: true }));
+  const session = await tab.page.createCDPSession();
+  await session.send('Browser.setDownloadBehavior', {
+    behavior: 'allow',
+    downloadPath: folder,
+    browserContextId: tab.page.browserContext().id ?? '',
+  });
+  await tab.click('Download JSON');
+  const text = await vi.waitFor(
+    async () => {
+      const [file] = (await readdir(folder)).filter((name) => name.endsWith('.jsonl'));
+      const content = await readFile(join(folder, file ?? ''), 'utf8');
+      expect(content).not.toBe('');
+      return content;
+    },
+    { timeout: PATIENCE },
+  );
+  const lines: unknown[] = text
+    .trimEnd()
+    .split('\n')
+    .map((line) => JSON.parse(line));
+  const values = await tab.values();
+  const id = values['own-id'];
+  const leader = values['leader-id'];
+  for (const line of lines) expect(line).toMatchObject({ at: expect.any(String), id });
+  expect(lines).toContainEqual(expect.objectContaining({ event: 'joined', room: 'lobby' }));
+  expect(lines).toContainEqual(expect.objectContaining({ event: 'leader', leader, term: 1 }));
+});
+
+test('five thousand entries are kept, can be scrolled to their end, and stay smooth', async () => {
+  const tab = await openRing(1);
+  await tab.page.evaluate(async () => {
+    const button = Array.from(document.querySelectorAll('button')).find(
+      ({ textContent }) => textContent.trim() === 'Start election',
+    );
+    // An election of one tab is some entries; with rests, as no election comes all at once.
+    for (let round = 0; round < 90; round += 1) {
+      for (let election = 0; election < 12; election += 1) button?.click();
+      await new Promise((resolve) => setTimeout(resolve));
+    }
+  });
+  await until(async () => {
+    expect(await entries(tab)).toBe(5_000);
+  });
+  const measured = await tab.page.evaluate(async () => {
+    const list = document.querySelector('[data-testid=event-log]');
+    if (list === null) throw new Error('no log');
+    const frame = () => new Promise<number>((resolve) => requestAnimationFrame(resolve));
+    let last = await frame();
+    const took: number[] = [];
+    while (list.querySelectorAll('[data-testid=event]').length < 5_000 && took.length < 2_000) {
+      list.scrollTop = list.scrollHeight;
+      const now = await frame();
+      took.push(now - last);
+      last = now;
+    }
+    const all = list.querySelectorAll('[data-testid=event]').length;
+    took.length = 0;
+    for (let at = 0; at < 120; at += 1) {
+      list.scrollTop = (list.scrollHeight * at) / 120;
+      const now = await frame();
+      took.push(now - last);
+      last = now;
+    }
+    took.sort((a, b) => a - b);
+    return { all, median: took[60] ?? Infinity, most: took[113] ?? Infinity };
+  });
+  console.log('scrolling 5,000 entries, milliseconds a frame:', measured);
+  expect(measured.all).toBe(5_000);
+  // Generous: a machine that runs other tests too has other things to do.
+  expect(measured.median).toBeLessThan(34);
+  // A search goes through all of them.
+  await tab.page.type('input[type=search]', 'neighbour');
+  await until(async () => {
+    for (const { text } of await tab.log()) expect(text).toContain('neighbour');
+  });
+});

@@ -1,0 +1,135 @@
+/** What is said of each trouble, and when it is said no more. */
+import { expect, test } from 'vitest';
+import type { RingEvent, RingState } from '../../shared/ring/events.ts';
+import { Troubles } from '../../web/troubles.ts';
+import { peerId, roomName } from '../support.ts';
+
+const STATE: RingState = {
+  id: peerId(1),
+  room: roomName('lobby'),
+  role: 'follower',
+  era: 1,
+  term: 1,
+  leader: peerId(3),
+  hopsFromLeader: 1,
+  size: 3,
+  successor: peerId(2),
+  predecessor: peerId(3),
+  successorLink: 'direct',
+  predecessorLink: 'direct',
+  server: 'connected',
+  ring: null,
+  hopDelay: 0,
+};
+
+const kinds = (troubles: Troubles, state: Partial<RingState> = {}) =>
+  troubles.of({ ...STATE, ...state }).map(({ kind }) => kind);
+
+function after(...events: readonly RingEvent[]): Troubles {
+  const troubles = new Troubles(true);
+  for (const event of events) troubles.note(event);
+  return troubles;
+}
+
+const LOST: RingEvent = { type: 'server', state: 'reconnecting', reason: 'lost' };
+const FOUND: RingEvent = { type: 'server', state: 'connected', reason: '' };
+
+test('nothing is wrong where nothing is', () => {
+  expect(after(FOUND).of(STATE)).toEqual([]);
+});
+
+test('a lost server is told with what goes on, until it is back or the tab has left', () => {
+  const [notice] = after(LOST).of(STATE);
+  expect(notice).toMatchObject({ tone: 'warn', what: 'The server cannot be reached.' });
+  expect(notice?.advice).toContain('The ring goes on without it');
+  const [relayed] = after(LOST).of({ ...STATE, successorLink: 'relayed' });
+  expect(relayed?.advice).toContain('a relayed one waits for the server');
+  expect(kinds(after(LOST, FOUND))).toEqual([]);
+  expect(kinds(after(LOST, { type: 'left' }))).toEqual([]);
+  expect(kinds(after(LOST, { type: 'vanished' }))).toEqual([]);
+});
+
+test('a server that was never reached leaves no ring to go on', () => {
+  const [notice] = after(LOST).of({ ...STATE, successor: null, predecessor: null, leader: null });
+  expect(notice).toMatchObject({ tone: 'bad' });
+  expect(notice?.advice).not.toContain('goes on');
+});
+
+test('relayed neighbours are told together, and one that has become direct once', () => {
+  const troubles = after(FOUND);
+  const both = { ...STATE, successorLink: 'relayed', predecessorLink: 'relayed' } as const;
+  troubles.see(both);
+  const [notice, ...others] = troubles.of(both);
+  expect(others).toEqual([]);
+  expect(notice?.what).toMatch(/successor .* and the predecessor .*: relayed/);
+  // In between there is a moment with neither.
+  troubles.see({ ...both, successorLink: 'connecting' });
+  const mended = { ...both, successorLink: 'direct' } as const;
+  troubles.see(mended);
+  const [, switched] = troubles.of(mended);
+  expect(switched?.what).toMatch(/^The link to the successor .* is direct now/);
+  if (switched !== undefined) troubles.dismiss(switched);
+  expect(kinds(troubles, mended)).toEqual(['relayed']);
+});
+
+test('a direct link to another neighbour is no link that was mended', () => {
+  const troubles = after(FOUND);
+  troubles.see({ ...STATE, successorLink: 'relayed' });
+  troubles.see({ ...STATE, successor: peerId(9) });
+  expect(kinds(troubles, { successor: peerId(9) })).toEqual([]);
+});
+
+test.each([
+  ['place-lost', 'lost its place'],
+  ['id-taken', 'was taken'],
+] as const)('who is a new peer since its old one was refused as %s is told so', (code, text) => {
+  const troubles = after({ type: 'refused', code, message: 'no' }, FOUND);
+  const [notice] = troubles.of(STATE);
+  expect(notice?.what).toContain(text);
+  if (notice !== undefined) troubles.dismiss(notice);
+  expect(troubles.of(STATE)).toEqual([]);
+});
+
+test('a full room is told with what the server said, until the tab has joined', () => {
+  const full: RingEvent = { type: 'refused', code: 'room-full', message: 'room lobby is full' };
+  const [notice] = after(full).of({ ...STATE, role: 'offline' });
+  expect(notice?.what).toBe('The server says no: room lobby is full.');
+  expect(notice?.advice).toContain('Rejoin ring');
+  expect(kinds(after(full, { type: 'joined', id: STATE.id, room: STATE.room }))).toEqual([]);
+});
+
+test('a browser without WebRTC is told from one whose connections fail, and both from other faults', () => {
+  const failed: RingEvent = { type: 'error', message: 'no connection can be made: none' };
+  const without = new Troubles(false);
+  without.note(failed);
+  const gone = { ...STATE, role: 'offline' } as const;
+  expect(without.of(gone)[0]?.what).toBe('This browser has no WebRTC.');
+  expect(after(failed).of(gone)[0]?.what).toBe('This browser makes no WebRTC connection.');
+  const odd: RingEvent = { type: 'error', message: 'the server sent something odd: x' };
+  expect(after(odd).of(STATE)[0]).toMatchObject({ kind: 'fault' });
+});
+
+test('sleep is told with what became of the place, and then not the new peer as well', () => {
+  const troubles = after(FOUND);
+  troubles.slept(35_200, STATE);
+  expect(troubles.of(STATE)[0]?.what).toBe('This page was asleep for 35 seconds.');
+  expect(troubles.of(STATE)[0]?.advice).toContain('finds out');
+  const message = {
+    type: 'elected',
+    term: 1,
+    decision: { leader: { priority: 1, id: peerId(3) }, size: 3, lap: 9, hops: 1 },
+  } as const;
+  troubles.note({
+    type: 'received',
+    message,
+    from: peerId(3),
+    judgement: { outcome: 'forwarded', reason: 'announcement', compared: null },
+  });
+  expect(troubles.of(STATE)[0]?.advice).toContain('It has kept its place');
+  troubles.note({ type: 'refused', code: 'place-lost', message: 'gone' });
+  const anew = { ...STATE, id: peerId(8) };
+  const [notice, ...others] = troubles.of(anew);
+  expect(others).toEqual([]);
+  expect(notice?.advice).toContain('came back as a new peer');
+  if (notice !== undefined) troubles.dismiss(notice);
+});
