@@ -49,6 +49,8 @@ export class Recording {
   readonly #standings = new Map<PeerId, Standing>();
   /** Oldest first. */
   #terms: Term[] = [];
+  /** The last of the leader's laps that was told of. */
+  #lap: (Term & { readonly lap: number }) | null = null;
   #missed = 0;
 
   get order(): readonly PeerId[] {
@@ -69,6 +71,7 @@ export class Recording {
     const before = new Set(this.#order);
     if (!order.some((id) => before.has(id))) {
       this.#terms = [];
+      this.#lap = null;
       this.#missed = 0;
     }
     this.#order = order;
@@ -98,8 +101,16 @@ export class Recording {
   get last(): Script | null {
     const enough = Math.min(2, this.#order.length);
     const term = this.#terms.findLast(({ peers }) => peers.size >= enough && peers.size > 0);
-    if (term === undefined) return null;
-    const { number, order, happenings } = term;
+    return term === undefined ? null : this.#scriptOf(term);
+  }
+
+  /** What there is of the last lap that was told of, and which it is. */
+  get lap(): (Script & { readonly lap: number }) | null {
+    const lap = this.#lap;
+    return lap === null ? null : { ...this.#scriptOf(lap), lap: lap.lap };
+  }
+
+  #scriptOf({ number, order, happenings }: Term): Script {
     const offsets = new Map(Array.from(this.#clocks, ([id, { offset }]) => [id, offset]));
     return { term: number, order, happenings, offsets };
   }
@@ -128,15 +139,21 @@ export class Recording {
       this.#terms.find(({ number }) => number === term)?.happenings.push(entry);
       return;
     }
+    const { term: number, lap } = entry.message;
     // The leader's laps are no part of the election.
-    if (entry.message.lap > 0) return;
-    const term = this.#termOf(entry.message.term);
+    const term = lap > 0 ? this.#lapOf(number, lap) : this.#termOf(number);
     if (term.happenings.length >= MAX_HAPPENINGS) {
       this.#missed += 1;
       return;
     }
     term.happenings.push(entry);
     term.peers.add(entry.peer);
+  }
+
+  #lapOf(number: number, lap: number): Term {
+    if (this.#lap?.number !== number || this.#lap.lap !== lap)
+      this.#lap = { number, lap, order: this.#order, happenings: [], peers: new Set() };
+    return this.#lap;
   }
 
   #termOf(number: number): Term {

@@ -14,6 +14,7 @@ export class WatchedRoom {
   #order: readonly PeerId[] = $state.raw([]);
   #standings: ReadonlyMap<PeerId, Standing> = $state.raw(new Map());
   #election: Election | null = $state.raw(null);
+  #lap: Election | null = $state.raw(null);
   #missed = $state(0);
   #problem: string | null = $state(null);
   #isConnected = $state(false);
@@ -49,6 +50,11 @@ export class WatchedRoom {
     return this.#election;
   }
 
+  /** The last lap of the leader that was told of, as if it were an election. */
+  get lap(): Election | null {
+    return this.#lap;
+  }
+
   get missed(): number {
     return this.#missed;
   }
@@ -78,10 +84,11 @@ export class WatchedRoom {
   #later(): void {
     this.#timer ??= setTimeout(() => {
       this.#timer = undefined;
-      const { order, standings, last, missed } = this.#recording;
+      const { order, standings, last, lap, missed } = this.#recording;
       this.#order = order;
       this.#standings = new Map(standings);
       this.#election = last === null ? null : electionOf(last);
+      this.#lap = lap === null ? null : electionOf(lap);
       this.#missed = missed;
     }, CALM);
   }
