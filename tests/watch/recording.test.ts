@@ -2,7 +2,7 @@
 import { describe, expect, test } from 'vitest';
 import { diagramOf } from '../../web/watch/diagram.ts';
 import { electionOf, stateAt, theoryOf, type Election } from '../../web/watch/election.ts';
-import { MAX_HAPPENINGS, Recording } from '../../web/watch/recording.ts';
+import { leaderOf, MAX_HAPPENINGS, Recording } from '../../web/watch/recording.ts';
 import type { PeerReport } from '../../shared/protocol/watch.ts';
 import { defined, peerId } from '../support.ts';
 import { announcement, claim, received, report, sent, standing, threeReports } from './reports.ts';
@@ -245,6 +245,16 @@ describe('the diagram', () => {
       expect(Math.max(...xs)).toBeLessThanOrEqual(width);
     }
   });
+});
+
+test('the leader is whom more than half of the ring have, in the same term', () => {
+  const { standings } = recordingOf(threeReports());
+  const states = [...standings.values()];
+  expect(leaderOf(states, 3)).toEqual({ id: peerId(3), term: 1 });
+  expect(leaderOf(states, 6)).toBe(null);
+  expect(leaderOf([...states.slice(1), { role: 'leader', term: 9, leader: peerId(1) }], 4)).toBe(
+    null,
+  );
 });
 
 test('the theory counts n·Hₙ + n messages on average and n(n+1)/2 + n at worst', () => {

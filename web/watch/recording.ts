@@ -12,6 +12,11 @@ export type Happening = TraceEntry & { readonly peer: PeerId };
 /** What a peer is since its last report. */
 export type Standing = Pick<Extract<TraceEntry, { type: 'state' }>, 'role' | 'term' | 'leader'>;
 
+export interface Leader {
+  readonly id: PeerId;
+  readonly term: number;
+}
+
 /** All that was reported of one term, each peer's in order. */
 export interface Script {
   readonly term: number;
@@ -57,8 +62,9 @@ export class Recording {
     return this.#order;
   }
 
+  /** As they are now: not changed later. */
   get standings(): ReadonlyMap<PeerId, Standing> {
-    return this.#standings;
+    return new Map(this.#standings);
   }
 
   /** Entries that there were and that are not here. */
@@ -163,6 +169,19 @@ export class Recording {
     this.#terms = [...this.#terms.slice(1 - MAX_TERMS), term];
     return term;
   }
+}
+
+/** Whom more than half of a ring hold for their leader, of the same term. */
+export function leaderOf(standings: readonly Standing[], size: number): Leader | null {
+  const votes = new Map<string, number>();
+  for (const { leader, term } of standings) {
+    if (leader === null) continue;
+    const key = `${term} ${leader}`;
+    const count = (votes.get(key) ?? 0) + 1;
+    if (count * 2 > size) return { id: leader, term };
+    votes.set(key, count);
+  }
+  return null;
 }
 
 /** Whether the announcement has come home: who comes or goes now has no part in it. */
