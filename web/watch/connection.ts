@@ -79,5 +79,9 @@ export function watchRoom(room: RoomName, handlers: WatchHandlers): void {
 }
 
 function acknowledge(taken: unknown): void {
-  if (typeof taken === 'function') taken();
+  if (isAcknowledge(taken)) taken();
+}
+
+function isAcknowledge(input: unknown): input is () => void {
+  return typeof input === 'function';
 }

@@ -36,8 +36,8 @@ export interface Diagram {
   readonly ticks: readonly { readonly x: number; readonly value: number }[];
 }
 
-/** Pixels between lines, from a ring of thousands to one of two, and of all lines together. */
-const GAP = { least: 2, most: 40, all: 440 };
+/** Pixels between lines, from a ring of thousands to one of two, and of all lines together at least. */
+const GAP = { least: 2, most: 40, all: 320 };
 
 const MARGIN = { top: 14, right: 18, bottom: 30 };
 
@@ -46,11 +46,20 @@ export const MAX_ARROWS = 4_000;
 
 /**
  * @param width of the whole, in pixels
+ * @param height that all lines together are to have, about
  * @param label width of the names at the left
  */
-export function diagramOf(election: Election, width: number, label: number): Diagram {
+export function diagramOf(
+  election: Election,
+  width: number,
+  height: number,
+  label: number,
+): Diagram {
   const { peers, duration } = election;
-  const gap = Math.max(GAP.least, Math.min(GAP.most, GAP.all / (peers.length + 1)));
+  const gap = Math.max(
+    GAP.least,
+    Math.min(GAP.most, Math.max(GAP.all, height) / (peers.length + 1)),
+  );
   const left = label;
   const right = Math.max(left + 40, width - MARGIN.right);
   const x = (time: number) => left + ((right - left) * time) / Math.max(duration, 1e-9);

@@ -12,6 +12,11 @@ export type Happening = TraceEntry & { readonly peer: PeerId };
 /** What a peer is since its last report. */
 export type Standing = Pick<Extract<TraceEntry, { type: 'state' }>, 'role' | 'term' | 'leader'>;
 
+export interface Leader {
+  readonly id: PeerId;
+  readonly term: number;
+}
+
 /** All that was reported of one term, each peer's in order. */
 export interface Script {
   readonly term: number;
@@ -49,14 +54,17 @@ export class Recording {
   readonly #standings = new Map<PeerId, Standing>();
   /** Oldest first. */
   #terms: Term[] = [];
+  /** The last of the leader's laps that was told of. */
+  #lap: (Term & { readonly lap: number }) | null = null;
   #missed = 0;
 
   get order(): readonly PeerId[] {
     return this.#order;
   }
 
+  /** As they are now: not changed later. */
   get standings(): ReadonlyMap<PeerId, Standing> {
-    return this.#standings;
+    return new Map(this.#standings);
   }
 
   /** Entries that there were and that are not here. */
@@ -69,6 +77,7 @@ export class Recording {
     const before = new Set(this.#order);
     if (!order.some((id) => before.has(id))) {
       this.#terms = [];
+      this.#lap = null;
       this.#missed = 0;
     }
     this.#order = order;
@@ -98,8 +107,16 @@ export class Recording {
   get last(): Script | null {
     const enough = Math.min(2, this.#order.length);
     const term = this.#terms.findLast(({ peers }) => peers.size >= enough && peers.size > 0);
-    if (term === undefined) return null;
-    const { number, order, happenings } = term;
+    return term === undefined ? null : this.#scriptOf(term);
+  }
+
+  /** What there is of the last lap that was told of, and which it is. */
+  get lap(): (Script & { readonly lap: number }) | null {
+    const lap = this.#lap;
+    return lap === null ? null : { ...this.#scriptOf(lap), lap: lap.lap };
+  }
+
+  #scriptOf({ number, order, happenings }: Term): Script {
     const offsets = new Map(Array.from(this.#clocks, ([id, { offset }]) => [id, offset]));
     return { term: number, order, happenings, offsets };
   }
@@ -128,15 +145,21 @@ export class Recording {
       this.#terms.find(({ number }) => number === term)?.happenings.push(entry);
       return;
     }
+    const { term: number, lap } = entry.message;
     // The leader's laps are no part of the election.
-    if (entry.message.lap > 0) return;
-    const term = this.#termOf(entry.message.term);
+    const term = lap > 0 ? this.#lapOf(number, lap) : this.#termOf(number);
     if (term.happenings.length >= MAX_HAPPENINGS) {
       this.#missed += 1;
       return;
     }
     term.happenings.push(entry);
     term.peers.add(entry.peer);
+  }
+
+  #lapOf(number: number, lap: number): Term {
+    if (this.#lap?.number !== number || this.#lap.lap !== lap)
+      this.#lap = { number, lap, order: this.#order, happenings: [], peers: new Set() };
+    return this.#lap;
   }
 
   #termOf(number: number): Term {
@@ -146,6 +169,19 @@ export class Recording {
     this.#terms = [...this.#terms.slice(1 - MAX_TERMS), term];
     return term;
   }
+}
+
+/** Whom more than half of a ring hold for their leader, of the same term. */
+export function leaderOf(standings: readonly Standing[], size: number): Leader | null {
+  const votes = new Map<string, number>();
+  for (const { leader, term } of standings) {
+    if (leader === null) continue;
+    const key = `${term} ${leader}`;
+    const count = (votes.get(key) ?? 0) + 1;
+    if (count * 2 > size) return { id: leader, term };
+    votes.set(key, count);
+  }
+  return null;
 }
 
 /** Whether the announcement has come home: who comes or goes now has no part in it. */

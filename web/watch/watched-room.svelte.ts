@@ -2,7 +2,7 @@
 import type { PeerId, RoomName } from '../../shared/protocol/ids.ts';
 import { watchRoom } from './connection.ts';
 import { electionOf, type Election } from './election.ts';
-import { Recording, type Standing } from './recording.ts';
+import { leaderOf, Recording, type Leader, type Standing } from './recording.ts';
 
 /** Milliseconds for which changes are gathered before they are worked out. */
 const CALM = 50;
@@ -10,10 +10,11 @@ const CALM = 50;
 export class WatchedRoom {
   readonly room: RoomName;
   readonly #recording = new Recording();
-  #timer: ReturnType<typeof setTimeout> | undefined;
+  #isAsked = false;
   #order: readonly PeerId[] = $state.raw([]);
-  #standings: ReadonlyMap<PeerId, Standing> = $state.raw(new Map());
+  #standings: ReadonlyMap<PeerId, Standing> = $state.raw(this.#recording.standings);
   #election: Election | null = $state.raw(null);
+  #lap: Election | null = $state.raw(null);
   #missed = $state(0);
   #problem: string | null = $state(null);
   #isConnected = $state(false);
@@ -49,6 +50,11 @@ export class WatchedRoom {
     return this.#election;
   }
 
+  /** The last lap of the leader that was told of, as if it were an election. */
+  get lap(): Election | null {
+    return this.#lap;
+  }
+
   get missed(): number {
     return this.#missed;
   }
@@ -61,27 +67,21 @@ export class WatchedRoom {
     return this.#isConnected;
   }
 
-  /** Who leads, as most of those who say so have it in the highest term that more than one tells of. */
-  get leader(): { readonly id: PeerId; readonly term: number } | null {
-    const votes = new Map<string, { id: PeerId; term: number; count: number }>();
-    for (const { leader, term } of this.#standings.values()) {
-      if (leader === null) continue;
-      const key = `${term} ${leader}`;
-      const count = (votes.get(key)?.count ?? 0) + 1;
-      votes.set(key, { id: leader, term, count });
-    }
-    const [most] = [...votes.values()].sort((a, b) => b.count - a.count || b.term - a.term);
-    // While an election goes on, the few who still hold to the last leader do not count.
-    return most !== undefined && most.count * 2 > this.#order.length ? most : null;
+  /** Who leads, as more than half of the ring have it. */
+  get leader(): Leader | null {
+    return leaderOf([...this.#standings.values()], this.#order.length);
   }
 
   #later(): void {
-    this.#timer ??= setTimeout(() => {
-      this.#timer = undefined;
-      const { order, standings, last, missed } = this.#recording;
+    if (this.#isAsked) return;
+    this.#isAsked = true;
+    setTimeout(() => {
+      this.#isAsked = false;
+      const { order, standings, last, lap, missed } = this.#recording;
       this.#order = order;
-      this.#standings = new Map(standings);
+      this.#standings = standings;
       this.#election = last === null ? null : electionOf(last);
+      this.#lap = lap === null ? null : electionOf(lap);
       this.#missed = missed;
     }, CALM);
   }

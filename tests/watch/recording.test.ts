@@ -1,0 +1,264 @@
+/** What the watch page makes of reports: elections on one time, to be gone through. */
+import { describe, expect, test } from 'vitest';
+import { diagramOf } from '../../web/watch/diagram.ts';
+import { electionOf, stateAt, theoryOf, type Election } from '../../web/watch/election.ts';
+import { leaderOf, MAX_HAPPENINGS, Recording } from '../../web/watch/recording.ts';
+import type { PeerReport } from '../../shared/protocol/watch.ts';
+import { defined, peerId } from '../support.ts';
+import { announcement, claim, received, report, sent, standing, threeReports } from './reports.ts';
+
+const THREE = [1, 2, 3].map(peerId);
+
+function recordingOf(reports: PeerReport[], order = THREE): Recording {
+  const recording = new Recording();
+  recording.setOrder(order);
+  recording.add({ reports, missed: 0 });
+  return recording;
+}
+
+function record(reports: PeerReport[], order = THREE): Election {
+  return electionOf(defined(recordingOf(reports, order).last));
+}
+
+const statesAt = (election: Election, time: number) => [...stateAt(election, time).states.values()];
+
+/** No message arrives before it is sent, and nobody's second event is before the first. */
+function expectCausal({ arrows }: Election): void {
+  for (const { sentAt, receivedAt } of arrows)
+    if (sentAt !== null && receivedAt !== null) expect(receivedAt).toBeGreaterThanOrEqual(sentAt);
+}
+
+describe('an election of three', () => {
+  test('has each message once, whatever the order in which peers report', () => {
+    for (const reports of [threeReports(), threeReports().toReversed()]) {
+      const { arrows, term } = record(reports);
+      expect(term).toBe(1);
+      expect(arrows.map(({ from, to, message }) => [from, to, message.type, message.hops])).toEqual(
+        [
+          [peerId(1), peerId(2), 'claim', 1],
+          [peerId(2), peerId(3), 'claim', 1],
+          [peerId(3), peerId(1), 'claim', 1],
+          [peerId(1), peerId(2), 'claim', 2],
+          [peerId(2), peerId(3), 'claim', 3],
+          [peerId(3), peerId(1), 'elected', 1],
+          [peerId(1), peerId(2), 'elected', 2],
+          [peerId(2), peerId(3), 'elected', 3],
+        ],
+      );
+      expect(new Set(arrows.map(({ key }) => key)).size).toBe(arrows.length);
+      expect(arrows.every(({ receivedAt }) => receivedAt !== null)).toBe(true);
+    }
+  });
+
+  test('begins with all idle and ends with a leader and its followers', () => {
+    const election = record(threeReports());
+    expect(stateAt(election, 0)).toMatchObject({ messages: 0, tokens: [], leader: null });
+    expect(statesAt(election, 0)).toEqual(['idle', 'idle', 'idle']);
+    expect(statesAt(election, election.duration)).toEqual(['follower', 'follower', 'leader']);
+    expect(stateAt(election, election.duration)).toMatchObject({
+      messages: 8,
+      tokens: [],
+      leader: peerId(3),
+    });
+  });
+
+  test('shows at each moment who claims, who is beaten, and what is on its way', () => {
+    const election = record(threeReports());
+    const begin = defined(election.moments[1]);
+    const later = (milliseconds: number) => begin + milliseconds;
+    expect(statesAt(election, later(1))).toEqual(['candidate', 'idle', 'idle']);
+    expect(stateAt(election, later(1)).tokens).toMatchObject([
+      { arrow: { from: peerId(1), to: peerId(2) }, progress: 0.5 },
+    ]);
+    expect(statesAt(election, later(7))).toEqual(['candidate', 'candidate', 'candidate']);
+    expect(statesAt(election, later(10))).toEqual(['beaten', 'candidate', 'candidate']);
+    expect(statesAt(election, later(13))).toEqual(['beaten', 'beaten', 'candidate']);
+    expect(statesAt(election, later(15.5))).toEqual(['beaten', 'beaten', 'leader']);
+    // Back again: nothing is kept from one look to the next.
+    expect(statesAt(election, later(1))).toEqual(['candidate', 'idle', 'idle']);
+  });
+
+  test('of which a peer’s report is missing shows what the others saw', () => {
+    const { arrows } = record(threeReports().slice(0, 2));
+    const fromThree = arrows.filter(({ from }) => from === peerId(3));
+    expect(fromThree.map(({ sentAt }) => sentAt)).toEqual([null, null]);
+    const toThree = arrows.filter(({ to }) => to === peerId(3));
+    expect(toThree.map(({ receivedAt, outcome }) => [receivedAt, outcome])).toEqual(
+      Array(3).fill([null, null]),
+    );
+    expect(arrows).toHaveLength(8);
+  });
+
+  test('counts messages that are alike as many, and matches them in order', () => {
+    const message = claim(1, 1);
+    const { arrows } = record([
+      report(1, [sent(1, 2, message), sent(5, 2, message)]),
+      report(2, [received(3, 1, message), received(7, 1, message)]),
+    ]);
+    expect(arrows.map(({ sentAt, receivedAt }) => (receivedAt ?? 0) - (sentAt ?? 0))).toEqual([
+      2, 2,
+    ]);
+    expect(new Set(arrows.map(({ key }) => key)).size).toBe(2);
+  });
+});
+
+describe('clocks', () => {
+  test('that are hours apart make no difference', () => {
+    const together = record(threeReports());
+    const apart = record(threeReports([7_200_000, 1_000, 0]));
+    expect(apart.arrows.map(({ key }) => key)).toEqual(together.arrows.map(({ key }) => key));
+    expect(apart.duration).toBeCloseTo(together.duration, 6);
+  });
+
+  test('are set by the quickest report', () => {
+    const recording = recordingOf([
+      report(1, [standing(1, 'candidate', null)], { ahead: 1_900 }),
+      report(1, [standing(2, 'candidate', null)], { ahead: 1_030, first: 1 }),
+      report(1, [sent(3, 2, claim(1, 1))], { ahead: 1_400, first: 2 }),
+      report(2, [received(4, 1, claim(1, 1))]),
+    ]);
+    expect(defined(recording.last).offsets.get(peerId(1))).toBe(1_030);
+  });
+
+  test.each([
+    ['5 ms', [1_005, 995, 1_000]],
+    ['40 ms', [960, 1_040, 1_000]],
+    ['half a second', [1_500, 1_000, 500]],
+  ] as const)('thought wrong by %s turn no arrow back', (_, wrong) => {
+    const reports = threeReports().map((each, at) => ({
+      ...each,
+      at: each.at + (wrong[at] ?? 0) - 1_000,
+    }));
+    const election = record(reports);
+    expectCausal(election);
+    expect(election.arrows.every(({ receivedAt }) => receivedAt !== null)).toBe(true);
+    expect(statesAt(election, election.duration)).toEqual(['follower', 'follower', 'leader']);
+  });
+
+  test('are left alone where they are right', () => {
+    const { arrows } = record(threeReports());
+    expect(arrows.map(({ sentAt, receivedAt }) => (receivedAt ?? 0) - (sentAt ?? 0))).toEqual([
+      2, 2, 2, 2, 2, 1, 2, 2,
+    ]);
+  });
+
+  test('of liars whose messages were sent after they were received come to an end', () => {
+    const election = record([
+      report(1, [received(1, 2, claim(2, 1)), sent(2, 2, claim(1, 1))]),
+      report(2, [received(1, 1, claim(1, 1)), sent(2, 1, claim(2, 1))]),
+    ]);
+    expect(election.arrows).toHaveLength(2);
+  });
+});
+
+describe('a recording', () => {
+  test('counts what it was not told', () => {
+    const recording = recordingOf([
+      report(1, [standing(1, 'follower', 3)]),
+      report(1, [standing(2, 'follower', 3)], { first: 5, lost: 2 }),
+    ]);
+    recording.add({ reports: [], missed: 10 });
+    expect(recording.missed).toBe(4 + 2 + 10);
+  });
+
+  test('begins with the first report of each peer, whatever its number', () => {
+    const recording = recordingOf([report(1, [standing(1, 'follower', 3)], { first: 70 })]);
+    expect(recording.missed).toBe(0);
+  });
+
+  test('keeps the last election, not the highest term that one peer tells of', () => {
+    const recording = recordingOf(threeReports());
+    recording.add({
+      reports: [report(2, [sent(99, 3, claim(2, 1, 4_000_000_000))], { first: 7 })],
+      missed: 0,
+    });
+    expect(recording.last?.term).toBe(1);
+  });
+
+  test('has the laps of the leader apart from the election', () => {
+    const recording = recordingOf(threeReports());
+    recording.add({
+      reports: [
+        report(3, [sent(50, 1, announcement(3, 1, 8))], { first: 6 }),
+        report(1, [received(51, 3, announcement(3, 1, 8))], { first: 7 }),
+      ],
+      missed: 0,
+    });
+    expect(electionOf(defined(recording.last)).arrows).toHaveLength(8);
+    expect(electionOf(defined(recording.lap)).arrows).toHaveLength(1);
+    expect(recording.lap?.lap).toBe(8);
+  });
+
+  test('is of another ring when all peers are others', () => {
+    const recording = recordingOf(threeReports());
+    recording.setOrder([2, 3, 4].map(peerId));
+    expect(recording.last?.term).toBe(1);
+    recording.setOrder([]);
+    expect(recording.last).toBe(null);
+    expect(recording.standings.size).toBe(0);
+  });
+
+  test('keeps the ring of an election that is over as it was', () => {
+    const recording = recordingOf(threeReports());
+    recording.setOrder([1, 2, 3, 4].map(peerId));
+    expect(recording.last?.order).toEqual(THREE);
+  });
+
+  test('is bounded', () => {
+    const recording = recordingOf([]);
+    const entries = Array.from({ length: 1_000 }, (_, at) => sent(at, 2, claim(1, 1)));
+    for (let first = 0; first < MAX_HAPPENINGS + 3_000; first += 1_000)
+      recording.add({
+        reports: [report(1, entries, { first }), report(2, [sent(1, 3, claim(1, 2))], { first })],
+        missed: 0,
+      });
+    expect(recording.last?.happenings).toHaveLength(MAX_HAPPENINGS);
+    expect(recording.missed).toBeGreaterThanOrEqual(3_000);
+    for (let term = 2; term < 30; term += 1)
+      recording.add({
+        reports: [1, 2].map((peer) => report(peer, [sent(1, 2, claim(1, 1, term))])),
+        missed: 0,
+      });
+    expect(recording.last?.term).toBe(29);
+  });
+});
+
+describe('the diagram', () => {
+  test('has no arrow that goes back in time or all the way up', () => {
+    const diagram = diagramOf(record(threeReports()), 800, 300, 100);
+    expect(diagram.lines.map(({ id, isRepeated }) => [id, isRepeated])).toEqual([
+      ...THREE.map((id) => [id, false]),
+      [peerId(1), true],
+    ]);
+    for (const { path } of diagram.arrows) {
+      const [x1, y1, x2, y2] = (path.match(/-?[\d.]+/g) ?? []).map(Number);
+      expect(x2).toBeGreaterThanOrEqual(defined(x1));
+      expect(defined(y2) - defined(y1)).toBeCloseTo(diagram.gap, 1);
+    }
+  });
+
+  test('fits what it is given', () => {
+    for (const width of [320, 1_800]) {
+      const diagram = diagramOf(record(threeReports()), width, 300, 100);
+      const xs = diagram.lines.flatMap(({ spans }) => spans.flatMap(({ from, to }) => [from, to]));
+      expect(Math.min(...xs)).toBe(100);
+      expect(Math.max(...xs)).toBeLessThanOrEqual(width);
+    }
+  });
+});
+
+test('the leader is whom more than half of the ring have, in the same term', () => {
+  const { standings } = recordingOf(threeReports());
+  const states = [...standings.values()];
+  expect(leaderOf(states, 3)).toEqual({ id: peerId(3), term: 1 });
+  expect(leaderOf(states, 6)).toBe(null);
+  expect(leaderOf([...states.slice(1), { role: 'leader', term: 9, leader: peerId(1) }], 4)).toBe(
+    null,
+  );
+});
+
+test('the theory counts n·Hₙ + n messages on average and n(n+1)/2 + n at worst', () => {
+  expect(theoryOf(1)).toEqual({ mean: 2, worst: 2 });
+  expect(theoryOf(3)).toEqual({ mean: 8.5, worst: 9 });
+  expect(theoryOf(12).mean).toBeCloseTo(49.24, 2);
+});
