@@ -34,6 +34,8 @@ const PAGE = `<!doctype html>
         const member = {
           room: 'showcase',
           sight,
+          log: [],
+          links: [],
           get ring() {
             return this.sight.ring;
           },
@@ -56,7 +58,7 @@ declare global {
 
 /** The whole page, of a member of which {@link tell} tells more. */
 export async function showMember(page: Page, ring: RingState): Promise<void> {
-  const sight: Sight = { ring, facts: factsOf(ring), log: [], trouble: null };
+  const sight: Sight = { ring, facts: factsOf(ring) };
   await page.evaluate((given) => {
     mountMember(given);
   }, sight);
