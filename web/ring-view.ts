@@ -77,7 +77,9 @@ function edgeKind(link: NeighbourLinkState): EdgeKind {
 function sketchOf(ring: RingState): Picture {
   const size = sizeOf(ring);
   const known = new Map<number, PeerId>();
-  if (ring.leader !== null && ring.hopsFromLeader !== null)
+  // A neighbour stands where it is now, whatever was counted when it was announced.
+  const isNear = [ring.id, ring.successor, ring.predecessor].includes(ring.leader);
+  if (ring.leader !== null && ring.hopsFromLeader !== null && !isNear)
     known.set((size - (ring.hopsFromLeader % size)) % size, ring.leader);
   if (size > 1 && ring.predecessor !== null) known.set(size - 1, ring.predecessor);
   if (size > 1 && ring.successor !== null) known.set(1, ring.successor);
@@ -93,5 +95,5 @@ function sketchOf(ring: RingState): Picture {
 /** Before a first circuit is complete, at least the neighbours are known. */
 function sizeOf({ id, successor, predecessor, size }: RingState): number {
   if (successor === null || successor === id) return 1;
-  return Math.max(size ?? 0, successor === predecessor ? 2 : 3);
+  return successor === predecessor ? 2 : Math.max(size ?? 0, 3);
 }

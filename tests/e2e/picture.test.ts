@@ -316,7 +316,7 @@ describe('in a real ring', () => {
   const icon = (tab: Tab) =>
     tab.page.$eval('link[rel=icon]', (link) => link.getAttribute('href') ?? '');
   const said = (tab: Tab) =>
-    tab.page.$eval('[data-testid=announcement] [role=status]', (element) =>
+    tab.page.$eval('[data-testid=announcement] [aria-live]', (element) =>
       element.textContent.trim(),
     );
 
@@ -351,7 +351,7 @@ describe('in a real ring', () => {
     const [tab] = tabs;
     if (tab === undefined) throw new Error('no tab');
     await tab.page.waitForSelector('[data-testid=announcement]', { timeout: PATIENCE });
-    await tab.page.$eval('[data-testid=announcement] [role=status]', (status) => {
+    await tab.page.$eval('[data-testid=announcement] [aria-live]', (status) => {
       const changes: string[] = [];
       new MutationObserver(() => changes.push(status.textContent)).observe(status, {
         childList: true,

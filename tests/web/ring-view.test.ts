@@ -100,6 +100,14 @@ group('what this peer knows itself is drawn', () => {
     ]);
   });
 
+  test('once each, also where the leader was counted elsewhere', () => {
+    // One between the leader and this peer has just gone.
+    const ring = ringState(FIVE, peerId(4), { ring: null, predecessor: peerId(5) });
+    expect(order(ring)).toBe('4 1 . . 5');
+    const two = { ring: null, successor: peerId(5), predecessor: peerId(5) };
+    expect(order(ringState(FIVE, peerId(4), two))).toBe('4 5');
+  });
+
   test('before it has a place: itself', () => {
     const none = { successor: null, predecessor: null, ring: null, leader: null, size: null };
     expect(order(ringState(FIVE, peerId(4), none))).toBe('4');
