@@ -38,13 +38,13 @@ async function inlineEntry(folder: string, bundle: Rolldown.OutputBundle): Promi
   await rm(join(folder, entry.fileName));
 }
 
-/** Makes the built page what it is to be served as; compresses it once and for all visitors. */
-function finished(): Plugin {
+/** Makes the built pages what they are to be served as; compresses them once and for all visitors. */
+function finished(isWatchPage: boolean): Plugin {
   return {
     name: 'finished',
     apply: 'build',
     async writeBundle({ dir = '' }, bundle) {
-      await inlineEntry(dir, bundle);
+      if (!isWatchPage) await inlineEntry(dir, bundle);
       const names = (await readdir(dir, { recursive: true })).filter((file) =>
         /\.(?:js|css|html|svg)$/.test(file),
       );
@@ -52,6 +52,19 @@ function finished(): Plugin {
         const file = join(dir, name);
         await writeFile(`${file}.gz`, gzipSync(await readFile(file), { level: 9 }));
       }
+    },
+  };
+}
+
+/** The server answers `/watch` with watch.html; so does the one for development. */
+function watchAddress(): Plugin {
+  return {
+    name: 'watch-address',
+    configureServer(server) {
+      server.middlewares.use((request, _response, next) => {
+        request.url = request.url?.replace(/^\/watch(?=\?|$)/, '/watch.html');
+        next();
+      });
     },
   };
 }
@@ -64,21 +77,28 @@ const inBrowsers = {
   hookTimeout: 60_000,
 };
 
-export default defineConfig({
+/**
+ * The page of a member, and in mode `watch` the one for the front of the room, which goes beside it:
+ * built by themselves, so that neither's code is split for what the other has of it too.
+ */
+export default defineConfig(({ mode }) => ({
   root: 'web',
-  plugins: [svelte({ configFile: false }), finished()],
+  plugins: [svelte({ configFile: false }), watchAddress(), finished(mode === 'watch')],
   resolve: { alias: SIMPLE_PEER_NEEDS },
   // The page imports from the folders beside its own.
   server: { fs: { allow: ['..'] } },
   build: {
     outDir: '../dist/web',
-    emptyOutDir: true,
-    manifest: true,
+    emptyOutDir: mode !== 'watch',
+    manifest: mode !== 'watch',
     modulePreload: { polyfill: false },
     // Everything a current phone runs; keeps the page small.
     target: 'baseline-widely-available',
     // The entry's imports are relative to it, and it ends up in the page.
-    rolldownOptions: { output: { entryFileNames: '[name]-[hash].js' } },
+    rolldownOptions:
+      mode === 'watch'
+        ? { input: 'web/watch.html' }
+        : { output: { entryFileNames: '[name]-[hash].js' } },
   },
   test: {
     root: '.',
@@ -86,7 +106,9 @@ export default defineConfig({
       {
         test: {
           name: 'unit',
-          include: ['tests/{election,fuzz,page,protocol,ring,scenarios,simulation}/**/*.test.ts'],
+          include: [
+            'tests/{election,fuzz,page,protocol,ring,scenarios,simulation,watch}/**/*.test.ts',
+          ],
         },
       },
       { test: { name: 'verify', include: ['tests/verify/**/*.test.ts'], testTimeout: 120_000 } },
@@ -111,4 +133,4 @@ export default defineConfig({
       },
     ],
   },
-});
+}));

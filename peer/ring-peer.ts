@@ -2,24 +2,40 @@
 import { v4 as uuid } from 'uuid';
 import { parsePeerId, type PeerId, type RoomName } from '../shared/protocol/ids.ts';
 import { clockOf } from '../shared/ring/clock.ts';
+import type { Signaling } from '../shared/ring/ports.ts';
 import type { RingPeerPorts } from '../shared/ring/ring-peer.ts';
 import { RingPeer } from '../shared/ring/ring-peer.ts';
+import { Reporting } from './reporting.ts';
+import type { SocketOptions } from './socket-signaling.ts';
+
+export interface PeerPorts extends Pick<RingPeerPorts, 'openLink' | 'onEvent'> {
+  /**
+   * Makes a way to the server; called once for each membership.
+   * @param options for it, without which the peer never reports to those who watch the ring
+   */
+  readonly newSignaling: (options: Pick<SocketOptions, 'onWatched'>) => Signaling;
+}
 
 /**
  * Makes a peer; its `join` makes it a member.
  * @param room to be a member of
  */
-export function createRingPeer(
-  room: RoomName,
-  ports: Pick<RingPeerPorts, 'openLink' | 'newSignaling' | 'onEvent'>,
-): RingPeer {
-  return new RingPeer(room, {
-    ...ports,
-    clock: clockOf(globalThis),
+export function createRingPeer(room: RoomName, ports: PeerPorts): RingPeer {
+  const clock = clockOf(globalThis);
+  const reporting = new Reporting(clock, () => peer.state);
+  const peer: RingPeer = new RingPeer(room, {
+    openLink: ports.openLink,
+    newSignaling: () => ports.newSignaling(reporting.options()),
+    onEvent: (event, state) => {
+      reporting.note(event, state);
+      ports.onEvent(event, state);
+    },
+    clock,
     random: Math.random,
     newId,
     newSecret: uuid,
   });
+  return peer;
 }
 
 function newId(): PeerId {

@@ -11,6 +11,7 @@ import {
   type LeaveRequest,
   type PeerToServer,
 } from '../shared/protocol/signaling.ts';
+import type { ReporterToServer, Trace } from '../shared/protocol/watch.ts';
 import type { Signaling, SignalingHandlers } from '../shared/ring/ports.ts';
 
 /** Events from the server before they are parsed. */
@@ -19,7 +20,11 @@ interface Unparsed {
   signal: (delivery: unknown) => void;
   check: (peer: unknown) => void;
   probe: (acknowledge: unknown) => void;
+  watched: (isWatched: unknown) => void;
 }
+
+/** Sends a report; `onDone` is called once it has arrived, or never will. */
+export type SendTrace = (trace: Trace, onDone: () => void) => void;
 
 /** Milliseconds between attempts to reach a server that is down; half of it either way by chance. */
 const FIRST_RETRY = 300;
@@ -33,6 +38,8 @@ export interface SocketOptions {
   readonly transports?: ManagerOptions['transports'];
   /** Called by a member that leaves, for a second way to say so. */
   readonly onLeave?: (request: LeaveRequest) => void;
+  /** Called when the room begins to be watched, with a way to report; with null, when it is no more. */
+  readonly onWatched?: (send: SendTrace | null) => void;
 }
 
 /**
@@ -41,9 +48,13 @@ export interface SocketOptions {
  */
 export function socketSignaling(
   url: string,
-  { transports = ['websocket'], onLeave = () => undefined }: SocketOptions = {},
+  {
+    transports = ['websocket'],
+    onLeave = () => undefined,
+    onWatched = () => undefined,
+  }: SocketOptions = {},
 ): Signaling {
-  const socket: Socket<Unparsed, PeerToServer> = io(url, {
+  const socket: Socket<Unparsed, PeerToServer & ReporterToServer> = io(url, {
     transports,
     autoConnect: false,
     forceNew: true,
@@ -70,6 +81,8 @@ export function socketSignaling(
       handlers.onDisconnect(error.message);
     });
     socket.on('disconnect', (reason) => {
+      // Whoever comes back is told anew.
+      onWatched(null);
       handlers.onDisconnect(reason);
       // The library leaves this one case to its user: the server itself ended the connection.
       if (reason === 'io server disconnect') connectLater();
@@ -77,6 +90,9 @@ export function socketSignaling(
     socket.on('view', parsed(parseView, handlers.onView));
     socket.on('signal', parsed(parseSignalDelivery, handlers.onSignal));
     socket.on('check', parsed(parsePeerId, handlers.onCheck));
+    socket.on('watched', (isWatched) => {
+      onWatched(isWatched === true ? sendTrace : null);
+    });
     // Answered here and at once: that this code runs is all the server wants to know.
     socket.on('probe', (acknowledge) => {
       if (isAcknowledge(acknowledge)) acknowledge();
@@ -120,6 +136,11 @@ export function socketSignaling(
       if (reply.ok) onReply(reply.value);
       else onInvalid(reply.error);
     };
+  }
+
+  /** Whatever the answer: what was not taken is not sent again. */
+  function sendTrace(trace: Trace, onDone: () => void): void {
+    if (socket.connected) socket.timeout(PATIENCE).emit('trace', trace, onDone);
   }
 
   return {

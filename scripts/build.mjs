@@ -10,12 +10,16 @@ const SETTINGS = ['package-lock.json', 'tsconfig.base.json', 'vite.config.ts'];
 
 /** What was built from what: a digest of the sources next to each result. */
 const SERVER = {
-  command: [...tsc, '-b', 'signaling-server'],
+  commands: [[...tsc, '-b', 'signaling-server']],
   result: 'dist/signaling-server/main.js',
   digest: 'dist/signaling-server/.sources',
 };
 const PAGE = {
-  command: [...vite, 'build', '--logLevel', 'warn'],
+  // The second adds to what the first has made.
+  commands: [
+    [...vite, 'build', '--logLevel', 'warn'],
+    [...vite, 'build', '--logLevel', 'warn', '--mode', 'watch'],
+  ],
   result: 'dist/web/index.html',
   digest: 'dist/web/.vite/sources',
 };
@@ -40,12 +44,14 @@ function digestOfSources() {
  * @param {typeof SERVER} target
  * @param {string} digest
  */
-async function buildTarget({ command, result, digest: path }, digest) {
+async function buildTarget({ commands, result, digest: path }, digest) {
   const stamp = join(root, path);
   const isBuilt = existsSync(join(root, result)) && existsSync(stamp);
   if (isBuilt && readFileSync(stamp, 'utf8') === digest) return;
-  const { status, output } = await run(command);
-  if (status !== 0) fail(`${output}the build failed`);
+  for (const command of commands) {
+    const { status, output } = await run(command);
+    if (status !== 0) fail(`${output}the build failed`);
+  }
   mkdirSync(dirname(stamp), { recursive: true });
   writeFileSync(stamp, digest);
 }

@@ -7,6 +7,7 @@ export interface Metrics {
   readonly refusals: Counter<'code'>;
   readonly views: Counter;
   readonly signals: Counter;
+  readonly reports: Counter;
   readonly evictions: Counter;
 }
 
@@ -44,6 +45,11 @@ export function createMetrics(size: () => { rooms: number; peers: number }): Met
     signals: new Counter({
       name: 'ringleader_signals_total',
       help: 'Signals passed on to neighbours',
+      registers,
+    }),
+    reports: new Counter({
+      name: 'ringleader_reports_total',
+      help: 'Reports of peers passed on to watchers',
       registers,
     }),
     evictions: new Counter({

@@ -32,6 +32,8 @@ const EnvironmentSchema = v.object({
   ),
   MAX_PEERS_PER_ROOM: v.optional(wholeNumber(1, 10_000), '1000'),
   MAX_ROOMS: v.optional(wholeNumber(1, 1_000_000), '10000'),
+  MAX_WATCHERS_PER_ROOM: v.optional(wholeNumber(0, 1_000), '8'),
+  MAX_WATCHERS: v.optional(wholeNumber(0, 10_000), '64'),
   ALLOWED_ORIGINS: v.optional(
     v.pipe(
       v.string(),
@@ -51,6 +53,8 @@ export interface ServerOptions {
   readonly logLevel: string;
   readonly peersPerRoom: number;
   readonly rooms: number;
+  readonly watchersPerRoom: number;
+  readonly watchers: number;
   /** Origins, such as `https://example.org`, whose pages may connect besides the server's own. */
   readonly allowedOrigins: readonly string[];
 }
@@ -81,6 +85,8 @@ export function readOptions(
     logLevel: output.LOG_LEVEL,
     peersPerRoom: output.MAX_PEERS_PER_ROOM,
     rooms: output.MAX_ROOMS,
+    watchersPerRoom: output.MAX_WATCHERS_PER_ROOM,
+    watchers: output.MAX_WATCHERS,
     allowedOrigins: origins(output.ALLOWED_ORIGINS),
   };
 }

@@ -24,12 +24,21 @@ import {
   type Reply,
   type ServerToPeer,
 } from '../shared/protocol/signaling.ts';
+import {
+  parseTrace,
+  parseWatchRequest,
+  type ReporterToServer,
+  type ServerToReporter,
+  type ServerToWatcher,
+  type WatcherToServer,
+} from '../shared/protocol/watch.ts';
 import { Broker, PROBE_PATIENCE } from '../shared/ring/broker.ts';
 import type { Delivery } from '../shared/ring/room.ts';
 import { clockOf } from '../shared/ring/clock.ts';
 import { createMetrics, type Metrics } from './metrics.ts';
+import { Watching, type WatchLimits } from './watch.ts';
 
-export interface SignalingOptions {
+export interface SignalingOptions extends WatchLimits {
   readonly logger: Logger;
   readonly peersPerRoom: number;
   readonly rooms: number;
@@ -41,6 +50,8 @@ export interface SignalingServer {
   readonly metrics: Metrics;
   /** Rooms and peers at this moment. */
   readonly size: { readonly rooms: number; readonly peers: number };
+  /** Those who look on, in all rooms. */
+  readonly watchers: number;
   /** A room's peers in ring order. */
   peers(room: RoomName): readonly PeerId[];
   /**
@@ -60,12 +71,17 @@ interface Membership {
 
 interface SocketData {
   membership: Membership | null;
+  /** Ends the watching of one that watches. */
+  unwatch: (() => void) | null;
   faults: number;
 }
 
-type PeerSocket = Socket<PeerToServer, ServerToPeer, Record<string, never>, SocketData>;
+type FromClient = PeerToServer & ReporterToServer & WatcherToServer;
+type ToClient = ServerToPeer & ServerToReporter & ServerToWatcher;
+type PeerSocket = Socket<FromClient, ToClient, Record<string, never>, SocketData>;
 
-type Acknowledge = (reply: Reply | JoinReply | MembershipReply) => void;
+type OrderReply = Parameters<Parameters<WatcherToServer['watch']>[1]>[0];
+type Acknowledge = (reply: Reply | JoinReply | MembershipReply | OrderReply) => void;
 
 /** The connection beneath a socket; there is one, too, before there is a socket. */
 type Connection = PeerSocket['conn'];
@@ -86,14 +102,16 @@ function codeFor(request: unknown): RefusalCode {
   return v.is(OtherVersionSchema, request) ? 'version' : 'malformed';
 }
 
-/** What a peer may send. */
-const EVENTS: ReadonlySet<string> = new Set<keyof PeerToServer>([
+/** What a client may send. */
+const EVENTS: ReadonlySet<string> = new Set<keyof FromClient>([
   'join',
   'resume',
   'signal',
   'report',
   'lookup',
   'leave',
+  'trace',
+  'watch',
 ]);
 
 /** How long a newcomer of a burst waits for the next one, in milliseconds. */
@@ -132,7 +150,11 @@ export function createSignalingServer(
     { peersPerRoom: options.peersPerRoom, rooms: options.rooms, burstWindow: BURST_WINDOW },
   );
   const metrics = createMetrics(() => broker.size);
-  const io = new Server<PeerToServer, ServerToPeer, Record<string, never>, SocketData>(httpServer, {
+  const watching = new Watching(
+    { peers: (room) => broker.peers(room), tell: tellWatched, date: Date.now },
+    options,
+  );
+  const io = new Server<FromClient, ToClient, Record<string, never>, SocketData>(httpServer, {
     transports: ['websocket'],
     serveClient: false,
     maxHttpBufferSize: MAX_SIGNALING_MESSAGE_BYTES,
@@ -181,6 +203,10 @@ export function createSignalingServer(
       );
   }
 
+  function tellWatched(room: RoomName, isWatched: boolean): void {
+    for (const id of broker.peers(room)) sockets.get(`${room}/${id}`)?.emit('watched', isWatched);
+  }
+
   /** The peer finds out when it asks for its place again. */
   function disconnect(room: RoomName, id: PeerId): void {
     const key = `${room}/${id}`;
@@ -192,6 +218,14 @@ export function createSignalingServer(
     socket.disconnect(true);
   }
 
+  /** A connection is a member's or a watcher's, and of one room. */
+  function refusalOfSecond({ data }: PeerSocket): Refusal | null {
+    if (data.membership !== null)
+      return refusal('already-joined', 'this connection has joined a room already');
+    if (data.unwatch === null) return null;
+    return refusal('already-joined', 'this connection watches a room already');
+  }
+
   /** The request for a place of a connection that has none; what is no such request is refused. */
   function placeRequest<Request>(
     socket: PeerSocket,
@@ -199,8 +233,9 @@ export function createSignalingServer(
     parse: (input: unknown) => Parsed<Request>,
     refuse: (refusal: Refusal) => void,
   ): Request | null {
-    if (socket.data.membership !== null) {
-      refuse(refusal('already-joined', 'this connection has joined a room already'));
+    const refused = refusalOfSecond(socket);
+    if (refused !== null) {
+      refuse(refused);
       return null;
     }
     const request = parse(input);
@@ -244,6 +279,7 @@ export function createSignalingServer(
       earlier.data.membership = null;
       earlier.disconnect(true);
     }
+    if (watching.isWatched(room)) socket.emit('watched', true);
     logger.debug({ room, id }, 'seated');
   }
 
@@ -277,6 +313,52 @@ export function createSignalingServer(
     if (!id.ok) reply(refusal('malformed', id.error));
     else if (membership === null) reply(refusal('not-joined', 'join a room first'));
     else broker.lookup(membership.room, id.value, reply);
+  }
+
+  function trace(socket: PeerSocket, input: unknown, reply: (reply: Reply) => void): void {
+    const { membership } = socket.data;
+    if (membership === null) {
+      reply(refusal('not-joined', 'join a room first'));
+      return;
+    }
+    const { room, id } = membership;
+    // It may have been on its way as the last watcher went.
+    if (!watching.isWatched(room)) {
+      reply({ ok: true });
+      return;
+    }
+    if (!watching.mayReport(room, id)) {
+      reply(refusal('malformed', 'more reports than a peer has to make'));
+      return;
+    }
+    const report = parseTrace(input);
+    if (report.ok) {
+      metrics.reports.inc();
+      watching.report(room, id, report.value);
+      reply({ ok: true });
+    } else reply(refusal('malformed', report.error));
+  }
+
+  function watch(socket: PeerSocket, input: unknown, reply: (reply: OrderReply) => void): void {
+    const refused = refusalOfSecond(socket);
+    const request = parseWatchRequest(input);
+    if (refused !== null) reply(refused);
+    else if (!request.ok) reply(refusal(codeFor(input), request.error));
+    else {
+      const { room } = request.value;
+      const problem = watching.problem(room);
+      if (problem !== null) {
+        reply(refusal('room-full', problem));
+        return;
+      }
+      const { order, remove } = watching.add(room, {
+        order: (peers, onTaken) => socket.emit('order', peers, onTaken),
+        reports: (reports, onTaken) => socket.emit('reports', reports, onTaken),
+      });
+      socket.data.unwatch = remove;
+      reply({ ok: true, order });
+      logger.debug({ room }, 'watched');
+    }
   }
 
   /** Takes a socket's place from it. When the server ends, nobody has left: the ring goes on. */
@@ -389,6 +471,7 @@ export function createSignalingServer(
   io.on('connection', (socket) => {
     connections.set(socket.conn, true);
     socket.data.membership = null;
+    socket.data.unwatch = null;
     socket.data.faults = 0;
     socket.on('join', (request: unknown, acknowledge: unknown) => {
       answer(socket, 'join', acknowledge, (reply) => {
@@ -415,6 +498,16 @@ export function createSignalingServer(
         lookup(socket, id, reply);
       });
     });
+    socket.on('trace', (report: unknown, acknowledge: unknown) => {
+      answer(socket, 'trace', acknowledge, (reply) => {
+        trace(socket, report, reply);
+      });
+    });
+    socket.on('watch', (request: unknown, acknowledge: unknown) => {
+      answer(socket, 'watch', acknowledge, (reply) => {
+        watch(socket, request, reply);
+      });
+    });
     socket.on('leave', (acknowledge: unknown) => {
       answer(socket, 'leave', acknowledge, (reply) => {
         leave(socket);
@@ -431,12 +524,14 @@ export function createSignalingServer(
     });
     socket.on('disconnect', (reason) => {
       if (BREACHES.has(reason)) noteBreach(socket.request, reason);
+      socket.data.unwatch?.();
       lose(socket);
     });
   });
 
   async function close(): Promise<void> {
     isClosing = true;
+    watching.stop();
     const open = [...connections.keys()].map(({ request }) => request.socket);
     const cut = setTimeout(() => {
       for (const socket of open) socket.destroy();
@@ -450,6 +545,9 @@ export function createSignalingServer(
     metrics,
     get size() {
       return broker.size;
+    },
+    get watchers() {
+      return watching.size;
     },
     peers: (room) => broker.peers(room),
     leave: leaveByHttp,

@@ -4,10 +4,12 @@ import type { LogRecord } from './ring-member.ts';
 
 /**
  * The time of the present leader's announcement, in Unix milliseconds; null where there is no leader.
+ * @param log oldest first
  * @param before what was known, which stays as long as leader and term do: the log forgets
  */
 export function announcedAt(
-  { ring, log }: { readonly ring: RingState; readonly log: readonly LogRecord[] },
+  ring: RingState,
+  log: readonly LogRecord[],
   before: { readonly ring: RingState; readonly at: number | null } | null,
 ): number | null {
   if (ring.leader === null) return null;

@@ -4,8 +4,8 @@
  */
 import type { RoomName } from '../shared/protocol/ids.ts';
 import type { LinkSight, RingState } from '../shared/ring/events.ts';
-import { announcedAt } from './announced.ts';
 import type { LogRecord, RingMember, Sight } from './ring-member.ts';
+import { announcedAt } from './announced.ts';
 import { watchSleep } from './sleep-watch.ts';
 import { TokensHere, type TokenHere } from './token-here.ts';
 import { Tokens, type Token } from './tokens.ts';
@@ -29,9 +29,9 @@ export class DrawnMember {
   #log: readonly LogRecord[] = $state.raw([]);
   #notices: readonly Notice[] = $state.raw([]);
   #tokens: readonly Token[] = $state.raw([]);
-  readonly #troubles = new Troubles('RTCPeerConnection' in window);
   #here: TokenHere;
   #leaderSince: number | null;
+  readonly #troubles = new Troubles('RTCPeerConnection' in window);
   readonly #moving = new Tokens(() => {
     this.#changed();
   });
@@ -50,7 +50,7 @@ export class DrawnMember {
     this.#news = $state.raw(member.sight);
     this.#drawn = $state.raw(member.sight);
     this.#here = $state.raw(this.#held.now);
-    this.#leaderSince = $state.raw(announcedAt(member, null));
+    this.#leaderSince = $state.raw(announcedAt(member.ring, member.log, null));
     for (const { event } of member.log) this.#troubles.note(event);
     this.#troubles.see(member.ring);
     this.#draw();
@@ -95,6 +95,16 @@ export class DrawnMember {
     return this.#tokens;
   }
 
+  /** The token that this peer holds for the room's hop delay. */
+  get here(): TokenHere {
+    return this.#here;
+  }
+
+  /** When this tab heard of its leader, in Unix milliseconds. */
+  get leaderSince(): number | null {
+    return this.#leaderSince;
+  }
+
   /** What is wrong, or was, the worst first. */
   get notices(): readonly Notice[] {
     return this.#notices;
@@ -109,16 +119,6 @@ export class DrawnMember {
   dismiss(notice: Notice): void {
     this.#troubles.dismiss(notice);
     this.#draw();
-  }
-
-  /** The token that this peer holds for the room's hop delay. */
-  get here(): TokenHere {
-    return this.#here;
-  }
-
-  /** When this tab heard of its leader, in Unix milliseconds. */
-  get leaderSince(): number | null {
-    return this.#leaderSince;
   }
 
   campaign(): void {
@@ -196,10 +196,10 @@ export class DrawnMember {
   }
 
   #show(news: Sight): void {
-    this.#leaderSince = announcedAt(
-      { ring: news.ring, log: this.#member.log },
-      { ring: this.#news.ring, at: this.#leaderSince },
-    );
+    this.#leaderSince = announcedAt(news.ring, this.#member.log, {
+      ring: this.#news.ring,
+      at: this.#leaderSince,
+    });
     this.#news = news;
   }
 }

@@ -47,8 +47,9 @@ export class RingMember {
     this.room = room;
     this.#peer = createRingPeer(room, {
       openLink: simplePeerLinks(SimplePeer, { iceServers: [] }),
-      newSignaling: () =>
+      newSignaling: (options) =>
         socketSignaling(location.origin, {
+          ...options,
           transports: [FirstTransport],
           onLeave: (request) => {
             // What a page sends while it is being closed reaches the server only like this.

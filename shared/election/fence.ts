@@ -4,7 +4,7 @@ import type { PeerId } from '../protocol/ids.ts';
 /** Who acts, and as the leader of which term in which life of the room. */
 export interface Mandate {
   readonly leader: PeerId;
-  /** When the room was opened: terms begin anew in a room that was empty. */
+  /** When this life of the room began: terms may begin anew in it. */
   readonly era: number;
   readonly term: number;
 }

@@ -200,8 +200,8 @@ const ViewSchema = v.object({
 });
 /**
  * A peer's place in the ring. `epoch` changes when the server has lost its memory. `era` is when the
- * room was opened, in milliseconds since 1970 by the server's clock; it outlives the server's memory,
- * and only grows. `version` grows with every change of the room, `removed` names the peers gone since this peer's last view.
+ * room was opened, in milliseconds since 1970 by the server's clock; a server that has lost its memory
+ * begins a later one. `version` grows with every change of the room, `removed` names the peers gone since this peer's last view.
  * In a ring of one both neighbours are the peer itself.
  */
 export type View = v.InferOutput<typeof ViewSchema>;

@@ -103,7 +103,7 @@ export interface RingState {
   readonly room: RoomName;
   /** `candidate` as long as an election goes on, also for one whose claim is beaten already. */
   readonly role: 'joining' | 'follower' | 'candidate' | 'leader' | 'offline';
-  /** When the room was opened, in milliseconds since 1970; with the term it orders all leaders. */
+  /** When this life of the room began, in milliseconds since 1970; with the term it orders all leaders. */
   readonly era: number | null;
   /** null before the first election it hears of, and once it has left. */
   readonly term: number | null;

@@ -242,22 +242,21 @@ export class Room {
     this.#recovery = [];
     this.#version += 1;
     this.#ring = [];
-    // Where nobody was told of the era yet, the one that those who come back know goes on. Else they
-    // may have acted in higher terms than those who come back know.
-    if (strangers.length === 0) this.#era = 0;
-    else this.#startEra();
+    // Strangers may have acted in higher terms than those who come back know; and so may others have,
+    // in a later era than theirs, if they were let go without hearing of it before the memory was lost.
+    this.#startEra();
     return strangers;
   }
 
   /**
    * Takes a member of a lost memory. While the room is recovering it keeps its place as it says;
-   * later it gets one beside its old neighbours. The room lives on in the latest of all eras.
+   * later it gets one beside its old neighbours. The room is in a later era than any that is brought.
    * @param era in which the report was made
    * @returns what to tell the others
    */
   readmit(report: Report, era: number): Delivery[] {
     const { id, place } = report;
-    this.#era = Math.max(this.#era, era);
+    this.#era = Math.max(this.#era, era + 1);
     if (this.#recovery !== null) {
       this.#recovery.push(report);
       this.#ring.push({ ...this.#newMember(id), joined: 0, place });

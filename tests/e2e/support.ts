@@ -50,6 +50,8 @@ export function serve(options: Partial<ServerOptions> = {}): Promise<RunningServ
       logLevel: 'silent',
       peersPerRoom: 1_000,
       rooms: 10,
+      watchersPerRoom: 8,
+      watchers: 64,
       allowedOrigins: [],
       ...options,
     },

@@ -256,6 +256,35 @@ describe('a room that recovers', () => {
     expect(defined(room.view(peerId(1))).era).toBeGreaterThan(defined(first).era);
   });
 
+  test('is in an era after theirs, and names it in its answers, also where all come back', () => {
+    const ring = [1, 2, 3].map((number) => peerId(number));
+    const room = newRoom();
+    room.startRecovery();
+    const eras = ring.map((id, at) => {
+      room.readmit(reportAt(ring, at), 1);
+      return defined(room.view(id)).era;
+    });
+    // Later than the hour at which the room was opened, too.
+    expect(eras).toEqual([7_200_000, 7_200_000, 7_200_000]);
+    expect(room.recover(() => true).deliveries).toEqual([]);
+    expect(ring.map((id) => defined(room.view(id)).era)).toEqual(eras);
+  });
+
+  test('goes on in an era after that of a clock that was ahead, whenever it is brought', () => {
+    const ring = [1, 2, 3].map((number) => peerId(number));
+    const ahead = 1e12;
+    const room = newRoom();
+    room.startRecovery();
+    room.readmit(reportAt(ring, 0), 1);
+    room.readmit(reportAt(ring, 1), ahead);
+    const { deliveries } = room.recover(() => false);
+    const { era } = defined(viewsIn(deliveries).get(peerId(1)));
+    expect(era).toBeGreaterThan(ahead);
+    const later = viewsIn(room.readmit(reportAt(ring, 2), era));
+    expect([...later.values()].map((view) => view.era)).toEqual([era + 1, era + 1]);
+    expect(defined(room.view(peerId(3))).era).toBe(era + 1);
+  });
+
   test('gives who comes late its place between its old neighbours', () => {
     const ring = [1, 2, 3, 4].map((number) => peerId(number));
     for (const missing of [0, 1, 2, 3]) {

@@ -10,6 +10,8 @@ describe('the settings', () => {
       logLevel: 'warn',
       peersPerRoom: 1_000,
       rooms: 10_000,
+      watchersPerRoom: 8,
+      watchers: 64,
       allowedOrigins: [],
     });
   });
@@ -27,6 +29,8 @@ describe('the settings', () => {
         LOG_LEVEL: 'silent',
         MAX_PEERS_PER_ROOM: '1',
         MAX_ROOMS: '7',
+        MAX_WATCHERS_PER_ROOM: '0',
+        MAX_WATCHERS: '9',
         ALLOWED_ORIGINS: 'https://example.org, http://localhost:5173,',
       }),
     ).toEqual({
@@ -35,6 +39,8 @@ describe('the settings', () => {
       logLevel: 'silent',
       peersPerRoom: 1,
       rooms: 7,
+      watchersPerRoom: 0,
+      watchers: 9,
       allowedOrigins: ['https://example.org', 'http://localhost:5173'],
     });
     expect(readOptions({ PORT: '65535', ALLOWED_ORIGINS: '*' })).toMatchObject({

@@ -70,6 +70,8 @@ export async function startTestServer(
     logger,
     peersPerRoom: 1_000,
     rooms: 100,
+    watchersPerRoom: 8,
+    watchers: 64,
     allowedOrigins: [],
     ...limits,
   });

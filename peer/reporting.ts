@@ -1,0 +1,53 @@
+/** Reports to those who watch the ring; what it takes is loaded when somebody does. */
+import type { RingEvent, RingState } from '../shared/ring/events.ts';
+import type { Clock } from '../shared/ring/ports.ts';
+import type { Reporter } from '../shared/ring/trace.ts';
+import type { SendTrace, SocketOptions } from './socket-signaling.ts';
+
+export class Reporting {
+  readonly #clock: Clock;
+  readonly #state: () => RingState;
+  #reporter: Reporter | null = null;
+  /** Counts what was asked for: only the last holds. */
+  #asked = 0;
+
+  /** @param state of the peer, now */
+  constructor(clock: Clock, state: () => RingState) {
+    this.#clock = clock;
+    this.#state = state;
+  }
+
+  /** For the connection of a new membership, which nobody watches yet. */
+  options(): Pick<SocketOptions, 'onWatched'> {
+    this.#stop();
+    return {
+      onWatched: (send) => {
+        if (send === null) this.#stop();
+        else if (this.#reporter === null) void this.#begin(send);
+        else this.#reporter.restate();
+      },
+    };
+  }
+
+  note(event: RingEvent, state: RingState): void {
+    this.#reporter?.note(event, state);
+  }
+
+  #stop(): void {
+    this.#asked += 1;
+    this.#reporter?.stop();
+    this.#reporter = null;
+  }
+
+  async #begin(send: SendTrace): Promise<void> {
+    this.#asked += 1;
+    const asked = this.#asked;
+    try {
+      const { Reporter } = await import('../shared/ring/trace.ts');
+      if (asked !== this.#asked) return;
+      this.#reporter = new Reporter(this.#state(), { clock: this.#clock, send });
+    } catch {
+      // The server has gone just now; it asks again when it is back.
+    }
+  }
+}

@@ -1,0 +1,147 @@
+/**
+ * The watchers' part of the signaling protocol: Socket.IO events between the server and those who
+ * look at a ring without being in it, and what its members report for them.
+ *
+ * A watcher sends `watch` once. The server sends it `order`, the peers in ring order, whenever that
+ * changes, and `reports`, what members said of late; it acknowledges each, and one that does not gets
+ * no more. The server tells the members of a room with `watched` whether anyone looks; only while
+ * someone does they send `trace`.
+ */
+import * as v from 'valibot';
+import { parse, PeerIdSchema, RoomNameSchema, type Parsed, type PeerId } from './ids.ts';
+import { SIGNALING_VERSION, type Refusal, type Reply } from './signaling.ts';
+
+/** Entries in one report of a peer; some 250 bytes each. */
+export const MAX_ENTRIES = 64;
+
+/** Peers in an order, and reports in one message; more than the server allows or sends. */
+const MAX_ORDER = 10_000;
+const MAX_REPORTS = 4_096;
+
+const wholeUpTo = (most: number) =>
+  v.pipe(v.number(), v.safeInteger(), v.minValue(0), v.maxValue(most));
+
+/** Milliseconds by a clock of its own; where it starts, nobody else knows. */
+const MomentSchema = v.pipe(v.number(), v.finite(), v.minValue(0), v.maxValue(1e13));
+const TermSchema = wholeUpTo(0xffff_ffff);
+const CountSchema = wholeUpTo(Number.MAX_SAFE_INTEGER);
+
+const TracedMessageSchema = v.strictObject({
+  type: v.picklist(['claim', 'elected']),
+  term: TermSchema,
+  /** Whose claim or leadership it tells of. */
+  origin: PeerIdSchema,
+  priority: wholeUpTo(0xff),
+  hops: wholeUpTo(0xffff),
+  /** Of an announcement; 0 for a claim. */
+  lap: wholeUpTo(0xffff_ffff),
+});
+/** A message of an election, in what can be told apart of it. */
+export type TracedMessage = v.InferOutput<typeof TracedMessageSchema>;
+
+const EntrySchema = v.variant('type', [
+  v.strictObject({
+    type: v.literal('sent'),
+    at: MomentSchema,
+    to: PeerIdSchema,
+    message: TracedMessageSchema,
+  }),
+  v.strictObject({
+    type: v.literal('received'),
+    at: MomentSchema,
+    from: PeerIdSchema,
+    message: TracedMessageSchema,
+    outcome: v.picklist(['forwarded', 'ignored', 'answered', 'elected', 'completed']),
+    reason: v.pipe(v.string(), v.maxLength(64)),
+  }),
+  v.strictObject({
+    type: v.literal('state'),
+    at: MomentSchema,
+    role: v.picklist(['joining', 'follower', 'candidate', 'leader', 'offline']),
+    term: TermSchema,
+    leader: v.nullable(PeerIdSchema),
+  }),
+]);
+/** Something that happened to a peer; `state` is what it is since then. */
+export type TraceEntry = v.InferOutput<typeof EntrySchema>;
+
+const TraceSchema = v.strictObject({
+  /** The peer's clock as it sent this. */
+  at: MomentSchema,
+  /** The number of the first entry, counted from 0 when the peer began to report. */
+  first: CountSchema,
+  entries: v.pipe(v.array(EntrySchema), v.minLength(1), v.maxLength(MAX_ENTRIES)),
+  /** Entries left out since the report before this, as there were too many. */
+  lost: CountSchema,
+});
+/** `trace`: what has happened to a peer, in order. Whose it is, the server knows. */
+export type Trace = v.InferOutput<typeof TraceSchema>;
+
+const WatchRequestSchema = v.strictObject({
+  version: v.literal(SIGNALING_VERSION, 'this page and this server are of different versions'),
+  room: RoomNameSchema,
+});
+/** `watch`: asks to be told of a room, which need not be there yet. */
+export type WatchRequest = v.InferOutput<typeof WatchRequestSchema>;
+
+const OrderSchema = v.pipe(v.array(PeerIdSchema), v.maxLength(MAX_ORDER));
+
+const WatchReplySchema = v.variant('ok', [
+  v.object({ ok: v.literal(true), order: OrderSchema }),
+  v.object({ ok: v.literal(false), message: v.pipe(v.string(), v.maxLength(500)) }),
+]);
+export type WatchReply = v.InferOutput<typeof WatchReplySchema>;
+
+const ReportsSchema = v.object({
+  reports: v.pipe(
+    v.array(v.object({ peer: PeerIdSchema, at: MomentSchema, trace: TraceSchema })),
+    v.maxLength(MAX_REPORTS),
+  ),
+  missed: CountSchema,
+});
+/**
+ * What the members of a room have reported since the last time, `at` being when by the server's clock.
+ * `missed` entries are not in it: the watcher was too slow, or there were too many.
+ */
+export type Reports = v.InferOutput<typeof ReportsSchema>;
+export type PeerReport = Reports['reports'][number];
+
+/** Events by which a peer reports, beside those of signaling.ts. */
+export interface ReporterToServer {
+  trace: (trace: Trace, reply: (reply: Reply) => void) => void;
+}
+
+/** Events by which the server asks for reports; until it does, nobody watches. */
+export interface ServerToReporter {
+  watched: (isWatched: boolean) => void;
+}
+
+/** Events a watcher may send. */
+export interface WatcherToServer {
+  watch: (
+    request: WatchRequest,
+    reply: (reply: { ok: true; order: readonly PeerId[] } | Refusal) => void,
+  ) => void;
+}
+
+/** Events the server may send to a watcher; each is acknowledged. */
+export interface ServerToWatcher {
+  order: (order: readonly PeerId[], taken: () => void) => void;
+  reports: (reports: Reports, taken: () => void) => void;
+}
+
+export function parseWatchRequest(input: unknown): Parsed<WatchRequest> {
+  return parse(WatchRequestSchema, input);
+}
+export function parseWatchReply(input: unknown): Parsed<WatchReply> {
+  return parse(WatchReplySchema, input);
+}
+export function parseTrace(input: unknown): Parsed<Trace> {
+  return parse(TraceSchema, input);
+}
+export function parseOrder(input: unknown): Parsed<readonly PeerId[]> {
+  return parse(OrderSchema, input);
+}
+export function parseReports(input: unknown): Parsed<Reports> {
+  return parse(ReportsSchema, input);
+}

@@ -1,0 +1,202 @@
+/**
+ * Those who watch rooms without being in them, for the signaling server. It passes on what members
+ * report, as one message to all watchers of a room at each tick, and holds back what cannot be taken.
+ */
+import type { PeerId, RoomName } from '../shared/protocol/ids.ts';
+import type { Reports, Trace } from '../shared/protocol/watch.ts';
+
+export interface WatchLimits {
+  readonly watchersPerRoom: number;
+  readonly watchers: number;
+}
+
+export interface WatchPorts {
+  /** A room's peers in ring order; none where there is no such room. */
+  peers(room: RoomName): readonly PeerId[];
+  /** Tells all members of a room whether somebody watches it. */
+  tell(room: RoomName, isWatched: boolean): void;
+  /** Milliseconds since 1970. */
+  date(): number;
+}
+
+/** A watcher's connection. Both messages call back once they have been taken. */
+export interface WatcherPort {
+  order(order: readonly PeerId[], onTaken: () => void): void;
+  reports(reports: Reports, onTaken: () => void): void;
+}
+
+/** Milliseconds between two looks at a room, and two messages to its watchers. */
+const TICK = 100;
+
+/** Entries of a room that are passed on in one tick; more are only counted. */
+export const MAX_ENTRIES_PER_TICK = 1_024;
+
+/** Messages that a watcher may have on the way to it; with more it misses what comes. */
+export const MAX_UNTAKEN = 4;
+
+/**
+ * Reports that a peer may send at once, and in a second from then on. One that keeps to the protocol
+ * sends ten a second, each after the last was answered.
+ */
+export const MAX_REPORTS_AT_ONCE = 20;
+const REPORTS_PER_SECOND = 15;
+
+interface Watcher {
+  readonly port: WatcherPort;
+  /** The order it was told last. */
+  order: readonly PeerId[];
+  isOrderTaken: boolean;
+  untaken: number;
+  missed: number;
+}
+
+interface WatchedRoom {
+  readonly watchers: Set<Watcher>;
+  reports: Reports['reports'];
+  entries: number;
+  missed: number;
+  readonly allowances: Map<PeerId, { left: number; at: number }>;
+}
+
+export class Watching {
+  readonly #ports: WatchPorts;
+  readonly #limits: WatchLimits;
+  readonly #rooms = new Map<RoomName, WatchedRoom>();
+  #watchers = 0;
+  #timer: ReturnType<typeof setInterval> | undefined;
+
+  constructor(ports: WatchPorts, limits: WatchLimits) {
+    this.#ports = ports;
+    this.#limits = limits;
+  }
+
+  get size(): number {
+    return this.#watchers;
+  }
+
+  isWatched(room: RoomName): boolean {
+    return this.#rooms.has(room);
+  }
+
+  /** Why nobody else may watch a room; null where one may. */
+  problem(room: RoomName): string | null {
+    const { watchersPerRoom, watchers } = this.#limits;
+    const here = this.#rooms.get(room)?.watchers.size ?? 0;
+    if (here >= watchersPerRoom) return `room ${room} is watched by ${here} already`;
+    if (this.#watchers >= watchers) return `this server has ${this.#watchers} watchers already`;
+    return null;
+  }
+
+  /**
+   * Takes a watcher in for whom there is no problem.
+   * @returns the room's order, and what is to be called when it goes
+   */
+  add(room: RoomName, port: WatcherPort): { order: readonly PeerId[]; remove: () => void } {
+    let open = this.#rooms.get(room);
+    if (open === undefined) {
+      open = {
+        watchers: new Set(),
+        reports: [],
+        entries: 0,
+        missed: 0,
+        allowances: new Map(),
+      };
+      this.#rooms.set(room, open);
+    }
+    const { watchers } = open;
+    const order = this.#ports.peers(room);
+    const watcher: Watcher = { port, order, isOrderTaken: true, untaken: 0, missed: 0 };
+    watchers.add(watcher);
+    this.#watchers += 1;
+    // Also where others watch: each is to learn what the peers are now, which they say at the start.
+    this.#ports.tell(room, true);
+    this.#timer ??= setInterval(() => {
+      this.#tick();
+    }, TICK);
+    return {
+      order,
+      remove: () => {
+        if (!watchers.delete(watcher)) return;
+        this.#watchers -= 1;
+        if (watchers.size > 0) return;
+        this.#rooms.delete(room);
+        this.#ports.tell(room, false);
+        if (this.#rooms.size === 0) this.stop();
+      },
+    };
+  }
+
+  stop(): void {
+    clearInterval(this.#timer);
+    this.#timer = undefined;
+  }
+
+  /** Whether a peer may report now, which is counted. */
+  mayReport(room: RoomName, id: PeerId): boolean {
+    const open = this.#rooms.get(room);
+    if (open === undefined) return true;
+    const now = this.#ports.date();
+    const { left, at } = open.allowances.get(id) ?? { left: MAX_REPORTS_AT_ONCE, at: now };
+    const since = Math.max(0, now - at);
+    const allowance = Math.min(MAX_REPORTS_AT_ONCE, left + (since * REPORTS_PER_SECOND) / 1_000);
+    if (allowance < 1) return false;
+    open.allowances.set(id, { left: allowance - 1, at: now });
+    return true;
+  }
+
+  /** Takes a member's report. */
+  report(room: RoomName, peer: PeerId, trace: Trace): void {
+    const open = this.#rooms.get(room);
+    if (open === undefined) return;
+    const size = trace.entries.length;
+    if (open.entries + size > MAX_ENTRIES_PER_TICK) {
+      open.missed += size;
+      return;
+    }
+    open.entries += size;
+    open.reports.push({ peer, at: this.#ports.date(), trace });
+  }
+
+  #tick(): void {
+    for (const [room, open] of this.#rooms) {
+      this.#passOn(open);
+      const order = this.#ports.peers(room);
+      for (const watcher of open.watchers) this.#tellOrder(watcher, order);
+      const members = new Set(order);
+      for (const id of open.allowances.keys()) if (!members.has(id)) open.allowances.delete(id);
+    }
+  }
+
+  #passOn(open: WatchedRoom): void {
+    const { reports, entries, missed } = open;
+    if (entries === 0 && missed === 0) return;
+    open.reports = [];
+    open.entries = 0;
+    open.missed = 0;
+    for (const watcher of open.watchers) {
+      if (watcher.untaken >= MAX_UNTAKEN) {
+        watcher.missed += entries + missed;
+        continue;
+      }
+      watcher.untaken += 1;
+      watcher.port.reports({ reports, missed: watcher.missed + missed }, () => {
+        watcher.untaken -= 1;
+      });
+      watcher.missed = 0;
+    }
+  }
+
+  /** One that has not taken the last order gets the next when it has. */
+  #tellOrder(watcher: Watcher, order: readonly PeerId[]): void {
+    if (!watcher.isOrderTaken || isSame(watcher.order, order)) return;
+    watcher.order = order;
+    watcher.isOrderTaken = false;
+    watcher.port.order(order, () => {
+      watcher.isOrderTaken = true;
+    });
+  }
+}
+
+function isSame(one: readonly PeerId[], other: readonly PeerId[]): boolean {
+  return one.length === other.length && one.every((id, at) => id === other[at]);
+}

@@ -1,0 +1,259 @@
+/** The page for the front of the room, beside real tabs that elect. */
+import { readFile, mkdtemp, readdir, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import type { Browser } from 'puppeteer-core';
+import { afterAll, afterEach, beforeAll, beforeEach, expect, test, vi } from 'vitest';
+import type { RunningServer } from '../../signaling-server/server.ts';
+import { launchChromium, openTabs, PATIENCE, serve, Tab, untilOneRing } from './support.ts';
+
+let browser: Browser;
+let server: RunningServer;
+let url: string;
+let folder: string;
+let pages: Tab[];
+
+beforeAll(async () => {
+  browser = await launchChromium();
+});
+
+afterAll(async () => {
+  await browser.close();
+});
+
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'ringleader-watch-'));
+  server = await serve();
+  url = `http://localhost:${server.port}`;
+  pages = [];
+});
+
+afterEach(async () => {
+  const errors = pages.flatMap((page) => page.errors);
+  await Promise.all(
+    browser.browserContexts().map(async (context) => {
+      if (context !== browser.defaultBrowserContext()) await context.close();
+    }),
+  );
+  await server.close();
+  await rm(folder, { recursive: true });
+  expect(errors).toEqual([]);
+});
+
+async function watch(room = 'lobby'): Promise<Tab> {
+  const page = await Tab.open(browser, `${url}/watch?room=${room}`);
+  pages.push(page);
+  await vi.waitFor(
+    async () => {
+      expect((await page.values())['watch-link']).toBe('connected');
+    },
+    { timeout: PATIENCE, interval: 50 },
+  );
+  return page;
+}
+
+/** Peers of the picture, in ring order, with what they are. */
+function peersOf({ page }: Tab): Promise<{ id: string; state: string }[]> {
+  return page.$$eval('[data-testid=watch-peer]', (elements) =>
+    elements.map((element) => ({
+      id: element.getAttribute('data-value') ?? '',
+      state: element.getAttribute('data-state') ?? '',
+    })),
+  );
+}
+
+function statesOf(watching: Tab): Promise<string[]> {
+  return peersOf(watching).then((peers) => peers.map(({ state }) => state));
+}
+
+/** The messages of the diagram: from, to, type, term, origin, hops, lap. */
+function messagesOf({ page }: Tab): Promise<string[]> {
+  return page.$$eval('[data-testid=message]', (elements) =>
+    elements.map((element) => element.getAttribute('data-value') ?? ''),
+  );
+}
+
+/** How many messages of an election a tab logs to have sent. */
+async function sentOf(tab: Tab, term: number): Promise<number> {
+  const isOfTerm = new RegExp(`\\bterm ${term}\\b`);
+  const log = await tab.log();
+  return log.filter(({ kind, text }) => kind === 'sent' && isOfTerm.test(text)).length;
+}
+
+async function press(watching: Tab, key: 'Home' | 'End' | 'ArrowRight' | 'ArrowLeft') {
+  await watching.page.focus('[data-testid=watch-moment]');
+  await watching.page.keyboard.press(key);
+}
+
+/** A ring whose members all report to a watch page that is open. */
+async function watchedRing(size: number): Promise<{ watching: Tab; tabs: Tab[] }> {
+  const tabs = await openTabs(browser, size, url);
+  pages.push(...tabs);
+  await untilOneRing(tabs);
+  // The whole page, which has the log.
+  await Promise.all(
+    tabs.map((tab) =>
+      tab.page.waitForSelector('::-p-aria([name="Start election"][role="button"])'),
+    ),
+  );
+  const watching = await watch();
+  await vi.waitFor(
+    async () => {
+      const states = await statesOf(watching);
+      expect(states.toSorted()).toEqual([...Array<string>(size - 1).fill('follower'), 'leader']);
+    },
+    { timeout: PATIENCE, interval: 50 },
+  );
+  return { watching, tabs };
+}
+
+test('a ring of twelve: each message of an election is there once, can be gone through, and saved', async () => {
+  const { watching, tabs } = await watchedRing(12);
+  const before = await untilOneRing(tabs);
+  expect((await peersOf(watching)).map(({ id }) => id)).toEqual(
+    (await peersOf(watching)).map(
+      ({ id }) => before.find((each) => each['own-id'] === id)?.['own-id'],
+    ),
+  );
+  await tabs[3]?.click('Start election');
+  const term = Number(before[0]?.['term']) + 1;
+  await vi.waitFor(
+    async () => {
+      const after = await untilOneRing(tabs);
+      expect(Number(after[0]?.['term'])).toBe(term);
+    },
+    { timeout: PATIENCE, interval: 100 },
+  );
+
+  // What the tabs have logged, once they have drawn it all, is what is shown here.
+  await vi.waitFor(
+    async () => {
+      const logged = await Promise.all(tabs.map((tab) => sentOf(tab, term)));
+      const messages = await messagesOf(watching);
+      const total = logged.reduce((sum, count) => sum + count, 0);
+      // The leader's claim and its announcement go all round at least.
+      expect(total).toBeGreaterThanOrEqual(24);
+      expect(messages).toHaveLength(total);
+      for (const [at, values] of before.entries())
+        expect(messages.filter((each) => each.startsWith(values['own-id'] ?? ''))).toHaveLength(
+          logged[at] ?? -1,
+        );
+    },
+    { timeout: PATIENCE, interval: 200 },
+  );
+  const messages = await messagesOf(watching);
+  expect(new Set(messages).size).toBe(messages.length);
+  expect(messages.every((message) => message.split(' ')[3] === String(term))).toBe(true);
+  expect(await watching.page.$$('.message.unseen')).toHaveLength(0);
+  expect(await watching.values()).toMatchObject({
+    'watch-messages': String(messages.length),
+    'watch-mean': '49.2',
+    'watch-worst': '90',
+    'watch-leader': before[0]?.['leader-id'],
+    'watch-peers': '12',
+  });
+
+  await press(watching, 'Home');
+  expect(await statesOf(watching)).toEqual(Array(12).fill('idle'));
+  expect((await watching.values())['watch-moment']).toBe('0');
+  await press(watching, 'ArrowRight');
+  const [one] = (await peersOf(watching)).filter(({ state }) => state !== 'idle');
+  expect(one).toEqual({ id: before[3]?.['own-id'], state: 'candidate' });
+  await press(watching, 'ArrowLeft');
+  expect(await statesOf(watching)).toEqual(Array(12).fill('idle'));
+  await press(watching, 'End');
+  const leaders = (await peersOf(watching)).filter(({ state }) => state === 'leader');
+  expect(leaders.map(({ id }) => id)).toEqual([before[0]?.['leader-id']]);
+
+  const session = await watching.page.createCDPSession();
+  await session.send('Page.setDownloadBehavior', { behavior: 'allow', downloadPath: folder });
+  await watching.click('Save as SVG');
+  const file = await vi.waitFor(
+    async () => {
+      const [name] = (await readdir(folder)).filter((each) => each.endsWith('.svg'));
+      if (name === undefined) throw new Error('nothing saved yet');
+      return join(folder, name);
+    },
+    { timeout: PATIENCE },
+  );
+  expect(await readFile(file, 'utf8')).not.toMatch(/var\(--|class=|<link|@import/);
+  const drawing = await Tab.open(browser, pathToFileURL(file).href);
+  pages.push(drawing);
+  expect(await drawing.page.$$('parsererror')).toHaveLength(0);
+  // Above each line and each message it says what it is.
+  const titles = await drawing.page.$$eval('path > title', (elements) =>
+    elements.map((element) => element.textContent),
+  );
+  expect(titles.filter((title) => title.includes(' tells '))).toHaveLength(messages.length);
+});
+
+test('members report only while somebody watches', async () => {
+  const { watching, tabs } = await watchedRing(3);
+  const reports = async () => (await server.signaling.metrics.reports.get()).values[0]?.value ?? 0;
+  expect(await reports()).toBeGreaterThan(0);
+  await watching.close();
+  pages = pages.filter((page) => page !== watching);
+  await vi.waitFor(() => {
+    expect(server.signaling.watchers).toBe(0);
+  });
+  const before = await reports();
+  const [{ term } = {}] = await untilOneRing(tabs);
+  await tabs[0]?.click('Start election');
+  await vi.waitFor(
+    async () => {
+      const [values] = await untilOneRing(tabs);
+      expect(Number(values?.['term'])).toBeGreaterThan(Number(term));
+    },
+    { timeout: PATIENCE },
+  );
+  expect(await reports()).toBe(before);
+});
+
+test('a room that is empty is watched until somebody comes, and a server until it is back', async () => {
+  const watching = await watch();
+  expect((await watching.values())['watch-peers']).toBe('0');
+  const tab = await Tab.open(browser, url);
+  pages.push(tab);
+  await untilOneRing([tab]);
+  await vi.waitFor(
+    async () => {
+      expect(await statesOf(watching)).toEqual(['leader']);
+    },
+    { timeout: PATIENCE, interval: 50 },
+  );
+  const { port } = server;
+  await server.close();
+  await vi.waitFor(
+    async () => {
+      expect(await watching.alert()).toMatch(/server/);
+    },
+    { timeout: PATIENCE, interval: 50 },
+  );
+  server = await serve({ port });
+  await vi.waitFor(
+    async () => {
+      expect(await watching.alert()).toBe('');
+      expect(await statesOf(watching)).toEqual(['leader']);
+    },
+    { timeout: PATIENCE, interval: 50 },
+  );
+});
+
+test('one who is too many is told so, and a room without a name', async () => {
+  await server.close();
+  server = await serve({ watchersPerRoom: 1 });
+  url = `http://localhost:${server.port}`;
+  await watch();
+  const second = await Tab.open(browser, `${url}/watch`);
+  pages.push(second);
+  await vi.waitFor(
+    async () => {
+      expect(await second.alert()).toMatch('room lobby is watched by 1 already');
+    },
+    { timeout: PATIENCE, interval: 50 },
+  );
+  const third = await Tab.open(browser, `${url}/watch?room=a%20b`);
+  pages.push(third);
+  expect(await third.alert()).toMatch(/room name/);
+});

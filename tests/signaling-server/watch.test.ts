@@ -1,0 +1,328 @@
+/** Those who watch a room, and what its members report for them. */
+import type { Socket } from 'socket.io-client';
+import { describe, expect, test, vi } from 'vitest';
+import {
+  MAX_ENTRIES,
+  parseOrder,
+  parseReports,
+  parseWatchReply,
+  type PeerReport,
+  type Trace,
+} from '../../shared/protocol/watch.ts';
+import {
+  MAX_ENTRIES_PER_TICK,
+  MAX_REPORTS_AT_ONCE,
+  MAX_UNTAKEN,
+} from '../../signaling-server/watch.ts';
+import { peerId, roomName, valueOf } from '../support.ts';
+import {
+  ask,
+  connect,
+  joinRequest,
+  ROOM,
+  startTestServer,
+  type TestServer,
+} from './test-server.ts';
+
+const WATCH = { version: 1, room: ROOM };
+
+/** A report of the given length; all of it of one term. */
+function trace(term = 1, length = 1, changes: Partial<Trace> = {}): Trace {
+  const entry = { type: 'state', at: 5, role: 'candidate', term, leader: null } as const;
+  return { at: 6, first: 0, entries: Array.from({ length }, () => entry), lost: 0, ...changes };
+}
+
+class Watcher {
+  readonly socket: Socket;
+  readonly orders: (readonly string[])[] = [];
+  readonly reports: PeerReport[] = [];
+  missed = 0;
+  /** What it has not said to have taken, while it is not to. */
+  isSlow = false;
+  #held: (() => void)[] = [];
+
+  constructor(socket: Socket) {
+    this.socket = socket;
+    socket.on('order', (order: unknown, taken: () => void) => {
+      this.orders.push(valueOf(parseOrder(order)));
+      this.#take(taken);
+    });
+    socket.on('reports', (input: unknown, taken: () => void) => {
+      const { reports, missed } = valueOf(parseReports(input));
+      this.reports.push(...reports);
+      this.missed += missed;
+      this.#take(taken);
+    });
+  }
+
+  get held(): number {
+    return this.#held.length;
+  }
+
+  #take(taken: () => void): void {
+    if (this.isSlow) this.#held.push(taken);
+    else taken();
+  }
+
+  hurry(): void {
+    this.isSlow = false;
+    for (const taken of this.#held.splice(0)) taken();
+  }
+}
+
+async function watcher(server: TestServer, request: unknown = WATCH): Promise<Watcher> {
+  const socket = await connect(server);
+  const watching = new Watcher(socket);
+  const reply = valueOf(parseWatchReply(await socket.emitWithAck('watch', request)));
+  if (!reply.ok) throw new Error(reply.message);
+  watching.orders.push(reply.order);
+  return watching;
+}
+
+/** A member and what it was told of being watched. */
+async function member(
+  server: TestServer,
+  number: number,
+): Promise<{ readonly socket: Socket; readonly watched: boolean[] }> {
+  const socket = await connect(server);
+  const watched: boolean[] = [];
+  socket.on('watched', (isWatched: boolean) => watched.push(isWatched));
+  expect(await ask(socket, 'join', joinRequest(number))).toMatchObject({ ok: true });
+  return { socket, watched };
+}
+
+describe('a watcher', () => {
+  test('of a room that is not there yet is told its order as it grows, and when it is empty', async () => {
+    const server = await startTestServer();
+    const watching = await watcher(server);
+    expect(watching.orders).toEqual([[]]);
+    const one = await member(server, 1);
+    await vi.waitFor(() => {
+      expect(watching.orders.at(-1)).toEqual([peerId(1)]);
+    });
+    const two = await member(server, 2);
+    await vi.waitFor(() => {
+      expect(watching.orders.at(-1)).toEqual(server.signaling.peers(ROOM));
+      expect(watching.orders.at(-1)).toHaveLength(2);
+    });
+    await ask(one.socket, 'leave');
+    await ask(two.socket, 'leave');
+    await vi.waitFor(() => {
+      expect(watching.orders.at(-1)).toEqual([]);
+    });
+  });
+
+  test('is no member', async () => {
+    const server = await startTestServer();
+    await watcher(server);
+    expect(server.signaling.size).toEqual({ rooms: 0, peers: 0 });
+    expect(server.signaling.watchers).toBe(1);
+  });
+
+  test('gets what members report, and whose it is', async () => {
+    const server = await startTestServer();
+    const one = await member(server, 1);
+    const two = await member(server, 2);
+    const watching = await watcher(server);
+    expect(await ask(one.socket, 'trace', trace(7))).toEqual({ ok: true });
+    expect(await ask(two.socket, 'trace', trace(8))).toEqual({ ok: true });
+    await vi.waitFor(() => {
+      expect(watching.reports.map(({ peer, trace: { entries } }) => [peer, entries])).toEqual([
+        [peerId(1), trace(7).entries],
+        [peerId(2), trace(8).entries],
+      ]);
+    });
+  });
+
+  test('hears nothing of other rooms', async () => {
+    const server = await startTestServer();
+    const one = await member(server, 1);
+    const elsewhere = await watcher(server, { version: 1, room: roomName('elsewhere') });
+    const here = await watcher(server);
+    await ask(one.socket, 'trace', trace());
+    await vi.waitFor(() => {
+      expect(here.reports).toHaveLength(1);
+    });
+    expect(elsewhere.reports).toEqual([]);
+    expect(elsewhere.orders).toEqual([[]]);
+  });
+
+  test.each([
+    ['nothing', undefined, 'malformed'],
+    ['no room', { version: 1 }, 'malformed'],
+    ['a room that has no such name', { version: 1, room: 'a b' }, 'malformed'],
+    ['more than there is', { ...WATCH, id: peerId(1) }, 'malformed'],
+    ['another version', { ...WATCH, version: 9 }, 'version'],
+  ])('that asks for %s is refused', async (_, request, code) => {
+    const server = await startTestServer();
+    const socket = await connect(server);
+    expect(await ask(socket, 'watch', request)).toMatchObject({ ok: false, code });
+    expect(server.signaling.watchers).toBe(0);
+  });
+
+  test('beyond those that a room or the server takes is refused, until one goes', async () => {
+    const server = await startTestServer({ watchersPerRoom: 2, watchers: 3 });
+    const first = await watcher(server);
+    await watcher(server);
+    const socket = await connect(server);
+    expect(await ask(socket, 'watch', WATCH)).toMatchObject({
+      code: 'room-full',
+      message: 'room lobby is watched by 2 already',
+    });
+    await watcher(server, { version: 1, room: 'elsewhere' });
+    expect(await ask(socket, 'watch', { version: 1, room: 'third' })).toMatchObject({
+      code: 'room-full',
+      message: 'this server has 3 watchers already',
+    });
+    first.socket.disconnect();
+    await vi.waitFor(async () => {
+      expect(await ask(socket, 'watch', WATCH)).toMatchObject({ ok: true });
+    });
+  });
+
+  test('cannot join, and a member cannot watch, nor anyone two rooms', async () => {
+    const server = await startTestServer();
+    const { socket } = await watcher(server);
+    const refused = { code: 'already-joined' };
+    expect(await ask(socket, 'join', joinRequest(1))).toMatchObject(refused);
+    expect(await ask(socket, 'watch', { ...WATCH, room: 'other' })).toMatchObject(refused);
+    const one = await member(server, 2);
+    expect(await ask(one.socket, 'watch', WATCH)).toMatchObject(refused);
+  });
+
+  test('cannot report', async () => {
+    const server = await startTestServer();
+    const { socket, reports } = await watcher(server);
+    expect(await ask(socket, 'trace', trace())).toMatchObject({ code: 'not-joined' });
+    expect(reports).toEqual([]);
+  });
+
+  test('that is slow misses what comes, and is told how much once it keeps up', async () => {
+    const server = await startTestServer();
+    const one = await member(server, 1);
+    const slow = await watcher(server);
+    const quick = await watcher(server);
+    slow.isSlow = true;
+    const count = MAX_UNTAKEN + 3;
+    for (let term = 1; term <= count; term += 1) {
+      await ask(one.socket, 'trace', trace(term));
+      // Each with a message of its own.
+      await vi.waitFor(() => {
+        expect(quick.reports).toHaveLength(term);
+      });
+    }
+    expect(slow.held).toBe(MAX_UNTAKEN);
+    slow.hurry();
+    await vi.waitFor(async () => {
+      await ask(one.socket, 'trace', trace(99));
+      expect(slow.reports.length).toBeGreaterThan(MAX_UNTAKEN);
+    });
+    expect(slow.missed).toBeGreaterThanOrEqual(3);
+    await vi.waitFor(() => {
+      expect(slow.reports.length + slow.missed).toBe(quick.reports.length);
+    });
+    expect(quick.missed).toBe(0);
+  });
+});
+
+describe('members', () => {
+  test('are told when the first watcher comes and the last one goes', async () => {
+    const server = await startTestServer();
+    const one = await member(server, 1);
+    expect(one.watched).toEqual([]);
+    const first = await watcher(server);
+    const second = await watcher(server);
+    await vi.waitFor(() => {
+      // Once for each, who is to learn what the peer is.
+      expect(one.watched).toEqual([true, true]);
+    });
+    const two = await member(server, 2);
+    expect(two.watched).toEqual([true]);
+    first.socket.disconnect();
+    await vi.waitFor(() => {
+      expect(server.signaling.watchers).toBe(1);
+    });
+    second.socket.disconnect();
+    await vi.waitFor(() => {
+      expect(one.watched).toEqual([true, true, false]);
+      expect(two.watched).toEqual([true, false]);
+    });
+    const three = await member(server, 3);
+    expect(three.watched).toEqual([]);
+  });
+
+  test('may still report as the last watcher goes', async () => {
+    const server = await startTestServer();
+    const one = await member(server, 1);
+    expect(await ask(one.socket, 'trace', trace())).toEqual({ ok: true });
+    expect(server.warnings()).toEqual([]);
+  });
+
+  test('report only as themselves', async () => {
+    const server = await startTestServer();
+    const one = await member(server, 1);
+    await member(server, 2);
+    const watching = await watcher(server);
+    const forged = { ...trace(), peer: peerId(2) };
+    expect(await ask(one.socket, 'trace', forged)).toMatchObject({ code: 'malformed' });
+    await ask(one.socket, 'trace', trace());
+    await vi.waitFor(() => {
+      expect(watching.reports.map(({ peer }) => peer)).toEqual([peerId(1)]);
+    });
+  });
+
+  test.each<[string, unknown]>([
+    ['nothing', undefined],
+    ['no entries', trace(1, 0)],
+    ['too many entries', trace(1, MAX_ENTRIES + 1)],
+    ['a term out of range', trace(2 ** 32)],
+    ['a clock that is no number', { ...trace(), at: 'now' }],
+    ['a clock that runs backwards', { ...trace(), at: -1 }],
+    ['a long reason', { ...trace(), entries: [{ type: 'received', reason: 'x'.repeat(65) }] }],
+    ['an unknown event', { ...trace(), entries: [{ type: 'won', at: 1 }] }],
+  ])('that report %s are refused and nothing is passed on', async (_, report) => {
+    const server = await startTestServer();
+    const one = await member(server, 1);
+    const watching = await watcher(server);
+    expect(await ask(one.socket, 'trace', report)).toMatchObject({ code: 'malformed' });
+    await ask(one.socket, 'trace', trace());
+    await vi.waitFor(() => {
+      expect(watching.reports).toHaveLength(1);
+    });
+  });
+
+  test('that report too often are refused', async () => {
+    const server = await startTestServer();
+    const one = await member(server, 1);
+    const watching = await watcher(server);
+    const replies = await Promise.all(
+      Array.from({ length: MAX_REPORTS_AT_ONCE + 5 }, () => ask(one.socket, 'trace', trace())),
+    );
+    const taken = replies.filter(({ ok }) => ok).length;
+    expect(taken).toBeGreaterThanOrEqual(MAX_REPORTS_AT_ONCE);
+    expect(taken).toBeLessThan(replies.length);
+    await vi.waitFor(() => {
+      expect(watching.reports).toHaveLength(taken);
+    });
+  });
+
+  test('that report more together than is passed on at once are counted', async () => {
+    const server = await startTestServer();
+    const watching = await watcher(server);
+    const many = MAX_ENTRIES_PER_TICK / MAX_ENTRIES + 8;
+    const one = (await member(server, 1)).socket;
+    const two = (await member(server, 2)).socket;
+    await Promise.all(
+      Array.from({ length: many }, (_, at) =>
+        ask(at % 2 === 0 ? one : two, 'trace', trace(1, MAX_ENTRIES)),
+      ),
+    );
+    await vi.waitFor(() => {
+      const entries = watching.reports.reduce(
+        (sum, { trace: each }) => sum + each.entries.length,
+        0,
+      );
+      expect(entries + watching.missed).toBe(many * MAX_ENTRIES);
+    });
+  });
+});

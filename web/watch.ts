@@ -1,0 +1,16 @@
+/** The entry of the watch page: looks at a ring without being in it. */
+import { mount } from 'svelte';
+import { parseRoomName } from '../shared/protocol/ids.ts';
+import BadRoom from './components/BadRoom.svelte';
+import './style.css';
+import { WatchedRoom } from './watch/watched-room.svelte.ts';
+import WatchPage from './watch/WatchPage.svelte';
+
+const target = document.getElementById('page');
+if (target === null) throw new Error('watch.html has no #page');
+
+const name = new URLSearchParams(location.search).get('room') ?? 'lobby';
+const room = parseRoomName(name);
+target.replaceChildren();
+if (room.ok) mount(WatchPage, { target, props: { watched: new WatchedRoom(room.value) } });
+else mount(BadRoom, { target, props: { name, error: room.error } });

@@ -1,0 +1,96 @@
+/** Makes of a drawing in the page a file that needs nothing beside it. */
+
+/** What of its looks is taken along, as it is now. */
+const LOOKS = [
+  ...['fill', 'stroke', 'stroke-width', 'stroke-dasharray', 'stroke-linecap', 'stroke-linejoin'],
+  ...['font-family', 'font-size', 'font-weight', 'text-anchor', 'dominant-baseline', 'opacity'],
+];
+
+/**
+ * The drawing as an SVG file.
+ * @param title said above it
+ * @param without a selector of what belongs to the page and not to the drawing
+ */
+export function svgFile(svg: SVGSVGElement, title: string, without: string): string {
+  const copy = svg.cloneNode(true);
+  if (!(copy instanceof SVGSVGElement)) throw new Error('a copy of something else');
+  const originals = [svg, ...svg.querySelectorAll('*')];
+  const paint = painter();
+  for (const [at, element] of [copy, ...copy.querySelectorAll('*')].entries()) {
+    for (const name of element.getAttributeNames())
+      if (/^(?:class|style|data-|role|aria-)/.test(name)) element.removeAttribute(name);
+    const original = originals[at];
+    if (original === undefined || element.tagName === 'title') continue;
+    const style = getComputedStyle(original);
+    for (const look of LOOKS) {
+      const value = style.getPropertyValue(look);
+      element.setAttribute(look, look === 'fill' || look === 'stroke' ? paint(value) : value);
+    }
+    if (original.matches(without)) element.setAttribute('data-without', '');
+  }
+  for (const element of copy.querySelectorAll('[data-without]')) element.remove();
+  frame(copy, svg, title, paint);
+  return `<?xml version="1.0" encoding="UTF-8"?>\n${new XMLSerializer().serializeToString(copy)}`;
+}
+
+/** Room for the title, on paper of the page's colour. */
+function frame(
+  copy: SVGSVGElement,
+  { viewBox: { baseVal } }: SVGSVGElement,
+  title: string,
+  paint: (colour: string) => string,
+): void {
+  const above = 34;
+  const { width } = baseVal;
+  const height = baseVal.height + above;
+  const { color, backgroundColor, fontFamily } = getComputedStyle(document.documentElement);
+  const make = (name: string, attributes: Readonly<Record<string, string | number>>) => {
+    const element = document.createElementNS('http://www.w3.org/2000/svg', name);
+    for (const [key, value] of Object.entries(attributes)) element.setAttribute(key, String(value));
+    return element;
+  };
+  const words = make('text', {
+    ...{ x: 10, y: 12 - above, 'font-size': 16, 'font-weight': 700, 'dominant-baseline': 'middle' },
+    ...{ fill: paint(color), 'font-family': fontFamily },
+  });
+  words.textContent = title;
+  copy.prepend(
+    make('rect', { x: 0, y: -above, width, height, fill: paint(backgroundColor) }),
+    words,
+  );
+  const whole = { viewBox: `0 ${-above} ${width} ${height}`, width, height };
+  for (const [key, value] of Object.entries(whole)) copy.setAttribute(key, String(value));
+}
+
+/** Colours as any program knows them: what the browser says of newer kinds, some do not. */
+function painter(): (colour: string) => string {
+  const known = new Map<string, string>();
+  const canvas = document.createElement('canvas');
+  canvas.width = 1;
+  canvas.height = 1;
+  const context = canvas.getContext('2d', { willReadFrequently: true });
+  return (colour) => {
+    if (context === null || colour === 'none') return colour;
+    const before = known.get(colour);
+    if (before !== undefined) return before;
+    context.clearRect(0, 0, 1, 1);
+    context.fillStyle = colour;
+    context.fillRect(0, 0, 1, 1);
+    const [red = 0, green = 0, blue = 0, alpha = 0] = context.getImageData(0, 0, 1, 1).data;
+    const digits = [red, green, blue].map((part) => part.toString(16).padStart(2, '0'));
+    const plain = alpha === 0 ? 'none' : `#${digits.join('')}`;
+    known.set(colour, plain);
+    return plain;
+  };
+}
+
+/** Lets the browser save a text. */
+export function save(text: string, type: string, name: string): void {
+  const link = document.createElement('a');
+  link.href = URL.createObjectURL(new Blob([text], { type }));
+  link.download = name;
+  link.click();
+  setTimeout(() => {
+    URL.revokeObjectURL(link.href);
+  });
+}

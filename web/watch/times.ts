@@ -1,0 +1,67 @@
+/**
+ * One time for what happened on many devices, whose clocks differ. Each clock is first set by what is
+ * known of its offset. Then what was received cannot have been sent later, nor what a peer did next
+ * have been before: L. Lamport, "Time, clocks, and the ordering of events in a distributed system",
+ * CACM 21(7), 1978. Where the clocks say otherwise, the later event is moved by the least that helps.
+ */
+import type { PeerId } from '../../shared/protocol/ids.ts';
+import type { Happening, Script } from './recording.ts';
+
+interface Line {
+  readonly peer: PeerId;
+  readonly happenings: Happening[];
+  /** How many of them have their time, and what the last one's is. */
+  done: number;
+  now: number;
+}
+
+/**
+ * The time of each happening, by the server's clock.
+ * @param matches of each receipt the sending
+ */
+export function timesOf(
+  { happenings, offsets }: Script,
+  matches: ReadonlyMap<Happening, Happening>,
+): ReadonlyMap<Happening, number> {
+  const times = new Map<Happening, number>();
+  const lines = new Map<PeerId, Line>();
+  for (const each of happenings) {
+    const { peer } = each;
+    const line = lines.get(peer) ?? { peer, happenings: [], done: 0, now: -Infinity };
+    lines.set(peer, line);
+    line.happenings.push(each);
+  }
+  // Of one that has left, the clock is known no more: it lies in the same hour as the others' at least.
+  const fallback = Math.min(...offsets.values());
+  const read = (each: Happening) => each.at + (offsets.get(each.peer) ?? fallback);
+
+  /** Gives a line its times up to a receipt whose sending has none yet. Returns how many. */
+  function advance(line: Line, isForced: boolean): number {
+    const before = line.done;
+    for (let next = line.happenings[line.done]; next !== undefined;) {
+      const sending = matches.get(next);
+      const sentAt = sending === undefined ? -Infinity : times.get(sending);
+      if (sentAt === undefined && !(isForced && line.done === before)) break;
+      line.now = Math.max(line.now, read(next), sentAt ?? -Infinity);
+      times.set(next, line.now);
+      line.done += 1;
+      next = line.happenings[line.done];
+    }
+    return line.done - before;
+  }
+
+  for (;;) {
+    let given = 0;
+    for (const line of lines.values()) given += advance(line, false);
+    if (given > 0) continue;
+    // What waits for itself round a circle was never so: somebody lies. The earliest goes first.
+    const [stuck] = [...lines.values()]
+      .flatMap((line) => {
+        const next = line.happenings[line.done];
+        return next === undefined ? [] : [{ line, at: read(next) }];
+      })
+      .sort((a, b) => a.at - b.at);
+    if (stuck === undefined) return times;
+    advance(stuck.line, true);
+  }
+}

@@ -1,0 +1,33 @@
+/** What the watch page says of peers and messages. */
+import { nameOf } from '../../shared/ring/names.ts';
+import type { Arrow, PeerState } from './election.ts';
+
+export const STATE_NAMES: Readonly<Record<PeerState, string>> = {
+  idle: 'not in it yet',
+  candidate: 'candidate',
+  beaten: 'passes a greater on',
+  follower: 'follower',
+  leader: 'leader',
+};
+
+/** A message, where it went and what became of it. */
+export function sentenceOf({ message, from, to, outcome, reason, sentAt }: Arrow): string {
+  const whose = nameOf(message.origin);
+  const what = message.type === 'claim' ? `the claim of ${whose}` : `that ${whose} leads`;
+  const fate = outcome === null ? 'nobody saw it arrive' : `${outcome}: ${reason}`;
+  const unseen = sentAt === null ? ' (nobody saw it sent)' : '';
+  return `${nameOf(from)} tells ${nameOf(to)} ${what}${unseen}; ${fate}`;
+}
+
+/** A length of time, in digits that one can read. */
+export function durationText(milliseconds: number): string {
+  if (milliseconds >= 10_000) return `${(milliseconds / 1_000).toFixed(1)} s`;
+  return milliseconds >= 100 ? `${Math.round(milliseconds)} ms` : `${milliseconds.toFixed(1)} ms`;
+}
+
+/** How much slower than life something is shown; empty where it is not. */
+export function slownessText(speed: number): string {
+  const times = 1 / speed;
+  if (times < 1.15) return '';
+  return `${times < 10 ? times.toFixed(1) : Math.round(times)} × slower than it was`;
+}
