@@ -191,7 +191,6 @@ export class DrawnMember {
     this.#show(this.#member.sight);
     this.#drawn = this.#news;
     this.#log = this.#member.log.toReversed();
-    this.#notices = this.#troubles.of(this.#news.ring);
     this.#tokens = this.#moving.shown;
   }
 
@@ -201,5 +200,6 @@ export class DrawnMember {
       { ring: this.#news.ring, at: this.#leaderSince },
     );
     this.#news = news;
+    this.#notices = this.#troubles.of(news.ring);
   }
 }

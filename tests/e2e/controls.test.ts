@@ -176,6 +176,7 @@ test('connections are looked into while their panel is open, and only then', asy
   for (let count = 0; count < 2; count += 1) {
     const tab = await Tab.make(browser);
     await tab.page.evaluateOnNewDocument(() => {
+      // eslint-disable-next-line @typescript-eslint/unbound-method -- called on whatever it is asked of
       const { getStats } = RTCPeerConnection.prototype;
       RTCPeerConnection.prototype.getStats = function (...selector) {
         performance.mark('getStats');

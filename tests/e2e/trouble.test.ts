@@ -264,35 +264,6 @@ test('a page that was asleep says so, and whether it kept its place', async () =
   await server.close();
 });
 
-test('a tab whose place was given up says that it is back as a new peer', async () => {
-  const server = await serve();
-  const url = `http://localhost:${server.port}/`;
-  const tab = await Tab.make(browser);
-  const session = await tab.page.createCDPSession();
-  let secret: string | undefined;
-  session.on('Network.webSocketFrameSent', ({ response }) => {
-    secret ??= /"secret":"([^"]+)"/.exec(response.payloadData)?.[1];
-  });
-  await session.send('Network.enable');
-  await tab.page.goto(url);
-  const [values] = await untilOneRing([tab]);
-  await tab.page.waitForSelector('[data-testid=event]', { timeout: PATIENCE });
-  const goodbye = { room: 'lobby', id: values?.['own-id'], secret };
-  const response = await fetch(`${url}leave`, { method: 'POST', body: JSON.stringify(goodbye) });
-  expect(response.status).toBe(204);
-  await vi.waitFor(
-    async () => {
-      const [text] = await notices(tab, 'new peer');
-      expect(text).toContain('lost its place in the ring and came back as a new peer');
-    },
-    { timeout: PATIENCE },
-  );
-  const [after] = await untilOneRing([tab]);
-  expect(after?.['own-id']).not.toBe(values?.['own-id']);
-  await tab.close();
-  await server.close();
-});
-
 test('the downloaded log is that of a classic program', async () => {
   const server = await serve();
   const folder = await mkdtemp(join(tmpdir(), 'ringleader-'));
