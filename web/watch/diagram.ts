@@ -3,7 +3,7 @@ import { ticks } from 'd3-array';
 import type { PeerId } from '../../shared/protocol/ids.ts';
 import { beginOf, type Arrow, type Election, type PeerState } from './election.ts';
 
-export interface Line {
+interface Line {
   readonly id: PeerId;
   readonly y: number;
   /** The first peer once more below the last: the ring closes there. */
@@ -16,7 +16,7 @@ export interface Line {
   }[];
 }
 
-export interface DrawnArrow {
+interface DrawnArrow {
   readonly arrow: Arrow;
   /** With its head, or the cross of one that goes no further; half of it where one end is not known. */
   readonly path: string;
