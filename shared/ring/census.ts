@@ -9,7 +9,7 @@ import type { ElectedMessage, ElectionMessage } from '../protocol/messages.ts';
 import type { Seat, WholeRing } from './events.ts';
 
 /** More peers than this are counted and not named: the frame has to stay small. */
-export const MAX_SEATS = 100;
+const MAX_SEATS = 100;
 
 const EXTENSION_CENSUS = 2;
 const EXTENSION_RING = 3;

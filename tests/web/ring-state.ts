@@ -34,7 +34,11 @@ export function ringState(
     successorLink: link,
     predecessorLink: link,
     server: 'connected',
-    ring: { term: 3, seats: from(leader).map((id): Seat => ({ id, link: 'direct' })), messages: 41 },
+    ring: {
+      term: 3,
+      seats: from(leader).map((id): Seat => ({ id, link: 'direct' })),
+      messages: 41,
+    },
     hopDelay: 0,
     ...more,
   };

@@ -90,7 +90,9 @@ group('what this peer knows itself is drawn', () => {
 
   test('of a ring too large to be told: neighbours and leader, at their places', () => {
     const many = Array.from({ length: 300 }, (_, at) => peerId(at + 1));
-    const picture = pictureOf(ringState(many, peerId(100), { ring: { term: 3, messages: 700, seats: [] } }));
+    const picture = pictureOf(
+      ringState(many, peerId(100), { ring: { term: 3, messages: 700, seats: [] } }),
+    );
     expect(picture.size).toBe(300);
     expect(picture.peers.map(({ place, id }) => [place, id])).toEqual([
       [0, peerId(100)],
