@@ -7,6 +7,9 @@
 import type { PeerId } from '../../shared/protocol/ids.ts';
 import type { Happening, Script } from './recording.ts';
 
+/** The least that a message takes, in milliseconds: or cause and effect would fall into one moment. */
+const LEAST_TRIP = 0.1;
+
 interface Line {
   readonly peer: PeerId;
   readonly happenings: Happening[];
@@ -42,7 +45,7 @@ export function timesOf(
       const sending = matches.get(next);
       const sentAt = sending === undefined ? -Infinity : times.get(sending);
       if (sentAt === undefined && !(isForced && line.done === before)) break;
-      line.now = Math.max(line.now, read(next), sentAt ?? -Infinity);
+      line.now = Math.max(line.now, read(next), (sentAt ?? -Infinity) + LEAST_TRIP);
       times.set(next, line.now);
       line.done += 1;
       next = line.happenings[line.done];
