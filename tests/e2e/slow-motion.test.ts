@@ -81,7 +81,7 @@ async function setHopDelay(tab: Tab, seconds: string): Promise<void> {
   await tab.page.$eval(
     'input[aria-label="Slow motion"]',
     (input, value) => {
-      (input).value = value;
+      input.value = value;
       input.dispatchEvent(new Event('input', { bubbles: true }));
       input.dispatchEvent(new Event('change', { bubbles: true }));
     },
@@ -100,7 +100,7 @@ test('in a ring of 12 the token is seen going round twice, in ring order', async
   if (other === undefined) throw new Error('no other tab');
   await setHopDelay(other, '0.7');
   const shown = (tab: Tab) =>
-    tab.page.$eval('input[aria-label="Slow motion"]', (input) => (input).value);
+    tab.page.$eval('input[aria-label="Slow motion"]', (input) => input.value);
   await vi.waitFor(
     async () => {
       for (const tab of tabs) expect(await shown(tab)).toBe('0.7');
