@@ -1,4 +1,4 @@
-import { readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { gzipSync } from 'node:zlib';
@@ -18,8 +18,11 @@ const SIMPLE_PEER_NEEDS = ['buffer', 'debug', 'randombytes', 'readable-stream'].
  */
 const EAGER = '//# allFunctionsCalledOnLoad';
 
-/** Puts the entry's script into the page: one request less before the ring is joined. */
-async function inlineEntry(folder: string, bundle: Rolldown.OutputBundle): Promise<void> {
+/**
+ * Puts the entry's script into the page: one request less before the ring is joined.
+ * @returns the name of the file that is not needed any more
+ */
+async function inlineEntry(folder: string, bundle: Rolldown.OutputBundle): Promise<string> {
   const entry = Object.values(bundle).find((file) => file.type === 'chunk' && file.isEntry);
   if (entry?.type !== 'chunk') throw new Error('the build has no entry');
   // An import would be the request that this is to spare: move what is shared to one side.
@@ -36,6 +39,7 @@ async function inlineEntry(folder: string, bundle: Rolldown.OutputBundle): Promi
       .replace('</body>', () => `<script type="module" async>${EAGER}\n${script}</script></body>`),
   );
   await rm(join(folder, entry.fileName));
+  return entry.fileName;
 }
 
 /** Makes the built pages what they are to be served as; compresses them once and for all visitors. */
@@ -44,9 +48,9 @@ function finished(isWatchPage: boolean): Plugin {
     name: 'finished',
     apply: 'build',
     async writeBundle({ dir = '' }, bundle) {
-      if (!isWatchPage) await inlineEntry(dir, bundle);
-      const names = (await readdir(dir, { recursive: true })).filter((file) =>
-        /\.(?:js|css|html|svg)$/.test(file),
+      const inlined = isWatchPage ? null : await inlineEntry(dir, bundle);
+      const names = Object.keys(bundle).filter(
+        (name) => name !== inlined && /\.(?:js|css|html|svg)$/.test(name),
       );
       for (const name of names) {
         const file = join(dir, name);

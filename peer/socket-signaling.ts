@@ -187,6 +187,7 @@ export function socketSignaling(
   };
 }
 
-function isAcknowledge(input: unknown): input is () => void {
+/** Whether what came with an event is the way to say that it was taken. */
+export function isAcknowledge(input: unknown): input is () => void {
   return typeof input === 'function';
 }

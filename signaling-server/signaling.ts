@@ -142,16 +142,17 @@ export function createSignalingServer(
   options: SignalingOptions,
 ): SignalingServer {
   const { logger } = options;
+  const clock = clockOf(globalThis);
   const sockets = new Map<string, PeerSocket>();
   let isClosing = false;
   const broker = new Broker(
     uuid(),
-    { clock: clockOf(globalThis), date: Date.now, deliver, probe, disconnect },
+    { clock, date: Date.now, deliver, probe, disconnect },
     { peersPerRoom: options.peersPerRoom, rooms: options.rooms, burstWindow: BURST_WINDOW },
   );
   const metrics = createMetrics(() => broker.size);
   const watching = new Watching(
-    { peers: (room) => broker.peers(room), tell: tellWatched, date: Date.now },
+    { peers: (room) => broker.peers(room), tell: tellWatched, clock, date: Date.now },
     options,
   );
   const io = new Server<FromClient, ToClient, Record<string, never>, SocketData>(httpServer, {

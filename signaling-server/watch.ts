@@ -4,6 +4,8 @@
  */
 import type { PeerId, RoomName } from '../shared/protocol/ids.ts';
 import type { Reports, Trace } from '../shared/protocol/watch.ts';
+import { Allowance } from '../shared/ring/allowance.ts';
+import type { Clock } from '../shared/ring/ports.ts';
 
 export interface WatchLimits {
   readonly watchersPerRoom: number;
@@ -11,6 +13,7 @@ export interface WatchLimits {
 }
 
 export interface WatchPorts {
+  readonly clock: Clock;
   /** A room's peers in ring order; none where there is no such room. */
   peers(room: RoomName): readonly PeerId[];
   /** Tells all members of a room whether somebody watches it. */
@@ -55,7 +58,7 @@ interface WatchedRoom {
   reports: Reports['reports'];
   entries: number;
   missed: number;
-  readonly allowances: Map<PeerId, { left: number; at: number }>;
+  readonly allowances: Map<PeerId, Allowance>;
 }
 
 export class Watching {
@@ -135,13 +138,11 @@ export class Watching {
   mayReport(room: RoomName, id: PeerId): boolean {
     const open = this.#rooms.get(room);
     if (open === undefined) return true;
-    const now = this.#ports.date();
-    const { left, at } = open.allowances.get(id) ?? { left: MAX_REPORTS_AT_ONCE, at: now };
-    const since = Math.max(0, now - at);
-    const allowance = Math.min(MAX_REPORTS_AT_ONCE, left + (since * REPORTS_PER_SECOND) / 1_000);
-    if (allowance < 1) return false;
-    open.allowances.set(id, { left: allowance - 1, at: now });
-    return true;
+    const allowance =
+      open.allowances.get(id) ??
+      new Allowance(this.#ports.clock, MAX_REPORTS_AT_ONCE, REPORTS_PER_SECOND);
+    open.allowances.set(id, allowance);
+    return allowance.takeOne();
   }
 
   /** Takes a member's report. */

@@ -8,5 +8,8 @@ export function download(name: string, text: string, type: string): void {
   link.href = url;
   link.download = name;
   link.click();
-  URL.revokeObjectURL(url);
+  // Not before the browser has begun to read it.
+  setTimeout(() => {
+    URL.revokeObjectURL(url);
+  });
 }

@@ -4,9 +4,9 @@ import { createRingPeer } from '../peer/ring-peer.ts';
 import { simplePeerLinks } from '../peer/simple-peer-links.ts';
 import { socketSignaling } from '../peer/socket-signaling.ts';
 import type { PeerId, RoomName } from '../shared/protocol/ids.ts';
+import { isLap } from '../shared/protocol/messages.ts';
 import type { LinkSight, RingEvent, RingState } from '../shared/ring/events.ts';
 import type { RingPeer } from '../shared/ring/ring-peer.ts';
-import { isLap } from './entry-own.ts';
 import { FirstTransport } from './first-connection.ts';
 import { factsOf } from './facts.ts';
 

@@ -68,7 +68,7 @@ export class TokensHere {
     const pulse = { key: this.#count, kind: message.type, origin: originOf(message) };
     const held = { message, pulse };
     this.#keep([...this.#held, held]);
-    // One that an election of a higher term has made void is never sent.
+    // A peer that stops sends nothing of what it holds.
     setTimeout(() => {
       this.#keep(this.#held.filter((each) => each !== held));
     }, milliseconds + OVERDUE);

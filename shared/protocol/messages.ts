@@ -51,6 +51,11 @@ export interface ElectedMessage {
 
 export type ElectionMessage = ClaimMessage | ElectedMessage;
 
+/** Whether a message only says again, once a second, who the leader is. */
+export function isLap(message: ElectionMessage): boolean {
+  return message.type === 'elected' && message.decision.lap > 0;
+}
+
 /** First on each link, both ways, and again when `ready` changes. */
 export interface HelloMessage {
   readonly type: 'hello';

@@ -96,11 +96,6 @@ export class CensusTaker {
     return along;
   }
 
-  /** Nothing is known of a ring that this peer has left. */
-  forget(): void {
-    this.#ring = null;
-  }
-
   #with({ messages, seats }: Census, term: number): Census {
     const own = this.#sent.term === term ? this.#sent.messages : 0;
     const seat = { id: this.#owner.self, link: this.#owner.link() };

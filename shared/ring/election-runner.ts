@@ -12,7 +12,13 @@ import {
 } from '../election/step.ts';
 import type { Extension } from '../protocol/frame.ts';
 import type { PeerId } from '../protocol/ids.ts';
-import type { Claim, Decision, ElectionMessage, Policy } from '../protocol/messages.ts';
+import {
+  isLap,
+  type Claim,
+  type Decision,
+  type ElectionMessage,
+  type Policy,
+} from '../protocol/messages.ts';
 import type { Outlet } from './edges.ts';
 import { CensusTaker } from './census.ts';
 import type { Cause, RingEvent, Seat, WholeRing } from './events.ts';
@@ -212,8 +218,8 @@ export class ElectionRunner {
   #send(message: ElectionMessage, received: readonly Extension[]): void {
     const { clock } = this.#owner;
     const extensions = this.#census.dress(message, received);
-    const isLap = message.type === 'elected' && message.decision.lap > 0;
-    const delay = isLap || this.#owner.outlet() === 'loopback' ? 0 : this.#owner.hopDelay();
+    const delay =
+      isLap(message) || this.#owner.outlet() === 'loopback' ? 0 : this.#owner.hopDelay();
     const now = clock.now();
     const due = Math.max(now + delay, this.#heldUntil);
     if (due <= now) {
@@ -221,7 +227,7 @@ export class ElectionRunner {
       return;
     }
     this.#heldUntil = due;
-    if (!isLap) this.#owner.tell({ type: 'holding', message, milliseconds: due - now });
+    if (!isLap(message)) this.#owner.tell({ type: 'holding', message, milliseconds: due - now });
     const letGo = clock.after(due - now, () => {
       this.#held.delete(letGo);
       this.#pass(message, extensions);

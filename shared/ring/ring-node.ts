@@ -242,9 +242,7 @@ export class RingNode {
     if (!Number.isInteger(milliseconds) || milliseconds < 0 || milliseconds > MAX_HOP_DELAY)
       throw new RangeError(`a hop delay is 0 to ${MAX_HOP_DELAY} ms, not ${milliseconds}`);
     if (this.#membership !== 'member') return;
-    const setting = this.#pace.set(milliseconds);
-    this.#passOn(setting);
-    this.#tell({ type: 'pace', hopDelay: milliseconds, by: setting.by });
+    this.#tookPace(this.#pace.set(milliseconds));
   }
 
   /** Says goodbye to neighbours and server. The node cannot be used again. */
@@ -539,7 +537,7 @@ export class RingNode {
         return;
       case 'pace':
         if (edge === 'successor') this.#dropFrame(link, 'pace from the successor');
-        else this.#receivePace(message);
+        else if (this.#pace.receive(message)) this.#tookPace(message);
         return;
     }
   }
@@ -592,10 +590,10 @@ export class RingNode {
     });
   }
 
-  #receivePace(message: PaceMessage): void {
-    if (!this.#pace.receive(message)) return;
-    this.#passOn(message);
-    this.#tell({ type: 'pace', hopDelay: message.hopDelay, by: message.by });
+  /** The room's hop delay is another from now on. */
+  #tookPace(setting: PaceMessage): void {
+    this.#passOn(setting);
+    this.#tell({ type: 'pace', hopDelay: setting.hopDelay, by: setting.by });
   }
 
   #passOn(setting: PaceMessage): void {

@@ -60,8 +60,7 @@ export class RingPeer {
 
   /** Joins, as a new peer if this one has left before. */
   join(): void {
-    this.#cancelReturn?.();
-    this.#cancelReturn = null;
+    this.#forgetReturn();
     if (this.#node.state.role === 'offline') this.#node = this.#newNode();
     this.#node.start();
   }
@@ -81,21 +80,25 @@ export class RingPeer {
   }
 
   leave(): void {
-    this.#cancelReturn?.();
-    this.#cancelReturn = null;
+    this.#forgetReturn();
     this.#node.leave();
   }
 
   /** Is gone without a goodbye, so that the others have to find out. */
   vanish(): void {
-    this.#cancelReturn?.();
-    this.#cancelReturn = null;
+    this.#forgetReturn();
     this.#node.vanish();
   }
 
   /** Every link to a neighbour at this moment. */
   get links(): readonly LinkSight[] {
     return this.#node.links;
+  }
+
+  /** Does not come back by itself any more. */
+  #forgetReturn(): void {
+    this.#cancelReturn?.();
+    this.#cancelReturn = null;
   }
 
   #newNode(): RingNode {

@@ -1,36 +1,10 @@
 /** Every control of the page does what it says, and says that it did. */
 import { networkInterfaces } from 'node:os';
-import type { Browser } from 'puppeteer-core';
-import { afterAll, afterEach, beforeAll, beforeEach, expect, test, vi } from 'vitest';
-import type { RunningServer } from '../../signaling-server/server.ts';
+import { expect, test, vi } from 'vitest';
 import { defined } from '../support.ts';
-import { byRole, launchChromium, openTabs, PATIENCE, serve, Tab, untilOneRing } from './support.ts';
+import { byRole, openTabs, PATIENCE, setStage, Tab, untilOneRing } from './support.ts';
 
-let browser: Browser;
-let server: RunningServer;
-let url: string;
-
-beforeAll(async () => {
-  browser = await launchChromium();
-});
-
-afterAll(async () => {
-  await browser.close();
-});
-
-beforeEach(async () => {
-  server = await serve({ host: '0.0.0.0' });
-  url = `http://localhost:${server.port}/`;
-});
-
-afterEach(async () => {
-  await Promise.all(
-    browser.browserContexts().map(async (context) => {
-      if (context !== browser.defaultBrowserContext()) await context.close();
-    }),
-  );
-  await server.close();
-});
+const stage = setStage({ host: '0.0.0.0' });
 
 /** What the controls last said that they did. */
 async function expectSaid(tab: Tab, text: string): Promise<void> {
@@ -47,7 +21,7 @@ async function expectSaid(tab: Tab, text: string): Promise<void> {
 }
 
 test('each button says what it did, and one that does nothing now is told to be so', async () => {
-  const [tab] = await openTabs(browser, 1, url);
+  const [tab] = await openTabs(stage.browser, 1, stage.url);
   const only = defined(tab);
   await untilOneRing([only]);
   await only.click('Start election');
@@ -65,7 +39,7 @@ test('each button says what it did, and one that does nothing now is told to be 
 });
 
 test('“Crash” says goodbye to nobody: the others find out, and “Rejoin ring” makes a new peer', async () => {
-  const tabs = await openTabs(browser, 3, url);
+  const tabs = await openTabs(stage.browser, 3, stage.url);
   const before = await untilOneRing(tabs);
   const { leader, others } = byRole(tabs, before);
   const posted: string[] = [];
@@ -91,14 +65,14 @@ test('“Crash” says goodbye to nobody: the others find out, and “Rejoin rin
 });
 
 test('the QR code of a page on localhost has an address that phones can open', async () => {
-  const tab = await Tab.open(browser, `${url}?room=class`);
+  const tab = await Tab.open(stage.browser, `${stage.url}?room=class`);
   await untilOneRing([tab]);
   await tab.click('Show QR code');
   const dialog = await tab.page.waitForSelector('dialog[open]');
   const addresses = Object.values(networkInterfaces())
     .flatMap((each) => each ?? [])
     .filter(({ family, internal }) => family === 'IPv4' && !internal)
-    .map(({ address }) => `http://${address}:${server.port}/?room=class`);
+    .map(({ address }) => `http://${address}:${stage.server.port}/?room=class`);
   await vi.waitFor(async () => {
     const text = (await dialog?.evaluate((element) => element.textContent)) ?? '';
     const link = (await dialog?.$eval('a', (element) => element.href)) ?? '';
@@ -127,18 +101,18 @@ test('the QR code of a page on localhost has an address that phones can open', a
 });
 
 test('the QR code of a page that others can open has its own address', async () => {
-  const tab = await Tab.open(browser, `http://ring.test:${server.port}/`);
+  const tab = await Tab.open(stage.browser, `http://ring.test:${stage.server.port}/`);
   await untilOneRing([tab]);
   await tab.click('Show QR code');
   const dialog = await tab.page.waitForSelector('dialog[open]');
   expect(await dialog?.$eval('a', (element) => element.href)).toBe(
-    `http://ring.test:${server.port}/?room=lobby`,
+    `http://ring.test:${stage.server.port}/?room=lobby`,
   );
   expect(await dialog?.evaluate((element) => element.textContent)).not.toContain('cannot open');
 });
 
 test('“Open another tab” opens one that joins the ring', async () => {
-  const tab = await Tab.open(browser, `${url}?room=more`);
+  const tab = await Tab.open(stage.browser, `${stage.url}?room=more`);
   await untilOneRing([tab]);
   await tab.click('Open another tab');
   await expectSaid(tab, 'Opened another tab');
@@ -151,7 +125,7 @@ test('“Open another tab” opens one that joins the ring', async () => {
 });
 
 test('slow motion that one tab sets, by its keyboard, is shown by all and logged', async () => {
-  const tabs = await openTabs(browser, 3, url);
+  const tabs = await openTabs(stage.browser, 3, stage.url);
   await untilOneRing(tabs);
   const [first, ...others] = tabs;
   const setter = defined(first);
@@ -174,7 +148,7 @@ test('slow motion that one tab sets, by its keyboard, is shown by all and logged
 test('connections are looked into while their panel is open, and only then', async () => {
   const tabs: Tab[] = [];
   for (let count = 0; count < 2; count += 1) {
-    const tab = await Tab.make(browser);
+    const tab = await Tab.make(stage.browser);
     await tab.page.evaluateOnNewDocument(() => {
       // eslint-disable-next-line @typescript-eslint/unbound-method -- called on whatever it is asked of
       const { getStats } = RTCPeerConnection.prototype;
@@ -183,7 +157,7 @@ test('connections are looked into while their panel is open, and only then', asy
         return getStats.apply(this, selector);
       };
     });
-    await tab.page.goto(url);
+    await tab.page.goto(stage.url);
     tabs.push(tab);
   }
   const [values] = await untilOneRing(tabs);

@@ -2,50 +2,15 @@
 import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { Browser } from 'puppeteer-core';
-import {
-  afterAll,
-  afterEach,
-  beforeAll,
-  beforeEach,
-  expect,
-  onTestFinished,
-  test,
-  vi,
-} from 'vitest';
-import type { RunningServer } from '../../signaling-server/server.ts';
+import { expect, onTestFinished, test, vi } from 'vitest';
 import { defined } from '../support.ts';
-import { launchChromium, openTabs, PATIENCE, serve, untilOneRing, type Tab } from './support.ts';
+import { openTabs, PATIENCE, setStage, untilOneRing, type Tab } from './support.ts';
 
-let browser: Browser;
-let server: RunningServer;
-let url: string;
-
-beforeAll(async () => {
-  browser = await launchChromium();
-});
-
-afterAll(async () => {
-  await browser.close();
-});
-
-beforeEach(async () => {
-  server = await serve();
-  url = `http://localhost:${server.port}/`;
-});
-
-afterEach(async () => {
-  await Promise.all(
-    browser.browserContexts().map(async (context) => {
-      if (context !== browser.defaultBrowserContext()) await context.close();
-    }),
-  );
-  await server.close();
-});
+const stage = setStage();
 
 /** The whole page, once it is there. */
 async function openRing(count: number): Promise<Tab> {
-  const tabs = await openTabs(browser, count, url);
+  const tabs = await openTabs(stage.browser, count, stage.url);
   await untilOneRing(tabs);
   const tab = defined(tabs[0]);
   await tab.page.bringToFront();

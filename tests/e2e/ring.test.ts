@@ -1,40 +1,15 @@
-import type { Browser } from 'puppeteer-core';
-import { afterAll, afterEach, beforeAll, beforeEach, expect, test, vi } from 'vitest';
-import type { RunningServer } from '../../signaling-server/server.ts';
-import { byRole, launchChromium, openTabs, PATIENCE, serve, Tab, untilOneRing } from './support.ts';
+import { beforeEach, expect, test, vi } from 'vitest';
+import { byRole, openTabs, PATIENCE, setStage, Tab, untilOneRing } from './support.ts';
 
-let browser: Browser;
-let server: RunningServer;
-let url: string;
 let tabs: Tab[];
+const stage = setStage({}, () => tabs);
 
-beforeAll(async () => {
-  browser = await launchChromium();
-});
-
-afterAll(async () => {
-  await browser.close();
-});
-
-beforeEach(async () => {
-  server = await serve();
-  url = `http://localhost:${server.port}/`;
+beforeEach(() => {
   tabs = [];
 });
 
-afterEach(async () => {
-  const errors = tabs.flatMap((tab) => tab.errors);
-  await Promise.all(
-    browser.browserContexts().map(async (context) => {
-      if (context !== browser.defaultBrowserContext()) await context.close();
-    }),
-  );
-  await server.close();
-  expect(errors).toEqual([]);
-});
-
 async function openRing(count: number): Promise<void> {
-  tabs = await openTabs(browser, count, url);
+  tabs = await openTabs(stage.browser, count, stage.url);
   await untilOneRing(tabs);
 }
 
@@ -46,7 +21,7 @@ test('a tab alone leads a ring of one', async () => {
 });
 
 test('a tab makes one connection to the server, and says goodbye in two ways', async () => {
-  const tab = await Tab.make(browser);
+  const tab = await Tab.make(stage.browser);
   tabs.push(tab);
   const session = await tab.page.createCDPSession();
   const opened: string[] = [];
@@ -56,13 +31,13 @@ test('a tab makes one connection to the server, and says goodbye in two ways', a
   tab.page.on('request', (request) => {
     if (request.method() === 'POST') said.push(new URL(request.url()).pathname);
   });
-  await tab.page.goto(url);
+  await tab.page.goto(stage.url);
   await untilOneRing([tab]);
   expect(opened).toHaveLength(1);
   await tab.click('Leave ring');
   await vi.waitFor(() => {
     expect(said).toEqual(['/leave']);
-    expect(server.signaling.size.peers).toBe(0);
+    expect(stage.server.signaling.size.peers).toBe(0);
   });
 });
 
@@ -72,7 +47,7 @@ test('two tabs agree', async () => {
 
 test('three tabs that come one after another agree each time', async () => {
   for (let count = 1; count <= 3; count += 1) {
-    tabs.push(await Tab.open(browser, url));
+    tabs.push(await Tab.open(stage.browser, stage.url));
     await untilOneRing(tabs);
   }
 });
@@ -167,14 +142,14 @@ test('“Leave ring” closes the ring over the tab, “Rejoin ring” brings it
 
 test('tabs in different rooms do not meet', async () => {
   tabs = await Promise.all([
-    Tab.open(browser, `${url}?room=a`),
-    Tab.open(browser, `${url}?room=b`),
+    Tab.open(stage.browser, `${stage.url}?room=a`),
+    Tab.open(stage.browser, `${stage.url}?room=b`),
   ]);
   await Promise.all(tabs.map((tab) => untilOneRing([tab])));
 });
 
 test('on an insecure origin two tabs agree and the link can be copied', async () => {
-  tabs = await openTabs(browser, 2, `http://ring.test:${server.port}/?room=phones`);
+  tabs = await openTabs(stage.browser, 2, `http://ring.test:${stage.server.port}/?room=phones`);
   await untilOneRing(tabs);
   const [tab] = tabs;
   expect(await tab?.page.evaluate(() => isSecureContext)).toBe(false);
@@ -182,7 +157,7 @@ test('on an insecure origin two tabs agree and the link can be copied', async ()
   await tab?.click('Copy link');
   await vi.waitFor(async () => {
     const said = await tab?.page.$eval('[role=status]', (element) => element.textContent);
-    expect(said).toContain(`http://ring.test:${server.port}/?room=phones`);
+    expect(said).toContain(`http://ring.test:${stage.server.port}/?room=phones`);
   });
 });
 

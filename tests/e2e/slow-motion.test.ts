@@ -1,36 +1,16 @@
 /** The token followed by eye: each page of a ring shows that it is there, one after another. */
-import type { Browser } from 'puppeteer-core';
-import { afterAll, afterEach, beforeAll, beforeEach, expect, test, vi } from 'vitest';
-import type { RunningServer } from '../../signaling-server/server.ts';
+import { expect, test, vi } from 'vitest';
 import {
   byRole,
-  launchChromium,
   openTabs,
   PATIENCE,
-  serve,
+  setStage,
   untilOneRing,
   type Tab,
   type Values,
 } from './support.ts';
 
-let browser: Browser;
-let server: RunningServer;
-
-beforeAll(async () => {
-  browser = await launchChromium();
-});
-
-afterAll(async () => {
-  await browser.close();
-});
-
-beforeEach(async () => {
-  server = await serve();
-});
-
-afterEach(async () => {
-  await server.close();
-});
+const stage = setStage();
 
 /** A token that was seen on a page. */
 interface Sighting {
@@ -90,7 +70,7 @@ async function setHopDelay(tab: Tab, seconds: string): Promise<void> {
 }
 
 test('in a ring of 12 the token is seen going round twice, in ring order', async () => {
-  const tabs = await openTabs(browser, 12, `http://localhost:${server.port}/?room=slow`);
+  const tabs = await openTabs(stage.browser, 12, `${stage.url}?room=slow`);
   const values = await untilOneRing(tabs);
   for (const tab of tabs) await tab.page.waitForSelector('[data-testid=token-here]');
   const { leader, others } = byRole(tabs, values);

@@ -1,7 +1,7 @@
 /** Real tabs in real browsers on a real server, and what is to be true of the ring they form. */
 import { fileURLToPath } from 'node:url';
 import puppeteer, { type Browser, type BrowserContext, type Page } from 'puppeteer-core';
-import { expect, vi } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, expect, vi } from 'vitest';
 import type { ServerOptions } from '../../signaling-server/options.ts';
 import { startServer, type RunningServer } from '../../signaling-server/server.ts';
 
@@ -198,4 +198,61 @@ export function byRole(
   const leader = tabs.find((_, at) => values[at]?.['role'] === 'leader');
   if (leader === undefined) throw new Error('no tab leads');
   return { leader, others: tabs.filter((tab) => tab !== leader) };
+}
+
+/** What the tests of a file run on. */
+export interface Stage {
+  /** One for the whole file. */
+  readonly browser: Browser;
+  /** Another for each test. */
+  readonly server: RunningServer;
+  /** Of the server, with a slash at its end. */
+  readonly url: string;
+}
+
+/**
+ * Has each test of the file begin with a new server, and leave no tab behind.
+ * @param tabs those of a test that are to have caught all their errors by its end
+ */
+export function setStage(
+  options: Partial<ServerOptions> = {},
+  tabs: () => readonly Tab[] = () => [],
+): Stage {
+  let browser: Browser | null = null;
+  let server: RunningServer | null = null;
+  const ready = <T>(value: T | null): T => {
+    if (value === null) throw new Error('only in a test');
+    return value;
+  };
+  beforeAll(async () => {
+    browser = await launchChromium();
+  });
+  beforeEach(async () => {
+    server = await serve(options);
+  });
+  afterEach(async () => {
+    const errors = tabs().flatMap((tab) => tab.errors);
+    const all = ready(browser);
+    await Promise.all(
+      all.browserContexts().map(async (context) => {
+        if (context !== all.defaultBrowserContext()) await context.close();
+      }),
+    );
+    await ready(server).close();
+    expect(errors).toEqual([]);
+  });
+  afterAll(async () => {
+    await ready(browser).close();
+  });
+  return {
+    get browser() {
+      return ready(browser);
+    },
+    get server() {
+      return ready(server);
+    },
+    get url() {
+      return `http://localhost:${ready(server).port}/`;
+    },
+  };
 }

@@ -1,5 +1,6 @@
 /** A watcher's connection to the server. It comes back by itself and asks again. */
 import { io, type Socket } from 'socket.io-client';
+import { isAcknowledge } from '../../peer/socket-signaling.ts';
 import type { PeerId, RoomName } from '../../shared/protocol/ids.ts';
 import { SIGNALING_VERSION } from '../../shared/protocol/signaling.ts';
 import {
@@ -80,8 +81,4 @@ export function watchRoom(room: RoomName, handlers: WatchHandlers): void {
 
 function acknowledge(taken: unknown): void {
   if (isAcknowledge(taken)) taken();
-}
-
-function isAcknowledge(input: unknown): input is () => void {
-  return typeof input === 'function';
 }

@@ -83,14 +83,3 @@ function painter(): (colour: string) => string {
     return plain;
   };
 }
-
-/** Lets the browser save a text. */
-export function save(text: string, type: string, name: string): void {
-  const link = document.createElement('a');
-  link.href = URL.createObjectURL(new Blob([text], { type }));
-  link.download = name;
-  link.click();
-  setTimeout(() => {
-    URL.revokeObjectURL(link.href);
-  });
-}
