@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, onTestFinished, test, vi } from 'vitest';
 import { defined } from '../support.ts';
-import { openTabs, PATIENCE, setStage, untilOneRing, type Tab } from './support.ts';
+import { byRole, openTabs, PATIENCE, setStage, untilOneRing, type Tab } from './support.ts';
 
 const stage = setStage();
 
@@ -28,10 +28,12 @@ function until(check: () => Promise<void>): Promise<void> {
 }
 
 test('entries say in the first person what was compared, and call peers by name', async () => {
-  const tab = await openRing(3);
-  await tab.click('Start election');
+  const tabs = await openTabs(stage.browser, 3, stage.url);
+  const { leader, others } = byRole(tabs, await untilOneRing(tabs));
+  // Its claim is greater than that of whoever gets it; to the leader itself comes only its own.
+  await leader.click('Start election');
   await until(async () => {
-    const log = await tab.log();
+    const log = await defined(others[0]).log();
     const claims = log.filter(({ text }) => text.includes('received claim'));
     const NAMED = String.raw`[0-9a-f]{8} \([a-z]+ [a-z]+\)`;
     const TOLD = new RegExp(
