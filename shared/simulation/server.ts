@@ -65,7 +65,7 @@ export class SimulatedServer {
         up((connection) => {
           connection.seat = request.id;
           this.#broker.join(request, (reply) => {
-            if (reply.ok) this.#seats.set(request.id, connection);
+            if (reply.ok) this.#seat(connection, request.id);
             else connection.seat = null;
             this.#toPeer(connection, () => {
               onReply(reply);
@@ -76,10 +76,7 @@ export class SimulatedServer {
       resume: (request, onReply) => {
         up((connection) => {
           const reply = this.#broker.resume(request);
-          if (reply.ok) {
-            connection.seat = request.id;
-            this.#seats.set(request.id, connection);
-          }
+          if (reply.ok) this.#seat(connection, request.id);
           this.#toPeer(connection, () => {
             onReply(reply);
           });
@@ -206,10 +203,7 @@ export class SimulatedServer {
         },
         disconnect: (_room, id) => {
           const connection = this.#seats.get(id);
-          if (connection === undefined) return;
-          this.#unseat(connection, () => undefined);
-          connection.isOpenAtServer = false;
-          this.#notice(connection, 'io server disconnect', RETRY);
+          if (connection !== undefined) this.#end(connection);
         },
       },
       { peersPerRoom: 1_000, rooms: 1, burstWindow: 30 },
@@ -258,6 +252,25 @@ export class SimulatedServer {
     });
     connection.isOpenAtServer = false;
     this.#connections.delete(connection);
+  }
+
+  /**
+   * From now on what is for the member goes over this connection; an earlier one is ended. What was
+   * sent over a connection that is lost may arrive after what is sent over the next one.
+   */
+  #seat(connection: Connection, id: PeerId): void {
+    const earlier = this.#seats.get(id);
+    if (earlier !== undefined && earlier !== connection) this.#end(earlier);
+    connection.seat = id;
+    this.#seats.set(id, connection);
+  }
+
+  /** The server ends a connection. */
+  #end(connection: Connection): void {
+    this.#unseat(connection, () => undefined);
+    connection.isOpenAtServer = false;
+    this.#connections.delete(connection);
+    this.#notice(connection, 'io server disconnect', RETRY);
   }
 
   #unseat(connection: Connection, then: (id: PeerId) => void): void {
