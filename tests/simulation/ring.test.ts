@@ -47,11 +47,11 @@ test('a neighbour that answers is alive, though another link with it was given u
   expect(runStorm('kept', 63_071, 2).problems).toEqual([]);
 });
 
-/** A ring that has settled. */
 test('a request that a lost connection still brings ends the next one, and nobody is held for absent (mishaps, seed 75094)', () => {
   expect(runStorm('mishaps', 75_094, 5).problems).toEqual([]);
 });
 
+/** A ring that has settled. */
 function ringOf(peers: number, seed: number): World {
   const world = new World(seed);
   for (let joined = 0; joined < peers; joined += 1) world.join();
