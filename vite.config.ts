@@ -12,6 +12,12 @@ const SIMPLE_PEER_NEEDS = ['buffer', 'debug', 'randombytes', 'readable-stream'].
   replacement: fileURLToPath(new URL(`web/simple-peer/${name}.cjs`, import.meta.url)),
 }));
 
+/** What engine.io-client would bring for long polling and WebTransport, which the pages never ask for. */
+const ENGINE_NEEDS = {
+  find: /^\.\/transports\/index\.js$/,
+  replacement: fileURLToPath(new URL('web/engine.io-client/transports.ts', import.meta.url)),
+};
+
 /**
  * Before the entry: has V8 compile all of it at once. Most of it is called at once, and functions that
  * are compiled when they are first called have been read twice by then.
@@ -88,7 +94,7 @@ const inBrowsers = {
 export default defineConfig(({ mode }) => ({
   root: 'web',
   plugins: [svelte({ configFile: false }), watchAddress(), finished(mode === 'watch')],
-  resolve: { alias: SIMPLE_PEER_NEEDS },
+  resolve: { alias: [...SIMPLE_PEER_NEEDS, ENGINE_NEEDS] },
   // The page imports from the folders beside its own.
   server: { fs: { allow: ['..'] } },
   build: {
@@ -99,10 +105,13 @@ export default defineConfig(({ mode }) => ({
     // Everything a current phone runs; keeps the page small.
     target: 'baseline-widely-available',
     // The entry's imports are relative to it, and it ends up in the page.
-    rolldownOptions:
-      mode === 'watch'
+    rolldownOptions: {
+      // Of engine.io-client only what is used: the rest would ask the browser what it can at once.
+      treeshake: { moduleSideEffects: (id: string) => !id.includes('/engine.io-client/') },
+      ...(mode === 'watch'
         ? { input: 'web/watch.html' }
-        : { output: { entryFileNames: '[name]-[hash].js' } },
+        : { output: { entryFileNames: '[name]-[hash].js' } }),
+    },
   },
   test: {
     root: '.',

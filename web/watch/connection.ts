@@ -1,4 +1,5 @@
 /** A watcher's connection to the server. It comes back by itself and asks again. */
+import { WebSocket as WebSocketTransport } from 'engine.io-client';
 import { io, type Socket } from 'socket.io-client';
 import { isAcknowledge } from '../../peer/socket-signaling.ts';
 import type { PeerId, RoomName } from '../../shared/protocol/ids.ts';
@@ -31,7 +32,7 @@ const RETRY = 5_000;
 /** Watches a room for as long as the page is there. */
 export function watchRoom(room: RoomName, handlers: WatchHandlers): void {
   const socket: Socket<Unparsed, WatcherToServer> = io(location.origin, {
-    transports: ['websocket'],
+    transports: [WebSocketTransport],
     reconnectionDelay: 300,
     reconnectionDelayMax: 2_000,
     timeout: PATIENCE,
