@@ -84,7 +84,7 @@ export class RingMember {
     return this.#log;
   }
 
-  /** Whether something is wrong that has to be told, or was when the membership ended; the log has what. */
+  /** Whether something is wrong that has to be told, or was at its end; the log has what. */
   get isInTrouble(): boolean {
     return this.#isInTrouble;
   }
