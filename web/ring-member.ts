@@ -84,7 +84,7 @@ export class RingMember {
     return this.#log;
   }
 
-  /** Whether something is wrong that has to be told; the log has what. */
+  /** Whether something is wrong that has to be told, or was at its end; the log has what. */
   get isInTrouble(): boolean {
     return this.#isInTrouble;
   }
@@ -142,8 +142,6 @@ function isTroubleAfter(event: RingEvent, before: boolean): boolean {
   switch (event.type) {
     case 'server':
       return event.state !== 'connected';
-    case 'left':
-      return false;
     case 'refused':
       return before || (event.code !== 'id-taken' && event.code !== 'place-lost');
     case 'error':

@@ -34,6 +34,9 @@ export const LEAST_BETWEEN_CHANGES = 400;
 /** For how much longer than its time a token may stay before it is taken for lost, in milliseconds. */
 const OVERDUE = 1_000;
 
+/** After these a membership is over, and sends nothing of what it holds. */
+const ENDS: ReadonlySet<RingEvent['type']> = new Set(['left', 'vanished', 'refused']);
+
 export class TokensHere {
   readonly #onChange: () => void;
   #held: readonly Held[] = [];
@@ -58,7 +61,7 @@ export class TokensHere {
   add(event: RingEvent): void {
     if (event.type === 'holding') this.#hold(event.message, event.milliseconds);
     if (event.type === 'sent') this.#release(event.message);
-    if (event.type === 'left') this.#keep([]);
+    if (ENDS.has(event.type)) this.#keep([]);
   }
 
   /** Laps only say again who leads, and are not to be followed by eye. */
@@ -68,7 +71,7 @@ export class TokensHere {
     const pulse = { key: this.#count, kind: message.type, origin: originOf(message) };
     const held = { message, pulse };
     this.#keep([...this.#held, held]);
-    // A peer that stops sends nothing of what it holds.
+    // Nothing is sent while there is no link.
     setTimeout(() => {
       this.#keep(this.#held.filter((each) => each !== held));
     }, milliseconds + OVERDUE);

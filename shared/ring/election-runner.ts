@@ -250,13 +250,26 @@ export class ElectionRunner {
 
   /** Restarts the one election timer (SPEC.md, R7). */
   #wait(until: Wait): void {
+    const slowness = this.#slownessOf(until);
+    this.#waitFor(until, this.#patience.for(until) + slowness, slowness);
+  }
+
+  /** @param allowed what of this time is for the hop delay; a longer delay may be set meanwhile */
+  #waitFor(until: Wait, milliseconds: number, allowed: number): void {
     this.#cancelTimer?.();
-    this.#cancelTimer = this.#owner.clock.after(this.#patience.for(until, this.slowness), () => {
+    this.#cancelTimer = this.#owner.clock.after(milliseconds, () => {
       this.#cancelTimer = null;
+      const slowness = this.#slownessOf(until);
       const isCutOff = this.#state.role.name !== 'leader' && !this.#owner.leadsRound();
-      if (isCutOff) this.#wait('leader');
+      if (slowness > allowed) this.#waitFor(until, slowness - allowed, slowness);
+      else if (isCutOff) this.#wait('leader');
       else this.step({ type: 'timeout' });
     });
+  }
+
+  /** What the hop delay adds to a wait, in milliseconds. */
+  #slownessOf(until: Wait): number {
+    return until === 'lap' ? 0 : this.slowness;
   }
 
   #noteLap(message: ElectionMessage, { outcome }: Judgement): void {

@@ -40,11 +40,8 @@ export class Patience {
     this.#lapAt = now;
   }
 
-  /**
-   * Milliseconds to wait from now on.
-   * @param slowness what the hop delay adds to an election
-   */
-  for(until: Wait, slowness: number): number {
+  /** Milliseconds to wait from now on, where no hop delay is set. */
+  for(until: Wait): number {
     const vain = Math.min(this.#vainTerms, MAX_DOUBLINGS);
     const silence = Math.max(
       LEADER_SILENCE * 2 ** vain,
@@ -55,9 +52,9 @@ export class Patience {
         return LAP_PAUSE;
       case 'return':
         this.#lapAt = this.#clock.now();
-        return silence + slowness;
+        return silence;
       case 'leader':
-        return silence * (1 + this.#random() / 2) + slowness;
+        return silence * (1 + this.#random() / 2);
     }
   }
 }

@@ -2,7 +2,7 @@
 import { describe, expect, test } from 'vitest';
 import type { PeerId } from '../../shared/protocol/ids.ts';
 import type { RingState } from '../../shared/ring/events.ts';
-import { World, type SimulatedPeer } from '../../shared/simulation/world.ts';
+import { World, type SimulatedPeer, type TraceEntry } from '../../shared/simulation/world.ts';
 import { defined } from '../support.ts';
 
 function ringOf(peers: number, seed: number): World {
@@ -145,6 +145,26 @@ describe('the hop delay', () => {
     },
   );
 
+  test('C5 starts no other election where it is set after the last lap before one', () => {
+    const world = ringOf(12, 14);
+    world.run(5_000);
+    const leader = defined(peerOf(world, defined(orderOf(world.states)[0])));
+    const term = defined(leader.ring.state.term);
+    const laps = () => world.trace.filter(isCompletedLap).length;
+    for (const before = laps(); laps() === before;) world.run(10);
+    leader.ring.setHopDelay(700);
+    world.run(400);
+    expect(delays(world)).toEqual(new Set([700]));
+    const began = world.trace.length;
+    leader.ring.campaign();
+    world.run(30_000);
+    expect(world.problems()).toEqual([]);
+    const news = world.trace.slice(began).map(({ event }) => event);
+    expect(news.filter(({ type }) => type === 'started')).toHaveLength(1);
+    expect(news.filter(({ type }) => type === 'holding')).toHaveLength(24);
+    for (const state of world.states) expect(state.term).toBe(term + 1);
+  });
+
   test('C5 the death of the leader is got over at 2 s a hop', () => {
     const world = ringOf(8, 12);
     defined(world.peers[0]).ring.setHopDelay(2_000);
@@ -168,4 +188,8 @@ describe('the hop delay', () => {
 
 function peerOf(world: World, id: PeerId): SimulatedPeer | undefined {
   return world.peers.find(({ ring }) => ring.state.id === id);
+}
+
+function isCompletedLap({ event }: TraceEntry): boolean {
+  return event.type === 'received' && event.judgement.outcome === 'completed';
 }

@@ -50,13 +50,22 @@ test('of several that are held the first is here, then the next', () => {
   expect(here.now).toMatchObject({ origin: peerId(2), count: 2 });
 });
 
-test('one that is never sent does not stay, nor does one of a peer that has left', () => {
+test('one that is never sent does not stay', () => {
   hold(1, 1_000);
   vi.advanceTimersByTime(3_000);
   expect(here.now.origin).toBeNull();
+});
+
+test.each([
+  { type: 'left' },
+  { type: 'vanished' },
+  { type: 'refused', code: 'place-lost', message: 'gone' },
+] as const)('none is here once the membership is over: $type', (end) => {
+  hold(1, 1_000);
   hold(2, 1_000);
-  here.add({ type: 'left' });
-  expect(here.now.origin).toBeNull();
+  vi.advanceTimersByTime(LEAST_BETWEEN_CHANGES);
+  here.add(end);
+  expect(here.now).toEqual({ origin: null, count: 2, pulse: null });
 });
 
 test('the screen changes at most 2.5 times a second, and ends on what is true', () => {
