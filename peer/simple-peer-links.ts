@@ -42,7 +42,7 @@ export function simplePeerLinks(
       objectMode: true,
       config: { iceServers: [...iceServers] },
     });
-    return new SimplePeerLink(peer, handlers);
+    return new SimplePeerLink(peer, initiator, handlers);
   };
 }
 
@@ -51,15 +51,19 @@ class SimplePeerLink implements Link {
   #isClosed = false;
   #failure = 'the connection was closed';
 
-  constructor(peer: Instance, handlers: LinkHandlers) {
+  constructor(peer: Instance, initiator: boolean, handlers: LinkHandlers) {
     this.#peer = peer;
     peer.on('signal', (data) => {
       const signal = toSignal(data);
       if (signal !== null && !this.#isClosed) handlers.onSignal(signal);
     });
-    peer.on('connect', () => {
-      if (!this.#isClosed) handlers.onOpen();
-    });
+    // To the end that answers, Chromium calls the channel open a moment before what lies below it is,
+    // and what is sent in that moment is lost without a word. That end waits for a first frame: it
+    // comes at once, and only when both are open.
+    if (initiator)
+      peer.on('connect', () => {
+        if (!this.#isClosed) handlers.onOpen();
+      });
     peer.on('data', (data: unknown) => {
       if (this.#isClosed) return;
       // Text is no frame, and an empty one is refused by whoever reads it.

@@ -122,7 +122,7 @@ export class NeighbourLink {
     return this.#term;
   }
 
-  /** Milliseconds since anything was heard from the other end; 0 before the link is open. */
+  /** Milliseconds since anything was heard from the other end, HELLO first of all; 0 before the link is open. */
   get silence(): number {
     return this.#phase === 'open' ? this.#clock.now() - this.#heardAt : 0;
   }
@@ -256,7 +256,7 @@ export class NeighbourLink {
     waiting?.call();
   }
 
-  /** A first frame means open too: some platforms report it on one side only. */
+  /** A first frame means open too: WebRTC's links report it on one side only. */
   #opened(): void {
     if (this.#phase !== 'connecting') return;
     this.#phase = 'open';
@@ -271,7 +271,8 @@ export class NeighbourLink {
       this.#handlers.onBadFrame(this, frame.error);
       return;
     }
-    this.#heardAt = this.#clock.now();
+    // Before HELLO nothing counts: such a link is of no use, whatever else it carries.
+    if (this.#hello !== null) this.#heardAt = this.#clock.now();
     const { message } = frame.value;
     if (message.type === 'heartbeat') {
       this.#receiveHeartbeat(message);
@@ -283,6 +284,7 @@ export class NeighbourLink {
         return;
       }
       this.#hello = message;
+      this.#heardAt = this.#clock.now();
     } else if (this.#hello === null && message.type !== 'bye') {
       this.#handlers.onBadFrame(this, `${message.type} before hello`);
       return;

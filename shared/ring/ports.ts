@@ -41,9 +41,9 @@ export interface Link {
 export interface LinkHandlers {
   /** A signal for the other end. */
   onSignal(signal: Signal): void;
-  /** Frames can be sent from now on. */
+  /** Frames can be sent from now on. The end that does not initiate may be told by a first frame alone. */
   onOpen(): void;
-  /** One frame as the other end sent it, never trusted. May come before `onOpen`. */
+  /** One frame as the other end sent it, never trusted. Frames can be sent from now on, too. */
   onFrame(frame: Uint8Array): void;
   /** The connection failed, or the other end closed it. Nothing follows. */
   onClose(reason: string): void;

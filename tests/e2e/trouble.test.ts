@@ -221,6 +221,31 @@ test('a tab that no direct connection can reach is in the ring by relayed links,
   await server.close();
 });
 
+test('nothing is said on a channel that a browser calls open too soon', async () => {
+  const server = await serve();
+  const tabs = await Promise.all([Tab.make(browser), Tab.make(browser), Tab.make(browser)]);
+  for (const tab of tabs) {
+    // What Chromium does now and then at the end that answers, where the machine is busy: until
+    // something has come on a channel, what is sent on it is lost.
+    await tab.page.evaluateOnNewDocument(() => {
+      globalThis.RTCPeerConnection = class extends RTCPeerConnection {
+        constructor(configuration?: RTCConfiguration) {
+          super(configuration);
+          this.addEventListener('datachannel', ({ channel }) => {
+            channel.send = () => undefined;
+            const mend = () => Reflect.deleteProperty(channel, 'send');
+            channel.addEventListener('message', mend, { once: true });
+          });
+        }
+      };
+    });
+    await tab.page.goto(`http://localhost:${server.port}/`);
+  }
+  await untilOneRing(tabs);
+  for (const tab of tabs) await tab.close();
+  await server.close();
+});
+
 test('a browser without WebRTC is told so', async () => {
   const server = await serve();
   const tab = await Tab.make(browser);

@@ -145,7 +145,10 @@ describe('silence', () => {
     expect(ring.successor.isClosed).toBe(false);
   });
 
-  test('of one that never said HELLO ends its link after 8 s, and no one is told', () => {
+  test.each([
+    { says: 'nothing', isAnswering: false },
+    { says: 'that it is alive', isAnswering: true },
+  ])('of one that says $says and no HELLO ends its link after 8 s, and no one is told', (it) => {
     const ring = new Ring(DECISION);
     ring.signal({
       from: NEIGHBOURS.predecessor,
@@ -155,11 +158,28 @@ describe('silence', () => {
     });
     const mute = defined(ring.links.at(-1));
     mute.handlers.onOpen();
-    passAnswered(ring, 7_500, [ring.successor, ring.predecessor]);
+    const answering = [ring.successor, ring.predecessor, ...(it.isAnswering ? [mute] : [])];
+    passAnswered(ring, 7_500, answering);
     expect(mute.isClosed).toBe(false);
-    passAnswered(ring, 1_600, [ring.successor, ring.predecessor]);
+    passAnswered(ring, 1_600, answering);
     expect(mute.isClosed).toBe(true);
     expect(complaints(ring)).toEqual([]);
+  });
+
+  test('counts from HELLO where that comes late', () => {
+    const ring = new Ring(DECISION);
+    ring.signal({
+      from: NEIGHBOURS.predecessor,
+      edge: 'predecessor',
+      link: linkId(500),
+      signals: [{ type: 'offer', sdp: '' }],
+    });
+    const late = defined(ring.links.at(-1));
+    late.handlers.onOpen();
+    passAnswered(ring, 7_500, [ring.successor]);
+    late.give(helloOf(NEIGHBOURS.predecessor, linkId(500)));
+    passAnswered(ring, 3_000, [ring.successor, ring.predecessor]);
+    expect(late.isClosed).toBe(false);
   });
 
   test('is not complained about while the server is lost', () => {
