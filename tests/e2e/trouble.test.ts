@@ -255,7 +255,7 @@ test('a page that was asleep says so, and whether it kept its place', async () =
   await vi.waitFor(
     async () => {
       const [text] = await notices(leader, 'asleep');
-      expect(text).toMatch(/This page was asleep for \d seconds?\. It has kept its place/);
+      expect(text).toMatch(/This page was asleep for \d s\. It has kept its place/);
       expect((await leader.values())['own-id']).toBe(id);
     },
     { timeout: PATIENCE },
