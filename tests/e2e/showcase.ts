@@ -13,7 +13,7 @@ const PAGE = `<!doctype html>
 <html lang="en">
   <head><title>Showcase</title><link rel="icon" href="data:," /></head>
   <body>
-    <main id="stage"></main>
+    <div id="stage"></div>
     <script type="module">
       import { flushSync, mount, unmount } from 'svelte';
       import { DrawnMember } from '/drawn-member.svelte.ts';
