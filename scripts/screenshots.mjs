@@ -38,6 +38,9 @@ const launch = (more = []) =>
   });
 const browser = await launch();
 
+/** How long anything may take on a slow machine, in milliseconds. */
+const PATIENCE = 180_000;
+
 const SIZES = [
   { width: 390, height: 844 },
   { width: 1280, height: 800 },
@@ -48,6 +51,7 @@ const SIZES = [
 async function open(room, { path = '', where = browser } = {}) {
   const context = await where.createBrowserContext();
   const page = await context.newPage();
+  page.setDefaultTimeout(PATIENCE);
   await page.goto(`http://localhost:${server.port}/${path}?room=${room}`);
   return page;
 }
@@ -86,18 +90,20 @@ const slowDown = (tab, seconds) =>
     String(seconds),
   );
 
-/** Waits until a page shows a whole ring of the given size. */
+/** Waits until a page shows a whole ring of the given size, with all that the ring tells of itself. */
 async function untilRing(page, size, link = size === 1 ? 'none' : 'direct') {
   await page.waitForFunction(
-    (wanted) =>
+    (size, wanted) =>
       Object.entries(wanted).every(
         ([name, value]) => document.querySelector(`[data-testid=${name}]`)?.dataset.value === value,
-      ) && document.querySelector('[data-testid=token-here]') !== null,
+      ) &&
+      document.querySelectorAll('[data-peer]').length === size &&
+      document.querySelector('[data-link=connecting]') === null &&
+      /after \d+ message/.test(document.querySelector('[data-testid=announcement]').textContent),
     {},
+    size,
     { 'ring-size': String(size), 'successor-link': link, 'predecessor-link': link },
   );
-  // Drawn from what a later lap tells.
-  await sleep(4_000);
 }
 
 async function show(page, { width, height, scheme = 'light' }) {
@@ -152,28 +158,36 @@ async function animate(watcher, tabs, path) {
   writeFileSync(path, gif.bytes());
 }
 
-/** Every state at every size in both schemes, to be looked at. */
+/** Every state at every size in both schemes, to be looked at; in the last one the server is gone. */
 async function shootStates(folder) {
   mkdirSync(folder, { recursive: true });
-  const shootAll = async (page, state) => {
+  const shootAll = async (page, state, prepare = async () => undefined) => {
     for (const size of SIZES)
-      for (const scheme of ['light', 'dark'])
-        await shoot(page, join(folder, `${state}-${size.width}-${scheme}.png`), {
-          ...size,
-          scheme,
-        });
+      for (const scheme of ['light', 'dark']) {
+        await show(page, { ...size, scheme });
+        await prepare();
+        await page.screenshot({ path: join(folder, `${state}-${size.width}-${scheme}.png`) });
+      }
   };
   const [alone] = await openRing('alone', 1);
   await shootAll(alone, 'alone');
+  await press(alone, 'Show QR code');
+  await alone.waitForSelector('dialog[open] .note');
+  await shootAll(alone, 'code');
   const three = await openRing('three', 3);
   await shootAll(await byRole(three, 'leader'), 'leader');
   await shootAll(await byRole(three, 'follower'), 'follower');
-  await slowDown(three[0], 2);
-  await press(await byRole(three, 'leader'), 'Start election');
-  for (const tab of three)
-    if (await tab.$('[data-testid=token-here]:not([data-value=""])')) await shootAll(tab, 'token');
+  const leader = await byRole(three, 'leader');
+  await slowDown(leader, 2);
+  await leader.waitForSelector('input[aria-label="Slow motion"][aria-valuetext^="2.0"]');
+  // Its claim is the token, and is here until it is passed on.
+  const token = '[data-testid=token-here]:not([data-value=""])';
+  await shootAll(leader, 'token', async () => {
+    if ((await leader.$(token)) === null) await press(leader, 'Start election');
+    await leader.waitForSelector(token);
+  });
+  await slowDown(leader, 0);
   const walled = await launch(['--webrtc-ip-handling-policy=disable_non_proxied_udp']);
-  await slowDown(three[0], 0);
   const relayed = await open('three', { where: walled });
   await untilRing(relayed, 4, 'relayed');
   await shootAll(relayed, 'relayed');
@@ -190,6 +204,11 @@ async function shootStates(folder) {
   await press(thirty[0], 'Leave ring');
   await shootAll(thirty[0], 'left');
   await closeTabs([thirty[0]]);
+  const pair = await openRing('pair', 2);
+  await server.close();
+  await pair[0].waitForSelector('[data-testid=notice][data-kind=server]');
+  await shootAll(pair[0], 'server-lost');
+  await closeTabs(pair);
 }
 
 const tabs = [];
@@ -229,6 +248,6 @@ await animate(watcher, tabs, picture('token.gif'));
 await shoot(watcher, picture('projector.png'), { width: 1920, height: 1080, scheme: 'dark' });
 
 await closeTabs([watcher, ...tabs]);
-if (options.states !== undefined) await shootStates(resolve(options.states));
+if (options.states === undefined) await server.close();
+else await shootStates(resolve(options.states));
 await browser.close();
-await server.close();

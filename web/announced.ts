@@ -19,12 +19,3 @@ export function announcedAt(
   );
   return record?.at ?? null;
 }
-
-/** How long something has lasted, as one would say it, in whole minutes. */
-export function lasting(milliseconds: number): string {
-  const minutes = Math.floor(milliseconds / 60_000);
-  if (minutes < 1) return 'less than a minute';
-  if (minutes < 60) return `${minutes} min`;
-  const hours = Math.floor(minutes / 60);
-  return `${hours} h ${minutes % 60} min`;
-}

@@ -11,3 +11,12 @@ export function timeOfDay(at: number): string {
   const seconds = `${digits(date.getSeconds())}.${digits(date.getMilliseconds(), 3)}`;
   return `${digits(date.getHours())}:${digits(date.getMinutes())}:${seconds}`;
 }
+
+/** How long something has lasted, as one would say it: in seconds only as long as they matter. */
+export function lasting(milliseconds: number): string {
+  const seconds = Math.floor(Math.max(0, milliseconds) / 1_000);
+  if (seconds < 60) return `${seconds} s`;
+  const minutes = Math.floor(seconds / 60);
+  if (minutes < 60) return `${minutes} min`;
+  return `${Math.floor(minutes / 60)} h ${minutes % 60} min`;
+}

@@ -3,6 +3,7 @@ import type { PeerId } from '../shared/protocol/ids.ts';
 import type { Edge } from '../shared/protocol/signaling.ts';
 import type { NeighbourLinkState, RingEvent, RingState } from '../shared/ring/events.ts';
 import { callOf } from './log.ts';
+import { lasting } from './time.ts';
 
 type Kind =
   'no links' | 'refused' | 'fault' | 'server' | 'relayed' | 'new peer' | 'asleep' | 'switched';
@@ -182,7 +183,7 @@ export class Troubles {
   #ofSleep(ring: RingState): Notice[] {
     if (this.#sleep === null || ring.role === 'offline') return [];
     const { milliseconds, id } = this.#sleep;
-    const what = `This page was asleep for ${duration(milliseconds)}.`;
+    const what = `This page was asleep for ${lasting(milliseconds)}.`;
     const advice = this.#fate(ring, id);
     return [{ kind: 'asleep', tone: 'fine', what, advice: `${advice} ${KEEP_AWAKE}` }];
   }
@@ -258,11 +259,4 @@ function refusalAdvice(code: Refusal['code']): string {
     default:
       return 'Press “Rejoin ring”, or reload the page.';
   }
-}
-
-/** As "40 seconds". */
-function duration(milliseconds: number): string {
-  const seconds = Math.max(1, Math.round(milliseconds / 1_000));
-  if (seconds < 120) return seconds === 1 ? '1 second' : `${seconds} seconds`;
-  return `${Math.round(seconds / 60)} minutes`;
 }

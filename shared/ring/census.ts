@@ -132,11 +132,21 @@ function write(type: number, { messages, seats }: Census): Extension {
   return { type, value: writer.finish() };
 }
 
+/** What was read: who passes a lap on asks again when it takes it in. */
+const readings = new WeakMap<Extension, Census | null>();
+
 /** What an extension of this type says; null where there is none that makes sense. */
 function read(extensions: readonly Extension[], type: number): Census | null {
   const extension = extensions.find((each) => each.type === type);
   if (extension === undefined) return null;
-  const { value } = extension;
+  const known = readings.get(extension);
+  if (known !== undefined) return known;
+  const census = readingOf(extension);
+  readings.set(extension, census);
+  return census;
+}
+
+function readingOf({ value }: Extension): Census | null {
   if ((value.length - 4) % SEAT_BYTES !== 0) return null;
   try {
     return readFrom(new ByteReader(value));

@@ -1,9 +1,13 @@
 /** What axe-core finds wrong with the page: nothing, in any state and scheme. */
 import { createRequire } from 'node:module';
 import type axe from 'axe-core';
-import type { Browser } from 'puppeteer-core';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import type { Browser, Page } from 'puppeteer-core';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import type { RingEvent, RingState } from '../../shared/ring/events.ts';
 import type { RunningServer } from '../../signaling-server/server.ts';
+import { defined, peerId } from '../support.ts';
+import { ringState } from '../web/ring-state.ts';
+import { showMember, startShowcase, tellMember, type Showcase } from './showcase.ts';
 import { byRole, launchChromium, openTabs, PATIENCE, serve, Tab, untilOneRing } from './support.ts';
 
 const AXE = createRequire(import.meta.url).resolve('axe-core/axe.min.js');
@@ -31,20 +35,20 @@ afterAll(async () => {
 });
 
 /** Each rule that is broken, with the first element that breaks it, in both schemes and at two sizes. */
-async function violations(tab: Tab): Promise<string[]> {
-  await tab.page.waitForSelector('[data-testid=ring-picture], h1', { timeout: PATIENCE });
-  await tab.page.addScriptTag({ path: AXE });
+async function violations(page: Page): Promise<string[]> {
+  await page.waitForSelector('[data-testid=ring-picture], h1', { timeout: PATIENCE });
+  if (await page.evaluate(() => !('axe' in window))) await page.addScriptTag({ path: AXE });
   const found: string[] = [];
   for (const scheme of ['light', 'dark'])
     for (const width of [390, 1280]) {
-      await tab.page.bringToFront();
-      await tab.page.setViewport({ width, height: 800 });
-      await tab.page.emulateMediaFeatures([
+      await page.bringToFront();
+      await page.setViewport({ width, height: 800 });
+      await page.emulateMediaFeatures([
         { name: 'prefers-color-scheme', value: scheme },
         // Colours in mid-flight are not what is to be judged.
         { name: 'prefers-reduced-motion', value: 'reduce' },
       ]);
-      const broken = await tab.page.evaluate(async () => {
+      const broken = await page.evaluate(async () => {
         const { violations } = await window.axe.run(document, { resultTypes: ['violations'] });
         return violations.map(({ id, nodes }) => `${id}: ${nodes[0]?.html ?? ''}`);
       });
@@ -62,10 +66,10 @@ test('alone, then offline', async () => {
   tabs.push(tab);
   await untilOneRing([tab]);
   await tab.page.waitForSelector('[data-testid=ring-picture]', { timeout: PATIENCE });
-  expect(await violations(tab)).toEqual([]);
+  expect(await violations(tab.page)).toEqual([]);
   await tab.click('Leave ring');
   await tab.page.waitForSelector('[data-testid=role][data-value=offline]');
-  expect(await violations(tab)).toEqual([]);
+  expect(await violations(tab.page)).toEqual([]);
 });
 
 test('leader and follower', async () => {
@@ -74,12 +78,148 @@ test('leader and follower', async () => {
   for (const tab of ring)
     await tab.page.waitForSelector('[data-testid=ring-picture]', { timeout: PATIENCE });
   const { leader, others } = byRole(ring, await untilOneRing(ring));
-  expect(await violations(leader)).toEqual([]);
-  for (const tab of others.slice(0, 1)) expect(await violations(tab)).toEqual([]);
+  expect(await violations(leader.page)).toEqual([]);
+  for (const tab of others.slice(0, 1)) expect(await violations(tab.page)).toEqual([]);
 });
 
 test('a room of an impossible name', async () => {
   const tab = await Tab.open(browser, `http://localhost:${server.port}/?room=a%20b`);
   tabs.push(tab);
-  expect(await violations(tab)).toEqual([]);
+  expect(await violations(tab.page)).toEqual([]);
+});
+
+test('the QR code of a room', async () => {
+  const tab = await Tab.open(browser, url('code'));
+  tabs.push(tab);
+  await untilOneRing([tab]);
+  await tab.click('Show QR code');
+  // With the address that phones can open, or a word on why there is none.
+  await tab.page.waitForSelector('dialog[open] .note', { timeout: PATIENCE });
+  expect(await violations(tab.page)).toEqual([]);
+  await tab.click('Close');
+  await tab.page.click('[data-testid=connections] summary');
+  await tab.page.waitForSelector('[data-testid=server-connection]');
+  expect(await violations(tab.page)).toEqual([]);
+});
+
+describe('given what a ring tells,', () => {
+  const ids = Array.from({ length: 30 }, (_, at) => peerId(((at + 1) * 7_919) % 65_537));
+  const four = ids.slice(0, 4);
+  const [self = peerId(1), successor = peerId(2)] = four;
+  const ring = ringState(four, self);
+  const offline: RingState = {
+    ...ring,
+    role: 'offline',
+    leader: null,
+    successor: null,
+    predecessor: null,
+    server: 'offline',
+    ring: null,
+  };
+
+  let showcase: Showcase;
+  let page: Page;
+
+  beforeAll(async () => {
+    showcase = await startShowcase();
+    page = await showcase.open(browser);
+  });
+
+  afterAll(async () => {
+    await page.close();
+    await showcase.close();
+  });
+
+  const claim = (of: number) =>
+    ({
+      type: 'claim',
+      term: 4,
+      claim: { id: defined(ids[of]), priority: 1 },
+      hops: 1,
+    }) as const;
+  const error = (message: string): RingEvent => ({ type: 'error', message });
+  const refused = (code: 'room-full' | 'place-lost' | 'id-taken'): RingEvent => ({
+    type: 'refused',
+    code,
+    message: 'room showcase is full',
+  });
+  const LOST: RingEvent = { type: 'server', state: 'reconnecting', reason: 'lost' };
+
+  test('thirty peers, of which one is asked for', async () => {
+    await showMember(page, ringState(ids, self));
+    expect(await violations(page)).toEqual([]);
+    await page.$eval(`[data-peer="${self}"]`, (dot) => {
+      if (dot instanceof SVGElement) dot.focus();
+    });
+    await page.keyboard.press('ArrowRight');
+    await page.waitForSelector(`[data-asked="${successor}"]`);
+    expect(await violations(page)).toEqual([]);
+  });
+
+  test('relayed links, and then one that is direct', async () => {
+    const relayed = { ...ring, successorLink: 'relayed', predecessorLink: 'relayed' } as const;
+    await showMember(page, relayed);
+    await page.waitForSelector('[data-kind=relayed]');
+    expect(await violations(page)).toEqual([]);
+    await tellMember(page, { type: 'ring' }, { ...relayed, successorLink: 'direct' });
+    await page.waitForSelector('[data-kind=switched]');
+    expect(await violations(page)).toEqual([]);
+  });
+
+  test('slow motion with a token here, on its way and announced', async () => {
+    const slow = { ...ring, hopDelay: 2_000, leader: null, role: 'candidate' } as const;
+    await showMember(page, slow);
+    await tellMember(page, { type: 'holding', message: claim(2), milliseconds: 2 ** 30 }, slow);
+    await tellMember(page, { type: 'sent', message: claim(3), to: successor }, slow);
+    await page.waitForSelector('.pulse');
+    expect(await violations(page)).toEqual([]);
+  });
+
+  test('a log that is filtered, paused, and has nothing to show', async () => {
+    await showMember(page, ring);
+    await tellMember(page, { type: 'joined', id: self, room: ring.room }, ring);
+    await tellMember(page, { type: 'sent', message: claim(0), to: successor }, ring);
+    await tellMember(page, error('something'), ring);
+    await page.waitForSelector('.chip.sent');
+    await page.click('.chip.sent');
+    await page.locator('::-p-aria([name="Pause log"][role="button"])').click();
+    await page.waitForSelector('.found .all');
+    await tellMember(page, { type: 'sent', message: claim(1), to: successor }, ring);
+    await page.waitForSelector('.found .fresh');
+    expect(await violations(page)).toEqual([]);
+    await page.type('input[type=search]', 'nothing of the kind');
+    await page.waitForSelector('.entry.none');
+    expect(await violations(page)).toEqual([]);
+  });
+
+  test.each<[string, RingState, RingEvent[], string[]]>([
+    ['no connection at all', offline, [error('no connection can be made: none')], ['no links']],
+    ['a full room', offline, [refused('room-full')], ['refused']],
+    ['a server never reached', { ...offline, role: 'joining' }, [LOST], ['server']],
+    [
+      'a lost server, a fault and a lost place',
+      ring,
+      [error('odd'), LOST, refused('place-lost')],
+      ['fault', 'server', 'new peer'],
+    ],
+    ['a uuid that was taken', ring, [refused('id-taken')], ['new peer']],
+  ])('%s', async (_what, state, events, kinds) => {
+    await showMember(page, state);
+    for (const event of events) await tellMember(page, event, state);
+    for (const kind of kinds) await page.waitForSelector(`[data-kind="${kind}"]`);
+    expect(await violations(page)).toEqual([]);
+  });
+
+  test('a page that was asleep', async () => {
+    await showMember(page, ring);
+    await page.evaluate(() => {
+      const now = Date.now;
+      document.dispatchEvent(new Event('freeze'));
+      Date.now = () => now() + 5_000;
+      document.dispatchEvent(new Event('resume'));
+      Date.now = now;
+    });
+    await page.waitForSelector('[data-kind=asleep]');
+    expect(await violations(page)).toEqual([]);
+  });
 });

@@ -13,7 +13,7 @@ const PAGE = `<!doctype html>
 <html lang="en">
   <head><title>Showcase</title><link rel="icon" href="data:," /></head>
   <body>
-    <main id="stage"></main>
+    <div id="stage"></div>
     <script type="module">
       import { flushSync, mount, unmount } from 'svelte';
       import { DrawnMember } from '/drawn-member.svelte.ts';
@@ -31,10 +31,11 @@ const PAGE = `<!doctype html>
         flushSync();
       };
       globalThis.mountMember = (sight) => {
+        const log = [];
         const member = {
           room: 'showcase',
           sight,
-          log: [],
+          log,
           links: [],
           get ring() {
             return this.sight.ring;
@@ -42,7 +43,16 @@ const PAGE = `<!doctype html>
           onChange: () => undefined,
         };
         mountShown('RingPage', { member: new DrawnMember(member) });
-        globalThis.tell = (event) => member.onChange(event);
+        globalThis.tell = (event, next = member.sight) => {
+          const self = next.ring.id;
+          const key = (log.at(-1)?.key ?? 0) + 1;
+          // As a member writes it, but for laps.
+          if (event.type !== 'holding' && event.type !== 'ring')
+            log.push({ key, at: Date.now(), event, self, isLap: false, times: 1 });
+          if (log.length > 5_000) log.shift();
+          member.sight = next;
+          member.onChange(event);
+        };
       };
       document.body.dataset.ready = 'true';
     </script>
@@ -52,7 +62,7 @@ const PAGE = `<!doctype html>
 declare global {
   /** Of the showcase's page. */
   var mountMember: (sight: Sight) => void;
-  var tell: (event: RingEvent) => void;
+  var tell: (event: RingEvent, next?: Sight) => void;
   var mountShown: (component: string, props: unknown) => void;
 }
 
@@ -62,6 +72,18 @@ export async function showMember(page: Page, ring: RingState): Promise<void> {
   await page.evaluate((given) => {
     mountMember(given);
   }, sight);
+}
+
+/** Tells the member that is shown of an event, and how it stands then. */
+export async function tellMember(page: Page, event: RingEvent, ring: RingState): Promise<void> {
+  const sight: Sight = { ring, facts: factsOf(ring) };
+  await page.evaluate(
+    (told, next) => {
+      tell(told, next);
+    },
+    event,
+    sight,
+  );
 }
 
 export interface Shown {

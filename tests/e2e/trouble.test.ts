@@ -280,7 +280,7 @@ test('a page that was asleep says so, and whether it kept its place', async () =
   await vi.waitFor(
     async () => {
       const [text] = await notices(leader, 'asleep');
-      expect(text).toMatch(/This page was asleep for \d seconds?\. It has kept its place/);
+      expect(text).toMatch(/This page was asleep for \d s\. It has kept its place/);
       expect((await leader.values())['own-id']).toBe(id);
     },
     { timeout: PATIENCE },
@@ -304,6 +304,79 @@ test('a page that was asleep says so, and whether it kept its place', async () =
   expect((await leader.values())['own-id']).not.toBe(id);
   await untilOneRing(tabs);
   for (const tab of tabs) await tab.close();
+  await server.close();
+});
+
+declare global {
+  /** Of a page that {@link makeCuttable} ran in. */
+  var cutOff: (wanted: boolean) => void;
+}
+
+/** In a page before its program: what cuts it off from server and neighbours, and lets it back. */
+function makeCuttable(): void {
+  const cut: (() => void)[] = [];
+  let isCut = false;
+  globalThis.WebSocket = class extends WebSocket {
+    constructor(url: string | URL, protocols?: string | string[]) {
+      // The port of nobody.
+      super(isCut ? 'ws://127.0.0.1:9/' : url, protocols);
+      cut.push(() => {
+        this.close();
+      });
+    }
+  };
+  globalThis.RTCPeerConnection = class extends RTCPeerConnection {
+    constructor(configuration?: RTCConfiguration) {
+      super(configuration);
+      cut.push(() => {
+        this.close();
+      });
+    }
+  };
+  globalThis.cutOff = (wanted) => {
+    isCut = wanted;
+    if (isCut) for (const end of cut) end();
+  };
+}
+
+const setCut = (tab: Tab, isCut: boolean) =>
+  tab.page.evaluate((wanted) => {
+    cutOff(wanted);
+  }, isCut);
+
+test('a tab that was cut off until the ring closed over it is back as a new peer, and says so once', async () => {
+  const server = await serve();
+  const url = `http://localhost:${server.port}/`;
+  const others = await openTabs(browser, 2, url);
+  const tab = await Tab.make(browser);
+  await tab.page.evaluateOnNewDocument(makeCuttable);
+  await tab.page.goto(url);
+  await untilOneRing([...others, tab]);
+  await tab.page.waitForSelector('[data-testid=event]', { timeout: PATIENCE });
+  const id = (await tab.values())['own-id'];
+  await setCut(tab, true);
+  await untilOneRing(others);
+  expect(await notices(tab, 'new peer')).toEqual([]);
+  await setCut(tab, false);
+  const values = await untilOneRing([...others, tab]);
+  expect(values.at(-1)?.['own-id']).not.toBe(id);
+  await vi.waitFor(
+    async () => {
+      expect(await notices(tab, 'new peer')).toEqual([
+        expect.stringMatching(
+          /^This tab lost its place in the ring and came back as a new peer\. .* Its old uuid counts as gone, so it has a new one\./,
+        ),
+      ]);
+    },
+    { timeout: PATIENCE },
+  );
+  expect(await tab.alert()).toBe('');
+  await tab.page.$eval('[data-kind="new peer"] button', (button) => {
+    button.click();
+  });
+  expect(await notices(tab, 'new peer')).toEqual([]);
+  for (const each of [...others, tab]) expect(each.errors).toEqual([]);
+  for (const each of [...others, tab]) await each.close();
   await server.close();
 });
 

@@ -112,7 +112,7 @@ test('a browser without WebRTC is told from one whose connections fail, and both
 test('sleep is told with what became of the place, and then not the new peer as well', () => {
   const troubles = after(FOUND);
   troubles.slept(35_200, STATE);
-  expect(troubles.of(STATE)[0]?.what).toBe('This page was asleep for 35 seconds.');
+  expect(troubles.of(STATE)[0]?.what).toBe('This page was asleep for 35 s.');
   expect(troubles.of(STATE)[0]?.advice).toContain('finds out');
   const message = {
     type: 'elected',

@@ -5,6 +5,7 @@ import { createConnection } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, onTestFinished, test } from 'vitest';
+import { lanOrigins } from '../../signaling-server/addresses.ts';
 import { defined } from '../support.ts';
 import {
   member,
@@ -39,8 +40,11 @@ async function sendBytes(server: TestServer, text: string): Promise<string> {
   return received;
 }
 
-const get = (server: TestServer, target: string, header = '') =>
-  sendBytes(server, `GET ${target} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n${header}\r\n`);
+const get = (server: TestServer, target: string, header = '', host = 'x') =>
+  sendBytes(
+    server,
+    `GET ${target} HTTP/1.1\r\nHost: ${host}\r\nConnection: close\r\n${header}\r\n`,
+  );
 
 describe('/healthz', () => {
   test('says in JSON how many rooms and peers there are', async () => {
@@ -78,6 +82,40 @@ describe('/metrics', () => {
     expect(lines).toContain('ringleader_signals_total 3');
     expect(lines).toContain('ringleader_refusals_total{code="room-full"} 1');
     expect(lines.some((line) => line.startsWith('process_cpu_seconds_total '))).toBe(true);
+  });
+});
+
+describe('/addresses', () => {
+  const ORIGINS = ['http://192.0.2.7:3000', 'http://198.51.100.7:3000'];
+
+  test.each(['localhost', 'localhost:3000', 'ring.localhost', '127.0.0.1:3000', '[::1]:3000'])(
+    'tells a page at %s, on this computer, where other devices reach the server',
+    async (host) => {
+      const server = await startTestServer({ origins: ORIGINS });
+      const answer = await get(server, '/addresses', '', host);
+      expect(answer).toMatch(/^HTTP\/1\.1 200 OK\r\n/);
+      expect(answer).toMatch(/^content-type: application\/json\r$/im);
+      expect(JSON.parse(answer.slice(answer.indexOf('\r\n\r\n')))).toEqual({ origins: ORIGINS });
+    },
+  );
+
+  test.each(['example.org', 'localhost.example.org', '192.0.2.7:3000', '127.example.org', 'x'])(
+    'tells a page at %s nothing: it may be anybody’s',
+    async (host) => {
+      const server = await startTestServer({ origins: ORIGINS });
+      const answer = await get(server, '/addresses', '', host);
+      expect(answer.slice(answer.indexOf('\r\n\r\n')).trim()).toBe('{"origins":[]}');
+    },
+  );
+
+  test('are those of the network where the server listens on all, and none where on this computer', () => {
+    expect(lanOrigins('127.0.0.1', 3_000)).toEqual([]);
+    expect(lanOrigins('localhost', 3_000)).toEqual([]);
+    for (const host of ['0.0.0.0', '::'])
+      for (const origin of lanOrigins(host, 3_000)) {
+        expect(origin).toMatch(/^http:\/\/[\d.]+:3000$/);
+        expect(origin).not.toContain('//127.');
+      }
   });
 });
 

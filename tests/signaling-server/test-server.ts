@@ -53,7 +53,11 @@ export interface TestServer {
 }
 
 export async function startTestServer(
-  options: Partial<SignalingOptions> & { readonly pageFolder?: string } = {},
+  options: Partial<SignalingOptions> & {
+    readonly pageFolder?: string;
+    /** By which other devices reach it. */
+    readonly origins?: readonly string[];
+  } = {},
 ): Promise<TestServer> {
   const lines: LogLine[] = [];
   const logger = pino(
@@ -64,8 +68,14 @@ export async function startTestServer(
       },
     },
   );
-  const { pageFolder = import.meta.dirname, ...limits } = options;
-  const httpServer = createServer(createRequestListener(() => signaling, pageFolder));
+  const { pageFolder = import.meta.dirname, origins = [], ...limits } = options;
+  const httpServer = createServer(
+    createRequestListener(
+      () => signaling,
+      pageFolder,
+      () => origins,
+    ),
+  );
   const signaling = createSignalingServer(httpServer, {
     logger,
     peersPerRoom: 1_000,

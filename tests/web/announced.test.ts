@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { announcedAt, lasting } from '../../web/announced.ts';
+import { announcedAt } from '../../web/announced.ts';
 import { peerId } from '../support.ts';
 import { ringState } from './ring-state.ts';
 
@@ -24,13 +24,4 @@ test('the log may forget it, but another term is another announcement', () => {
   const again = { ...told, at: 900, event: { ...told.event, term: 4 } };
   const next = { ...ring, term: 4 };
   expect(announcedAt({ ring: next, log: [again, told] }, { ring, at: 500 })).toBe(900);
-});
-
-test.each([
-  [0, 'less than a minute'],
-  [59_999, 'less than a minute'],
-  [125_000, '2 min'],
-  [3 * 3_600_000 + 61_000, '3 h 1 min'],
-])('%i ms are %s', (milliseconds, words) => {
-  expect(lasting(milliseconds)).toBe(words);
 });
