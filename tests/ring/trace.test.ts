@@ -79,7 +79,7 @@ describe('a reporter', () => {
       {
         at: REPORT_INTERVAL,
         first: 0,
-        entries: [{ type: 'state', at: 0, role: 'joining', term: 0, leader: null }],
+        entries: [{ type: 'state', at: 0, role: 'joining', term: 0, leader: null, link: 'none' }],
         lost: 0,
       },
     ]);
@@ -99,7 +99,7 @@ describe('a reporter', () => {
     stage.drain();
     const message = { type: 'claim', term: 1, priority: 1, hops: 2, lap: 0 };
     expect(stage.entries.slice(1)).toEqual([
-      { type: 'state', at: 0, role: 'candidate', term: 1, leader: null },
+      { type: 'state', at: 0, role: 'candidate', term: 1, leader: null, link: 'none' },
       { type: 'sent', at: 10, to: peerId(2), message: { ...message, origin: peerId(1) } },
       {
         ...{ type: 'received', at: 20, from: peerId(4) },

@@ -28,7 +28,7 @@ const WATCH = { version: 1, room: ROOM };
 
 /** A report of the given length; all of it of one term. */
 function trace(term = 1, length = 1, changes: Partial<Trace> = {}): Trace {
-  const entry = { type: 'state', at: 5, role: 'candidate', term, leader: null } as const;
+  const entry = { type: 'state', at: 5, role: 'candidate', term, leader: null, link: 'none' } as const;
   return { at: 6, first: 0, entries: Array.from({ length }, () => entry), lost: 0, ...changes };
 }
 
@@ -44,7 +44,7 @@ class Watcher {
   constructor(socket: Socket) {
     this.socket = socket;
     socket.on('order', (order: unknown, taken: () => void) => {
-      this.orders.push(valueOf(parseOrder(order)));
+      this.orders.push(valueOf(parseOrder(order)).peers);
       this.#take(taken);
     });
     socket.on('reports', (input: unknown, taken: () => void) => {
@@ -75,7 +75,7 @@ async function watcher(server: TestServer, request: unknown = WATCH): Promise<Wa
   const watching = new Watcher(socket);
   const reply = valueOf(parseWatchReply(await socket.emitWithAck('watch', request)));
   if (!reply.ok) throw new Error(reply.message);
-  watching.orders.push(reply.order);
+  watching.orders.push(reply.order.peers);
   return watching;
 }
 

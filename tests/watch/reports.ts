@@ -31,7 +31,7 @@ export function standing(
   term = 1,
 ): TraceEntry {
   const id: PeerId | null = leader === null ? null : peerId(leader);
-  return { type: 'state', at, role, term, leader: id };
+  return { type: 'state', at, role, term, leader: id, link: 'direct' };
 }
 
 /**
