@@ -118,6 +118,17 @@ describe('a reporter', () => {
     });
   });
 
+  test('tells what is held and for how long, and by what messages are passed on', () => {
+    const stage = new Stage();
+    stage.reporter.note({ type: 'holding', message: claim(1), milliseconds: 1_499.6 }, STATE);
+    stage.reporter.note({ type: 'ring' }, { ...STATE, successorLink: 'relayed' });
+    stage.drain();
+    expect(stage.entries.slice(1)).toMatchObject([
+      { type: 'holding', at: 0, message: { type: 'claim', hops: 2 }, milliseconds: 1_500 },
+      { type: 'state', link: 'relayed' },
+    ]);
+  });
+
   test('of laps tells few, the same as all others', () => {
     const stage = new Stage();
     for (let lap = 1; lap <= 24; lap += 1) {

@@ -43,6 +43,8 @@ export interface Diagram {
   /** Where the axis is. */
   readonly bottom: number;
   readonly gap: number;
+  /** How high names are. */
+  readonly font: number;
   readonly lines: readonly Line[];
   readonly holds: readonly DrawnHold[];
   readonly arrows: readonly DrawnArrow[];
@@ -52,10 +54,13 @@ export interface Diagram {
 /** Pixels between lines, from a ring of hundreds to one of two. */
 const GAP = { least: 1.5, most: 56 };
 
-const MARGIN = { top: 14, right: 18, bottom: 30 };
+const MARGIN = { top: 14, right: 28, bottom: 24 };
 
 /** More arrows than that nobody can tell apart, and they take time to draw. */
 export const MAX_ARROWS = 4_000;
+
+/** How much smaller names may be, for there to be room for all. */
+const LEAST_NAME = 0.72;
 
 /** By how much the time grows that there is room for, each time that it is not enough. */
 const GROWTH = 1.3;
@@ -73,16 +78,21 @@ export function diagramOf(election: Election, frame: Frame): Diagram {
   const { width, height, label: left } = frame;
   const gap = Math.max(
     GAP.least,
-    Math.min(GAP.most, (height - MARGIN.top - MARGIN.bottom) / (peers.length + 0.5)),
+    Math.min(
+      GAP.most,
+      (height - MARGIN.top - MARGIN.bottom - frame.font / 2) / (peers.length + 0.5),
+    ),
   );
   const right = Math.max(left + 40, width - MARGIN.right);
   const extent = extentOf(election);
   const x = (time: number) => left + ((right - left) * time) / extent;
   const y = (row: number) => MARGIN.top + gap * row;
-  const bottom = y(peers.length) + gap / 2;
+  const bottom = y(peers.length) + Math.max(gap, frame.font) / 2;
   const rows = new Map(peers.map((id, row) => [id, row]));
   const changes = changesByPeer(election);
-  const named = namedRows(election, Math.ceil(frame.font / gap));
+  // Somewhat smaller names for all, or else names for some.
+  const font = gap < frame.font * LEAST_NAME ? frame.font : Math.min(frame.font, gap);
+  const named = namedRows(election, Math.ceil(font / gap));
   const lines = [...peers, ...peers.slice(0, 1)].map((id, row) => ({
     ...{ id, y: y(row), isRepeated: row === peers.length, isNamed: named.has(row) },
     spans: spansOf(election, changes.get(id) ?? []).map(({ state, from, to }) => ({
@@ -114,7 +124,7 @@ export function diagramOf(election: Election, frame: Frame): Diagram {
   }
 
   return {
-    ...{ width, height: bottom + MARGIN.bottom, left, right, extent, bottom, gap, lines },
+    ...{ width, height: bottom + MARGIN.bottom, left, right, extent, bottom, gap, font, lines },
     holds: election.holds.slice(0, MAX_ARROWS).map((hold) => ({
       ...{ hold, from: x(hold.from), to: x(hold.until), y: y(rows.get(hold.peer) ?? 0) },
     })),

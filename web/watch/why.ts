@@ -31,7 +31,7 @@ export function whyOf({ arrows, peers }: Election, policy: Policy | null): strin
   if (others.length === 0) return 'It is alone in its ring.';
   // Who was the leader claims as it is announced then; who becomes one rises by it (SPEC.md, 2).
   if (policy === 'incumbent' && own?.priority === announced.priority)
-    return `It led before, and this room keeps its leader (policy incumbent): its priority is ${priority} now, which counts before the uuid.`;
+    return `It led before, and this room keeps its leader (policy incumbent): priority ${priority} counts before the uuid.`;
   const rivals = claims.filter(({ origin }) => origin !== winner);
   if (priority > ORDINARY && rivals.every((claim) => claim.priority < priority))
     return `It has the highest priority, ${priority}, which counts before the uuid.`;
