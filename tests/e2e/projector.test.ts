@@ -1,7 +1,7 @@
 /** The page for the front of the room by itself, told of rings that no small machine could run. */
 import type { Browser, Page } from 'puppeteer-core';
 import { afterAll, beforeAll, beforeEach, expect, test, vi } from 'vitest';
-import type { Order, Reports, TraceEntry } from '../../shared/protocol/watch.ts';
+import type { Order, PeerReport, TraceEntry } from '../../shared/protocol/watch.ts';
 import { nameOf } from '../../shared/ring/names.ts';
 import { defined, peerId } from '../support.ts';
 import { announcement, claim, report, sent, standing, threeReports } from '../watch/reports.ts';
@@ -42,7 +42,7 @@ function tellOrder(order: Order): Promise<void> {
   }, order);
 }
 
-function tell(reports: Reports['reports']): Promise<void> {
+function tell(reports: PeerReport[]): Promise<void> {
   return page.evaluate(
     (given) => {
       watched.onReports(given);
@@ -70,7 +70,7 @@ async function press(name: string): Promise<void> {
 const THREE: Order = { peers: [1, 2, 3].map(peerId), policy: 'highest' };
 
 /** A later election, that 3 wins again. */
-function electionOf(term: number): Reports['reports'] {
+function electionOf(term: number): PeerReport[] {
   return [
     report(
       3,
@@ -92,10 +92,10 @@ test('a token that is held stands at its peer, and its time there is on the peer
   const ring = new ReportingRing(8);
   ring.setHopDelay(1_000);
   await tellOrder(ring.order);
-  await tell(ring.takeAll());
+  await tell(ring.takeReports());
   ring.campaign(false);
   ring.run(1_500);
-  await tell(ring.takeAll());
+  await tell(ring.takeReports());
   const starter = defined(ring.world.peers[0]).ring.state.id;
   const at = ring.order.peers.indexOf(starter);
   const next = defined(ring.order.peers[(at + 1) % 8]);
@@ -127,11 +127,14 @@ test('a token that is held stands at its peer, and its time there is on the peer
   expect(titles[0]).toMatch(`${nameOf(starter)} holds the claim of ${nameOf(starter)}`);
   // Nobody is waiting any more once it is over.
   ring.run(25_000);
-  await tell(ring.takeAll());
+  await tell(ring.takeReports());
   await until(async () => {
     expect(await page.$$('[data-testid=held-token]')).toHaveLength(0);
     expect(await valueOf('watch-leader')).toBe(ring.order.peers[0]);
-    expect(await page.$$('[data-testid=hold]')).toHaveLength(16);
+    // Each message was.
+    const messages = Number(await valueOf('space-time'));
+    expect(messages).toBeGreaterThanOrEqual(16);
+    expect(await page.$$('[data-testid=hold]')).toHaveLength(messages);
   });
 });
 
@@ -144,7 +147,9 @@ test('links are drawn by their kind, as members report it', async () => {
   });
   const edges = () =>
     page.$$eval('[data-edge]', (all) => all.map((each) => each.getAttribute('data-link')));
-  expect(await edges()).toEqual(Array(4).fill('unknown'));
+  await until(async () => {
+    expect(await edges()).toEqual(Array(4).fill('unknown'));
+  });
   await tell(links.map((link, at) => report(at + 1, [entry(link)])));
   await until(async () => {
     expect(await edges()).toEqual(['direct', 'relayed', 'connecting', 'broken']);
@@ -246,10 +251,10 @@ test.each([3, 12, 16, 60, 100])(
   async (size) => {
     const ring = new ReportingRing(size);
     await tellOrder(ring.order);
-    await tell(ring.takeAll());
+    await tell(ring.takeReports());
     ring.campaign(true);
     ring.run(4_000);
-    await tell(ring.takeAll());
+    await tell(ring.takeReports());
     await until(async () => {
       expect(await valueOf('watch-leader')).toBe(ring.order.peers[0]);
       expect(Number(await valueOf('space-time'))).toBeGreaterThanOrEqual(2 * size);

@@ -1,19 +1,10 @@
 /** What the peers of a simulated ring report, as their server passes it on. */
 import type { PeerId } from '../../shared/protocol/ids.ts';
 import type { Policy } from '../../shared/protocol/messages.ts';
-import type { Order, Reports } from '../../shared/protocol/watch.ts';
-import { Reporter } from '../../shared/ring/trace.ts';
+import type { Order, PeerReport, Trace } from '../../shared/protocol/watch.ts';
+import { REPORT_INTERVAL, Reporter } from '../../shared/ring/trace.ts';
 import { World } from '../../shared/simulation/world.ts';
 import { defined, peerId } from '../support.ts';
-
-/** Milliseconds between two messages of the server to a watcher. */
-const TICK = 100;
-
-/** What a watcher is told at one time. */
-export interface Told {
-  readonly at: number;
-  readonly reports: Reports;
-}
 
 export interface RingOptions {
   readonly policy?: Policy;
@@ -25,11 +16,9 @@ export interface RingOptions {
 export class ReportingRing {
   readonly world: World;
   readonly order: Order;
-  readonly told: Told[] = [];
   readonly #reporters = new Map<PeerId, Reporter>();
-  #waiting: Reports['reports'] = [];
+  readonly #told: PeerReport[] = [];
   #seen: number;
-  #toldAt = 0;
 
   constructor(size: number, { policy = 'highest', isWorst = false }: RingOptions = {}) {
     this.world = new World(1, { delays: { least: 1, most: 9 }, peers: { policy } });
@@ -43,14 +32,14 @@ export class ReportingRing {
     this.#seen = world.trace.length;
     for (const { ring } of world.peers) {
       const { id } = ring.state;
-      const send = (trace: Reports['reports'][number]['trace'], onDone: () => void) => {
-        this.#waiting.push({ peer: id, at: world.clock.now(), trace });
+      const send = (trace: Trace, onDone: () => void) => {
+        this.#told.push({ peer: id, at: world.clock.now(), trace });
         world.clock.after(5, onDone);
       };
       this.#reporters.set(id, new Reporter(ring.state, { clock: world.clock, send }));
     }
     this.order = { peers: this.#peers(), policy };
-    this.run(2 * TICK);
+    this.run(2 * REPORT_INTERVAL);
   }
 
   /** All are asked for an election at once; or only the first. */
@@ -72,21 +61,12 @@ export class ReportingRing {
         const found = world.peers.find(({ ring }) => ring.state.id === peer);
         if (found !== undefined) this.#reporters.get(peer)?.note(event, found.ring.state);
       }
-      if (world.clock.now() >= this.#toldAt + TICK) this.#tell();
     }
   }
 
-  /** What was told since it was asked for last, all at once. */
-  takeAll(): Reports {
-    const reports = this.told.splice(0).flatMap((each) => each.reports.reports);
-    return { reports, missed: 0 };
-  }
-
-  #tell(): void {
-    const reports = this.#waiting;
-    this.#waiting = [];
-    this.#toldAt = this.world.clock.now();
-    if (reports.length > 0) this.told.push({ at: this.#toldAt, reports: { reports, missed: 0 } });
+  /** What was reported since this was asked for last. */
+  takeReports(): PeerReport[] {
+    return this.#told.splice(0);
   }
 
   /** In ring order, the leader first. */
