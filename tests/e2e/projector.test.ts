@@ -270,14 +270,22 @@ test.each([3, 12, 16, 60, 100])(
           const svg = document.querySelector('[data-testid=space-time]');
           const { scrollWidth, scrollHeight } = document.documentElement;
           const area = svg?.parentElement?.getBoundingClientRect();
+          const ring = document.querySelector('[data-testid=watched-ring]');
+          const frame = ring?.getBoundingClientRect() ?? new DOMRect();
+          const cut = [...(ring?.querySelectorAll('text') ?? [])].filter((text) => {
+            const { top, bottom, left, right } = text.getBoundingClientRect();
+            const isInside = top >= frame.top - 1 && bottom <= frame.bottom + 1;
+            return !isInside || left < frame.left || right > frame.right;
+          });
           return {
+            cut: cut.map(({ textContent }) => textContent),
             isWide: scrollWidth > innerWidth,
             isLong: scrollHeight > innerHeight,
             isCut: (svg?.getBoundingClientRect().bottom ?? 0) > (area?.bottom ?? 0) + 1,
             names: document.querySelectorAll('[data-testid=space-time] .name').length,
           };
         });
-        expect(sight).toMatchObject({ isWide: false, isCut: false });
+        expect(sight).toMatchObject({ cut: [], isWide: false, isCut: false });
         expect(sight.names).toBeGreaterThanOrEqual(Math.min(size, 10));
         if (width > 390) expect(sight.isLong).toBe(false);
         expect(await overlaps()).toEqual([]);
