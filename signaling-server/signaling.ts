@@ -152,7 +152,10 @@ export function createSignalingServer(
   );
   const metrics = createMetrics(() => broker.size);
   const watching = new Watching(
-    { peers: (room) => broker.peers(room), tell: tellWatched, clock, date: Date.now },
+    {
+      order: (room) => ({ peers: broker.peers(room), policy: broker.policy(room) }),
+      ...{ tell: tellWatched, clock, date: Date.now },
+    },
     options,
   );
   const io = new Server<FromClient, ToClient, Record<string, never>, SocketData>(httpServer, {
@@ -353,7 +356,7 @@ export function createSignalingServer(
         return;
       }
       const { order, remove } = watching.add(room, {
-        order: (peers, onTaken) => socket.emit('order', peers, onTaken),
+        order: (order, onTaken) => socket.emit('order', order, onTaken),
         reports: (reports, onTaken) => socket.emit('reports', reports, onTaken),
       });
       socket.data.unwatch = remove;

@@ -3,7 +3,7 @@
  * report, as one message to all watchers of a room at each tick, and holds back what cannot be taken.
  */
 import type { PeerId, RoomName } from '../shared/protocol/ids.ts';
-import type { Reports, Trace } from '../shared/protocol/watch.ts';
+import type { Order, Reports, Trace } from '../shared/protocol/watch.ts';
 import { Allowance } from '../shared/ring/allowance.ts';
 import type { Clock } from '../shared/ring/ports.ts';
 
@@ -14,8 +14,8 @@ export interface WatchLimits {
 
 export interface WatchPorts {
   readonly clock: Clock;
-  /** A room's peers in ring order; none where there is no such room. */
-  peers(room: RoomName): readonly PeerId[];
+  /** Who is in a room; nobody where there is no such room. */
+  order(room: RoomName): Order;
   /** Tells all members of a room whether somebody watches it. */
   tell(room: RoomName, isWatched: boolean): void;
   /** Milliseconds since 1970. */
@@ -24,7 +24,7 @@ export interface WatchPorts {
 
 /** A watcher's connection. Both messages call back once they have been taken. */
 export interface WatcherPort {
-  order(order: readonly PeerId[], onTaken: () => void): void;
+  order(order: Order, onTaken: () => void): void;
   reports(reports: Reports, onTaken: () => void): void;
 }
 
@@ -47,7 +47,7 @@ const REPORTS_PER_SECOND = 15;
 interface Watcher {
   readonly port: WatcherPort;
   /** The order it was told last. */
-  order: readonly PeerId[];
+  order: Order;
   isOrderTaken: boolean;
   untaken: number;
   missed: number;
@@ -94,7 +94,7 @@ export class Watching {
    * Takes a watcher in for whom there is no problem.
    * @returns the room's order, and what is to be called when it goes
    */
-  add(room: RoomName, port: WatcherPort): { order: readonly PeerId[]; remove: () => void } {
+  add(room: RoomName, port: WatcherPort): { order: Order; remove: () => void } {
     let open = this.#rooms.get(room);
     if (open === undefined) {
       open = {
@@ -107,7 +107,7 @@ export class Watching {
       this.#rooms.set(room, open);
     }
     const { watchers } = open;
-    const order = this.#ports.peers(room);
+    const order = this.#ports.order(room);
     const watcher: Watcher = { port, order, isOrderTaken: true, untaken: 0, missed: 0 };
     watchers.add(watcher);
     this.#watchers += 1;
@@ -161,9 +161,9 @@ export class Watching {
   #tick(): void {
     for (const [room, open] of this.#rooms) {
       this.#passOn(open);
-      const order = this.#ports.peers(room);
+      const order = this.#ports.order(room);
       for (const watcher of open.watchers) this.#tellOrder(watcher, order);
-      const members = new Set(order);
+      const members = new Set(order.peers);
       for (const id of open.allowances.keys()) if (!members.has(id)) open.allowances.delete(id);
     }
   }
@@ -188,7 +188,7 @@ export class Watching {
   }
 
   /** One that has not taken the last order gets the next when it has. */
-  #tellOrder(watcher: Watcher, order: readonly PeerId[]): void {
+  #tellOrder(watcher: Watcher, order: Order): void {
     if (!watcher.isOrderTaken || isSame(watcher.order, order)) return;
     watcher.order = order;
     watcher.isOrderTaken = false;
@@ -198,6 +198,10 @@ export class Watching {
   }
 }
 
-function isSame(one: readonly PeerId[], other: readonly PeerId[]): boolean {
-  return one.length === other.length && one.every((id, at) => id === other[at]);
+function isSame(one: Order, other: Order): boolean {
+  return (
+    one.policy === other.policy &&
+    one.peers.length === other.peers.length &&
+    one.peers.every((id, at) => id === other.peers[at])
+  );
 }

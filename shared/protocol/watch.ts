@@ -2,13 +2,14 @@
  * The watchers' part of the signaling protocol: Socket.IO events between the server and those who
  * look at a ring without being in it, and what its members report for them.
  *
- * A watcher sends `watch` once. The server sends it `order`, the peers in ring order, whenever that
- * changes, and `reports`, what members said of late; it acknowledges each, and one that does not gets
+ * A watcher sends `watch` once. The server sends it `order`, the peers in ring order and the room's
+ * policy, whenever that changes, and `reports`, what members said of late; it acknowledges each, and one that does not gets
  * no more. The server tells the members of a room with `watched` whether anyone looks; only while
  * someone does they send `trace`.
  */
 import * as v from 'valibot';
-import { parse, PeerIdSchema, RoomNameSchema, type Parsed, type PeerId } from './ids.ts';
+import { parse, PeerIdSchema, RoomNameSchema, type Parsed } from './ids.ts';
+import { MAX_HOP_DELAY, POLICIES } from './messages.ts';
 import { SIGNALING_VERSION, type Refusal, type Reply } from './signaling.ts';
 
 /** Entries in one report of a peer; some 250 bytes each. */
@@ -55,11 +56,20 @@ const EntrySchema = v.variant('type', [
     reason: v.pipe(v.string(), v.maxLength(64)),
   }),
   v.strictObject({
+    /** A message that the hop delay keeps here for so long, before it is sent. */
+    type: v.literal('holding'),
+    at: MomentSchema,
+    message: TracedMessageSchema,
+    milliseconds: wholeUpTo(MAX_HOP_DELAY),
+  }),
+  v.strictObject({
     type: v.literal('state'),
     at: MomentSchema,
     role: v.picklist(['joining', 'follower', 'candidate', 'leader', 'offline']),
     term: TermSchema,
     leader: v.nullable(PeerIdSchema),
+    /** To its successor. */
+    link: v.picklist(['none', 'connecting', 'direct', 'relayed']),
   }),
 ]);
 /** Something that happened to a peer; `state` is what it is since then. */
@@ -84,7 +94,14 @@ const WatchRequestSchema = v.strictObject({
 /** `watch`: asks to be told of a room, which need not be there yet. */
 export type WatchRequest = v.InferOutput<typeof WatchRequestSchema>;
 
-const OrderSchema = v.pipe(v.array(PeerIdSchema), v.maxLength(MAX_ORDER));
+const OrderSchema = v.object({
+  /** In ring order. */
+  peers: v.pipe(v.array(PeerIdSchema), v.maxLength(MAX_ORDER), v.readonly()),
+  /** Whom the room prefers; null where there is no room. */
+  policy: v.nullable(v.picklist(POLICIES)),
+});
+/** Who is in a room. */
+export type Order = v.InferOutput<typeof OrderSchema>;
 
 const WatchReplySchema = v.variant('ok', [
   v.object({ ok: v.literal(true), order: OrderSchema }),
@@ -120,13 +137,13 @@ export interface ServerToReporter {
 export interface WatcherToServer {
   watch: (
     request: WatchRequest,
-    reply: (reply: { ok: true; order: readonly PeerId[] } | Refusal) => void,
+    reply: (reply: { ok: true; order: Order } | Refusal) => void,
   ) => void;
 }
 
 /** Events the server may send to a watcher; each is acknowledged. */
 export interface ServerToWatcher {
-  order: (order: readonly PeerId[], taken: () => void) => void;
+  order: (order: Order, taken: () => void) => void;
   reports: (reports: Reports, taken: () => void) => void;
 }
 
@@ -139,7 +156,7 @@ export function parseWatchReply(input: unknown): Parsed<WatchReply> {
 export function parseTrace(input: unknown): Parsed<Trace> {
   return parse(TraceSchema, input);
 }
-export function parseOrder(input: unknown): Parsed<readonly PeerId[]> {
+export function parseOrder(input: unknown): Parsed<Order> {
   return parse(OrderSchema, input);
 }
 export function parseReports(input: unknown): Parsed<Reports> {

@@ -24,7 +24,7 @@ const MAX_ENTRIES = 64;
 
 interface Noted {
   readonly at: number;
-  readonly event: Extract<RingEvent, { type: 'sent' | 'received' }> | Standing;
+  readonly event: Extract<RingEvent, { type: 'sent' | 'received' | 'holding' }> | Standing;
 }
 
 /** What is to be told of a peer's state. */
@@ -33,6 +33,7 @@ interface Standing {
   readonly role: RingState['role'];
   readonly term: number;
   readonly leader: RingState['leader'];
+  readonly link: RingState['successorLink'];
 }
 
 export interface ReporterPorts {
@@ -64,12 +65,11 @@ export class Reporter {
    * @param state of the peer after it
    */
   note(event: RingEvent, state: RingState): void {
-    if (event.type === 'sent' || event.type === 'received') {
+    if (event.type === 'sent' || event.type === 'received' || event.type === 'holding') {
       if (this.#isOfInterest(event.message)) this.#keep(event);
     }
-    const { role, term, leader } = this.#standing;
-    if (state.role === role && (state.term ?? 0) === term && state.leader === leader) return;
     const standing = standingOf(state);
+    if (isSame(standing, this.#standing)) return;
     // One that is left out is told of with the next event.
     if (this.#keep(standing)) this.#standing = standing;
   }
@@ -132,8 +132,17 @@ export class Reporter {
   }
 }
 
-function standingOf({ role, term, leader }: RingState): Standing {
-  return { type: 'state', role, term: term ?? 0, leader };
+function standingOf({ role, term, leader, successorLink: link }: RingState): Standing {
+  return { type: 'state', role, term: term ?? 0, leader, link };
+}
+
+function isSame(one: Standing, other: Standing): boolean {
+  return (
+    one.role === other.role &&
+    one.term === other.term &&
+    one.leader === other.leader &&
+    one.link === other.link
+  );
 }
 
 function entryOf({ at, event }: Noted): TraceEntry {
@@ -144,6 +153,10 @@ function entryOf({ at, event }: Noted): TraceEntry {
       const { outcome, reason } = event.judgement;
       const message = messageOf(event.message);
       return { type: 'received', at: tenths(at), from: event.from, message, outcome, reason };
+    }
+    case 'holding': {
+      const milliseconds = Math.round(event.milliseconds);
+      return { type: 'holding', at: tenths(at), message: messageOf(event.message), milliseconds };
     }
     case 'state':
       return { ...event, at: tenths(at) };

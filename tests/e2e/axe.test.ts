@@ -223,3 +223,47 @@ describe('given what a ring tells,', () => {
     expect(await violations(page)).toEqual([]);
   });
 });
+
+/** A watch page that shows something. */
+async function watch(port: number, room: string): Promise<Tab> {
+  const tab = await Tab.open(browser, `http://localhost:${port}/watch?room=${room}`);
+  tabs.push(tab);
+  await tab.page.waitForSelector('[data-testid=watch-link][data-value=connected]');
+  return tab;
+}
+
+test('the page for the front of the room: nobody there, then a ring and its election', async () => {
+  const watching = await watch(server.port, 'watched');
+  expect(await violations(watching)).toEqual([]);
+  const ring = await openTabs(browser, 3, url('watched'));
+  tabs = [...tabs, ...ring];
+  const { leader } = byRole(ring, await untilOneRing(ring));
+  for (let elections = 0; elections < 2; elections += 1) {
+    const known = (await watching.page.$$('[data-testid=watch-term] option')).length;
+    await leader.click('Start election');
+    await watching.page.waitForFunction(
+      (before) => document.querySelectorAll('[data-testid=watch-term] option').length > before,
+      { timeout: PATIENCE },
+      known,
+    );
+  }
+  await watching.page.waitForSelector('[data-testid=watch-why]', { timeout: PATIENCE });
+  expect(await violations(watching)).toEqual([]);
+  await watching.click('The election before');
+  await watching.page.waitForSelector('[data-testid=watch-won]', { timeout: PATIENCE });
+  expect(await violations(watching)).toEqual([]);
+});
+
+test('the same page without a server', async () => {
+  const ending = await serve();
+  const watching = await watch(ending.port, 'offline');
+  await ending.close();
+  await watching.page.waitForSelector('[role=alert]', { timeout: PATIENCE });
+  expect(await violations(watching)).toEqual([]);
+});
+
+test('the same page of a room of an impossible name', async () => {
+  const tab = await Tab.open(browser, `http://localhost:${server.port}/watch?room=a%20b`);
+  tabs.push(tab);
+  expect(await violations(tab)).toEqual([]);
+});

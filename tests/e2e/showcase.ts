@@ -7,6 +7,7 @@ import { factsOf } from '../../web/facts.ts';
 import type { Sight } from '../../web/ring-member.ts';
 import type { TokenHere } from '../../web/token-here.ts';
 import type { Token } from '../../web/tokens.ts';
+import type { WatchHandlers } from '../../web/watch/connection.ts';
 
 /** Mounts a component in place of the one before, or gives the same one other data. */
 const PAGE = `<!doctype html>
@@ -22,7 +23,9 @@ const PAGE = `<!doctype html>
       import RingPicture from '/components/RingPicture.svelte';
       import TokenHere from '/components/TokenHere.svelte';
       import Verdict from '/components/Verdict.svelte';
-      const components = { RingPage, RingPicture, TokenHere, Verdict };
+      import { WatchedRoom } from '/watch/watched-room.svelte.ts';
+      import WatchPage from '/watch/WatchPage.svelte';
+      const components = { RingPage, RingPicture, TokenHere, Verdict, WatchPage };
       let shown = null;
       globalThis.mountShown = (name, props) => {
         if (shown !== null) unmount(shown);
@@ -54,6 +57,10 @@ const PAGE = `<!doctype html>
           member.onChange(event);
         };
       };
+      globalThis.mountWatched = () => {
+        const connect = (room, handlers) => (globalThis.watched = handlers);
+        mountShown('WatchPage', { watched: new WatchedRoom('showcase', connect) });
+      };
       document.body.dataset.ready = 'true';
     </script>
   </body>
@@ -63,6 +70,8 @@ declare global {
   /** Of the showcase's page. */
   var mountMember: (sight: Sight) => void;
   var tell: (event: RingEvent, next?: Sight) => void;
+  var mountWatched: () => void;
+  var watched: WatchHandlers;
   var mountShown: (component: string, props: unknown) => void;
 }
 
@@ -84,6 +93,13 @@ export async function tellMember(page: Page, event: RingEvent, ring: RingState):
     event,
     sight,
   );
+}
+
+/** The page for the front of the room, of a room of which {@link watched} is told. */
+export async function showWatched(page: Page): Promise<void> {
+  await page.evaluate(() => {
+    mountWatched();
+  });
 }
 
 export interface Shown {

@@ -154,6 +154,16 @@ test('a ring of twelve: each message of an election is there once, can be gone t
     'watch-peers': '12',
   });
 
+  const why = await watching.page.$eval(
+    '[data-testid=watch-why]',
+    ({ textContent }) => textContent,
+  );
+  expect(why).toMatch(`The highest uuid leads: ${(before[0]?.['leader-id'] ?? '').slice(0, 8)}`);
+  const links = await watching.page.$$eval('[data-edge]', (edges) =>
+    edges.map((edge) => edge.getAttribute('data-link')),
+  );
+  expect(links).toEqual(Array(12).fill('direct'));
+
   await press(watching, 'Home');
   expect(await statesOf(watching)).toEqual(Array(12).fill('idle'));
   expect((await watching.values())['watch-moment']).toBe('0');

@@ -79,7 +79,7 @@ describe('a reporter', () => {
       {
         at: REPORT_INTERVAL,
         first: 0,
-        entries: [{ type: 'state', at: 0, role: 'joining', term: 0, leader: null }],
+        entries: [{ type: 'state', at: 0, role: 'joining', term: 0, leader: null, link: 'none' }],
         lost: 0,
       },
     ]);
@@ -99,7 +99,7 @@ describe('a reporter', () => {
     stage.drain();
     const message = { type: 'claim', term: 1, priority: 1, hops: 2, lap: 0 };
     expect(stage.entries.slice(1)).toEqual([
-      { type: 'state', at: 0, role: 'candidate', term: 1, leader: null },
+      { type: 'state', at: 0, role: 'candidate', term: 1, leader: null, link: 'none' },
       { type: 'sent', at: 10, to: peerId(2), message: { ...message, origin: peerId(1) } },
       {
         ...{ type: 'received', at: 20, from: peerId(4) },
@@ -116,6 +116,17 @@ describe('a reporter', () => {
     expect(stage.entries.at(-1)).toMatchObject({
       message: { type: 'elected', origin: peerId(9), priority: 3, hops: 2, lap: 0 },
     });
+  });
+
+  test('tells what is held and for how long, and by what messages are passed on', () => {
+    const stage = new Stage();
+    stage.reporter.note({ type: 'holding', message: claim(1), milliseconds: 1_499.6 }, STATE);
+    stage.reporter.note({ type: 'ring' }, { ...STATE, successorLink: 'relayed' });
+    stage.drain();
+    expect(stage.entries.slice(1)).toMatchObject([
+      { type: 'holding', at: 0, message: { type: 'claim', hops: 2 }, milliseconds: 1_500 },
+      { type: 'state', link: 'relayed' },
+    ]);
   });
 
   test('of laps tells few, the same as all others', () => {

@@ -28,13 +28,21 @@ const WATCH = { version: 1, room: ROOM };
 
 /** A report of the given length; all of it of one term. */
 function trace(term = 1, length = 1, changes: Partial<Trace> = {}): Trace {
-  const entry = { type: 'state', at: 5, role: 'candidate', term, leader: null } as const;
+  const entry = {
+    type: 'state',
+    at: 5,
+    role: 'candidate',
+    term,
+    leader: null,
+    link: 'none',
+  } as const;
   return { at: 6, first: 0, entries: Array.from({ length }, () => entry), lost: 0, ...changes };
 }
 
 class Watcher {
   readonly socket: Socket;
   readonly orders: (readonly string[])[] = [];
+  policy: string | null = null;
   readonly reports: PeerReport[] = [];
   missed = 0;
   /** What it has not said to have taken, while it is not to. */
@@ -44,7 +52,9 @@ class Watcher {
   constructor(socket: Socket) {
     this.socket = socket;
     socket.on('order', (order: unknown, taken: () => void) => {
-      this.orders.push(valueOf(parseOrder(order)));
+      const { peers, policy } = valueOf(parseOrder(order));
+      this.orders.push(peers);
+      this.policy = policy;
       this.#take(taken);
     });
     socket.on('reports', (input: unknown, taken: () => void) => {
@@ -75,7 +85,7 @@ async function watcher(server: TestServer, request: unknown = WATCH): Promise<Wa
   const watching = new Watcher(socket);
   const reply = valueOf(parseWatchReply(await socket.emitWithAck('watch', request)));
   if (!reply.ok) throw new Error(reply.message);
-  watching.orders.push(reply.order);
+  watching.orders.push(reply.order.peers);
   return watching;
 }
 
@@ -100,6 +110,7 @@ describe('a watcher', () => {
     await vi.waitFor(() => {
       expect(watching.orders.at(-1)).toEqual([peerId(1)]);
     });
+    expect(watching.policy).toBe('highest');
     const two = await member(server, 2);
     await vi.waitFor(() => {
       expect(watching.orders.at(-1)).toEqual(server.signaling.peers(ROOM));
@@ -110,6 +121,7 @@ describe('a watcher', () => {
     await vi.waitFor(() => {
       expect(watching.orders.at(-1)).toEqual([]);
     });
+    expect(watching.policy).toBe(null);
   });
 
   test('is no member', async () => {

@@ -2,10 +2,19 @@
 import { describe, expect, test } from 'vitest';
 import { diagramOf } from '../../web/watch/diagram.ts';
 import { electionOf, stateAt, theoryOf, type Election } from '../../web/watch/election.ts';
-import { leaderOf, MAX_HAPPENINGS, Recording } from '../../web/watch/recording.ts';
+import { leaderOf, MAX_ELECTIONS, MAX_HAPPENINGS, Recording } from '../../web/watch/recording.ts';
 import type { PeerReport } from '../../shared/protocol/watch.ts';
 import { defined, peerId } from '../support.ts';
-import { announcement, claim, received, report, sent, standing, threeReports } from './reports.ts';
+import {
+  announcement,
+  claim,
+  holding,
+  received,
+  report,
+  sent,
+  standing,
+  threeReports,
+} from './reports.ts';
 
 const THREE = [1, 2, 3].map(peerId);
 
@@ -17,7 +26,7 @@ function recordingOf(reports: PeerReport[], order = THREE): Recording {
 }
 
 function record(reports: PeerReport[], order = THREE): Election {
-  return electionOf(defined(recordingOf(reports, order).last));
+  return electionOf(defined(recordingOf(reports, order).election()));
 }
 
 const statesAt = (election: Election, time: number) => [...stateAt(election, time).states.values()];
@@ -102,6 +111,52 @@ describe('an election of three', () => {
   });
 });
 
+describe('the hop delay', () => {
+  /** 1 holds its claim for a second, then 2 holds it; that 2 has sent it is told later, if at all. */
+  const slow = (isSentOn: boolean) =>
+    record([
+      report(1, [holding(10, 1_000, claim(1, 1)), sent(1_010, 2, claim(1, 1))]),
+      report(2, [
+        received(1_012, 1, claim(1, 1)),
+        holding(1_012, 1_000, claim(1, 2)),
+        ...(isSentOn ? [sent(2_015, 3, claim(1, 2))] : []),
+      ]),
+    ]);
+  const heldAt = (election: Election, time: number) =>
+    stateAt(election, time).holds.map(({ peer }) => peer);
+
+  test('shows a message at the peer that holds it, from receipt to sending', () => {
+    const election = slow(true);
+    expect(election.holds.map(({ until, from }) => until - from)).toEqual([
+      expect.closeTo(1_000, 6),
+      expect.closeTo(1_003, 6),
+    ]);
+    const begin = defined(election.moments[1]);
+    expect(heldAt(election, begin - 1)).toEqual([]);
+    expect(heldAt(election, begin + 1)).toEqual([peerId(1)]);
+    expect(statesAt(election, begin + 1)).toEqual(['candidate', 'idle', 'idle']);
+    expect(heldAt(election, begin + 999)).toEqual([peerId(1)]);
+    expect(heldAt(election, begin + 1_500)).toEqual([peerId(2)]);
+    expect(election.duration).toBeCloseTo(election.last, 6);
+  });
+
+  test('a message is in one place only: on its way, then at the peer', () => {
+    const election = slow(true);
+    const sending = defined(election.arrows[0]).sentAt ?? 0;
+    for (let time = sending + 0.5; time < sending + 900; time += 5) {
+      const { tokens, holds } = stateAt(election, time);
+      expect(tokens.length + holds.length).toBe(1);
+    }
+  });
+
+  test('lets time go on until what is held is to be sent, and keeps it there until it is', () => {
+    const election = slow(false);
+    expect(election.duration - election.last).toBeCloseTo(1_000, 6);
+    expect(heldAt(election, election.last + 500)).toEqual([peerId(2)]);
+    expect(heldAt(election, election.duration)).toEqual([peerId(2)]);
+  });
+});
+
 describe('clocks', () => {
   test('that are hours apart make no difference', () => {
     const together = record(threeReports());
@@ -117,7 +172,7 @@ describe('clocks', () => {
       report(1, [sent(3, 2, claim(1, 1))], { ahead: 1_400, first: 2 }),
       report(2, [received(4, 1, claim(1, 1))]),
     ]);
-    expect(defined(recording.last).offsets.get(peerId(1))).toBe(1_030);
+    expect(defined(recording.election()).offsets.get(peerId(1))).toBe(1_030);
   });
 
   test.each([
@@ -172,7 +227,47 @@ describe('a recording', () => {
       reports: [report(2, [sent(99, 3, claim(2, 1, 4_000_000_000))], { first: 7 })],
       missed: 0,
     });
-    expect(recording.last?.term).toBe(1);
+    expect(recording.election()?.term).toBe(1);
+  });
+
+  /** An election of two messages, which as many peers tell of. */
+  function addElection(recording: Recording, term: number, tellers: number): void {
+    const both = [
+      report(1, [sent(1, 2, claim(1, 1, term))]),
+      report(2, [sent(1, 3, announcement(3, 1, 0, term))]),
+    ];
+    recording.add({ reports: both.slice(0, tellers), missed: 0 });
+  }
+
+  test('keeps the last few elections, each with who was elected', () => {
+    const recording = recordingOf([]);
+    for (let term = 1; term <= MAX_ELECTIONS + 4; term += 1) addElection(recording, term, 2);
+    const { elections } = recording;
+    expect(elections.map(({ term }) => term)).toEqual(
+      Array.from({ length: MAX_ELECTIONS }, (_, at) => at + 5),
+    );
+    expect(elections.every(({ leader }) => leader === peerId(3))).toBe(true);
+    expect(recording.election(7)?.term).toBe(7);
+    expect(recording.election(2)?.term).toBe(MAX_ELECTIONS + 4);
+  });
+
+  test('loses none of them to terms that one peer makes up', () => {
+    const recording = recordingOf([]);
+    addElection(recording, 1, 2);
+    for (let term = 1_000; term < 1_100; term += 1) addElection(recording, term, 1);
+    expect(recording.elections.map(({ term }) => term)).toEqual([1]);
+  });
+
+  test('of an election is the same until there is more of it: nothing is worked out twice', () => {
+    const recording = recordingOf(threeReports());
+    addElection(recording, 2, 2);
+    const scripts = [recording.election(1), recording.election(2)];
+    addElection(recording, 3, 2);
+    expect([recording.election(1), recording.election(2)]).toEqual(scripts);
+    expect(recording.election(1)).toBe(scripts[0]);
+    recording.add({ reports: [report(1, [sent(9, 2, claim(1, 1, 2))], { first: 9 })], missed: 0 });
+    expect(recording.election(1)).toBe(scripts[0]);
+    expect(recording.election(2)).not.toBe(scripts[1]);
   });
 
   test('has the laps of the leader apart from the election', () => {
@@ -184,24 +279,24 @@ describe('a recording', () => {
       ],
       missed: 0,
     });
-    expect(electionOf(defined(recording.last)).arrows).toHaveLength(8);
+    expect(electionOf(defined(recording.election())).arrows).toHaveLength(8);
     expect(electionOf(defined(recording.lap)).arrows).toHaveLength(1);
-    expect(recording.lap?.lap).toBe(8);
+    expect(recording.lap?.happenings).toHaveLength(2);
   });
 
   test('is of another ring when all peers are others', () => {
     const recording = recordingOf(threeReports());
     recording.setOrder([2, 3, 4].map(peerId));
-    expect(recording.last?.term).toBe(1);
+    expect(recording.election()?.term).toBe(1);
     recording.setOrder([]);
-    expect(recording.last).toBe(null);
+    expect(recording.election()).toBe(null);
     expect(recording.standings.size).toBe(0);
   });
 
   test('keeps the ring of an election that is over as it was', () => {
     const recording = recordingOf(threeReports());
     recording.setOrder([1, 2, 3, 4].map(peerId));
-    expect(recording.last?.order).toEqual(THREE);
+    expect(recording.election()?.order).toEqual(THREE);
   });
 
   test('is bounded', () => {
@@ -212,20 +307,25 @@ describe('a recording', () => {
         reports: [report(1, entries, { first }), report(2, [sent(1, 3, claim(1, 2))], { first })],
         missed: 0,
       });
-    expect(recording.last?.happenings).toHaveLength(MAX_HAPPENINGS);
+    expect(recording.election()?.happenings).toHaveLength(MAX_HAPPENINGS);
     expect(recording.missed).toBeGreaterThanOrEqual(3_000);
     for (let term = 2; term < 30; term += 1)
       recording.add({
         reports: [1, 2].map((peer) => report(peer, [sent(1, 2, claim(1, 1, term))])),
         missed: 0,
       });
-    expect(recording.last?.term).toBe(29);
+    expect(recording.election()?.term).toBe(29);
   });
 });
 
 describe('the diagram', () => {
   test('has no arrow that goes back in time or all the way up', () => {
-    const diagram = diagramOf(record(threeReports()), 800, 300, 100);
+    const diagram = diagramOf(record(threeReports()), {
+      width: 800,
+      height: 300,
+      label: 100,
+      font: 12,
+    });
     expect(diagram.lines.map(({ id, isRepeated }) => [id, isRepeated])).toEqual([
       ...THREE.map((id) => [id, false]),
       [peerId(1), true],
@@ -237,9 +337,51 @@ describe('the diagram', () => {
     }
   });
 
+  test('has what is held on the line of its peer, as long as it is', () => {
+    const election = record([
+      report(1, [holding(10, 1_000, claim(1, 1)), sent(1_010, 2, claim(1, 1))]),
+      report(2, [received(1_012, 1, claim(1, 1)), holding(1_012, 500, claim(1, 2))]),
+    ]);
+    const diagram = diagramOf(election, { width: 800, height: 300, label: 100, font: 12 });
+    const [first, second] = diagram.holds.map(({ from, to }) => to - from);
+    expect(diagram.holds.map(({ y }) => y)).toEqual(diagram.lines.slice(0, 2).map(({ y }) => y));
+    expect(first).toBeCloseTo(2 * defined(second), 6);
+  });
+
+  test('leaves room for time to come while an election goes on, and none once it is over', () => {
+    const frame = { width: 800, height: 300, label: 100, font: 12 };
+    const over = record(threeReports());
+    expect(diagramOf(over, frame).extent).toBe(over.duration);
+    const [one] = threeReports();
+    const going = record([defined(one), report(2, [sent(20, 3, claim(2, 1))])]);
+    expect(diagramOf(going, frame).extent).toBeGreaterThan(going.duration);
+    expect(diagramOf({ ...going, duration: going.duration + 0.01 }, frame).extent).toBe(
+      diagramOf(going, frame).extent,
+    );
+  });
+
+  test.each([3, 12, 30, 60, 100])('of %i peers has no names that touch, and fits', (size) => {
+    const peers = Array.from({ length: size }, (_, at) => peerId(at + 1));
+    const election = { ...record(threeReports()), peers };
+    for (const height of [230, 400]) {
+      const diagram = diagramOf(election, { width: 800, height, label: 100, font: 14 });
+      expect(diagram.height).toBeLessThanOrEqual(height + 1);
+      const named = diagram.lines.filter(({ isNamed }) => isNamed);
+      // The leader's among them.
+      expect(named.some(({ id }) => id === peerId(3))).toBe(true);
+      for (const [at, { y }] of named.slice(1).entries())
+        expect(y - defined(named[at]).y).toBeGreaterThanOrEqual(diagram.font * 0.99);
+    }
+  });
+
   test('fits what it is given', () => {
     for (const width of [320, 1_800]) {
-      const diagram = diagramOf(record(threeReports()), width, 300, 100);
+      const diagram = diagramOf(record(threeReports()), {
+        width,
+        height: 300,
+        label: 100,
+        font: 12,
+      });
       const xs = diagram.lines.flatMap(({ spans }) => spans.flatMap(({ from, to }) => [from, to]));
       expect(Math.min(...xs)).toBe(100);
       expect(Math.max(...xs)).toBeLessThanOrEqual(width);
@@ -250,11 +392,10 @@ describe('the diagram', () => {
 test('the leader is whom more than half of the ring have, in the same term', () => {
   const { standings } = recordingOf(threeReports());
   const states = [...standings.values()];
+  const other = defined(states[0]);
   expect(leaderOf(states, 3)).toEqual({ id: peerId(3), term: 1 });
   expect(leaderOf(states, 6)).toBe(null);
-  expect(leaderOf([...states.slice(1), { role: 'leader', term: 9, leader: peerId(1) }], 4)).toBe(
-    null,
-  );
+  expect(leaderOf([...states.slice(1), { ...other, term: 9, leader: peerId(1) }], 4)).toBe(null);
 });
 
 test('the theory counts n·Hₙ + n messages on average and n(n+1)/2 + n at worst', () => {

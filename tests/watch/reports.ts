@@ -3,16 +3,26 @@ import type { PeerId } from '../../shared/protocol/ids.ts';
 import type { PeerReport, TracedMessage, TraceEntry } from '../../shared/protocol/watch.ts';
 import { peerId } from '../support.ts';
 
-export function claim(origin: number, hops: number, term = 1): TracedMessage {
-  return { type: 'claim', term, origin: peerId(origin), priority: 1, hops, lap: 0 };
+export function claim(origin: number, hops: number, term = 1, priority = 1): TracedMessage {
+  return { type: 'claim', term, origin: peerId(origin), priority, hops, lap: 0 };
 }
 
-export function announcement(origin: number, hops: number, lap = 0, term = 1): TracedMessage {
-  return { type: 'elected', term, origin: peerId(origin), priority: 1, hops, lap };
+export function announcement(
+  origin: number,
+  hops: number,
+  lap = 0,
+  term = 1,
+  priority = 1,
+): TracedMessage {
+  return { type: 'elected', term, origin: peerId(origin), priority, hops, lap };
 }
 
 export function sent(at: number, to: number, message: TracedMessage): TraceEntry {
   return { type: 'sent', at, to: peerId(to), message };
+}
+
+export function holding(at: number, milliseconds: number, message: TracedMessage): TraceEntry {
+  return { type: 'holding', at, message, milliseconds };
 }
 
 export function received(
@@ -31,7 +41,7 @@ export function standing(
   term = 1,
 ): TraceEntry {
   const id: PeerId | null = leader === null ? null : peerId(leader);
-  return { type: 'state', at, role, term, leader: id };
+  return { type: 'state', at, role, term, leader: id, link: 'direct' };
 }
 
 /**

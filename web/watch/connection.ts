@@ -2,12 +2,13 @@
 import { WebSocket as WebSocketTransport } from 'engine.io-client';
 import { io, type Socket } from 'socket.io-client';
 import { isAcknowledge } from '../../peer/socket-signaling.ts';
-import type { PeerId, RoomName } from '../../shared/protocol/ids.ts';
+import type { RoomName } from '../../shared/protocol/ids.ts';
 import { SIGNALING_VERSION } from '../../shared/protocol/signaling.ts';
 import {
   parseOrder,
   parseReports,
   parseWatchReply,
+  type Order,
   type Reports,
   type WatcherToServer,
 } from '../../shared/protocol/watch.ts';
@@ -19,7 +20,7 @@ interface Unparsed {
 }
 
 export interface WatchHandlers {
-  readonly onOrder: (order: readonly PeerId[]) => void;
+  readonly onOrder: (order: Order) => void;
   readonly onReports: (reports: Reports) => void;
   /** What keeps this page from watching, in a sentence; null when nothing does. */
   readonly onProblem: (problem: string | null) => void;

@@ -1,19 +1,29 @@
 /** Where things stand in the space–time diagram: time across, a line for each peer. Geometry only. */
 import { ticks } from 'd3-array';
 import type { PeerId } from '../../shared/protocol/ids.ts';
-import { beginOf, type Arrow, type Election, type PeerState } from './election.ts';
+import { beginOf, type Arrow, type Election, type Hold, type PeerState } from './election.ts';
 
 interface Line {
   readonly id: PeerId;
   readonly y: number;
   /** The first peer once more below the last: the ring closes there. */
   readonly isRepeated: boolean;
+  /** Whether there is room for its name. */
+  readonly isNamed: boolean;
   /** What the peer is, from where to where. */
   readonly spans: readonly {
     readonly state: PeerState;
     readonly from: number;
     readonly to: number;
   }[];
+}
+
+/** A message that is held: the time between its coming, or being made, and its going. */
+interface DrawnHold {
+  readonly hold: Hold;
+  readonly from: number;
+  readonly to: number;
+  readonly y: number;
 }
 
 interface DrawnArrow {
@@ -28,47 +38,64 @@ export interface Diagram {
   readonly height: number;
   readonly left: number;
   readonly right: number;
+  /** The time at the right. */
+  readonly extent: number;
   /** Where the axis is. */
   readonly bottom: number;
   readonly gap: number;
+  /** How high names are. */
+  readonly font: number;
   readonly lines: readonly Line[];
+  readonly holds: readonly DrawnHold[];
   readonly arrows: readonly DrawnArrow[];
   readonly ticks: readonly { readonly x: number; readonly value: number }[];
 }
 
-/** Pixels between lines, from a ring of thousands to one of two, and of all lines together at least. */
-const GAP = { least: 2, most: 40, all: 320 };
+/** Pixels between lines, from a ring of hundreds to one of two. */
+const GAP = { least: 1.5, most: 56 };
 
-const MARGIN = { top: 14, right: 18, bottom: 30 };
+const MARGIN = { top: 14, right: 28, bottom: 24 };
 
 /** More arrows than that nobody can tell apart, and they take time to draw. */
 export const MAX_ARROWS = 4_000;
 
-/**
- * @param width of the whole, in pixels
- * @param height that all lines together are to have, about
- * @param label width of the names at the left
- */
-export function diagramOf(
-  election: Election,
-  width: number,
-  height: number,
-  label: number,
-): Diagram {
-  const { peers, duration } = election;
+/** How much smaller names may be, for there to be room for all. */
+const LEAST_NAME = 0.72;
+
+/** By how much the time grows that there is room for, each time that it is not enough. */
+const GROWTH = 1.3;
+
+/** What a diagram is to fit: pixels of the whole, of the names at the left, and of a name from top to bottom. */
+export interface Frame {
+  readonly width: number;
+  readonly height: number;
+  readonly label: number;
+  readonly font: number;
+}
+
+export function diagramOf(election: Election, frame: Frame): Diagram {
+  const { peers } = election;
+  const { width, height, label: left } = frame;
   const gap = Math.max(
     GAP.least,
-    Math.min(GAP.most, Math.max(GAP.all, height) / (peers.length + 1)),
+    Math.min(
+      GAP.most,
+      (height - MARGIN.top - MARGIN.bottom - frame.font / 2) / (peers.length + 0.5),
+    ),
   );
-  const left = label;
   const right = Math.max(left + 40, width - MARGIN.right);
-  const x = (time: number) => left + ((right - left) * time) / Math.max(duration, 1e-9);
+  const extent = extentOf(election);
+  const x = (time: number) => left + ((right - left) * time) / extent;
   const y = (row: number) => MARGIN.top + gap * row;
-  const bottom = y(peers.length) + gap / 2;
+  const bottom = y(peers.length) + Math.max(gap, frame.font) / 2;
   const rows = new Map(peers.map((id, row) => [id, row]));
+  const changes = changesByPeer(election);
+  // Somewhat smaller names for all, or else names for some.
+  const font = gap < frame.font * LEAST_NAME ? frame.font : Math.min(frame.font, gap);
+  const named = namedRows(election, Math.ceil(font / gap));
   const lines = [...peers, ...peers.slice(0, 1)].map((id, row) => ({
-    ...{ id, y: y(row), isRepeated: row === peers.length },
-    spans: spansOf(election, id).map(({ state, from, to }) => ({
+    ...{ id, y: y(row), isRepeated: row === peers.length, isNamed: named.has(row) },
+    spans: spansOf(election, changes.get(id) ?? []).map(({ state, from, to }) => ({
       ...{ state, from: x(from), to: x(to) },
     })),
   }));
@@ -97,9 +124,12 @@ export function diagramOf(
   }
 
   return {
-    ...{ width, height: bottom + MARGIN.bottom, left, right, bottom, gap, lines },
+    ...{ width, height: bottom + MARGIN.bottom, left, right, extent, bottom, gap, font, lines },
+    holds: election.holds.slice(0, MAX_ARROWS).map((hold) => ({
+      ...{ hold, from: x(hold.from), to: x(hold.until), y: y(rows.get(hold.peer) ?? 0) },
+    })),
     arrows: election.arrows.slice(0, MAX_ARROWS).map(draw),
-    ticks: ticks(0, duration, Math.max(2, (right - left) / 110)).map((value) => ({
+    ticks: ticks(0, extent, Math.max(2, (right - left) / 110)).map((value) => ({
       value,
       x: x(value),
     })),
@@ -107,8 +137,27 @@ export function diagramOf(
 }
 
 /** A moment's place across. */
-export function acrossOf({ left, right }: Diagram, { duration }: Election, time: number): number {
-  return left + ((right - left) * time) / Math.max(duration, 1e-9);
+export function acrossOf({ left, right, extent }: Diagram, time: number): number {
+  return left + ((right - left) * time) / extent;
+}
+
+/**
+ * The time that there is room for. While an election goes on it grows in steps, so that not all that is
+ * drawn has to be drawn anew each time that something more happens.
+ */
+function extentOf({ duration, isOver }: Election): number {
+  const least = Math.max(duration, 1e-9);
+  return isOver ? least : GROWTH ** Math.ceil(Math.log(least) / Math.log(GROWTH));
+}
+
+/** Rows whose names do not touch: the leader's, and each that is far enough from it and from the others. */
+function namedRows({ peers, changes }: Election, apart: number): ReadonlySet<number> {
+  const all = peers.length + 1;
+  if (apart <= 1) return new Set(Array.from({ length: all }, (_, row) => row));
+  const leader = changes.findLast(({ state }) => state === 'leader')?.peer;
+  const first = Math.max(0, leader === undefined ? 0 : peers.indexOf(leader));
+  const rows = Array.from({ length: all }, (_, row) => row);
+  return new Set(rows.filter((row) => (row - first) % apart === 0));
 }
 
 /** The last message that was sent at a moment or before. */
@@ -116,8 +165,17 @@ export function lastArrow({ arrows }: Election, time: number): Arrow | undefined
   return arrows.findLast((arrow) => beginOf(arrow) <= time);
 }
 
-function spansOf({ changes, duration }: Election, id: PeerId) {
-  const own = changes.filter(({ peer }) => peer === id);
+function changesByPeer({ changes }: Election): ReadonlyMap<PeerId, Election['changes']> {
+  const found = new Map<PeerId, Election['changes'][number][]>();
+  for (const change of changes) {
+    const own = found.get(change.peer);
+    if (own === undefined) found.set(change.peer, [change]);
+    else own.push(change);
+  }
+  return found;
+}
+
+function spansOf({ duration }: Election, own: Election['changes']) {
   const begins = [{ at: 0, state: 'idle' as const }, ...own];
   return begins.map(({ at, state }, index) => ({
     ...{ state, from: at },

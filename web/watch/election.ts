@@ -2,7 +2,7 @@
 import type { PeerId } from '../../shared/protocol/ids.ts';
 import type { TracedMessage, TraceEntry } from '../../shared/protocol/watch.ts';
 import { timesOf } from './times.ts';
-import type { Happening, Script } from './recording.ts';
+import { isOver, type Happening, type Script } from './recording.ts';
 
 /** `idle`: not in this election yet. `beaten`: has passed a greater claim on. */
 export type PeerState = 'idle' | 'candidate' | 'beaten' | 'follower' | 'leader';
@@ -23,6 +23,17 @@ export interface Arrow {
   readonly reason: string;
 }
 
+/** A message that a peer keeps for the hop delay before it sends it. */
+export interface Hold {
+  readonly key: string;
+  readonly peer: PeerId;
+  readonly message: TracedMessage;
+  readonly from: number;
+  /** When it was sent; or was to be, where nobody has told that it was. */
+  readonly until: number;
+  readonly isSent: boolean;
+}
+
 interface Change {
   readonly at: number;
   readonly peer: PeerId;
@@ -37,8 +48,14 @@ export interface Election {
   readonly arrows: readonly Arrow[];
   /** In order. */
   readonly changes: readonly Change[];
-  /** From a moment before anything happened, which is 0, to the last that did. */
+  /** In the order in which they began. */
+  readonly holds: readonly Hold[];
+  /** When the last thing happened that was told of; 0 is a moment before anything did. */
+  readonly last: number;
+  /** {@link last}, or when the last message that is held is to be sent. */
   readonly duration: number;
+  /** Whether its announcement has come home. */
+  readonly isOver: boolean;
   /** All moments at which something happened, in order. */
   readonly moments: readonly number[];
 }
@@ -48,6 +65,8 @@ export interface Scene {
   readonly states: ReadonlyMap<PeerId, PeerState>;
   /** Messages between two peers, with how much of the way they have gone, from 0 to 1. */
   readonly tokens: readonly { readonly arrow: Arrow; readonly progress: number }[];
+  /** Messages that are held. */
+  readonly holds: readonly Hold[];
   /** Messages sent so far. */
   readonly messages: number;
   readonly leader: PeerId | null;
@@ -71,20 +90,25 @@ export function electionOf(script: Script): Election {
   const span = moments.length === 0 ? 0 : last - first;
   const leadIn = Math.max(LEAD_IN.least, span * LEAD_IN.share);
   const timeOf = (happening: Happening) => (times.get(happening) ?? first) - first + leadIn;
-  const duration = span + leadIn;
   const arrows = arrowsOf(happenings, matches, timeOf);
+  const holds = holdsOf(happenings, timeOf);
+  const duration = holds.reduce((most, { until }) => Math.max(most, until), span + leadIn);
   return {
     term,
     peers: [...order, ...strangers(arrows, order)],
     arrows,
+    holds,
     changes: changesOf(happenings, timeOf).filter(({ at }) => at <= duration),
+    last: span + leadIn,
     duration,
+    isOver: isOver(happenings),
     moments: [...new Set([0, ...messages.map(timeOf)])].sort((a, b) => a - b),
   };
 }
 
 /** Time travel: how an election stood at a moment. */
-export function stateAt({ peers, changes, arrows, duration }: Election, time: number): Scene {
+export function stateAt(election: Election, time: number): Scene {
+  const { peers, changes, arrows, duration } = election;
   const states = new Map<PeerId, PeerState>(peers.map((id) => [id, 'idle']));
   let leader: PeerId | null = null;
   for (const { at, peer, state } of changes) {
@@ -103,7 +127,23 @@ export function stateAt({ peers, changes, arrows, duration }: Election, time: nu
     const progress = (time - begin) / length;
     if (progress < 1 && time < duration) tokens.push({ arrow, progress });
   }
-  return { states, tokens, messages, leader };
+  return { states, tokens, holds: heldAt(election, time, tokens), messages, leader };
+}
+
+/** A message that is still seen to arrive is not yet seen to be held. */
+function heldAt(
+  { holds, duration }: Election,
+  time: number,
+  tokens: Scene['tokens'],
+): readonly Hold[] {
+  const arriving = new Set(
+    tokens.map(({ arrow: { to, message } }) => `${to} ${message.type} ${message.origin}`),
+  );
+  return holds.filter(({ peer, message, from, until, isSent }) => {
+    // One that should have been sent by now and is all that is known is there still.
+    const isHere = from <= time && (time < until || (!isSent && time >= duration));
+    return isHere && !arriving.has(`${peer} ${message.type} ${message.origin}`);
+  });
 }
 
 /** When a message is first known of. */
@@ -126,8 +166,7 @@ function match(happenings: readonly Happening[]): ReadonlyMap<Happening, Happeni
   const sendings = new Map<string, Happening[]>();
   for (const each of happenings) {
     if (each.type !== 'sent') continue;
-    const key = keyOf(each.peer, each.to, each.message);
-    sendings.set(key, [...(sendings.get(key) ?? []), each]);
+    enqueue(sendings, keyOf(each.peer, each.to, each.message), each);
   }
   const matches = new Map<Happening, Happening>();
   for (const each of happenings) {
@@ -138,8 +177,40 @@ function match(happenings: readonly Happening[]): ReadonlyMap<Happening, Happeni
   return matches;
 }
 
+function enqueue<T>(queues: Map<string, T[]>, key: string, one: T): void {
+  const queue = queues.get(key);
+  if (queue === undefined) queues.set(key, [one]);
+  else queue.push(one);
+}
+
 function keyOf(from: PeerId, to: PeerId, { type, term, origin, hops, lap }: TracedMessage): string {
-  return [from, to, type, term, origin, hops, lap].join(' ');
+  return `${from} ${to} ${type} ${term} ${origin} ${hops} ${lap}`;
+}
+
+/** What each peer held, until it sent that. */
+function holdsOf(
+  happenings: readonly Happening[],
+  timeOf: (happening: Happening) => number,
+): Hold[] {
+  const holds: Hold[] = [];
+  const open = new Map<string, number[]>();
+  for (const each of happenings) {
+    if (each.type !== 'holding' && each.type !== 'sent') continue;
+    const { peer, message } = each;
+    const key = keyOf(peer, peer, message);
+    if (each.type === 'holding') {
+      enqueue(open, key, holds.length);
+      const from = timeOf(each);
+      const until = from + each.milliseconds;
+      holds.push({ key: `${key} ${holds.length}`, peer, message, from, until, isSent: false });
+    } else {
+      const at = open.get(key)?.shift();
+      const hold = at === undefined ? undefined : holds[at];
+      if (at !== undefined && hold !== undefined)
+        holds[at] = { ...hold, until: timeOf(each), isSent: true };
+    }
+  }
+  return holds.sort((a, b) => a.from - b.from);
 }
 
 function arrowsOf(
@@ -192,6 +263,7 @@ function changesOf(
 
 function stateAfter(happening: Happening, before: PeerState): PeerState {
   switch (happening.type) {
+    case 'holding':
     case 'sent': {
       const { type, origin } = happening.message;
       return type === 'claim' && origin === happening.peer ? 'candidate' : before;

@@ -47,8 +47,8 @@ export class Playback {
     this.#election = election;
     const duration = election?.duration ?? 0;
     if (isNew) {
-      this.#time = this.#still() ? duration : 0;
-      this.#isPlaying = true;
+      this.#time = this.#still() || !this.#isFollowing ? duration : 0;
+      this.#isPlaying = this.#isFollowing;
     } else if (this.#still() && this.#isFollowing) this.#time = duration;
     this.#speed = election === null ? 1 : speedOf(election);
   }
@@ -57,7 +57,8 @@ export class Playback {
   pass(milliseconds: number): void {
     const duration = this.#election?.duration ?? 0;
     if (!this.#isPlaying || this.#time >= duration) return;
-    const isLate = this.#speed === 1 && this.#isFollowing && duration - this.#time > MAX_LAG;
+    const behind = (this.#election?.last ?? 0) - this.#time;
+    const isLate = this.#speed === 1 && this.#isFollowing && behind > MAX_LAG;
     this.#time = Math.min(duration, this.#time + milliseconds * this.#speed * (isLate ? 2 : 1));
   }
 
@@ -82,6 +83,7 @@ export class Playback {
     this.#isPlaying = true;
   }
 
+  /** Shows no longer what happens by itself. */
   pause(): void {
     this.#isPlaying = false;
     this.#isFollowing = false;

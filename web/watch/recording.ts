@@ -10,14 +10,24 @@ import type { Reports, TraceEntry } from '../../shared/protocol/watch.ts';
 export type Happening = TraceEntry & { readonly peer: PeerId };
 
 /** What a peer is since its last report. */
-export type Standing = Pick<Extract<TraceEntry, { type: 'state' }>, 'role' | 'term' | 'leader'>;
+export type Standing = Pick<
+  Extract<TraceEntry, { type: 'state' }>,
+  'role' | 'term' | 'leader' | 'link'
+>;
 
 export interface Leader {
   readonly id: PeerId;
   readonly term: number;
 }
 
-/** All that was reported of one term, each peer's in order. */
+/** An election that can be looked at. */
+export interface Known {
+  readonly term: number;
+  /** Who was announced, if anybody was. */
+  readonly leader: PeerId | null;
+}
+
+/** All that was reported of one term, each peer's in order. Another one as soon as there is more. */
 export interface Script {
   readonly term: number;
   /** The peers in ring order. */
@@ -33,6 +43,9 @@ interface Term {
   readonly happenings: Happening[];
   /** Those who sent or got a message of it. */
   readonly peers: Set<PeerId>;
+  leader: PeerId | null;
+  /** What was made of it last, while that is all. */
+  script: Script | null;
 }
 
 interface Clocked {
@@ -41,9 +54,12 @@ interface Clocked {
   next: number;
 }
 
-/** Terms that are kept, and what is kept of each. */
-const MAX_TERMS = 8;
+/** Elections that are kept, and what is kept of each. */
+export const MAX_ELECTIONS = 10;
 export const MAX_HAPPENINGS = 20_000;
+
+/** Terms of which too few have told yet: a liar's cost the ring none of its elections. */
+const MAX_UNPROVEN = 8;
 
 /** Clocks that are kept, those of members aside. */
 const MAX_CLOCKS = 4_096;
@@ -87,7 +103,9 @@ export class Recording {
     if (this.#clocks.size > MAX_CLOCKS)
       for (const id of this.#clocks.keys()) if (!members.has(id)) this.#clocks.delete(id);
     const term = this.#terms.at(-1);
-    if (term !== undefined && !isOver(term)) term.order = order;
+    if (term === undefined || isOver(term.happenings)) return;
+    term.order = order;
+    term.script = null;
   }
 
   /** Takes what peers have reported. */
@@ -101,24 +119,33 @@ export class Recording {
   }
 
   /**
-   * What there is of the last election: of the term that began to be reported last, not the highest,
-   * which a liar could set for good. Of a ring, two peers at least must have told of it.
+   * The elections that there is something of, in the order in which they began to be reported: the last
+   * is not that of the highest term, which a liar could set for good.
    */
-  get last(): Script | null {
-    const enough = Math.min(2, this.#order.length);
-    const term = this.#terms.findLast(({ peers }) => peers.size >= enough && peers.size > 0);
+  get elections(): readonly Known[] {
+    return this.#proven().map(({ number: term, leader }) => ({ term, leader }));
+  }
+
+  /** What there is of an election; of the last one where there is none of that term. */
+  election(number: number | null = null): Script | null {
+    const proven = this.#proven();
+    const term = proven.find((each) => each.number === number) ?? proven.at(-1);
     return term === undefined ? null : this.#scriptOf(term);
   }
 
-  /** What there is of the last lap that was told of, and which it is. */
-  get lap(): (Script & { readonly lap: number }) | null {
-    const lap = this.#lap;
-    return lap === null ? null : { ...this.#scriptOf(lap), lap: lap.lap };
+  /** What there is of the last lap that was told of. */
+  get lap(): Script | null {
+    return this.#lap === null ? null : this.#scriptOf(this.#lap);
   }
 
-  #scriptOf({ number, order, happenings }: Term): Script {
-    const offsets = new Map(Array.from(this.#clocks, ([id, { offset }]) => [id, offset]));
-    return { term: number, order, happenings, offsets };
+  /** The same for as long as nothing is added. */
+  #scriptOf(term: Term): Script {
+    if (term.script === null) {
+      const { number, order, happenings } = term;
+      const offsets = new Map(Array.from(this.#clocks, ([id, { offset }]) => [id, offset]));
+      term.script = { term: number, order, happenings, offsets };
+    }
+    return term.script;
   }
 
   /**
@@ -129,46 +156,86 @@ export class Recording {
    */
   #noteClock(peer: PeerId, offset: number, first: number, length: number): void {
     const clock = this.#clocks.get(peer);
+    const least = Math.min(offset, clock?.offset ?? Infinity);
+    if (least !== clock?.offset) this.#forgetScripts();
     // One that begins to report anew counts from 0.
     if (clock !== undefined && first > clock.next) this.#missed += first - clock.next;
     this.#clocks.set(peer, {
-      offset: Math.min(offset, clock?.offset ?? Infinity),
+      offset: least,
       next: first + length,
     });
   }
 
+  /** A clock that is known better gives other times. */
+  #forgetScripts(): void {
+    for (const term of this.#terms) term.script = null;
+    if (this.#lap !== null) this.#lap.script = null;
+  }
+
   #addEntry(entry: Happening): void {
     if (entry.type === 'state') {
-      const { role, term, leader } = entry;
-      this.#standings.set(entry.peer, { role, term, leader });
+      const { role, term: number, leader, link } = entry;
+      this.#standings.set(entry.peer, { role, term: number, leader, link });
       // That of an election which was not watched begins no record of it.
-      this.#terms.find(({ number }) => number === term)?.happenings.push(entry);
+      const term = this.#terms.find((each) => each.number === number);
+      if (term !== undefined) this.#append(term, entry);
       return;
     }
-    const { term: number, lap } = entry.message;
+    const { type, term: number, lap, origin } = entry.message;
     // The leader's laps are no part of the election.
     const term = lap > 0 ? this.#lapOf(number, lap) : this.#termOf(number);
+    if (!this.#append(term, entry)) return;
+    term.peers.add(entry.peer);
+    if (type === 'elected') term.leader = origin;
+  }
+
+  /** Whether there was room for it. */
+  #append(term: Term, entry: Happening): boolean {
     if (term.happenings.length >= MAX_HAPPENINGS) {
       this.#missed += 1;
-      return;
+      return false;
     }
     term.happenings.push(entry);
-    term.peers.add(entry.peer);
+    term.script = null;
+    return true;
   }
 
   #lapOf(number: number, lap: number): Term {
     if (this.#lap?.number !== number || this.#lap.lap !== lap)
-      this.#lap = { number, lap, order: this.#order, happenings: [], peers: new Set() };
+      this.#lap = { ...this.#newTerm(number), lap };
     return this.#lap;
   }
 
   #termOf(number: number): Term {
     const known = this.#terms.find((term) => term.number === number);
     if (known !== undefined) return known;
-    const term = { number, order: this.#order, happenings: [], peers: new Set<PeerId>() };
-    this.#terms = [...this.#terms.slice(1 - MAX_TERMS), term];
+    const kept = [...this.#terms, this.#newTerm(number)];
+    const elections = new Set(kept.filter(isProven).slice(-MAX_ELECTIONS));
+    const unproven = new Set(kept.filter((term) => !isProven(term)).slice(-MAX_UNPROVEN));
+    this.#terms = kept.filter((term) => elections.has(term) || unproven.has(term));
+    const term = this.#terms.at(-1);
+    if (term === undefined) throw new Error('the last one is kept');
     return term;
   }
+
+  #proven(): readonly Term[] {
+    return this.#terms.filter(isProven).slice(-MAX_ELECTIONS);
+  }
+
+  #newTerm(number: number): Term {
+    const order = this.#order;
+    return { number, order, happenings: [], peers: new Set(), leader: null, script: null };
+  }
+}
+
+/** Whether the announcement has come home: who comes or goes now has no part in it. */
+export function isOver(happenings: readonly Happening[]): boolean {
+  return happenings.some((each) => each.type === 'received' && each.outcome === 'completed');
+}
+
+/** Of a ring, two peers at least must have told of an election. */
+function isProven({ order, peers }: Term): boolean {
+  return peers.size >= Math.max(1, Math.min(2, order.length));
 }
 
 /** Whom more than half of a ring hold for their leader, of the same term. */
@@ -182,9 +249,4 @@ export function leaderOf(standings: readonly Standing[], size: number): Leader |
     votes.set(key, count);
   }
   return null;
-}
-
-/** Whether the announcement has come home: who comes or goes now has no part in it. */
-function isOver({ happenings }: Term): boolean {
-  return happenings.some((each) => each.type === 'received' && each.outcome === 'completed');
 }

@@ -9,9 +9,8 @@ const LOOKS = [
 /**
  * The drawing as an SVG file.
  * @param title said above it
- * @param without a selector of what belongs to the page and not to the drawing
  */
-export function svgFile(svg: SVGSVGElement, title: string, without: string): string {
+export function svgFile(svg: SVGSVGElement, title: string): string {
   const copy = svg.cloneNode(true);
   if (!(copy instanceof SVGSVGElement)) throw new Error('a copy of something else');
   const originals = [svg, ...svg.querySelectorAll('*')];
@@ -26,9 +25,7 @@ export function svgFile(svg: SVGSVGElement, title: string, without: string): str
       const value = style.getPropertyValue(look);
       element.setAttribute(look, look === 'fill' || look === 'stroke' ? paint(value) : value);
     }
-    if (original.matches(without)) element.setAttribute('data-without', '');
   }
-  for (const element of copy.querySelectorAll('[data-without]')) element.remove();
   frame(copy, svg, title, paint);
   return `<?xml version="1.0" encoding="UTF-8"?>\n${new XMLSerializer().serializeToString(copy)}`;
 }

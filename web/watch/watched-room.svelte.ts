@@ -1,29 +1,49 @@
 /** What a watch page knows of its room, as components read it. */
+import { flushSync } from 'svelte';
 import type { PeerId, RoomName } from '../../shared/protocol/ids.ts';
+import type { Policy } from '../../shared/protocol/messages.ts';
 import { watchRoom } from './connection.ts';
 import { electionOf, type Election } from './election.ts';
-import { leaderOf, Recording, type Leader, type Standing } from './recording.ts';
+import {
+  leaderOf,
+  Recording,
+  type Known,
+  type Leader,
+  type Script,
+  type Standing,
+} from './recording.ts';
 
-/** Milliseconds for which changes are gathered before they are worked out. */
+/** Milliseconds for which changes are gathered before they are worked out, at least. */
 const CALM = 50;
+
+/** So many times as long as it took to work out and draw the last changes, at least: a fifth of all time. */
+const REST = 4;
 
 export class WatchedRoom {
   readonly room: RoomName;
   readonly #recording = new Recording();
+  /** Of what was recorded, what was made of it: only what is new is worked out. */
+  readonly #made = new WeakMap<Script, Election>();
   #isAsked = false;
+  #took = 0;
   #order: readonly PeerId[] = $state.raw([]);
   #standings: ReadonlyMap<PeerId, Standing> = $state.raw(this.#recording.standings);
+  #elections: readonly Known[] = $state.raw([]);
+  #chosen: number | null = $state(null);
   #election: Election | null = $state.raw(null);
   #lap: Election | null = $state.raw(null);
   #missed = $state(0);
+  #policy: Policy | null = $state(null);
   #problem: string | null = $state(null);
   #isConnected = $state(false);
 
-  constructor(room: RoomName) {
+  /** @param connect tells of the room */
+  constructor(room: RoomName, connect: typeof watchRoom = watchRoom) {
     this.room = room;
-    watchRoom(room, {
-      onOrder: (order) => {
-        this.#recording.setOrder(order);
+    connect(room, {
+      onOrder: ({ peers, policy }) => {
+        this.#recording.setOrder(peers);
+        this.#policy = policy;
         this.#later();
       },
       onReports: (reports) => {
@@ -45,7 +65,17 @@ export class WatchedRoom {
     return this.#standings;
   }
 
-  /** The last that was seen from its beginning, or is going on. */
+  /** The last few elections, oldest first. */
+  get elections(): readonly Known[] {
+    return this.#elections;
+  }
+
+  /** The term of the one that is looked at; null where that is the last. */
+  get chosen(): number | null {
+    return this.#chosen;
+  }
+
+  /** The one that is looked at: seen from its beginning, or going on. */
   get election(): Election | null {
     return this.#election;
   }
@@ -57,6 +87,11 @@ export class WatchedRoom {
 
   get missed(): number {
     return this.#missed;
+  }
+
+  /** Whom the room prefers; null where nobody is in it. */
+  get policy(): Policy | null {
+    return this.#policy;
   }
 
   get problem(): string | null {
@@ -72,17 +107,43 @@ export class WatchedRoom {
     return leaderOf([...this.#standings.values()], this.#order.length);
   }
 
+  /** Looks at the election of a term for as long as it is known; at the last one where that is null. */
+  choose(term: number | null): void {
+    this.#chosen = term;
+    this.#update();
+  }
+
   #later(): void {
     if (this.#isAsked) return;
     this.#isAsked = true;
-    setTimeout(() => {
-      this.#isAsked = false;
-      const { order, standings, last, lap, missed } = this.#recording;
-      this.#order = order;
-      this.#standings = standings;
-      this.#election = last === null ? null : electionOf(last);
-      this.#lap = lap === null ? null : electionOf(lap);
-      this.#missed = missed;
-    }, CALM);
+    setTimeout(
+      () => {
+        this.#isAsked = false;
+        const begin = performance.now();
+        flushSync(() => {
+          this.#update();
+        });
+        this.#took = performance.now() - begin;
+      },
+      Math.max(CALM, this.#took * REST),
+    );
+  }
+
+  #update(): void {
+    const recording = this.#recording;
+    this.#order = recording.order;
+    this.#standings = recording.standings;
+    this.#elections = recording.elections;
+    if (!this.#elections.some(({ term }) => term === this.#chosen)) this.#chosen = null;
+    this.#election = this.#electionOf(recording.election(this.#chosen));
+    this.#lap = this.#electionOf(recording.lap);
+    this.#missed = recording.missed;
+  }
+
+  #electionOf(script: Script | null): Election | null {
+    if (script === null) return null;
+    const made = this.#made.get(script) ?? electionOf(script);
+    this.#made.set(script, made);
+    return made;
   }
 }

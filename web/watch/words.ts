@@ -1,6 +1,7 @@
 /** What the watch page says of peers and messages. */
 import { nameOf } from '../../shared/ring/names.ts';
-import type { Arrow, PeerState } from './election.ts';
+import type { TracedMessage } from '../../shared/protocol/watch.ts';
+import type { Arrow, Hold, PeerState } from './election.ts';
 
 export const STATE_NAMES: Readonly<Record<PeerState, string>> = {
   idle: 'not in it yet',
@@ -12,11 +13,18 @@ export const STATE_NAMES: Readonly<Record<PeerState, string>> = {
 
 /** A message, where it went and what became of it. */
 export function sentenceOf({ message, from, to, outcome, reason, sentAt }: Arrow): string {
-  const whose = nameOf(message.origin);
-  const what = message.type === 'claim' ? `the claim of ${whose}` : `that ${whose} leads`;
   const fate = outcome === null ? 'nobody saw it arrive' : `${outcome}: ${reason}`;
   const unseen = sentAt === null ? ' (nobody saw it sent)' : '';
-  return `${nameOf(from)} tells ${nameOf(to)} ${what}${unseen}; ${fate}`;
+  return `${nameOf(from)} tells ${nameOf(to)} ${contentOf(message)}${unseen}; ${fate}`;
+}
+
+/** A message that is held, where and for how long. */
+export function holdText({ peer, message, from, until }: Hold): string {
+  return `${nameOf(peer)} holds ${contentOf(message)} for ${durationText(until - from)}`;
+}
+
+function contentOf({ type, origin }: TracedMessage): string {
+  return type === 'claim' ? `the claim of ${nameOf(origin)}` : `that ${nameOf(origin)} leads`;
 }
 
 /** A length of time, in digits that one can read. */
