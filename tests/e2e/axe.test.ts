@@ -234,7 +234,7 @@ async function watch(port: number, room: string): Promise<Tab> {
 
 test('the page for the front of the room: nobody there, then a ring and its election', async () => {
   const watching = await watch(server.port, 'watched');
-  expect(await violations(watching)).toEqual([]);
+  expect(await violations(watching.page)).toEqual([]);
   const ring = await openTabs(browser, 3, url('watched'));
   tabs = [...tabs, ...ring];
   const { leader } = byRole(ring, await untilOneRing(ring));
@@ -248,10 +248,10 @@ test('the page for the front of the room: nobody there, then a ring and its elec
     );
   }
   await watching.page.waitForSelector('[data-testid=watch-why]', { timeout: PATIENCE });
-  expect(await violations(watching)).toEqual([]);
+  expect(await violations(watching.page)).toEqual([]);
   await watching.click('The election before');
   await watching.page.waitForSelector('[data-testid=watch-won]', { timeout: PATIENCE });
-  expect(await violations(watching)).toEqual([]);
+  expect(await violations(watching.page)).toEqual([]);
 });
 
 test('the same page without a server', async () => {
@@ -259,11 +259,11 @@ test('the same page without a server', async () => {
   const watching = await watch(ending.port, 'offline');
   await ending.close();
   await watching.page.waitForSelector('[role=alert]', { timeout: PATIENCE });
-  expect(await violations(watching)).toEqual([]);
+  expect(await violations(watching.page)).toEqual([]);
 });
 
 test('the same page of a room of an impossible name', async () => {
   const tab = await Tab.open(browser, `http://localhost:${server.port}/watch?room=a%20b`);
   tabs.push(tab);
-  expect(await violations(tab)).toEqual([]);
+  expect(await violations(tab.page)).toEqual([]);
 });
