@@ -130,7 +130,8 @@ async function animate(watcher, tabs, path) {
   await leader.waitForFunction(
     () => document.querySelector('input[aria-label="Slow motion"]')?.value === '0.5',
   );
-  await show(watcher, { width: 640, height: 900 });
+  // As wide as the ring needs to stay in its place, whatever is said beside it.
+  await show(watcher, { width: 1000, height: 900 });
   const clip = await watcher.$eval('[data-testid=watched-ring]', (element) => {
     const { x, y, width, height } = element.getBoundingClientRect();
     return { x, y, width, height };
