@@ -68,6 +68,9 @@ const SILENCE_MEMORY = 120_000;
 /** How often a neighbour that answers the server may be silent on its links before that is a fault. */
 const MAX_SILENCES = 3;
 
+/** What lies between two such times at least, in milliseconds: one fault is told of again and again. */
+const SILENCE_INTERVAL = 4_000;
+
 /** How many forgotten rooms are told from those that were empty at the end. */
 const MAX_FORGOTTEN = 1_000;
 
@@ -263,15 +266,12 @@ export class Broker {
       return;
     }
     // Who is whose neighbour is only said so yet; and anyone can come in to accuse others.
-    const isHeard = open.room.hasBeenHereSince(from, this.#ports.date() - STANDING);
-    if (fault === 'misbehaves' && (open.room.isRecovering || !isHeard)) {
-      onReply({ ok: true, isMember: true });
-      return;
-    }
+    const isHeard =
+      !open.room.isRecovering && open.room.hasBeenHereSince(from, this.#ports.date() - STANDING);
     if (fault === 'misbehaves') {
-      const goes = this.#blame(open, from, about);
+      const goes = isHeard ? this.#blame(open, from, about) : null;
       onReply({ ok: true, isMember: goes !== about });
-      this.#evict(name, goes);
+      if (goes !== null) this.#evict(name, goes);
       return;
     }
     if (!open.room.isPresent(about)) {
@@ -292,7 +292,8 @@ export class Broker {
         if (isStillThere) this.#evict(name, about);
         return;
       }
-      const goes = this.#isNoNeighbour(open, from, about) ? this.#blame(open, from, about) : null;
+      const isBlamed = isHeard && this.#isNoNeighbour(open, from, about);
+      const goes = isBlamed ? this.#blame(open, from, about) : null;
       onReply({ ok: true, isMember: goes !== about });
       if (goes !== null) this.#evict(name, goes);
     });
@@ -326,6 +327,8 @@ export class Broker {
     const recent = seat.silences.filter(
       (each) => each.about === about && at - each.at < SILENCE_MEMORY,
     );
+    const last = recent.at(-1);
+    if (last !== undefined && at - last.at < SILENCE_INTERVAL) return false;
     seat.silences = [...recent, { about, at }];
     return seat.silences.length >= MAX_SILENCES;
   }

@@ -37,6 +37,8 @@ interface Member {
   readonly id: PeerId;
   /** When it joined, in milliseconds since 1970. */
   readonly joined: number;
+  /** When it got its place in this memory, whatever it says of another one. */
+  readonly seated: number;
   /** Whether it has a connection to the server. */
   isPresent: boolean;
   /** When the edge to its successor was made, by the room's own count of edges. */
@@ -199,9 +201,9 @@ export class Room {
     return this.#find(id)?.isPresent === true;
   }
 
-  /** Whether a peer was a member at that time already, in milliseconds since 1970. */
+  /** Whether a peer had its place here at that time already, in milliseconds since 1970. */
   hasBeenHereSince(id: PeerId, date: number): boolean {
-    return (this.#find(id)?.joined ?? Infinity) <= date;
+    return (this.#find(id)?.seated ?? Infinity) <= date;
   }
 
   get hasAbsent(): boolean {
@@ -351,9 +353,11 @@ export class Room {
   }
 
   #newMember(id: PeerId): Member {
+    const now = this.#date();
     return {
       id,
-      joined: this.#date(),
+      joined: now,
+      seated: now,
       isPresent: true,
       edgeMade: this.#nextEdge(),
       lost: null,

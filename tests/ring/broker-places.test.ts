@@ -3,6 +3,7 @@ import { describe, expect, test } from 'vitest';
 import type { PeerId } from '../../shared/protocol/ids.ts';
 import type { ResumeRequest } from '../../shared/protocol/signaling.ts';
 import { PROBE_PATIENCE } from '../../shared/ring/broker.ts';
+import { COMPLAINT_INTERVAL } from '../../shared/ring/timing.ts';
 import { defined, linkId, peerId, roomName } from '../support.ts';
 import { signalsTo, viewsIn } from './newcomers.ts';
 import { codeOf, LOBBY, Server, viewOf, WINDOW } from './test-broker.ts';
@@ -194,12 +195,47 @@ describe('a complaint', () => {
   test('of silence about one that answers the server is believed at the third time', () => {
     const { server, ring } = ringOf(4);
     const [first, second] = ring;
+    server.pass(STANDING);
     for (const expected of [true, true, false]) {
+      server.pass(COMPLAINT_INTERVAL);
       const replies = server.report(defined(first), defined(second), 'silent');
       server.probes.shift()?.onAnswer(true);
       expect(replies).toEqual([{ ok: true, isMember: expected }]);
     }
     expect(server.disconnected).toEqual([second]);
+  });
+
+  test.each(['silent', 'unlinked'] as const)(
+    'that one that answers the server is %s is not believed at once, however often it is made',
+    (fault) => {
+      const { server, ring } = ringOf(4);
+      const [first, second] = ring;
+      server.pass(STANDING);
+      const replies = Array.from({ length: 5 }, () =>
+        server.report(defined(first), defined(second), fault),
+      );
+      for (const { onAnswer } of server.probes.splice(0)) onAnswer(true);
+      expect(replies.flat()).toEqual(replies.map(() => ({ ok: true, isMember: true })));
+      expect(server.disconnected).toEqual([]);
+    },
+  );
+
+  test('of silence by one that has only just come does not count, nor later', () => {
+    const { server } = ringOf(4);
+    server.pass(STANDING);
+    server.join(9);
+    const [before] = neighbours(server.broker.peers(LOBBY), peerId(9));
+    const complain = () => {
+      const replies = server.report(peerId(9), before, 'silent');
+      server.probes.shift()?.onAnswer(true);
+      expect(replies).toEqual([{ ok: true, isMember: true }]);
+    };
+    complain();
+    server.pass(COMPLAINT_INTERVAL);
+    complain();
+    server.pass(COMPLAINT_INTERVAL);
+    complain();
+    expect(server.disconnected).toEqual([]);
   });
 
   test('of silence about one with a connection is settled by whether that one answers', () => {
@@ -249,6 +285,18 @@ describe('a complaint', () => {
     expect(server.report(peerId(9), before, 'misbehaves')).toEqual([{ ok: true, isMember: true }]);
     expect(server.report(defined(first), defined(second), 'misbehaves')).toHaveLength(1);
     expect(server.disconnected).toEqual([]);
+  });
+
+  test('by one that says it was a member in another memory is not believed sooner', () => {
+    const { server, ring } = ringOf(4);
+    server.pass(MINUTE);
+    const numbers = [7, ...ring.map((id) => defined([1, 2, 3, 4].find((n) => peerId(n) === id)))];
+    viewOf([resumed(server, numbers, 7)]);
+    const [before] = neighbours(server.broker.peers(LOBBY), peerId(7));
+    const accuse = () => server.report(peerId(7), before, 'misbehaves');
+    expect(accuse()).toEqual([{ ok: true, isMember: true }]);
+    server.pass(STANDING);
+    expect(accuse()).toEqual([{ ok: true, isMember: false }]);
   });
 
   test('of misbehaviour is believed twice; with the third the accuser goes itself', () => {
