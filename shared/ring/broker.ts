@@ -52,8 +52,11 @@ const RECOVERY_PATIENCE = 5_000;
 /** How long after its opening, or the server's start, a room may stop to gather those of a lost memory. */
 const RECOVERY_PERIOD = 60_000;
 
-/** How far the clock of an earlier server may have been ahead, in milliseconds. */
-const CLOCK_SKEW = 86_400_000;
+/**
+ * How far the clock of an earlier server may have been ahead, in milliseconds. Anyone can name an era,
+ * and where a server forgets that it took it up, leaders are refused until its clock is that far.
+ */
+const CLOCK_SKEW = 300_000;
 
 /** How long an absent member is safe from the word of those who never were its neighbours. */
 const GRACE = 4_000;
@@ -135,6 +138,8 @@ export class Broker {
   readonly #limits: BrokerLimits;
   readonly #rooms = new Map<RoomName, OpenRoom>();
   #opened = 0;
+  /** The latest era of the rooms that are closed: whoever was in one of them may come again. */
+  #latestEra = 0;
   readonly #startedAt: number;
   /** Rooms that were forgotten with their members in them, not closed behind the last. */
   #forgotten: readonly { readonly name: RoomName; readonly epoch: string }[] = [];
@@ -478,7 +483,7 @@ export class Broker {
   #open(name: RoomName, policy: Policy): OpenRoom {
     this.#opened += 1;
     const open: OpenRoom = {
-      room: new Room(`${this.#epoch}.${this.#opened}`, this.#ports.date),
+      room: new Room(`${this.#epoch}.${this.#opened}`, this.#ports.date, this.#latestEra),
       policy,
       openedAt: this.#ports.clock.now(),
       presentAt: this.#ports.clock.now(),
@@ -510,6 +515,7 @@ export class Broker {
     open.cancelAssign?.();
     open.cancelChecks?.();
     open.cancelRecovery?.();
+    this.#latestEra = Math.max(this.#latestEra, open.room.era);
     this.#rooms.delete(name);
   }
 

@@ -78,11 +78,17 @@ export class Room {
   /**
    * @param epoch names this memory of the server; another one means that it was lost
    * @param date tells the milliseconds since 1970
+   * @param eraBefore an era after which its own are to be
    */
-  constructor(epoch: string, date: () => number) {
+  constructor(epoch: string, date: () => number, eraBefore = 0) {
     this.epoch = epoch;
     this.#date = date;
-    this.#era = date();
+    this.#era = Math.max(date(), eraBefore + 1);
+  }
+
+  /** The present one, which is the latest that any member was told. */
+  get era(): number {
+    return this.#era;
   }
 
   get size(): number {

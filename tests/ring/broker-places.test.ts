@@ -725,6 +725,24 @@ describe('a memory that somebody makes up', () => {
     expect(server.broker.peers(LOBBY)).toEqual(expect.arrayContaining([...ring]));
   });
 
+  test('of an era to come has no later one fall behind it, also in the room opened next', () => {
+    const server = new Server();
+    const { era: now } = viewOf(server.join(1));
+    const made = { ...placeOf(MADE_UP, 7, 1), era: now + 4 * MINUTE };
+    const { era } = viewOf([resumed(server, MADE_UP, 7, { place: made })]);
+    expect(era).toBe(made.era + 1);
+    for (const id of server.broker.peers(LOBBY)) server.broker.leave(LOBBY, id);
+    expect(server.broker.size.rooms).toBe(0);
+    expect(viewOf(server.join(2)).era).toBeGreaterThan(era);
+  });
+
+  test('of an era far ahead of the clock is not taken up', () => {
+    const server = new Server();
+    const now = 1e12;
+    const made = { ...placeOf(MADE_UP, 7, 1), era: now + 10 * MINUTE };
+    expect(viewOf([resumed(server, MADE_UP, 7, { place: made })]).era).toBeLessThan(now + MINUTE);
+  });
+
   test('is not that of another room, which the server has forgotten', () => {
     const server = new Server();
     const garden = roomName('garden');
