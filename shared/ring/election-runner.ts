@@ -54,6 +54,14 @@ interface Pending {
   readonly because: Cause;
 }
 
+/** The one timer (SPEC.md, R7), while it runs. */
+interface RunningWait {
+  readonly until: Wait;
+  /** What of it is not for the hop delay, in milliseconds. */
+  readonly patience: number;
+  readonly due: number;
+}
+
 export class ElectionRunner {
   readonly #owner: ElectionOwner;
   readonly #patience: Patience;
@@ -64,6 +72,7 @@ export class ElectionRunner {
   #isStepping = false;
   #hasStopped = false;
   #cancelTimer: (() => void) | null = null;
+  #running: RunningWait | null = null;
   readonly #census: CensusTaker;
   /** Messages that are held, by what lets go of them unsent. */
   readonly #held = new Set<() => void>();
@@ -94,11 +103,21 @@ export class ElectionRunner {
     return this.#census.ring;
   }
 
-  /** The longest that an election may take for no other reason than the hop delay, in milliseconds. */
-  get slowness(): number {
-    const delay = this.#owner.hopDelay();
+  /** How long an election may take for no other reason than the hop delay, in milliseconds. */
+  get #slowness(): number {
     const known = decisionOf(this.#state)?.size ?? this.#census.ring?.seats.length ?? 0;
-    return delay * 2 * Math.max(known + ROOM_TO_GROW, LEAST_RING);
+    const ring = Math.max(known + ROOM_TO_GROW, LEAST_RING) * this.#patience.doubling;
+    return slownessOf(this.#owner.hopDelay(), ring);
+  }
+
+  /** The hop delay was set. A wait that is too long for it begins anew; to one too short is added. */
+  paceChanged(): void {
+    const wait = this.#running;
+    if (wait === null) return;
+    const slowness = this.#slownessOf(wait.until);
+    const milliseconds = wait.patience + slowness;
+    if (this.#owner.clock.now() + milliseconds < wait.due)
+      this.#waitFor(wait.until, wait.patience, milliseconds, slowness);
   }
 
   /** Takes the policy that the room turns out to have. Nothing has happened before. */
@@ -136,6 +155,7 @@ export class ElectionRunner {
     this.#hasStopped = true;
     this.#cancelTimer?.();
     this.#cancelTimer = null;
+    this.#running = null;
     for (const letGo of this.#held) letGo();
     this.#held.clear();
   }
@@ -251,17 +271,21 @@ export class ElectionRunner {
   /** Restarts the one election timer (SPEC.md, R7). */
   #wait(until: Wait): void {
     const slowness = this.#slownessOf(until);
-    this.#waitFor(until, this.#patience.for(until) + slowness, slowness);
+    const patience = this.#patience.for(until);
+    this.#waitFor(until, patience, patience + slowness, slowness);
   }
 
   /** @param allowed what of this time is for the hop delay; a longer delay may be set meanwhile */
-  #waitFor(until: Wait, milliseconds: number, allowed: number): void {
+  #waitFor(until: Wait, patience: number, milliseconds: number, allowed: number): void {
     this.#cancelTimer?.();
+    this.#running = { until, patience, due: this.#owner.clock.now() + milliseconds };
     this.#cancelTimer = this.#owner.clock.after(milliseconds, () => {
       this.#cancelTimer = null;
+      this.#running = null;
       const slowness = this.#slownessOf(until);
       const isCutOff = this.#state.role.name !== 'leader' && !this.#owner.leadsRound();
-      if (slowness > allowed) this.#waitFor(until, slowness - allowed, slowness);
+      if (slowness > allowed) 
+        this.#waitFor(until, patience, slowness - allowed, slowness);
       else if (isCutOff) this.#wait('leader');
       else this.step({ type: 'timeout' });
     });
@@ -269,7 +293,7 @@ export class ElectionRunner {
 
   /** What the hop delay adds to a wait, in milliseconds. */
   #slownessOf(until: Wait): number {
-    return until === 'lap' ? 0 : this.slowness;
+    return until === 'lap' ? 0 : this.#slowness;
   }
 
   #noteLap(message: ElectionMessage, { outcome }: Judgement): void {
@@ -283,6 +307,14 @@ export class ElectionRunner {
 /** What is known of a ring may have grown since; and a newcomer knows nothing. */
 const ROOM_TO_GROW = 4;
 const LEAST_RING = 12;
+
+/** More peers than this are not allowed for: the size of a ring may be a lie. */
+const LARGEST_RING = 128;
+
+/** What a hop delay adds to a wait in a ring of so many peers, in milliseconds. */
+export function slownessOf(hopDelay: number, peers = LARGEST_RING): number {
+  return 2 * hopDelay * Math.min(peers, LARGEST_RING);
+}
 
 /** How an announcement fares that is not known yet. */
 const NEWS: ReadonlySet<Judgement['outcome']> = new Set(['forwarded', 'completed']);

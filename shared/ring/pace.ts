@@ -18,6 +18,7 @@ export class Pace {
   readonly #self: PeerId;
   readonly #allowance: Allowance;
   #setting: PaceMessage | null = null;
+  #longest = 0;
 
   constructor(self: PeerId, clock: Clock) {
     this.#self = self;
@@ -29,6 +30,11 @@ export class Pace {
     return this.#setting?.hopDelay ?? 0;
   }
 
+  /** The longest there has been: who waits by it may do so for a while after it is another. */
+  get longest(): number {
+    return this.#longest;
+  }
+
   /** What a neighbour that may not know it is to be told; null where nobody has set any. */
   get setting(): PaceMessage | null {
     return this.#setting;
@@ -37,8 +43,7 @@ export class Pace {
   /** Sets it here. Returns what to tell the others. */
   set(hopDelay: number): PaceMessage {
     const count = Math.min((this.#setting?.count ?? 0) + 1, MAX_PACE_COUNT);
-    this.#setting = { type: 'pace', hopDelay, count, by: this.#self };
-    return this.#setting;
+    return this.#hold({ type: 'pace', hopDelay, count, by: this.#self });
   }
 
   /** Takes in another peer's setting. Returns whether it holds from now on, and is to be passed on. */
@@ -46,8 +51,14 @@ export class Pace {
     if (this.#setting !== null && !isNewer(setting, this.#setting)) return false;
     if (setting.count > (this.#setting?.count ?? 0) + MAX_COUNT_LEAP) return false;
     if (!this.#allowance.takeOne()) return false;
-    this.#setting = setting;
+    this.#hold(setting);
     return true;
+  }
+
+  #hold(setting: PaceMessage): PaceMessage {
+    this.#setting = setting;
+    this.#longest = Math.max(this.#longest, setting.hopDelay);
+    return setting;
   }
 }
 

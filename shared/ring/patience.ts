@@ -40,11 +40,15 @@ export class Patience {
     this.#lapAt = now;
   }
 
+  /** By how much waits are longer after terms in vain. */
+  get doubling(): number {
+    return 2 ** Math.min(this.#vainTerms, MAX_DOUBLINGS);
+  }
+
   /** Milliseconds to wait from now on, where no hop delay is set. */
   for(until: Wait): number {
-    const vain = Math.min(this.#vainTerms, MAX_DOUBLINGS);
     const silence = Math.max(
-      LEADER_SILENCE * 2 ** vain,
+      LEADER_SILENCE * this.doubling,
       Math.min(SILENT_LAPS * this.#lapTook, LONGEST_SILENCE),
     );
     switch (until) {

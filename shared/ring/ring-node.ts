@@ -23,7 +23,7 @@ import {
   type View,
 } from '../protocol/signaling.ts';
 import { Edges, termSaid, type EdgeOwner } from './edges.ts';
-import { ElectionRunner } from './election-runner.ts';
+import { ElectionRunner, slownessOf } from './election-runner.ts';
 import type { LinkSight, RingEvent, RingState, ServerLink } from './events.ts';
 import { Intake } from './intake.ts';
 import { LinkShares, type LinkBudget } from './link-budget.ts';
@@ -135,7 +135,7 @@ export class RingNode {
     this.#watch = new NeighbourWatch({
       clock: ports.clock,
       edges: this.#edges,
-      slowness: () => this.#election.slowness,
+      slowness: () => slownessOf(this.#pace.longest),
       isMember: () => this.#membership === 'member',
       canReport: () => this.#server === 'connected',
       report: (report, onReply) => {
@@ -593,6 +593,7 @@ export class RingNode {
   /** The room's hop delay is another from now on. */
   #tookPace(setting: PaceMessage): void {
     this.#passOn(setting);
+    this.#election.paceChanged();
     this.#tell({ type: 'pace', hopDelay: setting.hopDelay, by: setting.by });
   }
 

@@ -43,6 +43,24 @@ describe('a predecessor that answers heartbeats and says nothing else', () => {
     expect(ring.told('complained')).toEqual([]);
   });
 
+  test('is cut off within minutes whatever size and hop delay it has told', () => {
+    const ring = new Ring({ ...DECISION, size: 0xffff });
+    ring.predecessor.give({ type: 'pace', hopDelay: 2_000, count: 1, by: peerId(9) });
+    pass(ring, 630);
+    expect(ring.told('complained')).toEqual([]);
+    pass(ring, 4);
+    expect(ring.told('complained')).toHaveLength(1);
+  });
+
+  test('is not blamed for what it waits for since the hop delay was longer', () => {
+    const ring = new Ring(DECISION);
+    ring.predecessor.give({ type: 'pace', hopDelay: 2_000, count: 1, by: peerId(9) });
+    pass(ring, 400);
+    ring.predecessor.give({ type: 'pace', hopDelay: 0, count: 2, by: peerId(9) });
+    pass(ring, 30);
+    expect(ring.told('complained')).toEqual([]);
+  });
+
   test('is not blamed where this peer was asleep', () => {
     const ring = new Ring(DECISION);
     pass(ring, 100);

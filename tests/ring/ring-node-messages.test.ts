@@ -113,6 +113,28 @@ describe('the hop delay', () => {
     expect(ring.node.state.hopDelay).toBe(7);
   });
 
+  test('C5 adds minutes to a wait at most, whatever size is told, and takes them off again', () => {
+    const begins = () => {
+      const ring = new Ring({ ...DECISION, size: 0xffff });
+      ring.predecessor.give(pace(2_000, 1));
+      const decision = { ...DECISION, lap: 5, size: 0xffff };
+      ring.predecessor.give({ type: 'elected', term: 4, decision });
+      return ring;
+    };
+    const long = begins();
+    long.pass(500_000);
+    expect(long.told('started')).toEqual([]);
+    long.pass(40_000);
+    expect(long.told('started')).not.toEqual([]);
+    const short = begins();
+    short.pass(10_000);
+    short.predecessor.give(pace(0, 2));
+    short.pass(2_000);
+    expect(short.told('started')).toEqual([]);
+    short.pass(40_000);
+    expect(short.told('started')).not.toEqual([]);
+  });
+
   test('C4 comes from the predecessor only', () => {
     const ring = new Ring(DECISION);
     ring.successor.give(pace(100, 1));

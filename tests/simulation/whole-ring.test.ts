@@ -177,6 +177,17 @@ describe('the hop delay', () => {
     for (const state of world.states) expect(state.term).toBeLessThanOrEqual(term + 2);
   });
 
+  test('C5 lets a ring that grows to 60 peers at 2 s a hop elect, in few terms', () => {
+    const world = new World(20);
+    world.join();
+    world.run(3_000);
+    defined(world.peers[0]).ring.setHopDelay(2_000);
+    for (let joined = 1; joined < 60; joined += 1) world.join();
+    expect(world.settle(25 * 60_000)).toEqual([]);
+    expect(world.violations).toEqual([]);
+    for (const { term } of world.states) expect(term).toBeLessThanOrEqual(8);
+  });
+
   test.each([-1, 2_001, 0.5, NaN])('is not %d ms', (milliseconds) => {
     const world = ringOf(1, 13);
     expect(() => {
