@@ -9,6 +9,7 @@ export interface Metrics {
   readonly signals: Counter;
   readonly reports: Counter;
   readonly evictions: Counter;
+  readonly unread: Counter;
 }
 
 /** @param size asked for at each scrape */
@@ -55,6 +56,11 @@ export function createMetrics(size: () => { rooms: number; peers: number }): Met
     evictions: new Counter({
       name: 'ringleader_evictions_total',
       help: 'Connected peers turned out: asleep, or accused by their neighbours',
+      registers,
+    }),
+    unread: new Counter({
+      name: 'ringleader_unread_total',
+      help: 'Connections cut off whose clients did not read what was sent to them',
       registers,
     }),
   };

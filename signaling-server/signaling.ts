@@ -32,6 +32,7 @@ import {
   type ServerToWatcher,
   type WatcherToServer,
 } from '../shared/protocol/watch.ts';
+import { Allowance } from '../shared/ring/allowance.ts';
 import { Broker, PROBE_PATIENCE } from '../shared/ring/broker.ts';
 import type { Delivery } from '../shared/ring/room.ts';
 import { clockOf } from '../shared/ring/clock.ts';
@@ -74,6 +75,8 @@ interface SocketData {
   /** Ends the watching of one that watches. */
   unwatch: (() => void) | null;
   faults: number;
+  /** Requests that it may make. */
+  readonly allowance: Allowance;
 }
 
 type FromClient = PeerToServer & ReporterToServer & WatcherToServer;
@@ -82,6 +85,11 @@ type PeerSocket = Socket<FromClient, ToClient, Record<string, never>, SocketData
 
 type OrderReply = Parameters<Parameters<WatcherToServer['watch']>[1]>[0];
 type Acknowledge = (reply: Reply | JoinReply | MembershipReply | OrderReply) => void;
+
+/** What engine.io is about to send; there are none of an event's data in a ping. */
+interface Packet {
+  readonly data?: string | Uint8Array;
+}
 
 /** The connection beneath a socket; there is one, too, before there is a socket. */
 type Connection = PeerSocket['conn'];
@@ -123,6 +131,22 @@ const PING_TIMEOUT = 5_000;
 
 /** Faulty events that a client may send; with one more it is disconnected. */
 const MAX_FAULTS = 20;
+
+/**
+ * Requests that a client may make at once, and in each second after that: as many as a link may carry
+ * frames, since on a relayed one each frame is a request.
+ */
+const MAX_REQUESTS_AT_ONCE = 4_000;
+const REQUESTS_PER_SECOND = 1_000;
+
+/**
+ * Bytes that may wait for a client to read them; with more it is cut off. The most that an honest one
+ * has to catch up with are a watcher's reports, some hundred kilobytes each.
+ */
+const MAX_UNREAD_BYTES = 4_194_304;
+
+/** What keeping a packet takes besides its data, in bytes. */
+const PACKET_OVERHEAD = 256;
 
 /** Characters of a refusal's sentence, which may quote what came. */
 const MAX_MESSAGE_LENGTH = 200;
@@ -445,17 +469,47 @@ export function createSignalingServer(
       socket.disconnect(true);
       return;
     }
-    handle((reply) => {
+    const give = (reply: Parameters<Acknowledge>[0]) => {
       // First the answer: after the disconnection there would be none.
       acknowledge(reply);
       if (!reply.ok) noteFault(socket, event, reply);
-    });
+    };
+    if (socket.data.allowance.takeOne()) handle(give);
+    else give(refusal('malformed', 'more requests than a peer has to make'));
   }
 
   /** Notes a client that keeps to none of the protocols; it is or will be cut off. */
   function noteBreach({ socket, headers }: IncomingMessage, message: string): void {
     metrics.refusals.inc({ code: 'malformed' });
     logger.warn({ from: socket.remoteAddress, origin: headers.origin }, message);
+  }
+
+  /** Those that were cut off by the server. */
+  const cutOff = new WeakSet<Connection>();
+
+  /**
+   * Cuts a client off for which too much waits. Packets wait with engine.io until those before them
+   * are sent, which wait with the connection below, as do the answers to WebSocket's own pings.
+   */
+  function limitUnread(connection: Connection): void {
+    const { socket } = connection.request;
+    let waiting = 0;
+    const check = () => {
+      if (waiting + socket.writableLength <= MAX_UNREAD_BYTES || cutOff.has(connection)) return;
+      cutOff.add(connection);
+      metrics.unread.inc();
+      logger.warn({ from: connection.remoteAddress }, 'does not read what is sent to it');
+      // A goodbye would have to wait as well.
+      socket.destroy();
+    };
+    connection.on('packetCreate', ({ data }: Packet) => {
+      waiting += PACKET_OVERHEAD + (data?.length ?? 0);
+      check();
+    });
+    connection.on('flush', () => {
+      waiting = 0;
+    });
+    socket.on('data', check);
   }
 
   /** Connections, each with whether it has become a socket. */
@@ -465,18 +519,23 @@ export function createSignalingServer(
   });
   io.engine.on('connection', (connection: Connection) => {
     connections.set(connection, false);
+    limitUnread(connection);
     connection.once('close', (reason: string) => {
       const hasSocket = connections.get(connection) === true;
       connections.delete(connection);
-      if (!isClosing && !hasSocket && BREACHES.has(reason)) noteBreach(connection.request, reason);
+      if (isClosing || hasSocket || cutOff.has(connection)) return;
+      if (BREACHES.has(reason)) noteBreach(connection.request, reason);
     });
   });
 
   io.on('connection', (socket) => {
     connections.set(socket.conn, true);
-    socket.data.membership = null;
-    socket.data.unwatch = null;
-    socket.data.faults = 0;
+    socket.data = {
+      membership: null,
+      unwatch: null,
+      faults: 0,
+      allowance: new Allowance(clock, MAX_REQUESTS_AT_ONCE, REQUESTS_PER_SECOND),
+    };
     socket.on('join', (request: unknown, acknowledge: unknown) => {
       answer(socket, 'join', acknowledge, (reply) => {
         join(socket, request, reply);
@@ -527,7 +586,7 @@ export function createSignalingServer(
       });
     });
     socket.on('disconnect', (reason) => {
-      if (BREACHES.has(reason)) noteBreach(socket.request, reason);
+      if (BREACHES.has(reason) && !cutOff.has(socket.conn)) noteBreach(socket.request, reason);
       socket.data.unwatch?.();
       lose(socket);
     });

@@ -14,6 +14,7 @@ import {
   LINK_SILENCE,
   LONGEST_ROUND_TRIP,
   MAX_FAULTS,
+  MAX_SIGNALS,
   PROBE_MARGIN,
   PROBE_SILENCE,
   RELAYED_PROBE_SILENCE,
@@ -58,6 +59,7 @@ export class NeighbourLink {
   #beat: { readonly count: number; readonly at: number } | null = null;
   #beats = 0;
   #faults = 0;
+  #signals = 0;
   /** Frames that may come. */
   readonly #allowance: Allowance;
 
@@ -198,8 +200,14 @@ export class NeighbourLink {
     return signals;
   }
 
+  /** Takes signals of the other end; of a direct link no more than one has, as they may be kept. */
   signal(signals: readonly Signal[]): void {
-    for (const signal of signals) if (!this.isClosed) this.#link.signal(signal);
+    for (const signal of signals) {
+      if (this.isClosed) return;
+      this.#signals += 1;
+      if (this.kind === 'direct' && this.#signals > MAX_SIGNALS) return;
+      this.#link.signal(signal);
+    }
   }
 
   send(message: PeerMessage, extensions: readonly Extension[] = []): void {

@@ -123,3 +123,6 @@ export const EARLIER_INTAKE_RATE = 100;
 
 /** Frames that cannot be used; with one more on the same link the neighbour is cut off. */
 export const MAX_FAULTS = 20;
+
+/** Signals that are taken for one direct link: a description, and a candidate for each address. */
+export const MAX_SIGNALS = 128;

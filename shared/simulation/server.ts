@@ -199,10 +199,12 @@ export class SimulatedServer {
           if (isAlive()) this.#deliver(delivery);
         },
         probe: (_room, id, onAnswer) => {
-          this.#probe(id, onAnswer);
+          this.#probe(id, (isAwake) => {
+            if (memory === this.#memories) onAnswer(isAwake);
+          });
         },
         disconnect: (_room, id) => {
-          const connection = this.#seats.get(id);
+          const connection = isAlive() ? this.#seats.get(id) : undefined;
           if (connection !== undefined) this.#end(connection);
         },
       },

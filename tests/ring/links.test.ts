@@ -486,3 +486,13 @@ describe('direct links with one neighbour', () => {
     }
   });
 });
+
+test('of the signals for a direct link no more are taken than an honest end has', () => {
+  const ring = new Ring(DECISION);
+  const candidate = { candidate: '', sdpMLineIndex: 0, sdpMid: '0' };
+  const signals = Array.from({ length: 64 }, () => ({ type: 'candidate' as const, candidate }));
+  const link = ring.idOf('predecessor');
+  for (let sent = 0; sent < 10; sent += 1)
+    ring.signal({ from: NEIGHBOURS.predecessor, edge: 'predecessor', link, signals });
+  expect(ring.predecessor.signals).toHaveLength(128);
+});

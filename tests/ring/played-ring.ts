@@ -14,6 +14,7 @@ import type {
   Reply,
   Report,
   ResumeRequest,
+  Signal,
   SignalDelivery,
   SignalRequest,
   View,
@@ -33,6 +34,8 @@ export const NEIGHBOURS = { successor: peerId(7), predecessor: peerId(3) };
 export class TestLink {
   readonly handlers: LinkHandlers;
   readonly sent: Frame[] = [];
+  /** What it was told of the other end's steps. */
+  readonly signals: Signal[] = [];
   isClosed = false;
 
   constructor(handlers: LinkHandlers) {
@@ -95,7 +98,7 @@ export class Ring {
           this.links.push(link);
           if (initiator) handlers.onSignal({ type: 'offer', sdp: '' });
           return {
-            signal: () => undefined,
+            signal: (signal) => link.signals.push(signal),
             send: (frame) => link.sent.push(valueOf(parseFrame(frame))),
             close: () => {
               link.isClosed = true;

@@ -340,18 +340,23 @@ export interface RawWebSocket {
   sendBinary(bytes: Uint8Array): void;
   /** Writes to the connection as it is, framed or not. */
   write(bytes: Uint8Array): void;
+  /** A ping of WebSocket itself, which the server answers. Resolves when it is with the system, or never will be. */
+  ping(bytes: Uint8Array): Promise<void>;
+  /** Reads nothing any more. */
+  pause(): void;
   /** Waits until the server has sent this text. */
   receive(text: string): Promise<void>;
   /** Resolves when the server has ended the WebSocket, or the connection under it. */
   readonly closed: Promise<void>;
 }
 
-/** A frame of RFC 6455 as a client may send it: masked, the length in full. */
+/** A frame of RFC 6455 as a client may send it: masked, the length in full except of a ping. */
 function frame(opcode: number, payload: Uint8Array): Uint8Array {
   const mask = randomBytes(4);
-  const header = Buffer.alloc(10);
-  header.set([0x80 | opcode, 0xff]);
-  header.writeBigUInt64BE(BigInt(payload.length), 2);
+  const isPing = opcode === 9;
+  const header = Buffer.alloc(isPing ? 2 : 10);
+  header.set([0x80 | opcode, isPing ? 0x80 | payload.length : 0xff]);
+  if (!isPing) header.writeBigUInt64BE(BigInt(payload.length), 2);
   const masked = payload.map((byte, at) => byte ^ (mask[at % 4] ?? 0));
   return Buffer.concat([header, mask, masked]);
 }
@@ -403,6 +408,13 @@ export async function rawWebSocket(
     sendText: (text) => socket.write(frame(1, Buffer.from(text))),
     sendBinary: (bytes) => socket.write(frame(2, bytes)),
     write: (bytes) => socket.write(bytes),
+    ping: (bytes) =>
+      new Promise((resolve) => {
+        socket.write(frame(9, bytes), () => {
+          resolve();
+        });
+      }),
+    pause: () => socket.pause(),
     receive,
     closed,
   };
