@@ -48,8 +48,11 @@ export class Pace {
 
   /** Takes in another peer's setting. Returns whether it holds from now on, and is to be passed on. */
   receive(setting: PaceMessage): boolean {
-    if (this.#setting !== null && !isNewer(setting, this.#setting)) return false;
-    if (setting.count > (this.#setting?.count ?? 0) + MAX_COUNT_LEAP) return false;
+    const known = this.#setting;
+    // A newcomer cannot know how far a room's count has come.
+    const isNews =
+      known === null || (isNewer(setting, known) && setting.count <= known.count + MAX_COUNT_LEAP);
+    if (!isNews) return false;
     if (!this.#allowance.takeOne()) return false;
     this.#hold(setting);
     return true;

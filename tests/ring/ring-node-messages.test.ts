@@ -104,13 +104,22 @@ describe('the hop delay', () => {
 
   test('C4 cannot be made the last there is, nor come without end', () => {
     const ring = new Ring(DECISION);
+    ring.predecessor.give(pace(1, 1));
     ring.predecessor.give(pace(100, 0xffff_ffff));
-    expect(ring.node.state.hopDelay).toBe(0);
-    for (let count = 1; count <= 100; count += 1) ring.predecessor.give(pace(count, count));
+    expect(ring.node.state.hopDelay).toBe(1);
+    for (let count = 2; count <= 100; count += 1) ring.predecessor.give(pace(count, count));
     expect(ring.node.state.hopDelay).toBe(40);
     ring.clock.skip(2_000);
     ring.predecessor.give(pace(7, 101));
     expect(ring.node.state.hopDelay).toBe(7);
+  });
+
+  test('C4 is taken by a newcomer however often it was set before', () => {
+    const ring = new Ring(DECISION);
+    ring.predecessor.give(pace(100, 8_192));
+    expect(ring.node.state.hopDelay).toBe(100);
+    ring.predecessor.give(pace(200, 8_193));
+    expect(ring.node.state.hopDelay).toBe(200);
   });
 
   test('C5 adds minutes to a wait at most, whatever size is told, and takes them off again', () => {
