@@ -138,6 +138,54 @@ test('a token that is held stands at its peer, and its time there is on the peer
   });
 });
 
+test('says what it waits for: the server, then the ring, then its election', async () => {
+  expect(await textOf('watch-leader')).toMatch('Connecting');
+  expect(await page.$$('[data-testid=watch-peers]')).toHaveLength(0);
+  const says = (text: string) =>
+    until(async () => {
+      expect(await textOf('watch-leader')).toMatch(text);
+    });
+  await tellOrder({ peers: [], policy: null });
+  await says('Nobody is in this ring yet');
+  await tellOrder(THREE);
+  await says('Asking the ring');
+  await tell([report(1, [standing(1, 'follower', 3)])]);
+  await tell([report(2, [standing(1, 'candidate', null)])]);
+  await says('Electing a leader');
+  await tell([report(3, [standing(1, 'leader', 3)])]);
+  await says('leads');
+});
+
+test('the moment is read aloud while it stands still, not with each picture of one that moves', async () => {
+  await page.emulateMediaFeatures([{ name: 'prefers-reduced-motion', value: 'no-preference' }]);
+  await tellOrder(THREE);
+  await tell(threeReports());
+  await page.waitForSelector('[data-testid=watch-moment]');
+  const valueText = () =>
+    page.$eval('[data-testid=watch-moment]', (element) => element.getAttribute('aria-valuetext'));
+  // From the beginning to the end: all that it says on its way.
+  await press('Live');
+  await page.evaluate(() => {
+    const moment = document.querySelector('[data-testid=watch-moment]');
+    if (moment === null) throw new Error('no moment');
+    const observer = new MutationObserver((changes) => {
+      const count = Number(document.body.dataset['said'] ?? 0);
+      document.body.dataset['said'] = String(count + changes.length);
+    });
+    observer.observe(moment, { attributeFilter: ['aria-valuetext'] });
+  });
+  const atEnd = await valueText();
+  expect(atEnd).toMatch(' tells ');
+  await press('Replay');
+  await until(async () => {
+    expect(await valueText()).toBe('playing');
+  });
+  await until(async () => {
+    expect(await valueText()).toBe(atEnd);
+  });
+  expect(await page.evaluate(() => document.body.dataset['said'])).toBe('2');
+});
+
 test('links are drawn by their kind, as members report it', async () => {
   const order: Order = { peers: [1, 2, 3, 4].map(peerId), policy: 'highest' };
   await tellOrder(order);

@@ -1,6 +1,6 @@
 /** The page for the front of the room, beside real tabs that elect. */
 import { readFile, mkdtemp, readdir, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { networkInterfaces, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import type { Browser } from 'puppeteer-core';
@@ -24,7 +24,7 @@ afterAll(async () => {
 
 beforeEach(async () => {
   folder = await mkdtemp(join(tmpdir(), 'ringleader-watch-'));
-  server = await serve();
+  server = await serve({ host: '0.0.0.0' });
   url = `http://localhost:${server.port}`;
   pages = [];
 });
@@ -111,11 +111,11 @@ async function watchedRing(size: number): Promise<{ watching: Tab; tabs: Tab[] }
 test('a ring of twelve: each message of an election is there once, can be gone through, and saved', async () => {
   const { watching, tabs } = await watchedRing(12);
   const before = await untilOneRing(tabs);
-  expect((await peersOf(watching)).map(({ id }) => id)).toEqual(
-    (await peersOf(watching)).map(
-      ({ id }) => before.find((each) => each['own-id'] === id)?.['own-id'],
-    ),
-  );
+  // In ring order, as the tabs themselves are linked.
+  const shown = (await peersOf(watching)).map(({ id }) => id);
+  const successors = new Map(before.map((each) => [each['own-id'], each['successor-id']]));
+  expect(shown).toHaveLength(12);
+  expect(shown.map((id) => successors.get(id))).toEqual([...shown.slice(1), shown[0]]);
   await tabs[3]?.click('Start election');
   const term = Number(before[0]?.['term']) + 1;
   await vi.waitFor(
@@ -222,7 +222,9 @@ test('members report only while somebody watches', async () => {
 
 test('a room that is empty is watched until somebody comes, and a server until it is back', async () => {
   const watching = await watch();
-  expect((await watching.values())['watch-peers']).toBe('0');
+  await vi.waitFor(async () => {
+    expect((await watching.values())['watch-peers']).toBe('0');
+  });
   const tab = await Tab.open(browser, url);
   pages.push(tab);
   await untilOneRing([tab]);
@@ -250,6 +252,31 @@ test('a room that is empty is watched until somebody comes, and a server until i
   );
 });
 
+test('the code to join by of a page on localhost has an address that phones can open', async () => {
+  const watching = await watch('class');
+  const addresses = Object.values(networkInterfaces())
+    .flatMap((each) => each ?? [])
+    .filter(({ family, internal }) => family === 'IPv4' && !internal)
+    .map(({ address }) => `http://${address}:${server.port}/?room=class`);
+  await vi.waitFor(async () => {
+    const link = await watching.page.$eval('.join a', (element) => element.href);
+    const text = await watching.page.$eval('.join', (element) => element.textContent);
+    expect(link).toBe(addresses[0] ?? `${url}/?room=class`);
+    if (addresses.length === 0) expect(text).toContain('This address is only this computer’s');
+    else expect(text).not.toContain('only this computer’s');
+    const label = await watching.page.$eval('.join svg', (svg) => svg.getAttribute('aria-label'));
+    expect(label).toBe(`QR code of ${link}`);
+  });
+});
+
+test('a page that others can open has its own address in the code to join by', async () => {
+  url = `http://ring.test:${server.port}`;
+  const watching = await watch();
+  const link = await watching.page.$eval('.join a', (element) => element.href);
+  expect(link).toBe(`${url}/?room=lobby`);
+  expect(await watching.page.$$('.join small')).toHaveLength(0);
+});
+
 test('one who is too many is told so, and a room without a name', async () => {
   await server.close();
   server = await serve({ watchersPerRoom: 1 });
@@ -262,6 +289,10 @@ test('one who is too many is told so, and a room without a name', async () => {
       expect(await second.alert()).toMatch('room lobby is watched by 1 already');
     },
     { timeout: PATIENCE, interval: 50 },
+  );
+  // It does not know that nobody is in the ring.
+  expect(await second.page.$eval('[data-testid=watch-leader]', (it) => it.textContent)).toMatch(
+    'Connecting',
   );
   const third = await Tab.open(browser, `${url}/watch?room=a%20b`);
   pages.push(third);

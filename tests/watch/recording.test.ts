@@ -172,8 +172,38 @@ describe('clocks', () => {
       report(1, [sent(3, 2, claim(1, 1))], { ahead: 1_400, first: 2 }),
       report(2, [received(4, 1, claim(1, 1))]),
     ]);
-    expect(defined(recording.election()).offsets.get(peerId(1))).toBe(1_030);
+    expect(defined(recording.election()).offsets.get(peerId(1))).toBeCloseTo(1_030, 0);
+    // Also by one that comes later.
+    recording.add({
+      reports: [report(1, [standing(9, 'candidate', null)], { ahead: 1_010, first: 3 })],
+      missed: 0,
+    });
+    expect(defined(recording.election()).offsets.get(peerId(1))).toBeCloseTo(1_010, 0);
   });
+
+  test.each([
+    ['slow', 180],
+    ['fast', -180],
+  ] as const)(
+    'that are %s by 50 in a million are set anew: each election has what was right then',
+    (_, drift) => {
+      const hour = 3_600_000;
+      const recording = recordingOf(threeReports());
+      recording.add({
+        reports: [
+          report(1, [sent(hour, 2, claim(1, 1, 2)), received(hour + 8, 3, claim(3, 1, 2))], {
+            ahead: 1_000 + drift,
+            first: 7,
+          }),
+          report(3, [sent(hour + drift + 7, 1, claim(3, 1, 2))], { first: 6 }),
+        ],
+        missed: 0,
+      });
+      expect(recording.election(1)?.offsets.get(peerId(1))).toBe(1_000);
+      expect(recording.election(2)?.offsets.get(peerId(1))).toBe(1_000 + drift);
+      expect(recording.election(2)?.offsets.get(peerId(3))).toBe(1_000);
+    },
+  );
 
   test.each([
     ['5 ms', [1_005, 995, 1_000]],
@@ -212,8 +242,14 @@ describe('a recording', () => {
       report(1, [standing(1, 'follower', 3)]),
       report(1, [standing(2, 'follower', 3)], { first: 5, lost: 2 }),
     ]);
+    expect(recording.missed).toBe(4 + 2);
+  });
+
+  test('counts once what the server had no room for', () => {
+    const recording = recordingOf([report(1, [standing(1, 'follower', 3)])]);
     recording.add({ reports: [], missed: 10 });
-    expect(recording.missed).toBe(4 + 2 + 10);
+    recording.add({ reports: [report(1, [standing(2, 'follower', 3)], { first: 11 })], missed: 0 });
+    expect(recording.missed).toBe(10);
   });
 
   test('begins with the first report of each peer, whatever its number', () => {
@@ -288,9 +324,34 @@ describe('a recording', () => {
     const recording = recordingOf(threeReports());
     recording.setOrder([2, 3, 4].map(peerId));
     expect(recording.election()?.term).toBe(1);
-    recording.setOrder([]);
+    recording.setOrder([5, 6].map(peerId));
     expect(recording.election()).toBe(null);
     expect(recording.standings.size).toBe(0);
+  });
+
+  test('is of the same ring when its peers are back after a time without any', () => {
+    const recording = recordingOf(threeReports());
+    recording.setOrder([]);
+    expect(recording.standings.size).toBe(0);
+    expect(recording.election()?.order).toEqual(THREE);
+    recording.setOrder([peerId(2)]);
+    expect(recording.elections).toHaveLength(1);
+    recording.setOrder([]);
+    recording.setOrder([5, 6].map(peerId));
+    expect(recording.elections).toHaveLength(0);
+  });
+
+  test('keeps the ring of an election that goes on while there is no order', () => {
+    const recording = recordingOf(threeReports().slice(0, 2));
+    recording.setOrder([]);
+    expect(recording.election()?.order).toEqual(THREE);
+  });
+
+  test('has no order until it is told of one', () => {
+    const recording = new Recording();
+    expect(recording.order).toBe(null);
+    recording.setOrder([]);
+    expect(recording.order).toEqual([]);
   });
 
   test('keeps the ring of an election that is over as it was', () => {
@@ -335,6 +396,24 @@ describe('the diagram', () => {
       expect(x2).toBeGreaterThanOrEqual(defined(x1));
       expect(defined(y2) - defined(y1)).toBeCloseTo(diagram.gap, 1);
     }
+  });
+
+  test('has what a peer is once, where it became something else in the same moment', () => {
+    const election = record([
+      report(1, [sent(10, 2, claim(1, 1)), sent(10, 2, claim(3, 2))]),
+      report(3, [sent(9, 1, claim(3, 1))]),
+      report(2, [
+        received(12, 1, claim(1, 1), 'answered'),
+        sent(12, 3, claim(2, 1)),
+        received(12, 1, claim(3, 2)),
+        sent(15, 3, claim(3, 3)),
+      ]),
+    ]);
+    expect(election.changes.filter(({ peer }) => peer === peerId(2))).toHaveLength(2);
+    const { lines } = diagramOf(election, { width: 800, height: 300, label: 100, font: 12 });
+    const spans = lines.map((line) => line.spans);
+    expect(spans[1]?.map(({ state }) => state)).toEqual(['idle', 'beaten']);
+    for (const of of spans) expect(new Set(of.map(({ from }) => from)).size).toBe(of.length);
   });
 
   test('has what is held on the line of its peer, as long as it is', () => {

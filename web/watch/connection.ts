@@ -39,12 +39,19 @@ export function watchRoom(room: RoomName, handlers: WatchHandlers): void {
     timeout: PATIENCE,
   });
 
+  /** Of the one thing that is tried again later. */
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  function retry(attempt: () => void): void {
+    clearTimeout(timer);
+    timer = setTimeout(attempt, RETRY);
+  }
+
   function ask(): void {
-    if (!socket.connected) return;
+    clearTimeout(timer);
     const request = { version: SIGNALING_VERSION, room } as const;
     socket.timeout(PATIENCE).emit('watch', request, (error: Error | null, input: unknown) => {
       if (error === null) answered(input);
-      else if (socket.connected) setTimeout(ask, RETRY);
+      else if (socket.connected) retry(ask);
     });
   }
 
@@ -56,7 +63,7 @@ export function watchRoom(room: RoomName, handlers: WatchHandlers): void {
       handlers.onOrder(reply.value.order);
     } else {
       handlers.onProblem(`The server says no: ${reply.value.message}. Asking again.`);
-      setTimeout(ask, RETRY);
+      retry(ask);
     }
   }
 
@@ -65,9 +72,10 @@ export function watchRoom(room: RoomName, handlers: WatchHandlers): void {
     handlers.onProblem('The server cannot be reached. This page keeps trying.');
   });
   socket.on('disconnect', (reason) => {
+    clearTimeout(timer);
     handlers.onProblem('The connection to the server is lost. This page keeps trying.');
     // The library leaves this one case to its user: the server itself ended the connection.
-    if (reason === 'io server disconnect') setTimeout(() => socket.connect(), RETRY);
+    if (reason === 'io server disconnect') retry(() => socket.connect());
   });
   socket.on('order', (input, taken) => {
     const order = parseOrder(input);

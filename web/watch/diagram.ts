@@ -95,9 +95,10 @@ export function diagramOf(election: Election, frame: Frame): Diagram {
   const named = namedRows(election, Math.ceil(font / gap));
   const lines = [...peers, ...peers.slice(0, 1)].map((id, row) => ({
     ...{ id, y: y(row), isRepeated: row === peers.length, isNamed: named.has(row) },
-    spans: spansOf(election, changes.get(id) ?? []).map(({ state, from, to }) => ({
-      ...{ state, from: x(from), to: x(to) },
-    })),
+    // What it was for no time at all is not to be seen, and each of the others begins elsewhere.
+    spans: spansOf(election, changes.get(id) ?? [])
+      .map(({ state, from, to }) => ({ state, from: x(from), to: x(to) }))
+      .filter(({ from, to }) => from < to),
   }));
 
   function draw(arrow: Arrow): DrawnArrow {

@@ -41,6 +41,8 @@ interface Term {
   readonly number: number;
   order: readonly PeerId[];
   readonly happenings: Happening[];
+  /** What is known of the clocks of those it tells of, as they were then. */
+  readonly clocks: Map<PeerId, Clock>;
   /** Those who sent or got a message of it. */
   readonly peers: Set<PeerId>;
   leader: PeerId | null;
@@ -48,10 +50,16 @@ interface Term {
   script: Script | null;
 }
 
-interface Clocked {
-  offset: number;
+/** By how much the server's clock was ahead of a peer's at most, and when by the server's. */
+interface Clock {
+  readonly offset: number;
+  readonly at: number;
+}
+
+interface Reporting {
+  readonly clock: Clock;
   /** The number of the entry that comes next, if none is missing. */
-  next: number;
+  readonly next: number;
 }
 
 /** Elections that are kept, and what is kept of each. */
@@ -61,12 +69,17 @@ export const MAX_HAPPENINGS = 20_000;
 /** Terms of which too few have told yet: a liar's cost the ring none of its elections. */
 const MAX_UNPROVEN = 8;
 
-/** Clocks that are kept, those of members aside. */
-const MAX_CLOCKS = 4_096;
+/** Peers whose clocks and numbers are kept, members aside. */
+const MAX_REPORTING = 4_096;
+
+/** By how much two clocks part at most: 0.1 ms a second. */
+const DRIFT = 1e-4;
 
 export class Recording {
-  #order: readonly PeerId[] = [];
-  readonly #clocks = new Map<PeerId, Clocked>();
+  #order: readonly PeerId[] | null = null;
+  /** The last order in which there was anybody. */
+  #ring: readonly PeerId[] = [];
+  readonly #reporting = new Map<PeerId, Reporting>();
   readonly #standings = new Map<PeerId, Standing>();
   /** Oldest first. */
   #terms: Term[] = [];
@@ -74,7 +87,8 @@ export class Recording {
   #lap: (Term & { readonly lap: number }) | null = null;
   #missed = 0;
 
-  get order(): readonly PeerId[] {
+  /** The peers in ring order; null until it is told. */
+  get order(): readonly PeerId[] | null {
     return this.#order;
   }
 
@@ -88,33 +102,41 @@ export class Recording {
     return this.#missed;
   }
 
-  /** Takes the peers in ring order. When all of them are others, it is another ring. */
+  /**
+   * Takes the peers in ring order. When all of them are others, it is another ring; when there are none,
+   * the server may have been started anew, and they come back.
+   */
   setOrder(order: readonly PeerId[]): void {
-    const before = new Set(this.#order);
-    if (!order.some((id) => before.has(id))) {
+    this.#order = order;
+    const members = new Set(order);
+    for (const id of this.#standings.keys()) if (!members.has(id)) this.#standings.delete(id);
+    if (order.length === 0) return;
+    if (this.#ring.length > 0 && !this.#ring.some((id) => members.has(id))) {
       this.#terms = [];
       this.#lap = null;
       this.#missed = 0;
     }
-    this.#order = order;
-    const members = new Set(order);
-    for (const id of this.#standings.keys()) if (!members.has(id)) this.#standings.delete(id);
-    // The clocks of those who are gone serve the elections they were in.
-    if (this.#clocks.size > MAX_CLOCKS)
-      for (const id of this.#clocks.keys()) if (!members.has(id)) this.#clocks.delete(id);
+    this.#ring = order;
+    if (this.#reporting.size > MAX_REPORTING)
+      for (const id of this.#reporting.keys()) if (!members.has(id)) this.#reporting.delete(id);
     const term = this.#terms.at(-1);
     if (term === undefined || isOver(term.happenings)) return;
     term.order = order;
     term.script = null;
   }
 
-  /** Takes what peers have reported. */
-  add({ reports, missed }: Reports): void {
-    this.#missed += missed;
+  /**
+   * Takes what peers have reported. What the server had no room for is missing from the peer's numbers,
+   * as is all else that got lost: those are counted, or it would count twice.
+   */
+  add({ reports }: Reports): void {
     for (const { peer, at, trace } of reports) {
-      this.#noteClock(peer, at - trace.at, trace.first, trace.entries.length);
-      this.#missed += trace.lost;
-      for (const entry of trace.entries) this.#addEntry({ ...entry, peer });
+      const clock = this.#noteClock(peer, { offset: at - trace.at, at });
+      const next = this.#reporting.get(peer)?.next ?? trace.first;
+      // One that begins to report anew counts from 0.
+      this.#missed += Math.max(0, trace.first - next) + trace.lost;
+      this.#reporting.set(peer, { clock, next: trace.first + trace.entries.length });
+      for (const entry of trace.entries) this.#addEntry({ ...entry, peer }, clock);
     }
   }
 
@@ -141,8 +163,8 @@ export class Recording {
   /** The same for as long as nothing is added. */
   #scriptOf(term: Term): Script {
     if (term.script === null) {
-      const { number, order, happenings } = term;
-      const offsets = new Map(Array.from(this.#clocks, ([id, { offset }]) => [id, offset]));
+      const { number, order, happenings, clocks } = term;
+      const offsets = new Map(Array.from(clocks, ([id, { offset }]) => [id, offset]));
       term.script = { term: number, order, happenings, offsets };
     }
     return term.script;
@@ -151,51 +173,47 @@ export class Recording {
   /**
    * A report has been on its way for some time, never less than none: so the peer's clock is off by
    * what remains of the quickest (F. Cristian, "Probabilistic clock synchronization", Distributed
-   * Computing 3, 1989, has the same of round trips).
-   * @param offset by which the server's clock was ahead, as this report has it
+   * Computing 3, 1989, has the same of round trips). The older that is, the less it says.
+   * @param told as this report has it
+   * @returns what is known now; elections before may have other times for it, too
    */
-  #noteClock(peer: PeerId, offset: number, first: number, length: number): void {
-    const clock = this.#clocks.get(peer);
-    const least = Math.min(offset, clock?.offset ?? Infinity);
-    if (least !== clock?.offset) this.#forgetScripts();
-    // One that begins to report anew counts from 0.
-    if (clock !== undefined && first > clock.next) this.#missed += first - clock.next;
-    this.#clocks.set(peer, {
-      offset: least,
-      next: first + length,
-    });
+  #noteClock(peer: PeerId, told: Clock): Clock {
+    for (const term of [...this.#terms, ...(this.#lap === null ? [] : [this.#lap])]) {
+      const known = term.clocks.get(peer);
+      if (known === undefined || offsetAt(told, known.at) >= known.offset) continue;
+      term.clocks.set(peer, { offset: offsetAt(told, known.at), at: known.at });
+      term.script = null;
+    }
+    const kept = this.#reporting.get(peer)?.clock;
+    const offset = Math.min(told.offset, kept === undefined ? Infinity : offsetAt(kept, told.at));
+    return { offset, at: told.at };
   }
 
-  /** A clock that is known better gives other times. */
-  #forgetScripts(): void {
-    for (const term of this.#terms) term.script = null;
-    if (this.#lap !== null) this.#lap.script = null;
-  }
-
-  #addEntry(entry: Happening): void {
+  #addEntry(entry: Happening, clock: Clock): void {
     if (entry.type === 'state') {
       const { role, term: number, leader, link } = entry;
       this.#standings.set(entry.peer, { role, term: number, leader, link });
       // That of an election which was not watched begins no record of it.
       const term = this.#terms.find((each) => each.number === number);
-      if (term !== undefined) this.#append(term, entry);
+      if (term !== undefined) this.#append(term, entry, clock);
       return;
     }
     const { type, term: number, lap, origin } = entry.message;
     // The leader's laps are no part of the election.
     const term = lap > 0 ? this.#lapOf(number, lap) : this.#termOf(number);
-    if (!this.#append(term, entry)) return;
+    if (!this.#append(term, entry, clock)) return;
     term.peers.add(entry.peer);
     if (type === 'elected') term.leader = origin;
   }
 
   /** Whether there was room for it. */
-  #append(term: Term, entry: Happening): boolean {
+  #append(term: Term, entry: Happening, clock: Clock): boolean {
     if (term.happenings.length >= MAX_HAPPENINGS) {
       this.#missed += 1;
       return false;
     }
     term.happenings.push(entry);
+    term.clocks.set(entry.peer, clock);
     term.script = null;
     return true;
   }
@@ -223,9 +241,16 @@ export class Recording {
   }
 
   #newTerm(number: number): Term {
-    const order = this.#order;
-    return { number, order, happenings: [], peers: new Set(), leader: null, script: null };
+    return {
+      ...{ number, order: this.#ring, happenings: [], clocks: new Map(), peers: new Set() },
+      ...{ leader: null, script: null },
+    };
   }
+}
+
+/** By how much the server's clock was ahead at most, at another moment. */
+function offsetAt({ offset, at }: Clock, moment: number): number {
+  return offset + DRIFT * Math.abs(moment - at);
 }
 
 /** Whether the announcement has come home: who comes or goes now has no part in it. */

@@ -26,7 +26,7 @@ export class WatchedRoom {
   readonly #made = new WeakMap<Script, Election>();
   #isAsked = false;
   #took = 0;
-  #order: readonly PeerId[] = $state.raw([]);
+  #order: readonly PeerId[] | null = $state.raw(null);
   #standings: ReadonlyMap<PeerId, Standing> = $state.raw(this.#recording.standings);
   #elections: readonly Known[] = $state.raw([]);
   #chosen: number | null = $state(null);
@@ -57,7 +57,8 @@ export class WatchedRoom {
     });
   }
 
-  get order(): readonly PeerId[] {
+  /** The peers in ring order; null until the server has told. */
+  get order(): readonly PeerId[] | null {
     return this.#order;
   }
 
@@ -104,7 +105,7 @@ export class WatchedRoom {
 
   /** Who leads, as more than half of the ring have it. */
   get leader(): Leader | null {
-    return leaderOf([...this.#standings.values()], this.#order.length);
+    return leaderOf([...this.#standings.values()], this.#order?.length ?? 0);
   }
 
   /** Looks at the election of a term for as long as it is known; at the last one where that is null. */

@@ -1,0 +1,118 @@
+/** How a watch page asks for its room, with a server that refuses and goes away. */
+import { EventEmitter } from 'node:events';
+import { afterEach, beforeEach, expect, test, vi } from 'vitest';
+import { SIGNALING_VERSION } from '../../shared/protocol/signaling.ts';
+import { watchRoom } from '../../web/watch/connection.ts';
+import { defined, roomName } from '../support.ts';
+
+type Reply = (error: Error | null, input?: unknown) => void;
+
+/** What the page has of the library, the network aside. */
+class FakeSocket {
+  readonly #events = new EventEmitter();
+  /** Of requests that are not answered. */
+  readonly asked: { request: unknown; reply: Reply }[] = [];
+  connected = false;
+  connects = 0;
+
+  on(name: string, listener: (...args: unknown[]) => void): void {
+    this.#events.on(name, listener);
+  }
+
+  timeout() {
+    return {
+      emit: (_: 'watch', request: unknown, reply: Reply) => {
+        this.asked.push({ request, reply });
+      },
+    };
+  }
+
+  connect(): void {
+    this.connects += 1;
+  }
+
+  open(): void {
+    this.connected = true;
+    this.#events.emit('connect');
+  }
+
+  /** The library gives up what is not answered yet. */
+  close(reason: string): void {
+    this.connected = false;
+    this.#events.emit('disconnect', reason);
+    for (const { reply } of this.asked.splice(0)) reply(new Error('disconnected'));
+  }
+
+  answer(input: unknown): void {
+    defined(this.asked.shift()).reply(null, input);
+  }
+}
+
+const REFUSAL = { ok: false, message: 'there are too many' };
+const ORDER = { ok: true, order: { peers: [], policy: null } };
+const A_LONG_TIME = 60_000;
+
+let socket: FakeSocket;
+let problem: string | null;
+
+vi.mock('socket.io-client', () => ({ io: () => socket }));
+
+beforeEach(() => {
+  vi.useFakeTimers();
+  vi.stubGlobal('location', { origin: 'http://ring.test' });
+  socket = new FakeSocket();
+  watchRoom(roomName('lobby'), {
+    onOrder: () => undefined,
+    onReports: () => undefined,
+    onProblem: (given) => {
+      problem = given;
+    },
+  });
+});
+
+afterEach(() => {
+  vi.useRealTimers();
+  vi.unstubAllGlobals();
+});
+
+test('one that is refused says so and asks again', () => {
+  socket.open();
+  expect(socket.asked[0]?.request).toEqual({ version: SIGNALING_VERSION, room: 'lobby' });
+  socket.answer(REFUSAL);
+  expect(problem).toMatch('there are too many');
+  vi.advanceTimersByTime(A_LONG_TIME);
+  expect(socket.asked).toHaveLength(1);
+  socket.answer(ORDER);
+  expect(problem).toBe(null);
+  vi.advanceTimersByTime(A_LONG_TIME);
+  expect(socket.asked).toHaveLength(0);
+});
+
+test('one that was refused and has another connection by then asks once', () => {
+  socket.open();
+  socket.answer(REFUSAL);
+  socket.close('transport close');
+  socket.open();
+  socket.answer(ORDER);
+  vi.advanceTimersByTime(A_LONG_TIME);
+  expect(socket.asked).toHaveLength(0);
+  expect(problem).toBe(null);
+});
+
+test('one whose question is still open does not ask beside it', () => {
+  socket.open();
+  socket.answer(REFUSAL);
+  socket.close('transport close');
+  socket.open();
+  vi.advanceTimersByTime(A_LONG_TIME);
+  expect(socket.asked).toHaveLength(1);
+});
+
+test('one that the server sends away connects again, and asks only then', () => {
+  socket.open();
+  socket.answer(REFUSAL);
+  socket.close('io server disconnect');
+  vi.advanceTimersByTime(A_LONG_TIME);
+  expect(socket.connects).toBe(1);
+  expect(socket.asked).toHaveLength(0);
+});
