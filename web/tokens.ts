@@ -14,7 +14,10 @@ export interface Token {
   readonly origin: PeerId;
 }
 
-/** Whose token a message is: of the peer that claims, or is announced. */
+/**
+ * Whose token a message is: of the peer that claims, or is announced. A copy of that of the election:
+ * what loads late shares no code with the page's entry.
+ */
 export function originOf(message: ElectionMessage): PeerId {
   return message.type === 'claim' ? message.claim.id : message.decision.leader.id;
 }

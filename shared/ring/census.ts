@@ -62,7 +62,10 @@ export class CensusTaker {
     if (told === null) return;
     // Whoever cannot be written in goes uncounted: a list with gaps is no ring.
     const isWhole = told.seats.length === decision.hops || !isHome;
-    const ring = { term, messages: told.messages, seats: isWhole ? told.seats : [] };
+    // Who has left took its part of the sum along: it was sent all the same.
+    const before = this.#ring?.term === term ? this.#ring.messages : 0;
+    const messages = Math.max(before, told.messages);
+    const ring = { term, messages, seats: isWhole ? told.seats : [] };
     if (isSame(this.#ring, ring)) return;
     this.#ring = ring;
     this.#toTell = TIMES_TOLD;

@@ -47,7 +47,10 @@ export function claimant({ id, priority }: Claim, call: Speaker['call'] = shortI
 /** The priority of peers that were given none. */
 const ORDINARY = 1;
 
-/** Whether a message only says again, once a second, who the leader is. */
+/**
+ * Whether a message only says again, once a second, who the leader is. A copy of that of the protocol:
+ * what loads late shares no code with the page's entry.
+ */
 export function isLap(message: ElectionMessage): boolean {
   return message.type === 'elected' && message.decision.lap > 0;
 }

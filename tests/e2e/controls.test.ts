@@ -1,7 +1,10 @@
 /** Every control of the page does what it says, and says that it did. */
 import { networkInterfaces } from 'node:os';
-import { expect, test, vi } from 'vitest';
-import { defined } from '../support.ts';
+import type { Page } from 'puppeteer-core';
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
+import { defined, peerId } from '../support.ts';
+import { ringState } from '../web/ring-state.ts';
+import { showMember, startShowcase, tellMember, type Showcase } from './showcase.ts';
 import { byRole, openTabs, PATIENCE, setStage, Tab, untilOneRing } from './support.ts';
 
 const stage = setStage({ host: '0.0.0.0' });
@@ -205,4 +208,111 @@ test('connections are looked into while their panel is open, and only then', asy
     { timeout: PATIENCE },
   );
   expect(await asked()).toBe(before);
+});
+
+describe('given what a ring tells,', () => {
+  let showcase: Showcase;
+  let page: Page;
+  const ids = [peerId(1), peerId(2), peerId(3)] as const;
+  const [self, other] = ids;
+  const SLIDER = 'input[type=range]';
+  const pace = (hopDelay: number) =>
+    tellMember(page, { type: 'pace', hopDelay, by: other }, ringState(ids, self, { hopDelay }));
+  const untilShown = (value: string) =>
+    page.waitForFunction(
+      (selector, wanted) => document.querySelector<HTMLInputElement>(selector)?.value === wanted,
+      {},
+      SLIDER,
+      value,
+    );
+  const settings = () => page.evaluate(() => globalThis.settings);
+  const untilSaid = (text: string) =>
+    page.waitForFunction(
+      (wanted) =>
+        document.querySelector('[aria-label=Controls] [role=status]')?.textContent === wanted,
+      { timeout: PATIENCE },
+      text,
+    );
+
+  beforeAll(async () => {
+    showcase = await startShowcase();
+    page = await showcase.open(stage.browser);
+    await page.bringToFront();
+  });
+
+  afterAll(async () => {
+    await page.close();
+    await showcase.close();
+  });
+
+  test('what was done is said until it is no longer so', async () => {
+    await showMember(page, ringState(ids, self));
+    await page.focus(SLIDER);
+    await page.keyboard.press('ArrowRight');
+    await pace(100);
+    await untilSaid('Slow motion: each peer of the room holds a message for 0.1 s');
+    await pace(0);
+    await untilSaid('');
+    await page.click('.main');
+    await untilSaid('Election started: my claim is on its way round the ring');
+    await tellMember(page, { type: 'ring' }, ringState(ids, self, { term: 4 }));
+    await untilSaid('');
+  });
+
+  test('a button that is pressed again says so again', async () => {
+    await showMember(page, ringState(ids, self));
+    const said = await page.evaluate(async () => {
+      const status = document.querySelector('[aria-label=Controls] [role=status]');
+      const button = document.querySelector<HTMLElement>('.controls .main');
+      if (status === null || button === null) throw new Error('no controls');
+      const heard: string[] = [];
+      const change = () =>
+        new Promise<void>((resolve) => {
+          new MutationObserver((_, observer) => {
+            observer.disconnect();
+            heard.push(status.textContent);
+            resolve();
+          }).observe(status, { childList: true, characterData: true, subtree: true });
+        });
+      for (let press = 0; press < 2; press += 1) {
+        let changed = change();
+        button.click();
+        await changed;
+        if (status.textContent !== '') continue;
+        changed = change();
+        await changed;
+      }
+      return heard;
+    });
+    const started = 'Election started: my claim is on its way round the ring';
+    expect(said).toEqual([started, '', started]);
+  });
+
+  test('a drag of the slow motion outlives the setting of another peer', async () => {
+    await showMember(page, ringState(ids, self));
+    const box = await (await page.waitForSelector(SLIDER))?.boundingBox();
+    const { x, y, width, height } = defined(box ?? undefined);
+    await page.mouse.move(x + 8, y + height / 2);
+    await page.mouse.down();
+    await page.mouse.move(x + width - 4, y + height / 2, { steps: 4 });
+    await untilShown('2');
+    await pace(700);
+    await page.waitForSelector('[data-kind=pace]');
+    await page.mouse.up();
+    expect(await settings()).toEqual([2_000]);
+    expect(await page.$eval(SLIDER, ({ value }) => value)).toBe('2');
+    await pace(500);
+    await untilShown('0.5');
+  });
+
+  test('a key that is held sets no more than five hop delays a second, and the last', async () => {
+    await showMember(page, ringState(ids, self));
+    await page.focus(SLIDER);
+    const began = performance.now();
+    for (let press = 0; press < 20; press += 1) await page.keyboard.press('ArrowRight');
+    await page.waitForFunction(() => globalThis.settings.at(-1) === 2_000);
+    const turns = Math.ceil((performance.now() - began) / 200);
+    expect((await settings()).length).toBeLessThanOrEqual(turns + 1);
+    expect((await settings()).length).toBeLessThan(20);
+  });
 });

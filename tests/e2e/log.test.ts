@@ -3,7 +3,9 @@ import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, onTestFinished, test, vi } from 'vitest';
-import { defined } from '../support.ts';
+import { defined, peerId } from '../support.ts';
+import { ringState } from '../web/ring-state.ts';
+import { showMember, startShowcase } from './showcase.ts';
 import { byRole, openTabs, PATIENCE, setStage, untilOneRing, type Tab } from './support.ts';
 
 const stage = setStage();
@@ -64,6 +66,39 @@ test('chips show only some kinds, each with its count, and by keyboard too', asy
   await until(async () => {
     expect((await kinds(tab)).size).toBeGreaterThanOrEqual(all.size);
   });
+});
+
+test('how much is found is read out when the search changes, not with each event', async () => {
+  const showcase = await startShowcase();
+  const page = await showcase.open(stage.browser);
+  onTestFinished(async () => {
+    await page.close();
+    await showcase.close();
+  });
+  const self = peerId(1);
+  await showMember(page, ringState([self, peerId(2)], self));
+  const happen = () =>
+    page.evaluate((by) => {
+      tell({ type: 'pace', hopDelay: 100, by });
+    }, self);
+  const untilFound = (text: string) =>
+    page.waitForFunction(
+      (wanted) => document.querySelector('.found')?.textContent.includes(wanted),
+      { timeout: PATIENCE },
+      text,
+    );
+  const said = () => page.$eval('[data-testid=log-status]', ({ textContent }) => textContent);
+  await happen();
+  await page.waitForSelector('[data-testid=event]');
+  await page.type('input[type=search]', 'hop delay');
+  await untilFound('1 of 1 entries.');
+  expect(await said()).toBe('1 of 1 entries.');
+  await happen();
+  await untilFound('2 of 2 entries.');
+  expect(await said()).toBe('1 of 1 entries.');
+  await page.type('input[type=search]', ' of');
+  await untilFound('2 of 2 entries.');
+  expect(await said()).toBe('2 of 2 entries.');
 });
 
 test('a search finds words, and whole uuids that entries shorten', async () => {
@@ -170,29 +205,27 @@ test('five thousand entries are kept, can be scrolled to their end, and stay smo
     const list = document.querySelector('[data-testid=event-log]');
     if (list === null) throw new Error('no log');
     const frame = () => new Promise<number>((resolve) => requestAnimationFrame(resolve));
-    let last = await frame();
-    const took: number[] = [];
-    while (list.querySelectorAll('[data-testid=event]').length < 5_000 && took.length < 2_000) {
+    const rows = () => list.querySelectorAll('[data-testid=event]').length;
+    for (let count = 0; rows() < 5_000 && count < 2_000; count += 1) {
       list.scrollTop = list.scrollHeight;
-      const now = await frame();
-      took.push(now - last);
-      last = now;
+      await frame();
     }
-    const all = list.querySelectorAll('[data-testid=event]').length;
-    took.length = 0;
-    for (let at = 0; at < 120; at += 1) {
-      list.scrollTop = (list.scrollHeight * at) / 120;
-      const now = await frame();
-      took.push(now - last);
-      last = now;
+    const quiet: number[] = [];
+    const scrolling: number[] = [];
+    // In turns, so that what else the machine does hits both.
+    for (let at = 0; at < 240; at += 1) {
+      const isQuiet = Math.floor(at / 30) % 2 === 0;
+      const last = await frame();
+      if (!isQuiet) list.scrollTop = (list.scrollHeight * at) / 240;
+      (isQuiet ? quiet : scrolling).push((await frame()) - last);
     }
-    took.sort((a, b) => a - b);
-    return { all, median: took[60] ?? Infinity, most: took[113] ?? Infinity };
+    const middleOf = (took: number[]) => took.sort((a, b) => a - b)[took.length / 2] ?? Infinity;
+    return { all: rows(), quiet: middleOf(quiet), scrolling: middleOf(scrolling) };
   });
-  console.log('scrolling 5,000 entries, milliseconds a frame:', measured);
+  console.log('5,000 entries, milliseconds a frame:', measured);
   expect(measured.all).toBe(5_000);
-  // Generous: a machine that runs other tests too has other things to do.
-  expect(measured.median).toBeLessThan(34);
+  // At sixty frames a second, or at as many as the machine has when nothing moves.
+  expect(measured.scrolling).toBeLessThan(1.1 * Math.max(1_000 / 60, measured.quiet));
   // A search goes through all of them.
   await tab.page.type('input[type=search]', 'neighbour');
   await until(async () => {

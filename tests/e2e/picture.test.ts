@@ -4,6 +4,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi 
 import { parsePeerId, type PeerId } from '../../shared/protocol/ids.ts';
 import type { Seat } from '../../shared/ring/events.ts';
 import { hueOf, nameOf } from '../../shared/ring/names.ts';
+import { factsOf } from '../../web/facts.ts';
 import { peerId, valueOf } from '../support.ts';
 import { ringState } from '../web/ring-state.ts';
 import { show, showMember, startShowcase, type Showcase } from './showcase.ts';
@@ -318,6 +319,48 @@ describe('given what a ring tells,', () => {
     await show(page, 'Verdict', { ring: ringState(ids, ids[2]), since });
     expect(await text()).toContain('This tab leads');
     expect(await text()).toContain(`(${nameOf(ids[1])})`);
+    // What is known of the whole ring is of the term before, until the new leader has told of it.
+    await show(page, 'Verdict', { ring: ringState(ids, ids[0], { term: 4 }), since });
+    expect(await text()).toContain('term 4');
+    expect(await text()).not.toContain('messages');
+  });
+
+  test('the first leader is read out, too: the announcement comes empty and is filled', async () => {
+    const ids = [peerId(0x10), peerId(0x20)] as const;
+    const said = await page.evaluate(
+      async (props) => {
+        mountShown('Verdict', props);
+        const status = document.querySelector('[data-testid=announcement] [role=status]');
+        if (status === null) throw new Error('nothing is read out');
+        const first = status.textContent;
+        const changed = new Promise((resolve) => {
+          new MutationObserver(resolve).observe(status, { childList: true, subtree: true });
+        });
+        if (first === '') await changed;
+        return [first, status.textContent];
+      },
+      { ring: ringState(ids, ids[0]), since: null },
+    );
+    expect(said).toEqual(['', `${nameOf(ids[1])}, ${ids[1].slice(0, 8)}, leads. Term 3.`]);
+  });
+
+  test('a notice that is no alarm comes empty and is filled, so that it is read out', async () => {
+    const ids = [peerId(0x10), peerId(0x20)] as const;
+    const ring = ringState(ids, ids[0], { successorLink: 'relayed' });
+    const first = await page.evaluate(
+      (sight) => {
+        mountMember(sight);
+        return document.querySelector('[data-kind=relayed] [role=status]')?.textContent;
+      },
+      { ring, facts: factsOf(ring) },
+    );
+    expect(first).toBe('');
+    await page.waitForFunction(
+      () =>
+        document
+          .querySelector('[data-kind=relayed] [role=status]')
+          ?.textContent.includes('No direct connection') === true,
+    );
   });
 });
 
@@ -341,7 +384,7 @@ describe('in a real ring', () => {
   const icon = (tab: Tab) =>
     tab.page.$eval('link[rel=icon]', (link) => link.getAttribute('href') ?? '');
   const said = (tab: Tab) =>
-    tab.page.$eval('[data-testid=announcement] [aria-live]', (element) =>
+    tab.page.$eval('[data-testid=announcement] [role=status]', (element) =>
       element.textContent.trim(),
     );
 
@@ -352,10 +395,18 @@ describe('in a real ring', () => {
     const { leader, others } = byRole(tabs, values);
     const id = valueOf(parsePeerId(values[0]?.['leader-id']));
     expect(await leader.page.title()).toBe('★ Leader · Ringleader');
-    expect(await said(leader)).toContain('This tab leads');
+    // A moment after the page has come.
+    const untilSaid = (tab: Tab, text: string) =>
+      vi.waitFor(
+        async () => {
+          expect(await said(tab)).toContain(text);
+        },
+        { timeout: PATIENCE },
+      );
+    await untilSaid(leader, 'This tab leads');
     for (const tab of others) {
       expect(await tab.page.title()).toBe(`${nameOf(id)} leads · Ringleader`);
-      expect(await said(tab)).toContain(`${nameOf(id)}, ${id.slice(0, 8)}, leads`);
+      await untilSaid(tab, `${nameOf(id)}, ${id.slice(0, 8)}, leads`);
       expect(await icon(tab)).not.toBe(await icon(leader));
     }
     const leaderIcon = await icon(leader);
@@ -376,7 +427,10 @@ describe('in a real ring', () => {
     const [tab] = tabs;
     if (tab === undefined) throw new Error('no tab');
     await tab.page.waitForSelector('[data-testid=announcement]', { timeout: PATIENCE });
-    await tab.page.$eval('[data-testid=announcement] [aria-live]', (status) => {
+    await tab.page.waitForFunction(
+      () => document.querySelector('[data-testid=announcement] [role=status]')?.textContent !== '',
+    );
+    await tab.page.$eval('[data-testid=announcement] [role=status]', (status) => {
       const changes: string[] = [];
       new MutationObserver(() => changes.push(status.textContent)).observe(status, {
         childList: true,

@@ -156,7 +156,10 @@ test('on an insecure origin two tabs agree and the link can be copied', async ()
   await tab?.page.bringToFront();
   await tab?.click('Copy link');
   await vi.waitFor(async () => {
-    const said = await tab?.page.$eval('[role=status]', (element) => element.textContent);
+    const said = await tab?.page.$eval(
+      '[aria-label=Controls] [role=status]',
+      (element) => element.textContent,
+    );
     expect(said).toContain(`http://ring.test:${stage.server.port}/?room=phones`);
   });
 });

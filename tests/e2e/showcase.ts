@@ -35,6 +35,7 @@ const PAGE = `<!doctype html>
       };
       globalThis.mountMember = (sight) => {
         const log = [];
+        globalThis.settings = [];
         const member = {
           room: 'showcase',
           sight,
@@ -44,6 +45,8 @@ const PAGE = `<!doctype html>
             return this.sight.ring;
           },
           onChange: () => undefined,
+          campaign: () => undefined,
+          setHopDelay: (milliseconds) => settings.push(milliseconds),
         };
         mountShown('RingPage', { member: new DrawnMember(member) });
         globalThis.tell = (event, next = member.sight) => {
@@ -70,6 +73,8 @@ declare global {
   /** Of the showcase's page. */
   var mountMember: (sight: Sight) => void;
   var tell: (event: RingEvent, next?: Sight) => void;
+  /** The hop delays that the member was asked to set. */
+  var settings: number[];
   var mountWatched: () => void;
   var watched: WatchHandlers;
   var mountShown: (component: string, props: unknown) => void;

@@ -57,6 +57,20 @@ describe('the census in an announcement', () => {
     expect(ring.sent()[0]?.extensions.map(({ type }) => type)).toEqual([77, 3]);
   });
 
+  test('C2 keeps the greatest number of messages of a term: who leaves takes its part along', () => {
+    const ring = laps(3, bytes(seat(0, 9), seat(1, 5)));
+    const tell = (term: number, lap: number, messages: number) => {
+      const value = Uint8Array.of(0, 0, 0, messages, ...seat(0, 9));
+      const decision = { ...DECISION, lap };
+      ring.predecessor.give({ type: 'elected', term, decision }, [{ type: 3, value }]);
+      return ring.node.state.ring?.messages;
+    };
+    expect(tell(4, 3, 4)).toBe(7);
+    expect(ring.node.state.ring?.seats).toHaveLength(1);
+    expect(tell(4, 4, 9)).toBe(9);
+    expect(tell(5, 1, 4)).toBe(4);
+  });
+
   test.each([
     ['of half a seat', bytes([0, 1, 2])],
     ['of no number', Uint8Array.of(0, 0)],
