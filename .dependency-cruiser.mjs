@@ -76,6 +76,7 @@ export default {
         pathNot: [
           '^shared/election/',
           '^web/simple-peer/',
+          '^web/engine.io-client/',
           '\\.d\\.ts$',
           '\\.test\\.ts$',
           '^scripts/',

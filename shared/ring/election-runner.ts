@@ -284,8 +284,7 @@ export class ElectionRunner {
       this.#running = null;
       const slowness = this.#slownessOf(until);
       const isCutOff = this.#state.role.name !== 'leader' && !this.#owner.leadsRound();
-      if (slowness > allowed) 
-        this.#waitFor(until, patience, slowness - allowed, slowness);
+      if (slowness > allowed) this.#waitFor(until, patience, slowness - allowed, slowness);
       else if (isCutOff) this.#wait('leader');
       else this.step({ type: 'timeout' });
     });
