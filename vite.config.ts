@@ -115,6 +115,8 @@ export default defineConfig(({ mode }) => ({
   },
   test: {
     root: '.',
+    // Vitest leaves one processor free, which is half of a small machine.
+    maxWorkers: '100%',
     projects: [
       {
         test: {
