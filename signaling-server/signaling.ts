@@ -178,7 +178,9 @@ export function createSignalingServer(
   const watching = new Watching(
     {
       order: (room) => ({ peers: broker.peers(room), policy: broker.policy(room) }),
-      ...{ tell: tellWatched, clock, date: Date.now },
+      tell: tellWatched,
+      clock,
+      date: Date.now,
     },
     options,
   );

@@ -150,14 +150,7 @@ describe('silence', () => {
     { says: 'that it is alive', isAnswering: true },
   ])('of one that says $says and no HELLO ends its link after 8 s, and no one is told', (it) => {
     const ring = new Ring(DECISION);
-    ring.signal({
-      from: NEIGHBOURS.predecessor,
-      edge: 'predecessor',
-      link: linkId(500),
-      signals: [{ type: 'offer', sdp: '' }],
-    });
-    const mute = defined(ring.links.at(-1));
-    mute.handlers.onOpen();
+    const mute = openAnother(ring);
     const answering = [ring.successor, ring.predecessor, ...(it.isAnswering ? [mute] : [])];
     passAnswered(ring, 7_500, answering);
     expect(mute.isClosed).toBe(false);
@@ -168,14 +161,7 @@ describe('silence', () => {
 
   test('counts from HELLO where that comes late', () => {
     const ring = new Ring(DECISION);
-    ring.signal({
-      from: NEIGHBOURS.predecessor,
-      edge: 'predecessor',
-      link: linkId(500),
-      signals: [{ type: 'offer', sdp: '' }],
-    });
-    const late = defined(ring.links.at(-1));
-    late.handlers.onOpen();
+    const late = openAnother(ring);
     passAnswered(ring, 7_500, [ring.successor]);
     late.give(helloOf(NEIGHBOURS.predecessor, linkId(500)));
     passAnswered(ring, 3_000, [ring.successor, ring.predecessor]);
@@ -496,3 +482,16 @@ test('of the signals for a direct link no more are taken than an honest end has'
     ring.signal({ from: NEIGHBOURS.predecessor, edge: 'predecessor', link, signals });
   expect(ring.predecessor.signals).toHaveLength(128);
 });
+
+/** A second link that the predecessor offers, open and without its HELLO. */
+function openAnother(ring: Ring) {
+  ring.signal({
+    from: NEIGHBOURS.predecessor,
+    edge: 'predecessor',
+    link: linkId(500),
+    signals: [{ type: 'offer', sdp: '' }],
+  });
+  const link = defined(ring.links.at(-1));
+  link.handlers.onOpen();
+  return link;
+}
