@@ -231,10 +231,14 @@ export class Broker {
 
   /** Lets a member, or one about to become it, go. Nothing happens where it was neither. */
   leave(name: RoomName, id: PeerId): void {
+    this.#remove(name, id, true);
+  }
+
+  #remove(name: RoomName, id: PeerId, isGoodbye: boolean): void {
     const open = this.#rooms.get(name);
     if (open?.seats.delete(id) !== true) return;
     open.pending = open.pending.filter(({ request }) => request.id !== id);
-    this.#deliver(name, open.room.leave(id));
+    this.#deliver(name, open.room.leave(id, isGoodbye));
     if (open.seats.size === 0) this.#close(name, open);
     else this.#endRecovery(name, open);
   }
@@ -339,7 +343,7 @@ export class Broker {
   }
 
   #evict(name: RoomName, id: PeerId): void {
-    this.leave(name, id);
+    this.#remove(name, id, false);
     this.#ports.disconnect(name, id);
   }
 

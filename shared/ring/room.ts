@@ -127,9 +127,10 @@ export class Room {
 
   /**
    * Closes the ring over a peer.
+   * @param isGoodbye whether it went by its own word; one that did not may go on speaking on old links
    * @returns views for those whose neighbour it was; nothing where it was not a member
    */
-  leave(id: PeerId): Delivery[] {
+  leave(id: PeerId, isGoodbye = true): Delivery[] {
     const at = this.#ring.findIndex((member) => member.id === id);
     if (at < 0) return [];
     this.#ring.splice(at, 1);
@@ -138,7 +139,7 @@ export class Room {
     const before = this.#ring.at(at - 1);
     if (before !== undefined) before.edgeMade = this.#nextEdge();
     this.#startEraAmongNewcomers();
-    return this.#announce(new Map());
+    return this.#announce(new Map(), isGoodbye ? null : id);
   }
 
   /** Where all have just come, nobody may have heard of the term that the last leader acted in. */
@@ -416,8 +417,11 @@ export class Room {
       .map((peer) => ({ to: id, type: 'check' as const, peer }));
   }
 
-  /** Tells every member whose place has changed, together with the newcomers' offers to it. */
-  #announce(offers: Offers): Delivery[] {
+  /**
+   * Tells every member whose place has changed, together with the newcomers' offers to it.
+   * @param evicted whom those are told of as well who may still listen to it
+   */
+  #announce(offers: Offers, evicted: PeerId | null = null): Delivery[] {
     if (this.#recovery !== null) return [];
     const lost = this.#lost();
     return this.#ring.flatMap((member, at) => {
@@ -425,7 +429,8 @@ export class Room {
       const before = member.place;
       const isSame =
         before?.successor === place.successor && before.predecessor === place.predecessor;
-      if (isSame && member.toldEra === this.#era) return [];
+      const mayListen = evicted !== null && member.former.predecessor.includes(evicted);
+      if (isSame && member.toldEra === this.#era && !mayListen) return [];
       member.place = place;
       const brought: Record<Edge, Brought | null> = { successor: null, predecessor: null };
       if (before?.successor !== place.successor) {

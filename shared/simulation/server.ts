@@ -1,5 +1,6 @@
 /** The simulated signaling server: the real broker, behind connections that may break. */
 import type { PeerId, RoomName } from '../protocol/ids.ts';
+import type { JoinReply, MembershipReply, Refusal } from '../protocol/signaling.ts';
 import { Broker, PROBE_PATIENCE } from '../ring/broker.ts';
 import type { Signaling, SignalingHandlers } from '../ring/ports.ts';
 import type { Delivery } from '../ring/room.ts';
@@ -33,6 +34,14 @@ const RETRY = 500;
 /** How long the server takes to see that a socket is closed, in milliseconds. */
 export const SOCKET_CLOSE = 50;
 
+/** As the real server refuses what only a member may ask, and a second place. */
+const NOT_JOINED: Refusal = { ok: false, code: 'not-joined', message: 'join a room first' };
+const ALREADY_JOINED: Refusal = {
+  ok: false,
+  code: 'already-joined',
+  message: 'this connection has joined a room already',
+};
+
 /** How long the server takes to see that the other end of a connection sleeps. */
 const PING_PATIENCE = 15_000;
 
@@ -63,6 +72,7 @@ export class SimulatedServer {
       },
       join: (request, onReply) => {
         up((connection) => {
+          if (this.#refusesSecond(connection, onReply)) return;
           connection.seat = request.id;
           this.#broker.join(request, (reply) => {
             if (reply.ok) this.#seat(connection, request.id);
@@ -75,6 +85,7 @@ export class SimulatedServer {
       },
       resume: (request, onReply) => {
         up((connection) => {
+          if (this.#refusesSecond(connection, onReply)) return;
           const reply = this.#broker.resume(request);
           if (reply.ok) this.#seat(connection, request.id);
           this.#toPeer(connection, () => {
@@ -84,8 +95,10 @@ export class SimulatedServer {
       },
       signal: (request, onReply) => {
         up((connection) => {
-          if (connection.seat === null) return;
-          const reply = this.#broker.signal(this.#room, connection.seat, request);
+          const reply =
+            connection.seat === null
+              ? NOT_JOINED
+              : this.#broker.signal(this.#room, connection.seat, request);
           this.#toPeer(connection, () => {
             onReply(reply);
           });
@@ -93,21 +106,24 @@ export class SimulatedServer {
       },
       report: (report, onReply) => {
         up((connection) => {
-          if (connection.seat === null) return;
-          this.#broker.report(this.#room, connection.seat, report, (reply) => {
+          const answer = (reply: MembershipReply) => {
             this.#toPeer(connection, () => {
               onReply(reply);
             });
-          });
+          };
+          if (connection.seat === null) answer(NOT_JOINED);
+          else this.#broker.report(this.#room, connection.seat, report, answer);
         });
       },
       lookup: (peer, onReply) => {
         up((connection) => {
-          this.#broker.lookup(this.#room, peer, (reply) => {
+          const answer = (reply: MembershipReply) => {
             this.#toPeer(connection, () => {
               onReply(reply);
             });
-          });
+          };
+          if (connection.seat === null) answer(NOT_JOINED);
+          else this.#broker.lookup(this.#room, peer, answer);
         });
       },
       leave: () => {
@@ -208,7 +224,7 @@ export class SimulatedServer {
           if (connection !== undefined) this.#end(connection);
         },
       },
-      { peersPerRoom: 1_000, rooms: 1, burstWindow: 30 },
+      { peersPerRoom: 1_000, rooms: 1, burstWindow: 50 },
     );
   }
 
@@ -273,6 +289,14 @@ export class SimulatedServer {
     connection.isOpenAtServer = false;
     this.#connections.delete(connection);
     this.#notice(connection, 'io server disconnect', RETRY);
+  }
+
+  #refusesSecond(connection: Connection, onReply: (reply: JoinReply) => void): boolean {
+    if (connection.seat === null) return false;
+    this.#toPeer(connection, () => {
+      onReply(ALREADY_JOINED);
+    });
+    return true;
   }
 
   #unseat(connection: Connection, then: (id: PeerId) => void): void {

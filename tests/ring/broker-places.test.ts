@@ -419,6 +419,38 @@ describe('signals between those who were neighbours', () => {
   });
 });
 
+describe('an evicted peer', () => {
+  /** Peer 1 has got another predecessor since 2 was it: it may still read what 2 sends it. */
+  function relinked(): Server {
+    const server = new Server({});
+    server.seat(1, 2);
+    server.join(3);
+    server.pass(10 * WINDOW);
+    server.join(4);
+    server.pass(10 * WINDOW);
+    const [before, after] = neighbours(server.broker.peers(LOBBY), peerId(1));
+    expect([before, after]).not.toContain(peerId(2));
+    // Later than its members' first half minute, a departure opens no era, of which all are told.
+    server.pass(MINUTE);
+    server.delivered.length = 0;
+    return server;
+  }
+
+  test('is told to those who had it for a predecessor before, who may still listen to it', () => {
+    const server = relinked();
+    const [accuser] = neighbours(server.broker.peers(LOBBY), peerId(2));
+    server.report(accuser, peerId(2), 'misbehaves');
+    expect(server.broker.peers(LOBBY)).not.toContain(peerId(2));
+    expect(viewsIn(server.deliveries).get(peerId(1))?.removed).toEqual([peerId(2)]);
+  });
+
+  test('that went by itself said goodbye on its links: its neighbours alone are told', () => {
+    const server = relinked();
+    server.broker.leave(LOBBY, peerId(2));
+    expect(new Set(viewsIn(server.deliveries).keys())).toEqual(new Set([peerId(3), peerId(4)]));
+  });
+});
+
 /** One of a ring asks for its place in a memory that another server had. */
 function resumed(
   server: Server,

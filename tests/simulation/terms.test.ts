@@ -66,7 +66,7 @@ test.each([
   [2, 1_500],
   [3, 1_500],
   [5, 1_500],
-  [8, 2_000],
+  [8, 2_500],
   [20, 3_000],
 ])(
   'a ring of a high term takes in %i newcomers at once within %i ms',
