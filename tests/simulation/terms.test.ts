@@ -60,32 +60,44 @@ test.each([0, 1, 2, 3, 4, 5, 6, 7])(
   },
 );
 
-/** Of the many, some hear of the leader only with its next lap. */
+/**
+ * Of the many, some hear of the leader only with its next lap; and now and then one has to wait until
+ * the leader is missed (R7).
+ */
 test.each([
-  [1, 1_500],
-  [2, 1_500],
+  [1, 500],
+  [2, 500],
   [3, 1_500],
   [5, 1_500],
-  [8, 2_500],
+  [8, 2_000],
   [20, 3_000],
 ])(
-  'a ring of a high term takes in %i newcomers at once within %i ms',
+  'a ring of a high term takes in %i newcomers at once, mostly within %i ms',
   (newcomers, milliseconds) => {
-    for (const seed of [1, 2]) {
+    const times = [1, 2, 3, 4, 5].map((seed) => {
       const { world } = highRing(seed);
       const before = defined(world.states[0]?.term);
-      const complaints = world.trace.filter(({ event }) => event.type === 'complained').length;
+      const complaintsSoFar = () =>
+        world.trace.filter(({ event }) => event.type === 'complained').length;
+      const complaints = complaintsSoFar();
+      const start = world.clock.now();
       for (let joined = 0; joined < newcomers; joined += 1) world.join();
-      world.run(milliseconds);
-      expect(new Set(world.states.map(({ leader }) => leader)).size).toBe(1);
-      expect(new Set(world.states.map(({ term }) => term)).size).toBe(1);
+      while (!isAgreed(world, 5 + newcomers) && world.clock.now() - start < 10_000) world.run(50);
+      const time = world.clock.now() - start;
+      expect(isAgreed(world, 5 + newcomers)).toBe(true);
       // The size is known to all with the second lap after that.
       expect(world.settle(3_000)).toEqual([]);
-      expect(world.states.length).toBe(5 + newcomers);
       expect(defined(world.states[0]?.term) - before).toBeLessThan(10);
-      expect(world.trace.filter(({ event }) => event.type === 'complained')).toHaveLength(
-        complaints,
-      );
-    }
+      expect(complaintsSoFar()).toBe(complaints);
+      return time;
+    });
+    const [, , median] = times.toSorted((a, b) => a - b);
+    expect(median).toBeLessThanOrEqual(milliseconds);
   },
 );
+
+function isAgreed({ states }: HostileRing['world'], size: number): boolean {
+  const leaders = new Set(states.map(({ leader }) => leader));
+  const terms = new Set(states.map(({ term }) => term));
+  return states.length === size && leaders.size === 1 && !leaders.has(null) && terms.size === 1;
+}
