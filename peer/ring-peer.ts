@@ -3,7 +3,7 @@ import { v4 as uuid } from 'uuid';
 import { parsePeerId, type PeerId, type RoomName } from '../shared/protocol/ids.ts';
 import { clockOf } from '../shared/ring/clock.ts';
 import type { Signaling } from '../shared/ring/ports.ts';
-import type { RingPeerPorts } from '../shared/ring/ring-peer.ts';
+import type { RingPeerOptions, RingPeerPorts } from '../shared/ring/ring-peer.ts';
 import { RingPeer } from '../shared/ring/ring-peer.ts';
 import { Reporting } from './reporting.ts';
 import type { SocketOptions } from './socket-signaling.ts';
@@ -19,22 +19,31 @@ export interface PeerPorts extends Pick<RingPeerPorts, 'openLink' | 'onEvent'> {
 /**
  * Makes a peer; its `join` makes it a member.
  * @param room to be a member of
+ * @param options what it asks for beside that
  */
-export function createRingPeer(room: RoomName, ports: PeerPorts): RingPeer {
+export function createRingPeer(
+  room: RoomName,
+  ports: PeerPorts,
+  options: RingPeerOptions = {},
+): RingPeer {
   const clock = clockOf(globalThis);
   const reporting = new Reporting(clock, () => peer.state);
-  const peer: RingPeer = new RingPeer(room, {
-    openLink: ports.openLink,
-    newSignaling: () => ports.newSignaling(reporting.options()),
-    onEvent: (event, state) => {
-      reporting.note(event, state);
-      ports.onEvent(event, state);
+  const peer: RingPeer = new RingPeer(
+    room,
+    {
+      openLink: ports.openLink,
+      newSignaling: () => ports.newSignaling(reporting.options()),
+      onEvent: (event, state) => {
+        reporting.note(event, state);
+        ports.onEvent(event, state);
+      },
+      clock,
+      random: Math.random,
+      newId,
+      newSecret: uuid,
     },
-    clock,
-    random: Math.random,
-    newId,
-    newSecret: uuid,
-  });
+    options,
+  );
   return peer;
 }
 

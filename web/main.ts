@@ -22,7 +22,7 @@ const STUCK = 10_000;
 const LONGEST = 20_000;
 
 /** After so many milliseconds a page that has nothing else to show yet says what it is doing. */
-const WORDLESS = 2_000;
+const WORDLESS = 4_000;
 
 /** Milliseconds between attempts to load the rest of the page. */
 const RETRY = 1_000;

@@ -1,6 +1,6 @@
 /** This tab's membership of the ring, and what there is to see of it. Knows nothing of the page. */
 import SimplePeer from 'simple-peer';
-import { createRingPeer } from '../peer/ring-peer.ts';
+import { createRingPeer, type PeerPorts } from '../peer/ring-peer.ts';
 import { simplePeerLinks } from '../peer/simple-peer-links.ts';
 import { socketSignaling } from '../peer/socket-signaling.ts';
 import type { PeerId, RoomName } from '../shared/protocol/ids.ts';
@@ -30,6 +30,9 @@ export interface Sight {
   readonly facts: ReturnType<typeof factsOf>;
 }
 
+/** A program that runs so many milliseconds after the page was there is not alone on its device. */
+const BUSY = 250;
+
 /** Entries kept; older ones fall out of page and download. */
 const MAX_LOG = 5_000;
 
@@ -45,7 +48,7 @@ export class RingMember {
   /** Makes the tab a member of a room at once, and lets it go with the tab. */
   constructor(room: RoomName) {
     this.room = room;
-    this.#peer = createRingPeer(room, {
+    const ports: PeerPorts = {
       openLink: simplePeerLinks(SimplePeer, { iceServers: [] }),
       newSignaling: (options) =>
         socketSignaling(location.origin, {
@@ -59,7 +62,8 @@ export class RingMember {
       onEvent: (event, state) => {
         this.#onEvent(event, state);
       },
-    });
+    };
+    this.#peer = createRingPeer(room, ports, { isBusy: isDeviceBusy() });
     this.#peer.join();
     addEventListener('pagehide', () => {
       this.leave();
@@ -135,6 +139,11 @@ export class RingMember {
     this.#log.push({ ...newest, key: this.#keys, times: 1 });
     if (this.#log.length > MAX_LOG) this.#log.shift();
   }
+}
+
+function isDeviceBusy(): boolean {
+  const [page] = performance.getEntriesByType('navigation');
+  return page instanceof PerformanceNavigationTiming && performance.now() - page.responseEnd > BUSY;
 }
 
 /** Whether something is wrong after an event; who only lost its place is back as a new peer. */

@@ -109,10 +109,11 @@ const PolicySchema = v.picklist(POLICIES);
 const JoinRequestSchema = v.strictObject({
   ...claimant,
   policy: PolicySchema,
-  offers: v.strictObject({ successor: OfferSchema, predecessor: OfferSchema }),
+  offers: v.strictObject({ successor: OfferSchema, predecessor: v.optional(OfferSchema) }),
 });
 /**
- * `join`: a newcomer asks for a place and brings an offer for each of its two links. The secret is
+ * `join`: a newcomer asks for a place and brings an offer for the link to its successor, and one for
+ * that to its predecessor, unless its device is busy: then its predecessor makes it. The secret is
  * its own choice; with it, and only with it, a member can resume on another connection. The policy
  * counts only where the room is new; the reply names the one that holds.
  */

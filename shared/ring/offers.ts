@@ -3,17 +3,22 @@ import type { Edge, JoinRequest, Neighbour, Offer } from '../protocol/signaling.
 import type { NeighbourLink } from './neighbour-link.ts';
 
 export class Offers {
+  readonly #edges: readonly Edge[];
   readonly #make: (edge: Edge) => NeighbourLink | null;
   readonly #links = new Map<Edge, NeighbourLink>();
 
-  /** @param make makes this end of a link to nobody yet; null where that is impossible */
-  constructor(make: (edge: Edge) => NeighbourLink | null) {
+  /**
+   * @param edges to make an offer for
+   * @param make makes this end of a link to nobody yet; null where that is impossible
+   */
+  constructor(edges: readonly Edge[], make: (edge: Edge) => NeighbourLink | null) {
+    this.#edges = edges;
     this.#make = make;
   }
 
-  /** Makes those that are missing. Returns whether there are both. */
+  /** Makes those that are missing. Returns whether there are all. */
   prepare(): boolean {
-    for (const edge of ['successor', 'predecessor'] as const) {
+    for (const edge of this.#edges) {
       if (this.#links.get(edge)?.isClosed === false) continue;
       const link = this.#make(edge);
       if (link === null) return false;
@@ -22,27 +27,32 @@ export class Offers {
     return true;
   }
 
-  /** Calls back once both have something to send, unless others have taken their place by then. */
+  /** Calls back once all have something to send, unless others have taken their place by then. */
   whenReady(call: () => void): void {
-    const successor = this.#links.get('successor');
-    const predecessor = this.#links.get('predecessor');
-    if (successor === undefined || predecessor === undefined) return;
-    successor.whenOffered(() => {
-      predecessor.whenOffered(() => {
-        const isCurrent =
-          this.#links.get('successor') === successor &&
-          this.#links.get('predecessor') === predecessor;
-        if (isCurrent) call();
+    const links = [...this.#links];
+    let awaited = links.length;
+    const isCurrent = () => links.every(([edge, link]) => this.#links.get(edge) === link);
+    for (const [, link] of links)
+      link.whenOffered(() => {
+        awaited -= 1;
+        if (awaited === 0 && isCurrent()) call();
       });
-    });
   }
 
-  /** What they have gathered to go with the join; null where there are none. */
+  /** What they have gathered to go with the join; null where one has come to nothing. */
   take(): JoinRequest['offers'] | null {
-    const successor = this.#links.get('successor');
-    const predecessor = this.#links.get('predecessor');
-    if (successor === undefined || predecessor === undefined) return null;
-    return { successor: bring(successor), predecessor: bring(predecessor) };
+    const successor = this.#bring('successor');
+    const predecessor = this.#bring('predecessor');
+    const isLacking = this.#edges.includes('predecessor') && predecessor === undefined;
+    if (successor === undefined || isLacking) return null;
+    return { successor, ...(predecessor === undefined ? {} : { predecessor }) };
+  }
+
+  /** What an unbound offer has gathered to go with the join, if it has. */
+  #bring(edge: Edge): Offer | undefined {
+    const link = this.#links.get(edge);
+    const signals = link?.takeSignals() ?? [];
+    return link === undefined || signals.length === 0 ? undefined : { link: link.id, signals };
   }
 
   /** Gives an offer its addressee where the view has chosen it; null where it has not. */
@@ -59,9 +69,4 @@ export class Offers {
     for (const link of this.#links.values()) link.close();
     this.#links.clear();
   }
-}
-
-/** What an unbound offer has gathered to go with the join. */
-function bring(link: NeighbourLink): Offer {
-  return { link: link.id, signals: link.takeSignals() };
 }

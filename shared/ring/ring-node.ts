@@ -45,6 +45,8 @@ export interface RingNodeOptions {
   readonly priority: number;
   /** Wanted for the room; one that is open already has its own. */
   readonly policy: Policy;
+  /** Whether the device has more to do than it can at the moment: it prepares one link, not both. */
+  readonly isBusy: boolean;
 }
 
 export interface RingPorts {
@@ -107,11 +109,14 @@ export class RingNode {
         this.#lookups.heard(decision, isNew);
       },
     });
-    this.#offers = new Offers((edge) => {
-      if (this.#membership === 'gone') return null;
-      const kind = ports.budget.isSpent ? 'relayed' : 'direct';
-      return this.#makeLink(edge, kind, null, true, this.#newLinkId());
-    });
+    this.#offers = new Offers(
+      options.isBusy ? ['successor'] : ['successor', 'predecessor'],
+      (edge) => {
+        if (this.#membership === 'gone') return null;
+        const kind = ports.budget.isSpent ? 'relayed' : 'direct';
+        return this.#makeLink(edge, kind, null, true, this.#newLinkId());
+      },
+    );
     this.#linkShares = new LinkShares(ports.clock, ports.budget);
     this.#openRelayedLink = relayedLinks(ports.clock);
     const owner: EdgeOwner = {
@@ -315,8 +320,7 @@ export class RingNode {
 
   #join(): void {
     const offers = this.#offers.take();
-    if (offers === null) return;
-    if (offers.successor.signals.length === 0 || offers.predecessor.signals.length === 0) {
+    if (offers === null) {
       this.#stop();
       this.#tell({ type: 'error', message: 'this device could not prepare a WebRTC connection' });
       return;

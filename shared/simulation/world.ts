@@ -127,6 +127,8 @@ export class World {
     tap = (openLink) => openLink,
   }: PeerOptions = {}): SimulatedPeer {
     this.#devices += 1;
+    // As good as any other way to have some of both kinds.
+    const isBusy = this.#devices % 3 === 0;
     const device = new Device(this.clock, this.#devices);
     const routes: Route[] = [];
     const ring = new RingPeer(
@@ -146,7 +148,7 @@ export class World {
           this.#watch(device, event, state);
         },
       },
-      { ...this.#options, priority },
+      { isBusy, ...this.#options, priority },
     );
     const peer = { ring, priority, device, routes };
     this.#peers.add(peer);

@@ -2,7 +2,7 @@
  * A process of several peers on real links: `node peers.js URL ROOM SLOTS`. The driver tells each
  * to join and leave; some day it kills them all.
  */
-import { createRingPeer } from '../../peer/ring-peer.ts';
+import { createRingPeer, type PeerPorts } from '../../peer/ring-peer.ts';
 import { nodeLinks, nodeWebRtc } from '../../peer/node-links.ts';
 import { socketSignaling } from '../../peer/socket-signaling.ts';
 import { parseRoomName, type RoomName } from '../../shared/protocol/ids.ts';
@@ -49,7 +49,7 @@ class Slot {
   #isMember = false;
 
   constructor(url: string, room: RoomName) {
-    this.#peer = createRingPeer(room, {
+    const ports: PeerPorts = {
       openLink: nodeLinks({
         iceServers: [],
         wrtc: { ...nodeWebRtc, RTCPeerConnection: CountedConnection },
@@ -58,7 +58,9 @@ class Slot {
       onEvent: (event, state) => {
         this.#note(event, state);
       },
-    });
+    };
+    // Of both kinds of newcomers there are to be some.
+    this.#peer = createRingPeer(room, ports, { isBusy: Math.random() < 0.3 });
   }
 
   get state(): RingState | null {

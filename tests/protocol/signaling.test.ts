@@ -52,7 +52,7 @@ type Parser = (input: unknown) => Parsed<unknown>;
 type Accepted = readonly [string, Parser, readonly Readonly<Record<string, unknown>>[]];
 
 const fromPeers: readonly Accepted[] = [
-  ['join', parseJoinRequest, [joinRequest]],
+  ['join', parseJoinRequest, [joinRequest, { ...joinRequest, offers: { successor: offer } }]],
   [
     'resume',
     parseResumeRequest,
@@ -181,10 +181,10 @@ const refused: readonly [string, Parser, unknown, RegExp][] = [
     /^secret: /,
   ],
   [
-    'only one offer',
+    'no offer to the successor',
     parseJoinRequest,
-    { ...joinRequest, offers: { successor: offer } },
-    /predecessor/,
+    { ...joinRequest, offers: { predecessor: offer } },
+    /successor/,
   ],
   [
     'an offer without signals',

@@ -1,21 +1,21 @@
 /** What newcomers bring, and what follows for them, read from what a room hands out. */
 import type { PeerId } from '../../shared/protocol/ids.ts';
-import type { Edge, JoinRequest, SignalDelivery, View } from '../../shared/protocol/signaling.ts';
+import type { Edge, Offer, SignalDelivery, View } from '../../shared/protocol/signaling.ts';
 import type { Delivery, Newcomer } from '../../shared/ring/room.ts';
 import { linkId, peerId } from '../support.ts';
 
 /** Each peer's offers have links of their own: 2n + 1 to its successor, 2n + 2 to its predecessor. */
 export function newcomer(number: number): Newcomer {
-  return {
-    id: peerId(number),
-    offers: {
-      successor: offerOf(number, 'successor'),
-      predecessor: offerOf(number, 'predecessor'),
-    },
-  };
+  const { id, offers } = busyNewcomer(number);
+  return { id, offers: { ...offers, predecessor: offerOf(number, 'predecessor') } };
 }
 
-export function offerOf(number: number, edge: Edge): JoinRequest['offers'][Edge] {
+/** One whose device is busy, so that it brings one offer. */
+export function busyNewcomer(number: number): Newcomer {
+  return { id: peerId(number), offers: { successor: offerOf(number, 'successor') } };
+}
+
+export function offerOf(number: number, edge: Edge): Offer {
   return {
     link: linkId(2 * number + (edge === 'successor' ? 1 : 2)),
     signals: [{ type: 'offer', sdp: `${edge} of ${number}` }],

@@ -88,6 +88,7 @@ export class Ring {
         secret: 'a secret of some length',
         priority: 1,
         policy: 'highest',
+        isBusy: false,
       },
       {
         clock: this.clock,
@@ -110,7 +111,10 @@ export class Ring {
             server = handlers;
           },
           join: ({ offers }, onReply) => {
-            ids = { successor: offers.successor.link, predecessor: offers.predecessor.link };
+            ids = {
+              successor: offers.successor.link,
+              predecessor: defined(offers.predecessor).link,
+            };
             reply = onReply;
           },
           resume: (request, onReply) => this.resumes.push({ request, reply: onReply }),

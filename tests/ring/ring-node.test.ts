@@ -24,7 +24,7 @@ const ALONE: View = {
 };
 
 /** A ring member whose server is played by the test. */
-function memberOf(openLink: OpenLink) {
+function memberOf(openLink: OpenLink, isBusy = false) {
   const clock = new SimulatedClock();
   const joins: { request: JoinRequest; reply: (reply: JoinReply) => void }[] = [];
   const resumes: { request: ResumeRequest; reply: (reply: JoinReply) => void }[] = [];
@@ -37,6 +37,7 @@ function memberOf(openLink: OpenLink) {
       secret: 'a secret of some length',
       priority: 1,
       policy: 'highest',
+      isBusy,
     },
     {
       clock,
@@ -100,6 +101,16 @@ test('a server that stays away for long costs no more than the first two offers'
   server().onConnect();
   expect(counts.made).toBe(2);
   expect(joins).toHaveLength(1);
+});
+
+test('a busy device makes one offer, to its successor', () => {
+  const { counts, openLink } = countedLinks();
+  const { joins, server } = memberOf(openLink, true);
+  server().onConnect();
+  expect(counts.made).toBe(1);
+  expect(joins[0]?.request.offers).toEqual({
+    successor: { link: expect.any(Number) as number, signals: [{ type: 'offer', sdp: 'offer 1' }] },
+  });
 });
 
 test('a peer alone leads and has let go of its offers', () => {

@@ -6,7 +6,14 @@ import { parseView, type Edge, type View } from '../../shared/protocol/signaling
 import { Room, type Delivery } from '../../shared/ring/room.ts';
 import { seededRandom } from '../../shared/simulation/random.ts';
 import { defined, linkId, peerId, valueOf } from '../support.ts';
-import { newcomer, offerDelivered, offerOf, signalsTo, viewsIn } from './newcomers.ts';
+import {
+  busyNewcomer,
+  newcomer,
+  offerDelivered,
+  offerOf,
+  signalsTo,
+  viewsIn,
+} from './newcomers.ts';
 
 // Many cases, and nothing in them waits: a busy machine may take its time.
 vi.setConfig({ testTimeout: 60_000 });
@@ -27,6 +34,12 @@ function roomOf(...numbers: readonly number[]): Room {
 
 function neighbours({ successor, predecessor }: View): readonly PeerId[] {
   return [successor.id, predecessor.id];
+}
+
+/** The predecessor and the successor of a peer. */
+function around({ peers }: Room, id: PeerId): readonly [PeerId, PeerId] {
+  const at = peers.indexOf(id);
+  return [defined(peers.at(at - 1)), defined(peers[(at + 1) % peers.length])];
 }
 
 describe('joining one after another', () => {
@@ -73,9 +86,7 @@ describe('joining one after another', () => {
   test('a newcomer between two peers offers one link to each, and nobody else hears of it', () => {
     const room = roomOf(1, 2, 3, 4);
     const deliveries = room.join([newcomer(5)]);
-    const at = room.peers.indexOf(peerId(5));
-    const before = defined(room.peers.at(at - 1));
-    const after = defined(room.peers[(at + 1) % 5]);
+    const [before, after] = around(room, peerId(5));
     const views = viewsIn(deliveries);
     expect([...views.keys()].toSorted()).toEqual([before, after, peerId(5)].toSorted());
     expect(views.get(before)?.successor).toEqual({
@@ -89,6 +100,18 @@ describe('joining one after another', () => {
     });
     expect(views.get(after)?.successor.link).toBeNull();
     expect(signalsTo(deliveries, before)).toEqual([offerDelivered(5, 'predecessor')]);
+    expect(signalsTo(deliveries, after)).toEqual([offerDelivered(5, 'successor')]);
+  });
+
+  test('a newcomer that brings one offer is named no link by its predecessor, which makes it', () => {
+    const room = roomOf(1, 2, 3, 4);
+    const deliveries = room.join([busyNewcomer(5)]);
+    const [before, after] = around(room, peerId(5));
+    const views = viewsIn(deliveries);
+    expect(views.get(before)?.successor).toEqual({ id: peerId(5), link: null });
+    expect(views.get(peerId(5))?.predecessor).toEqual({ id: before, link: null });
+    expect(views.get(after)?.predecessor.link).toBe(offerOf(5, 'successor').link);
+    expect(signalsTo(deliveries, before)).toEqual([]);
     expect(signalsTo(deliveries, after)).toEqual([offerDelivered(5, 'successor')]);
   });
 

@@ -1,6 +1,6 @@
 /** Joining and going: places, views and offers, over real connections. */
 import { describe, expect, test, vi } from 'vitest';
-import { roomName } from '../support.ts';
+import { defined, roomName } from '../support.ts';
 import {
   expectRing,
   find,
@@ -37,7 +37,8 @@ describe('joining', () => {
     await first.settle();
 
     expectRing(server, [first, second]);
-    const { successor, predecessor } = second.request.offers;
+    const { successor } = second.request.offers;
+    const predecessor = defined(second.request.offers.predecessor);
     expect(second.view.successor).toEqual({ id: first.id, link: successor.link });
     expect(second.view.predecessor).toEqual({ id: first.id, link: predecessor.link });
     expect(first.view.successor.link).toBe(predecessor.link);

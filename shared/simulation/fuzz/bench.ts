@@ -115,7 +115,14 @@ export class Bench {
     const room = parseRoomName('lobby');
     if (!room.ok) throw new Error(room.error);
     this.node = new RingNode(
-      { id: this.id, room: room.value, secret: 'a secret of some length', priority, policy },
+      {
+        id: this.id,
+        room: room.value,
+        secret: 'a secret of some length',
+        priority,
+        policy,
+        isBusy: false,
+      },
       {
         clock: this.#countedClock(),
         random: dice.random,
@@ -127,7 +134,8 @@ export class Bench {
           },
           join: ({ offers }, reply) => {
             for (const edge of ['successor', 'predecessor'] as const)
-              this.#name(offers[edge].signals, offers[edge].link, edge, null);
+              if (offers[edge] !== undefined)
+                this.#name(offers[edge].signals, offers[edge].link, edge, null);
             this.placed = reply;
           },
           resume: (request, reply) => {
