@@ -39,18 +39,31 @@ if (room.ok) {
   showMember(target, member);
 } else {
   takeFirstConnection()?.close();
-  const { showBadRoom } = await import('./page.ts');
+  const { showBadRoom } = await loadPage();
   showBadRoom(target, name, room.error);
 }
 
 /** The rest of the page, as soon as the server gives it: it may have gone just now. */
 async function loadPage(): Promise<typeof Page> {
-  for (;;)
-    try {
-      return await import('./page.ts');
-    } catch {
+  try {
+    return await import('./page.ts');
+  } catch {
+    for (let attempt = 1; ; attempt += 1) {
       await new Promise((resolve) => setTimeout(resolve, RETRY));
+      try {
+        return await importAgain(attempt);
+      } catch {
+        // The server is still away.
+      }
     }
+  }
+}
+
+/** Under another address: a browser may hold on to what came of the first attempt at one. */
+function importAgain(attempt: number): Promise<typeof Page> {
+  const address = document.querySelector<HTMLLinkElement>('link[rel=modulepreload]')?.href;
+  if (address === undefined) return import('./page.ts');
+  return import(/* @vite-ignore */ `${address}?attempt=${attempt}`) as Promise<typeof Page>;
 }
 
 /** Shows briefly how the member fares until it has its place and its leader, or some trouble. */

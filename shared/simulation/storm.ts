@@ -42,6 +42,9 @@ const WATCH = 5_000;
 /** Election messages for each peer and second of an agreed ring: a lap a second. */
 const CALM_MESSAGES = 1.3;
 
+/** How long what is just under way may take at the end, as when a direct link takes over, in milliseconds. */
+const MOMENT = 1_000;
+
 /** Faults of one run. */
 const FAULTS = 12;
 
@@ -216,7 +219,7 @@ function calm(world: World, before: readonly string[], keepsakes: Keepsakes | nu
   const calmMessages = (world.messages - settled) / peers / (WATCH / 1_000);
   keepsakes?.look();
   const lost = keepsakes?.problems ?? [];
-  const problems = [...before, ...world.violations, ...unsettled, ...world.problems(), ...lost];
+  const problems = [...before, ...world.violations, ...unsettled, ...world.settle(MOMENT), ...lost];
   if (problems.length === 0 && !world.isLeaderAdmitted)
     problems.push('the leader is refused: somebody acted in a later term');
   if (messagesPerPeer > MOST_MESSAGES * (1 + settledAfter / 1_000))
