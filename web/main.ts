@@ -63,7 +63,7 @@ async function loadPage(): Promise<typeof Page> {
 function importAgain(attempt: number): Promise<typeof Page> {
   const address = document.querySelector<HTMLLinkElement>('link[rel=modulepreload]')?.href;
   if (address === undefined) return import('./page.ts');
-  return import(/* @vite-ignore */ `${address}?attempt=${attempt}`) as Promise<typeof Page>;
+  return import(/* @vite-ignore */ `${address}?attempt=${attempt}`);
 }
 
 /** Shows briefly how the member fares until it has its place and its leader, or some trouble. */
