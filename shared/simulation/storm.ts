@@ -42,8 +42,11 @@ const WATCH = 5_000;
 /** Election messages for each peer and second of an agreed ring: a lap a second. */
 const CALM_MESSAGES = 1.3;
 
-/** How long what is just under way may take at the end, as when a direct link takes over, in milliseconds. */
-const MOMENT = 1_000;
+/**
+ * How long what is just under way may take at the end, in milliseconds: a direct link takes over, or a
+ * newcomer that died as it joined has its place until its neighbours are asked about it again.
+ */
+const MOMENT = 10_000;
 
 /** Faults of one run. */
 const FAULTS = 12;
