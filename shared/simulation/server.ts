@@ -1,6 +1,6 @@
 /** The simulated signaling server: the real broker, behind connections that may break. */
 import type { PeerId, RoomName } from '../protocol/ids.ts';
-import type { JoinReply, MembershipReply, Refusal } from '../protocol/signaling.ts';
+import type { JoinReply, Refusal } from '../protocol/signaling.ts';
 import { Broker, PROBE_PATIENCE } from '../ring/broker.ts';
 import type { Signaling, SignalingHandlers } from '../ring/ports.ts';
 import type { Delivery } from '../ring/room.ts';
@@ -106,22 +106,14 @@ export class SimulatedServer {
       },
       report: (report, onReply) => {
         up((connection) => {
-          const answer = (reply: MembershipReply) => {
-            this.#toPeer(connection, () => {
-              onReply(reply);
-            });
-          };
+          const answer = this.#answer(connection, onReply);
           if (connection.seat === null) answer(NOT_JOINED);
           else this.#broker.report(this.#room, connection.seat, report, answer);
         });
       },
       lookup: (peer, onReply) => {
         up((connection) => {
-          const answer = (reply: MembershipReply) => {
-            this.#toPeer(connection, () => {
-              onReply(reply);
-            });
-          };
+          const answer = this.#answer(connection, onReply);
           if (connection.seat === null) answer(NOT_JOINED);
           else this.#broker.lookup(this.#room, peer, answer);
         });
@@ -293,10 +285,17 @@ export class SimulatedServer {
 
   #refusesSecond(connection: Connection, onReply: (reply: JoinReply) => void): boolean {
     if (connection.seat === null) return false;
-    this.#toPeer(connection, () => {
-      onReply(ALREADY_JOINED);
-    });
+    this.#answer(connection, onReply)(ALREADY_JOINED);
     return true;
+  }
+
+  /** What brings the server's reply to whoever asked. */
+  #answer<R>(connection: Connection, onReply: (reply: R) => void): (reply: R) => void {
+    return (reply) => {
+      this.#toPeer(connection, () => {
+        onReply(reply);
+      });
+    };
   }
 
   #unseat(connection: Connection, then: (id: PeerId) => void): void {
