@@ -11,6 +11,12 @@ declare global {
   }
 }
 
+/**
+ * Socket.IO's packet that asks for the main namespace, which index.html sends as soon as it can: the
+ * answer is there by the time that the program would have asked, a round trip less before the join.
+ */
+const CONNECT = '40';
+
 /** The first connection, once, while it is of use. */
 export function takeFirstConnection(): Window['firstConnection'] {
   const first = window.firstConnection;
@@ -28,6 +34,11 @@ export class FirstTransport extends WebSocketTransport {
     const first = takeFirstConnection();
     const isOfUse = first?.url === url && first.readyState <= WebSocket.OPEN;
     if (!isOfUse) return super.createSocket(url, protocols, options);
+    // What has been asked for already is not asked for again: the first thing that would be sent.
+    first.send = (data) => {
+      Reflect.deleteProperty(first, 'send');
+      if (data !== CONNECT) first.send(data);
+    };
     // Once whoever asks for it listens.
     queueMicrotask(() => {
       if (first.readyState === WebSocket.OPEN) first.onopen?.(new Event('open'));
