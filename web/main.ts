@@ -45,18 +45,32 @@ if (room.ok) {
 
 /** The rest of the page, as soon as the server gives it: it may have gone just now. */
 async function loadPage(): Promise<typeof Page> {
-  try {
-    return await import('./page.ts');
-  } catch {
-    for (let attempt = 1; ; attempt += 1) {
+  for (let attempt = 1; ; attempt += 1)
+    try {
+      if (attempt === 1) return await import('./page.ts');
+      await Promise.all(
+        Array.from(document.querySelectorAll<HTMLLinkElement>('link[rel=stylesheet]'), loadAgain),
+      );
+      return await importAgain(attempt);
+    } catch {
+      // The server is still away.
       await new Promise((resolve) => setTimeout(resolve, RETRY));
-      try {
-        return await importAgain(attempt);
-      } catch {
-        // The server is still away.
-      }
     }
-  }
+}
+
+/** A style sheet that could not be loaded is not asked for again by itself. */
+function loadAgain(link: HTMLLinkElement): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const { rel, href } = link;
+    const again = Object.assign(document.createElement('link'), { rel, href });
+    again.addEventListener('load', () => {
+      resolve();
+    });
+    again.addEventListener('error', () => {
+      reject(new Error(`no style sheet at ${href}`));
+    });
+    link.replaceWith(again);
+  });
 }
 
 /** Under another address: a browser may hold on to what came of the first attempt at one. */

@@ -175,18 +175,29 @@ test('a page whose server dies before all of it was loaded is whole once the ser
   const server = await serve();
   const tab = await Tab.make(browser);
   let isServed = true;
+  const failed = new Set<string>();
   await tab.page.setRequestInterception(true);
   tab.page.on('request', (request) => {
     // What the entry asks for once the ring is quiet.
-    if (isServed || !request.url().endsWith('.js')) void request.continue();
+    if (isServed || !request.url().includes('/assets/')) void request.continue();
     else void request.abort();
   });
+  tab.page.on('requestfailed', (request) => failed.add(request.resourceType()));
   await tab.page.goto(`http://localhost:${server.port}/`, { waitUntil: 'domcontentloaded' });
   isServed = false;
   await untilOneRing([tab]);
-  await tab.page.waitForRequest((request) => request.url().endsWith('.js'), { timeout: PATIENCE });
+  await vi.waitFor(
+    () => {
+      expect(failed).toEqual(new Set(['script', 'stylesheet']));
+    },
+    { timeout: PATIENCE, interval: 20 },
+  );
   isServed = true;
   await tab.page.waitForSelector('[data-testid=event]', { timeout: PATIENCE });
+  const paper = await tab.page.$eval('body', (body) =>
+    getComputedStyle(body).getPropertyValue('--paper'),
+  );
+  expect(paper).not.toBe('');
   await tab.close();
   await server.close();
 });
