@@ -26,6 +26,10 @@ test('a tab makes one connection to the server, and says goodbye in two ways', a
   const session = await tab.page.createCDPSession();
   const opened: string[] = [];
   session.on('Network.webSocketCreated', (event) => opened.push(event.url));
+  const frames: string[] = [];
+  const note = (way: string, data: string) => frames.push(`${way} ${data.slice(0, 8)}`);
+  session.on('Network.webSocketFrameSent', ({ response }) => note('>', response.payloadData));
+  session.on('Network.webSocketFrameReceived', ({ response }) => note('<', response.payloadData));
   await session.send('Network.enable');
   const said: string[] = [];
   tab.page.on('request', (request) => {
@@ -34,6 +38,9 @@ test('a tab makes one connection to the server, and says goodbye in two ways', a
   await tab.page.goto(stage.url);
   await untilOneRing([tab]);
   expect(opened).toHaveLength(1);
+  // Asked for its namespace once, before the server has said anything, and then to join.
+  expect(frames.slice(0, 4)).toEqual(['> 40', '< 0{"sid":', '< 40{"sid"', '> 420["joi']);
+  expect(frames.filter((frame) => frame === '> 40')).toHaveLength(1);
   await tab.click('Leave ring');
   await vi.waitFor(() => {
     expect(said).toEqual(['/leave']);
