@@ -41,8 +41,12 @@ async function inlineEntry(folder: string, bundle: Rolldown.OutputBundle): Promi
     path,
     page
       .replace(/<script type="module"[^>]*><\/script>/, '')
-      // Behind all that it fills in, and so run as soon as it is there.
-      .replace('</body>', () => `<script type="module" async>${EAGER}\n${script}</script></body>`),
+      // Behind all that it fills in, and so run as soon as it is there. Nothing is drawn before: the
+      // browser would ask sixty times a second for a frame that the program keeps it from.
+      .replace(
+        '</body>',
+        () => `<script type="module" async blocking="render">${EAGER}\n${script}</script></body>`,
+      ),
   );
   await rm(join(folder, entry.fileName));
   return entry.fileName;
