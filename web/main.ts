@@ -47,6 +47,7 @@ if (room.ok) {
 async function loadPage(): Promise<typeof Page> {
   for (let attempt = 1; ; attempt += 1)
     try {
+      // Away from the other import: made one expression of by the build, both lose the style sheet.
       if (attempt === 1) return await import('./page.ts');
       await Promise.all(
         Array.from(document.querySelectorAll<HTMLLinkElement>('link[rel=stylesheet]'), loadAgain),
