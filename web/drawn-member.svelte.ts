@@ -1,6 +1,6 @@
 /**
- * A membership as components read it: as of the last frame drawn. Who leads is drawn at once, all the
- * rest once the election is over.
+ * A membership as components read it: as of the last frame drawn. Who leads is drawn as soon as all can
+ * know, the rest once the election is over.
  */
 import type { RoomName } from '../shared/protocol/ids.ts';
 import type { LinkSight, RingState } from '../shared/ring/events.ts';
@@ -12,12 +12,18 @@ import { Tokens, type Token } from './tokens.ts';
 import { Troubles, type Notice } from './troubles.ts';
 
 /**
- * How long the page waits for more to happen before it draws, and how long at most, in milliseconds.
- * An election is many events within a few moments, and who draws each of them elects more slowly:
- * so do all others on the same machine.
+ * How long the page waits for more to happen before it draws, and how long at most, as it does during
+ * an election; in milliseconds. An election is many events within a few moments, and who draws each of
+ * them elects more slowly: so do all others on the same machine.
  */
 const CALM = 150;
 const LONGEST_WAIT = 450;
+
+/**
+ * How long the news waits for each peer that has not heard it yet, and how long at most, in
+ * milliseconds: on one machine their hops would wait for what is drawn here.
+ */
+const HEADSTART = { hop: 4, most: 100 };
 
 /** A hop delay from which on there is time to draw each message, in milliseconds. */
 const SLOW = 100;
@@ -67,9 +73,16 @@ export class DrawnMember {
       this.#troubles.slept(milliseconds, member.ring);
       this.#changed();
     });
-    // The frame that was asked for may not come while the page is hidden.
+    // The frame that was asked for may not come while the page is hidden; who closes it sees none.
+    let isGone = false;
+    addEventListener('pagehide', () => {
+      isGone = true;
+    });
+    addEventListener('pageshow', () => {
+      isGone = false;
+    });
     document.addEventListener('visibilitychange', () => {
-      if (document.hidden) this.#draw();
+      if (document.hidden && !isGone) this.#draw();
     });
   }
 
@@ -149,8 +162,9 @@ export class DrawnMember {
     clearTimeout(this.#timer);
     const now = performance.now();
     this.#changedAt ??= now;
-    const calm = this.#member.ring.hopDelay >= SLOW ? 0 : CALM;
-    const wait = Math.min(calm, this.#changedAt + LONGEST_WAIT - now);
+    const { hopDelay, leader } = this.#member.ring;
+    const calm = leader === null ? LONGEST_WAIT : CALM;
+    const wait = Math.min(hopDelay >= SLOW ? 0 : calm, this.#changedAt + LONGEST_WAIT - now);
     this.#timer = setTimeout(() => {
       this.#ask();
     }, wait);
@@ -164,14 +178,16 @@ export class DrawnMember {
     return role === 'offline' && shown.role !== role;
   }
 
-  /** After what is under way: first the news is to be passed on. */
+  /** Once the others should have the news, too. */
   #tell(): void {
     if (this.#isTelling) return;
     this.#isTelling = true;
+    const { size, hopsFromLeader } = this.#member.ring;
+    const rest = HEADSTART.hop * ((size ?? 0) - (hopsFromLeader ?? 0));
     setTimeout(() => {
       this.#isTelling = false;
       this.#show(this.#member.sight);
-    });
+    }, Math.min(rest, HEADSTART.most));
   }
 
   #ask(): void {

@@ -394,8 +394,14 @@ describe('in a real ring', () => {
     const values = await untilOneRing(tabs);
     const { leader, others } = byRole(tabs, values);
     const id = valueOf(parsePeerId(values[0]?.['leader-id']));
-    expect(await leader.page.title()).toBe('★ Leader · Ringleader');
     // A moment after the page has come.
+    const untilTitled = (tab: Tab, title: string) =>
+      vi.waitFor(
+        async () => {
+          expect(await tab.page.title()).toBe(title);
+        },
+        { timeout: PATIENCE },
+      );
     const untilSaid = (tab: Tab, text: string) =>
       vi.waitFor(
         async () => {
@@ -403,9 +409,10 @@ describe('in a real ring', () => {
         },
         { timeout: PATIENCE },
       );
+    await untilTitled(leader, '★ Leader · Ringleader');
     await untilSaid(leader, 'This tab leads');
     for (const tab of others) {
-      expect(await tab.page.title()).toBe(`${nameOf(id)} leads · Ringleader`);
+      await untilTitled(tab, `${nameOf(id)} leads · Ringleader`);
       await untilSaid(tab, `${nameOf(id)}, ${id.slice(0, 8)}, leads`);
       expect(await icon(tab)).not.toBe(await icon(leader));
     }

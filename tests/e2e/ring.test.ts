@@ -48,6 +48,22 @@ test('a tab makes one connection to the server, and says goodbye in two ways', a
   });
 });
 
+test('the page counts as loaded before its program makes a first connection', async () => {
+  const tab = await Tab.make(stage.browser);
+  tabs.push(tab);
+  await tab.page.evaluateOnNewDocument(() => {
+    window.RTCPeerConnection = class extends RTCPeerConnection {
+      constructor(configuration?: RTCConfiguration) {
+        super(configuration);
+        document.documentElement.dataset['then'] ??= document.readyState;
+      }
+    };
+  });
+  await tab.page.goto(stage.url);
+  const then = await tab.page.waitForFunction(() => document.documentElement.dataset['then']);
+  expect(await then.jsonValue()).toBe('complete');
+});
+
 test('two tabs agree', async () => {
   await openRing(2);
 });

@@ -38,8 +38,13 @@ afterAll(async () => {
 test('a room of an impossible name is refused in plain words', async () => {
   const server = await serve();
   const tab = await Tab.open(browser, `http://localhost:${server.port}/?room=what%20room%3F`);
-  expect(await tab.alert()).toContain(
-    'a room name has 1 to 64 of the letters A to Z and a to z, digits, "-" and "_"',
+  await vi.waitFor(
+    async () => {
+      expect(await tab.alert()).toContain(
+        'a room name has 1 to 64 of the letters A to Z and a to z, digits, "-" and "_"',
+      );
+    },
+    { timeout: PATIENCE },
   );
   expect(await tab.page.$eval('h1', (element) => element.textContent)).toContain('what room?');
   await tab.close();
