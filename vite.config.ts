@@ -25,18 +25,21 @@ const ENGINE_NEEDS = {
 const EAGER = '//# allFunctionsCalledOnLoad';
 
 /**
- * Starts the program, which is in the page as text, once the page counts as loaded. Until then a browser
- * draws its own window again and again to say that it loads; where many tabs open at once on one
- * machine, that takes more of its time than making the links does.
+ * Starts the program, which is in the page as text, once the page counts as loaded: after the handler.
+ * Until then a browser draws its own window again and again to say that it loads; where many tabs open
+ * at once on one machine, that takes more of its time than making the links does. A hidden tab, whose
+ * timers may be slow, starts at once.
  */
 const START = `addEventListener('load', () => {
-  setTimeout(() => {
+  const start = () => {
     const program = document.getElementById('program');
     const script = document.createElement('script');
     script.type = 'module';
     script.textContent = program.textContent;
     program.replaceWith(script);
-  });
+  };
+  if (document.hidden) start();
+  else setTimeout(start);
 });`;
 
 /**
@@ -46,9 +49,11 @@ const START = `addEventListener('load', () => {
 async function inlineEntry(folder: string, bundle: Rolldown.OutputBundle): Promise<string> {
   const entry = Object.values(bundle).find((file) => file.type === 'chunk' && file.isEntry);
   if (entry?.type !== 'chunk') throw new Error('the build has no entry');
-  // An import would be the request that this is to spare: move what is shared to one side.
-  if (entry.imports.length > 0)
-    throw new Error(`the entry shares code with the page: ${entry.imports.join(', ')}`);
+  // An import would be the request that this is to spare: move what is shared to one side. And what the
+  // page imports could not be asked for again where it failed.
+  for (const file of Object.values(bundle))
+    if (file.type === 'chunk' && file.imports.length > 0)
+      throw new Error(`${file.fileName} shares code with ${file.imports.join(', ')}`);
   const script = entry.code.replaceAll('</script', '<\\/script');
   const path = join(folder, 'index.html');
   const page = await readFile(path, 'utf8');

@@ -20,8 +20,8 @@ const CALM = 150;
 const LONGEST_WAIT = 450;
 
 /**
- * How long the news waits for each peer that has not heard it yet, and how long at most, in
- * milliseconds: on one machine their hops would wait for what is drawn here.
+ * How long the news waits for each link that it has still to travel, as far as one can know here, and
+ * how long at most, in milliseconds: on one machine those hops would wait for what is drawn here.
  */
 const HEADSTART = { hop: 4, most: 100 };
 
@@ -48,6 +48,8 @@ export class DrawnMember {
   /** Since when something waits to be drawn. */
   #changedAt: number | null = null;
   #isAsked = false;
+  /** Until when nothing is drawn that may wait for the news. */
+  #toldAt = 0;
   #isTelling = false;
   #timer: ReturnType<typeof setTimeout> | undefined;
 
@@ -155,19 +157,25 @@ export class DrawnMember {
     this.#member.setHopDelay(milliseconds);
   }
 
-  /** Sees to it that a change is drawn: the news at once, the rest when calm. */
+  /** Sees to it that a change is drawn: the news soon, the rest when calm. */
   #changed(): void {
     if (this.#isNews) this.#tell();
     if (this.#isAsked) return;
     clearTimeout(this.#timer);
     const now = performance.now();
     this.#changedAt ??= now;
-    const { hopDelay, leader } = this.#member.ring;
-    const calm = leader === null ? LONGEST_WAIT : CALM;
-    const wait = Math.min(hopDelay >= SLOW ? 0 : calm, this.#changedAt + LONGEST_WAIT - now);
-    this.#timer = setTimeout(() => {
-      this.#ask();
-    }, wait);
+    const calm = this.#member.ring.role === 'candidate' ? LONGEST_WAIT : CALM;
+    const wait = Math.min(this.#isSlow ? 0 : calm, this.#changedAt + LONGEST_WAIT - now);
+    this.#timer = setTimeout(
+      () => {
+        this.#ask();
+      },
+      Math.max(wait, this.#toldAt - now),
+    );
+  }
+
+  get #isSlow(): boolean {
+    return this.#member.ring.hopDelay >= SLOW;
   }
 
   /** Whether there is a leader, or an end of the membership, that the page does not show yet. */
@@ -184,10 +192,16 @@ export class DrawnMember {
     this.#isTelling = true;
     const { size, hopsFromLeader } = this.#member.ring;
     const rest = HEADSTART.hop * ((size ?? 0) - (hopsFromLeader ?? 0));
+    // All there is of a hidden page is its title, which is drawn with the rest; and only timers that wait
+    // for nothing run in time there.
+    const { hidden } = document;
+    const wait = hidden || this.#isSlow ? 0 : Math.min(rest, HEADSTART.most);
+    this.#toldAt = performance.now() + wait;
     setTimeout(() => {
       this.#isTelling = false;
-      this.#show(this.#member.sight);
-    }, Math.min(rest, HEADSTART.most));
+      if (hidden) this.#draw();
+      else this.#show(this.#member.sight);
+    }, wait);
   }
 
   #ask(): void {

@@ -1,5 +1,5 @@
 /**
- * The page's entry: joins the ring at once and shows the answer in the little there is of the page
+ * The page's entry: joins the ring as soon as it runs and shows the answer in the little there is of the page
  * so far. All the rest comes once the ring is quiet, since making links and electing a leader has
  * better use for the processor, above all where many tabs share one.
  */
@@ -24,8 +24,12 @@ const LONGEST = 20_000;
 /** After so many milliseconds a page that has nothing else to show yet says what it is doing. */
 const WORDLESS = 4_000;
 
-/** Milliseconds between attempts to load the rest of the page. */
+/** Milliseconds after the first attempt to load the rest of the page; longer after each, up to a limit. */
 const RETRY = 1_000;
+const LAST_RETRY = 10_000;
+
+/** After so many attempts the page says that it is not whole. */
+const HOPEFUL = 3;
 
 const target = document.getElementById('page');
 if (target === null) throw new Error('index.html has no #page');
@@ -53,10 +57,19 @@ async function loadPage(): Promise<typeof Page> {
         Array.from(document.querySelectorAll<HTMLLinkElement>('link[rel=stylesheet]'), loadAgain),
       );
       return await importAgain(attempt);
-    } catch {
-      // The server is still away.
-      await new Promise((resolve) => setTimeout(resolve, RETRY));
+    } catch (error) {
+      console.warn('the rest of the page could not be loaded', error);
+      if (attempt === HOPEFUL) sayUnfinished();
+      await new Promise((resolve) => setTimeout(resolve, Math.min(attempt * RETRY, LAST_RETRY)));
     }
+}
+
+/** The server may be away for long, or have another page by now. */
+function sayUnfinished(): void {
+  const words = document.createElement('p');
+  words.role = 'alert';
+  words.textContent = 'The rest of this page cannot be loaded. Reload it once the server is back.';
+  target?.append(words);
 }
 
 /** A style sheet that could not be loaded is not asked for again by itself. */
@@ -76,7 +89,8 @@ function loadAgain(link: HTMLLinkElement): Promise<void> {
 
 /** Under another address: a browser may hold on to what came of the first attempt at one. */
 function importAgain(attempt: number): Promise<typeof Page> {
-  const address = document.querySelector<HTMLLinkElement>('link[rel=modulepreload]')?.href;
+  const hint = 'link[rel=modulepreload], link[rel=preload][as=script]';
+  const address = document.querySelector<HTMLLinkElement>(hint)?.href;
   if (address === undefined) return import('./page.ts');
   return import(/* @vite-ignore */ `${address}?attempt=${attempt}`);
 }

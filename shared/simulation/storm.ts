@@ -220,9 +220,10 @@ function calm(world: World, before: readonly string[], keepsakes: Keepsakes | nu
   const settled = world.messages;
   world.run(WATCH);
   const calmMessages = (world.messages - settled) / peers / (WATCH / 1_000);
+  const late = world.settle(MOMENT);
   keepsakes?.look();
   const lost = keepsakes?.problems ?? [];
-  const problems = [...before, ...world.violations, ...unsettled, ...world.settle(MOMENT), ...lost];
+  const problems = [...before, ...world.violations, ...unsettled, ...late, ...lost];
   if (problems.length === 0 && !world.isLeaderAdmitted)
     problems.push('the leader is refused: somebody acted in a later term');
   if (messagesPerPeer > MOST_MESSAGES * (1 + settledAfter / 1_000))

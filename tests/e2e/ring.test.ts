@@ -1,3 +1,5 @@
+import { once } from 'node:events';
+import { connect, createServer } from 'node:net';
 import { beforeEach, expect, test, vi } from 'vitest';
 import { byRole, openTabs, PATIENCE, setStage, Tab, untilOneRing } from './support.ts';
 
@@ -20,9 +22,8 @@ test('a tab alone leads a ring of one', async () => {
   expect(values?.['predecessor-id']).toBe(values?.['own-id']);
 });
 
-test('a tab makes one connection to the server, and says goodbye in two ways', async () => {
-  const tab = await Tab.make(stage.browser);
-  tabs.push(tab);
+/** What a page says to the server and hears, the first characters of each frame, as long as it is open. */
+async function listen(tab: Tab): Promise<{ opened: string[]; frames: string[] }> {
   const session = await tab.page.createCDPSession();
   const opened: string[] = [];
   session.on('Network.webSocketCreated', (event) => opened.push(event.url));
@@ -31,6 +32,36 @@ test('a tab makes one connection to the server, and says goodbye in two ways', a
   session.on('Network.webSocketFrameSent', ({ response }) => note('>', response.payloadData));
   session.on('Network.webSocketFrameReceived', ({ response }) => note('<', response.payloadData));
   await session.send('Network.enable');
+  return { opened, frames };
+}
+
+/** Its namespace is asked for once, before the server has said anything, and then to join. */
+function expectToJoin(frames: readonly string[]): void {
+  expect(frames.slice(0, 4)).toEqual(['> 40', '< 0{"sid":', '< 40{"sid"', '> 420["joi']);
+  expect(frames.filter((frame) => frame === '> 40')).toHaveLength(1);
+}
+
+/** Has the page note, on its root, how far it was when it made its first peer connection. */
+function noteFirstConnection(tab: Tab): Promise<unknown> {
+  return tab.page.evaluateOnNewDocument(() => {
+    window.RTCPeerConnection = class extends RTCPeerConnection {
+      constructor(configuration?: RTCConfiguration) {
+        super(configuration);
+        document.documentElement.dataset['then'] ??= document.readyState;
+      }
+    };
+  });
+}
+
+async function untilFirstConnection(tab: Tab): Promise<unknown> {
+  const then = await tab.page.waitForFunction(() => document.documentElement.dataset['then']);
+  return then.jsonValue();
+}
+
+test('a tab makes one connection to the server, and says goodbye in two ways', async () => {
+  const tab = await Tab.make(stage.browser);
+  tabs.push(tab);
+  const { opened, frames } = await listen(tab);
   const said: string[] = [];
   tab.page.on('request', (request) => {
     if (request.method() === 'POST') said.push(new URL(request.url()).pathname);
@@ -38,9 +69,7 @@ test('a tab makes one connection to the server, and says goodbye in two ways', a
   await tab.page.goto(stage.url);
   await untilOneRing([tab]);
   expect(opened).toHaveLength(1);
-  // Asked for its namespace once, before the server has said anything, and then to join.
-  expect(frames.slice(0, 4)).toEqual(['> 40', '< 0{"sid":', '< 40{"sid"', '> 420["joi']);
-  expect(frames.filter((frame) => frame === '> 40')).toHaveLength(1);
+  expectToJoin(frames);
   await tab.click('Leave ring');
   await vi.waitFor(() => {
     expect(said).toEqual(['/leave']);
@@ -51,17 +80,48 @@ test('a tab makes one connection to the server, and says goodbye in two ways', a
 test('the page counts as loaded before its program makes a first connection', async () => {
   const tab = await Tab.make(stage.browser);
   tabs.push(tab);
-  await tab.page.evaluateOnNewDocument(() => {
-    window.RTCPeerConnection = class extends RTCPeerConnection {
-      constructor(configuration?: RTCConfiguration) {
-        super(configuration);
-        document.documentElement.dataset['then'] ??= document.readyState;
-      }
-    };
-  });
+  await noteFirstConnection(tab);
   await tab.page.goto(stage.url);
-  const then = await tab.page.waitForFunction(() => document.documentElement.dataset['then']);
-  expect(await then.jsonValue()).toBe('complete');
+  expect(await untilFirstConnection(tab)).toBe('complete');
+});
+
+test('a connection that opens after the program has begun is asked the same', async () => {
+  // A way to the server on which no connection is upgraded until it may be.
+  let open: () => void = () => undefined;
+  const mayOpen = new Promise<void>((resolve) => (open = resolve));
+  const way = createServer((near) => {
+    const far = connect(stage.server.port, 'localhost');
+    near.on('data', (data) => {
+      if (data.includes('Upgrade: websocket')) void mayOpen.then(() => far.write(data));
+      else far.write(data);
+    });
+    far.pipe(near);
+    for (const [one, other] of [
+      [near, far],
+      [far, near],
+    ] as const)
+      one.on('close', () => other.destroy()).on('error', () => other.destroy());
+  });
+  way.listen(0, 'localhost');
+  await once(way, 'listening');
+  const address = way.address();
+  if (address === null || typeof address === 'string') throw new Error('no port');
+  const tab = await Tab.make(stage.browser);
+  tabs.push(tab);
+  const { opened, frames } = await listen(tab);
+  await noteFirstConnection(tab);
+  await tab.page.goto(`http://localhost:${address.port}/`);
+  await untilFirstConnection(tab);
+  // A connection is begun as the membership is, and a little later the socket has been taken over.
+  await tab.page.waitForFunction(() => !('firstConnection' in window));
+  expect(frames).toEqual([]);
+  open();
+  await untilOneRing([tab]);
+  expect(opened).toHaveLength(1);
+  expectToJoin(frames);
+  await tab.close();
+  tabs.pop();
+  way.close();
 });
 
 test('two tabs agree', async () => {

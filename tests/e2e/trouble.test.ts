@@ -197,8 +197,15 @@ test('a page whose server dies before all of it was loaded is whole once the ser
     },
     { timeout: PATIENCE, interval: 20 },
   );
+  await vi.waitFor(
+    async () => {
+      expect(await tab.alert()).toContain('The rest of this page cannot be loaded');
+    },
+    { timeout: PATIENCE },
+  );
   isServed = true;
   await tab.page.waitForSelector('[data-testid=event]', { timeout: PATIENCE });
+  expect(await tab.alert()).toBe('');
   const paper = await tab.page.$eval('body', (body) =>
     getComputedStyle(body).getPropertyValue('--paper'),
   );
