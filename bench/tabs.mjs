@@ -2,7 +2,7 @@
 /** Tabs in a browser, and when each of them showed what. */
 import { EventEmitter } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
-import puppeteer from 'puppeteer-core';
+import puppeteer, { TimeoutError } from 'puppeteer-core';
 
 /** As in the tests: off the network, as root, and no hidden tab beside each tab. */
 const CHROMIUM_ARGUMENTS = [
@@ -86,7 +86,12 @@ export class Tabs extends EventEmitter {
   async navigate() {
     const pages = this.#blank;
     this.#blank = [];
-    await Promise.all(pages.map((page) => page.goto(this.#url, { waitUntil: 'domcontentloaded' })));
+    const to = { waitUntil: 'domcontentloaded', timeout: PATIENCE };
+    try {
+      await Promise.all(pages.map((page) => page.goto(this.#url, to)));
+    } catch (error) {
+      throw error instanceof TimeoutError ? new NotInTime(error.message) : error;
+    }
   }
 
   async #open() {
