@@ -430,6 +430,23 @@ describe('in a real ring', () => {
     );
   });
 
+  test('what can be pressed stays where it is while the details of the election come', async () => {
+    const [tab] = tabs;
+    if (tab === undefined) throw new Error('no tab');
+    for (const width of [390, 800, 1280]) {
+      await tab.page.setViewport({ width, height: 900 });
+      await tab.page.goto(`http://localhost:${server.port}/`);
+      await tab.page.waitForSelector('[data-testid=announcement]', { timeout: PATIENCE });
+      const top = () => tab.page.$eval('.controls', (element) => element.getBoundingClientRect().y);
+      const before = await top();
+      await tab.page.waitForFunction(
+        () => document.querySelector('.when')?.textContent.includes('message'),
+        { timeout: PATIENCE },
+      );
+      expect(await top()).toBe(before);
+    }
+  });
+
   test('the announcement is read out once for each change, not at each lap', async () => {
     const [tab] = tabs;
     if (tab === undefined) throw new Error('no tab');
