@@ -48,9 +48,8 @@ export class DrawnMember {
   /** Since when something waits to be drawn. */
   #changedAt: number | null = null;
   #isAsked = false;
-  /** Until when nothing is drawn that may wait for the news. */
-  #toldAt = 0;
-  #isTelling = false;
+  /** When the news is to be drawn, and nothing before that may wait for it; null where there is none. */
+  #tellsAt: number | null = null;
   #timer: ReturnType<typeof setTimeout> | undefined;
 
   constructor(member: RingMember) {
@@ -170,7 +169,7 @@ export class DrawnMember {
       () => {
         this.#ask();
       },
-      Math.max(wait, this.#toldAt - now),
+      Math.max(wait, (this.#tellsAt ?? now) - now),
     );
   }
 
@@ -188,17 +187,16 @@ export class DrawnMember {
 
   /** Once the others should have the news, too. */
   #tell(): void {
-    if (this.#isTelling) return;
-    this.#isTelling = true;
+    if (this.#tellsAt !== null) return;
     const { size, hopsFromLeader } = this.#member.ring;
     const rest = HEADSTART.hop * ((size ?? 0) - (hopsFromLeader ?? 0));
     // All there is of a hidden page is its title, which is drawn with the rest; and only timers that wait
     // for nothing run in time there.
     const { hidden } = document;
     const wait = hidden || this.#isSlow ? 0 : Math.min(rest, HEADSTART.most);
-    this.#toldAt = performance.now() + wait;
+    this.#tellsAt = performance.now() + wait;
     setTimeout(() => {
-      this.#isTelling = false;
+      this.#tellsAt = null;
       if (hidden) this.#draw();
       else this.#show(this.#member.sight);
     }, wait);

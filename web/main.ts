@@ -1,6 +1,6 @@
 /**
- * The page's entry: joins the ring as soon as it runs and shows the answer in the little there is of the page
- * so far. All the rest comes once the ring is quiet, since making links and electing a leader has
+ * The page's entry: joins the ring as soon as it runs and shows the answer in the little there is of
+ * the page so far. All the rest comes once the ring is quiet, since making links and electing a leader has
  * better use for the processor, above all where many tabs share one.
  */
 import { parseRoomName } from '../shared/protocol/ids.ts';
