@@ -43,6 +43,17 @@ const START = `addEventListener('load', () => {
 });`;
 
 /**
+ * The same program, each other character as an escape: with a single one of them in it, a browser keeps
+ * all of the text in 16 bits for each character and takes a quarter longer to read it.
+ */
+function inAscii(code: string): string {
+  return code.replace(
+    /[\u0080-\uffff]/g,
+    (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`,
+  );
+}
+
+/**
  * Puts the entry's script into the page: one request less before the ring is joined.
  * @returns the name of the file that is not needed any more
  */
@@ -54,7 +65,7 @@ async function inlineEntry(folder: string, bundle: Rolldown.OutputBundle): Promi
   for (const file of Object.values(bundle))
     if (file.type === 'chunk' && file.imports.length > 0)
       throw new Error(`${file.fileName} shares code with ${file.imports.join(', ')}`);
-  const script = entry.code.replaceAll('</script', '<\\/script');
+  const script = inAscii(entry.code).replaceAll('</script', '<\\/script');
   const path = join(folder, 'index.html');
   const page = await readFile(path, 'utf8');
   await writeFile(

@@ -73,26 +73,32 @@ async function untilAgreed(contender, run) {
     }
 }
 
-async function measure(contender) {
-  for (const count of only.has('a') ? BURSTS : []) {
-    const { time, cpu } = await untilAgreed(contender, () => measureBurst(contender, count));
-    note(`${count} tabs at once`, contender, time);
-    note(`processor time of each of ${count}`, contender, cpu / count);
-  }
-  if (!only.has('b') && !only.has('c')) return;
-  const changes = await untilAgreed(contender, () =>
+async function burst(contender, count) {
+  const { time, cpu } = await untilAgreed(contender, () => measureBurst(contender, count));
+  note(`${count} tabs at once`, contender, time);
+  note(`processor time of each of ${count}`, contender, cpu / count);
+}
+
+async function changes(contender) {
+  const { joined, counted, closed, killed } = await untilAgreed(contender, () =>
     measureChanges(contender, { join: only.has('b'), loss: only.has('c') }),
   );
-  note('a tab joins 12', contender, changes.joined);
-  note('and all show 13', contender, changes.counted);
-  note('leader closed', contender, changes.closed);
-  note('leader killed', contender, changes.killed);
+  note('a tab joins 12', contender, joined);
+  note('and all show 13', contender, counted);
+  note('leader closed', contender, closed);
+  note('leader killed', contender, killed);
 }
+
+const measures = [];
+if (only.has('a'))
+  for (const count of BURSTS) measures.push((contender) => burst(contender, count));
+if (only.has('b') || only.has('c')) measures.push(changes);
 
 for (let done = 0; done < runs; done += 1) {
   // The one that goes first changes: what is left of the other's browser may cost a little.
   const order = done % 2 === 0 ? ['ours', 'floor'] : ['floor', 'ours'];
-  for (const contender of order) await measure(contender);
+  // One right after the other: how fast a machine is changes by the minute.
+  for (const measure of measures) for (const contender of order) await measure(contender);
 }
 
 const results = { timings: [...timings.values()], runs, stuck };

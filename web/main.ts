@@ -21,7 +21,10 @@ const STUCK = 10_000;
 /** The longest that the whole page is waited for, in milliseconds, whatever happens. */
 const LONGEST = 20_000;
 
-/** After so many milliseconds a page that has nothing else to show yet says what it is doing. */
+/**
+ * After so many milliseconds of its program a page that has nothing else to show yet says what it is
+ * doing: to draw words takes a tab as long as an election does.
+ */
 const WORDLESS = 4_000;
 
 /** Milliseconds after the first attempt to load the rest of the page; longer after each, up to a limit. */
@@ -101,11 +104,12 @@ function untilQuiet(member: RingMember, page: BriefPage): Promise<void> {
     let timer: ReturnType<typeof setTimeout> | undefined;
     let settledAt: number | null = null;
     let isAsked = false;
+    let isWordless = true;
     const look = () => {
       isAsked = false;
       const { ring, isInTrouble, log } = member;
       page.show(ring);
-      if (performance.now() > WORDLESS) page.tell(ring);
+      if (!isWordless) page.tell(ring);
       if (isInTrouble || ring.role === 'offline') resolve();
       // Laps go on for ever.
       if (settledAt !== null && log.at(-1)?.isLap === true) return;
@@ -116,6 +120,7 @@ function untilQuiet(member: RingMember, page: BriefPage): Promise<void> {
       timer = setTimeout(resolve, settledAt === null ? STUCK : quietAfter(settledAt));
     };
     setTimeout(() => {
+      isWordless = false;
       page.tell(member.ring);
     }, WORDLESS);
     setTimeout(resolve, LONGEST);

@@ -1,26 +1,23 @@
 /** Every control of the page does what it says, and says that it did. */
 import { networkInterfaces } from 'node:os';
 import type { Page } from 'puppeteer-core';
-import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { defined, peerId } from '../support.ts';
 import { ringState } from '../web/ring-state.ts';
 import { showMember, startShowcase, tellMember, type Showcase } from './showcase.ts';
-import { byRole, openTabs, PATIENCE, setStage, Tab, untilOneRing } from './support.ts';
+import { byRole, openTabs, PATIENCE, setStage, Tab, untilOneRing, until } from './support.ts';
 
 const stage = setStage({ host: '0.0.0.0' });
 
 /** What the controls last said that they did. */
 async function expectSaid(tab: Tab, text: string): Promise<void> {
-  await vi.waitFor(
-    async () => {
-      const said = await tab.page.$eval(
-        '[aria-label=Controls] [role=status]',
-        (element) => element.textContent,
-      );
-      expect(said).toContain(text);
-    },
-    { timeout: PATIENCE },
-  );
+  await until(async () => {
+    const said = await tab.page.$eval(
+      '[aria-label=Controls] [role=status]',
+      (element) => element.textContent,
+    );
+    expect(said).toContain(text);
+  });
 }
 
 test('each button says what it did, and one that does nothing now is told to be so', async () => {
@@ -76,7 +73,7 @@ test('the QR code of a page on localhost has an address that phones can open', a
     .flatMap((each) => each ?? [])
     .filter(({ family, internal }) => family === 'IPv4' && !internal)
     .map(({ address }) => `http://${address}:${stage.server.port}/?room=class`);
-  await vi.waitFor(async () => {
+  await until(async () => {
     const text = (await dialog?.evaluate((element) => element.textContent)) ?? '';
     const link = (await dialog?.$eval('a', (element) => element.href)) ?? '';
     if (addresses.length > 0) {
@@ -89,14 +86,14 @@ test('the QR code of a page on localhost has an address that phones can open', a
   const size = await dialog?.$eval('svg', (element) => element.getBoundingClientRect().width);
   expect(size).toBeGreaterThan(300);
   await tab.click('Close');
-  await vi.waitFor(async () => {
+  await until(async () => {
     expect(await tab.page.$('dialog[open]')).toBe(null);
   });
   // By its keyboard too, again and again.
   await tab.click('Show QR code');
   await tab.page.waitForSelector('dialog[open]');
   await tab.page.keyboard.press('Escape');
-  await vi.waitFor(async () => {
+  await until(async () => {
     expect(await tab.page.$('dialog[open]')).toBe(null);
   });
   await tab.click('Show QR code');
@@ -119,12 +116,9 @@ test('“Open another tab” opens one that joins the ring', async () => {
   await untilOneRing([tab]);
   await tab.click('Open another tab');
   await expectSaid(tab, 'Opened another tab');
-  await vi.waitFor(
-    async () => {
-      expect((await tab.values())['ring-size']).toBe('2');
-    },
-    { timeout: PATIENCE },
-  );
+  await until(async () => {
+    expect((await tab.values())['ring-size']).toBe('2');
+  });
 });
 
 test('slow motion that one tab sets, by its keyboard, is shown by all and logged', async () => {
@@ -138,14 +132,11 @@ test('slow motion that one tab sets, by its keyboard, is shown by all and logged
   for (let press = 0; press < 3; press += 1) await setter.page.keyboard.press('ArrowRight');
   await expectSaid(setter, 'holds a message for 0.3 s');
   for (const tab of others)
-    await vi.waitFor(
-      async () => {
-        expect(await tab.page.$eval('input[type=range]', ({ value }) => value)).toBe('0.3');
-        const paces = (await tab.log()).filter(({ kind }) => kind === 'pace');
-        expect(paces.at(-1)?.text).toContain('hop delay of the room is 300 ms');
-      },
-      { timeout: PATIENCE },
-    );
+    await until(async () => {
+      expect(await tab.page.$eval('input[type=range]', ({ value }) => value)).toBe('0.3');
+      const paces = (await tab.log()).filter(({ kind }) => kind === 'pace');
+      expect(paces.at(-1)?.text).toContain('hop delay of the room is 300 ms');
+    });
 });
 
 test('connections are looked into while their panel is open, and only then', async () => {
@@ -170,29 +161,26 @@ test('connections are looked into while their panel is open, and only then', asy
   expect(await asked()).toBe(0);
   await tab.page.bringToFront();
   await tab.page.click('[data-testid=connections] summary');
-  await vi.waitFor(
-    async () => {
-      const links = await tab.page.$$eval('[data-testid=connection]', (elements) =>
-        elements.map((element) => element.textContent.replaceAll(/\s+/g, ' ')),
-      );
-      expect(links).toHaveLength(2);
-      for (const edge of ['successor', 'predecessor']) {
-        const text = links.find((each) => each.startsWith(edge)) ?? '';
-        expect(text).toContain(values?.[`${edge}-id`]?.slice(0, 8));
-        expect(text).toMatch(/State ?direct, (in use|open)/);
-        expect(text).toMatch(/Round trip ?[\d.]+ ms/);
-        expect(text).toMatch(/Sent ?[1-9]\d* B/);
-        expect(text).toMatch(/Received ?[1-9]\d* B/);
-        expect(text).toMatch(/(host|prflx) \(.*\) ↔ (host|prflx) \(/);
-      }
-      const text = await tab.page.$eval(
-        '[data-testid=server-connection]',
-        (element) => element.textContent,
-      );
-      expect(text).toMatch(/connected.*Since ?\d\d:\d\d:\d\d.*WebSocket/s);
-    },
-    { timeout: PATIENCE },
-  );
+  await until(async () => {
+    const links = await tab.page.$$eval('[data-testid=connection]', (elements) =>
+      elements.map((element) => element.textContent.replaceAll(/\s+/g, ' ')),
+    );
+    expect(links).toHaveLength(2);
+    for (const edge of ['successor', 'predecessor']) {
+      const text = links.find((each) => each.startsWith(edge)) ?? '';
+      expect(text).toContain(values?.[`${edge}-id`]?.slice(0, 8));
+      expect(text).toMatch(/State ?direct, (in use|open)/);
+      expect(text).toMatch(/Round trip ?[\d.]+ ms/);
+      expect(text).toMatch(/Sent ?[1-9]\d* B/);
+      expect(text).toMatch(/Received ?[1-9]\d* B/);
+      expect(text).toMatch(/(host|prflx) \(.*\) ↔ (host|prflx) \(/);
+    }
+    const text = await tab.page.$eval(
+      '[data-testid=server-connection]',
+      (element) => element.textContent,
+    );
+    expect(text).toMatch(/connected.*Since ?\d\d:\d\d:\d\d.*WebSocket/s);
+  });
   await tab.page.click('[data-testid=connections] summary');
   await tab.page.waitForFunction(() => document.querySelector('[data-testid=connection]') === null);
   const before = await asked();
@@ -200,13 +188,10 @@ test('connections are looked into while their panel is open, and only then', asy
   // A lap of the leader later, which comes once a second.
   const laps = async () => (await tab.log()).findLast(({ kind }) => kind === 'lap')?.text;
   const [lap, start] = [await laps(), Date.now()];
-  await vi.waitFor(
-    async () => {
-      expect(Date.now() - start).toBeGreaterThan(2_000);
-      expect(await laps()).not.toBe(lap);
-    },
-    { timeout: PATIENCE },
-  );
+  await until(async () => {
+    expect(Date.now() - start).toBeGreaterThan(2_000);
+    expect(await laps()).not.toBe(lap);
+  });
   expect(await asked()).toBe(before);
 });
 

@@ -2,11 +2,11 @@
 import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { expect, onTestFinished, test, vi } from 'vitest';
+import { expect, onTestFinished, test } from 'vitest';
 import { defined, peerId } from '../support.ts';
 import { ringState } from '../web/ring-state.ts';
 import { showMember, startShowcase } from './showcase.ts';
-import { byRole, openTabs, PATIENCE, setStage, untilOneRing, type Tab } from './support.ts';
+import { byRole, openTabs, PATIENCE, setStage, untilOneRing, type Tab, until } from './support.ts';
 
 const stage = setStage();
 
@@ -23,11 +23,6 @@ async function openRing(count: number): Promise<Tab> {
 const kinds = async (tab: Tab) => new Set((await tab.log()).map(({ kind }) => kind));
 const entries = async (tab: Tab) => Number((await tab.values())['event-log']);
 const choose = (tab: Tab, kind: string) => tab.page.click(`.chip.${kind}`);
-
-/** Waits until something that is asked of the page again and again is so. */
-function until(check: () => Promise<void>): Promise<void> {
-  return vi.waitFor(check, { timeout: PATIENCE, interval: 50 });
-}
 
 test('entries say in the first person what was compared, and call peers by name', async () => {
   const tabs = await openTabs(stage.browser, 3, stage.url);
@@ -164,15 +159,12 @@ test('the log is saved as JSON lines, one object each', async () => {
     browserContextId: tab.page.browserContext().id ?? '',
   });
   await tab.click('Download JSON');
-  const text = await vi.waitFor(
-    async () => {
-      const [file] = (await readdir(folder)).filter((name) => name.endsWith('.jsonl'));
-      const content = await readFile(join(folder, file ?? ''), 'utf8');
-      expect(content).not.toBe('');
-      return content;
-    },
-    { timeout: PATIENCE },
-  );
+  const text = await until(async () => {
+    const [file] = (await readdir(folder)).filter((name) => name.endsWith('.jsonl'));
+    const content = await readFile(join(folder, file ?? ''), 'utf8');
+    expect(content).not.toBe('');
+    return content;
+  });
   const lines: unknown[] = text
     .trimEnd()
     .split('\n')

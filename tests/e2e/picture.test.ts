@@ -1,6 +1,6 @@
 /** The picture of the ring and the announcement: with what a ring tells, and in tabs of a real one. */
 import type { Browser, Page } from 'puppeteer-core';
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { parsePeerId, type PeerId } from '../../shared/protocol/ids.ts';
 import type { Seat } from '../../shared/ring/events.ts';
 import { hueOf, nameOf } from '../../shared/ring/names.ts';
@@ -16,6 +16,7 @@ import {
   serve,
   untilOneRing,
   type Tab,
+  until,
 } from './support.ts';
 
 let browser: Browser;
@@ -396,19 +397,13 @@ describe('in a real ring', () => {
     const id = valueOf(parsePeerId(values[0]?.['leader-id']));
     // A moment after the page has come.
     const untilTitled = (tab: Tab, title: string) =>
-      vi.waitFor(
-        async () => {
-          expect(await tab.page.title()).toBe(title);
-        },
-        { timeout: PATIENCE },
-      );
+      until(async () => {
+        expect(await tab.page.title()).toBe(title);
+      });
     const untilSaid = (tab: Tab, text: string) =>
-      vi.waitFor(
-        async () => {
-          expect(await said(tab)).toContain(text);
-        },
-        { timeout: PATIENCE },
-      );
+      until(async () => {
+        expect(await said(tab)).toContain(text);
+      });
     await untilTitled(leader, '★ Leader · Ringleader');
     await untilSaid(leader, 'This tab leads');
     for (const tab of others) {
@@ -420,14 +415,11 @@ describe('in a real ring', () => {
     tabs = others;
     await leader.close();
     const next = byRole(others, await untilOneRing(others)).leader;
-    await vi.waitFor(
-      async () => {
-        expect(await next.page.title()).toBe('★ Leader · Ringleader');
-        expect(await icon(next)).toBe(leaderIcon);
-        expect(await said(next)).toContain('This tab leads');
-      },
-      { timeout: PATIENCE },
-    );
+    await until(async () => {
+      expect(await next.page.title()).toBe('★ Leader · Ringleader');
+      expect(await icon(next)).toBe(leaderIcon);
+      expect(await said(next)).toContain('This tab leads');
+    });
   });
 
   test('what can be pressed stays where it is while the details of the election come', async () => {
@@ -473,22 +465,16 @@ describe('in a real ring', () => {
       return Number(times ?? 0);
     };
     const before = await laps();
-    await vi.waitFor(
-      async () => {
-        expect(await laps()).toBeGreaterThan(before + 4);
-      },
-      { timeout: PATIENCE },
-    );
+    await until(async () => {
+      expect(await laps()).toBeGreaterThan(before + 4);
+    });
     expect(await count()).toBe(0);
     const term = (await tab.values())['term'];
     await tab.click('Start election');
-    await vi.waitFor(
-      async () => {
-        expect((await tab.values())['term']).not.toBe(term);
-        expect(await count()).toBeGreaterThan(0);
-      },
-      { timeout: PATIENCE },
-    );
+    await until(async () => {
+      expect((await tab.values())['term']).not.toBe(term);
+      expect(await count()).toBeGreaterThan(0);
+    });
   });
 
   test('the picture has the neighbours in their places', async () => {
@@ -496,15 +482,12 @@ describe('in a real ring', () => {
     if (tab === undefined) throw new Error('no tab');
     await tab.page.waitForSelector('[data-testid=ring-picture]', { timeout: PATIENCE });
     const values = await tab.values();
-    await vi.waitFor(
-      async () => {
-        expect((await drawn(tab.page)).order).toEqual([
-          values['own-id'],
-          values['successor-id'],
-          values['predecessor-id'],
-        ]);
-      },
-      { timeout: PATIENCE },
-    );
+    await until(async () => {
+      expect((await drawn(tab.page)).order).toEqual([
+        values['own-id'],
+        values['successor-id'],
+        values['predecessor-id'],
+      ]);
+    });
   });
 });

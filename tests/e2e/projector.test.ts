@@ -1,13 +1,13 @@
 /** The page for the front of the room by itself, told of rings that no small machine could run. */
 import type { Browser, Page } from 'puppeteer-core';
-import { afterAll, beforeAll, beforeEach, expect, test, vi } from 'vitest';
+import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
 import type { Order, PeerReport, TraceEntry } from '../../shared/protocol/watch.ts';
 import { nameOf } from '../../shared/ring/names.ts';
 import { defined, peerId } from '../support.ts';
 import { announcement, claim, report, sent, standing, threeReports } from '../watch/reports.ts';
 import { ReportingRing } from '../watch/simulated.ts';
 import { showWatched, startShowcase, type Showcase } from './showcase.ts';
-import { launchChromium, PATIENCE } from './support.ts';
+import { launchChromium, until } from './support.ts';
 
 let browser: Browser;
 let showcase: Showcase;
@@ -57,10 +57,6 @@ function valueOf(name: string): Promise<string | null> {
 
 function textOf(name: string): Promise<string> {
   return page.$eval(`[data-testid=${name}]`, (element) => element.textContent.trim());
-}
-
-async function until(look: () => Promise<void>): Promise<void> {
-  await vi.waitFor(look, { timeout: PATIENCE, interval: 50 });
 }
 
 async function press(name: string): Promise<void> {

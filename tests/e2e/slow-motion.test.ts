@@ -3,11 +3,11 @@ import { expect, test, vi } from 'vitest';
 import {
   byRole,
   openTabs,
-  PATIENCE,
   setStage,
   untilOneRing,
   type Tab,
   type Values,
+  until,
 } from './support.ts';
 
 const stage = setStage();
@@ -81,12 +81,9 @@ test('in a ring of 12 the token is seen going round twice, in ring order', async
   await setHopDelay(other, '0.7');
   const shown = (tab: Tab) =>
     tab.page.$eval('input[aria-label="Slow motion"]', (input) => input.value);
-  await vi.waitFor(
-    async () => {
-      for (const tab of tabs) expect(await shown(tab)).toBe('0.7');
-    },
-    { timeout: PATIENCE, interval: 100 },
-  );
+  await until(async () => {
+    for (const tab of tabs) expect(await shown(tab)).toBe('0.7');
+  });
   await Promise.all(tabs.map(watchTokens));
   await leader.click('Start election');
   await vi.waitFor(

@@ -172,6 +172,11 @@ function ringProblems(tabs: readonly Values[], links: readonly string[]): string
   return problems;
 }
 
+/** Waits until what is asked of a page again and again is so; returns what the check returned then. */
+export function until<T>(check: () => Promise<T>): Promise<T> {
+  return vi.waitFor(check, { timeout: PATIENCE, interval: 50 });
+}
+
 /**
  * Waits until the tabs are one ring and agree; returns what they show then.
  * @param links the kinds of links there may be between them
@@ -180,14 +185,11 @@ export function untilOneRing(
   tabs: readonly Tab[],
   links: readonly string[] = ['direct'],
 ): Promise<Values[]> {
-  return vi.waitFor(
-    async () => {
-      const values = await Promise.all(tabs.map((tab) => tab.values()));
-      expect(ringProblems(values, links)).toEqual([]);
-      return values;
-    },
-    { timeout: PATIENCE, interval: 50 },
-  );
+  return until(async () => {
+    const values = await Promise.all(tabs.map((tab) => tab.values()));
+    expect(ringProblems(values, links)).toEqual([]);
+    return values;
+  });
 }
 
 /** The tab that leads, and the others. */

@@ -16,6 +16,7 @@ import {
   Tab,
   untilOneRing,
   type Values,
+  until,
 } from './support.ts';
 
 let browser: Browser;
@@ -38,14 +39,11 @@ afterAll(async () => {
 test('a room of an impossible name is refused in plain words', async () => {
   const server = await serve();
   const tab = await Tab.open(browser, `http://localhost:${server.port}/?room=what%20room%3F`);
-  await vi.waitFor(
-    async () => {
-      expect(await tab.alert()).toContain(
-        'a room name has 1 to 64 of the letters A to Z and a to z, digits, "-" and "_"',
-      );
-    },
-    { timeout: PATIENCE },
-  );
+  await until(async () => {
+    expect(await tab.alert()).toContain(
+      'a room name has 1 to 64 of the letters A to Z and a to z, digits, "-" and "_"',
+    );
+  });
   expect(await tab.page.$eval('h1', (element) => element.textContent)).toContain('what room?');
   await tab.close();
   await server.close();
@@ -57,14 +55,11 @@ test('a full room says so, and takes the tab in once there is a place', async ()
   const first = await Tab.open(browser, url);
   await untilOneRing([first]);
   const second = await Tab.open(browser, url);
-  await vi.waitFor(
-    async () => {
-      expect(await second.alert()).toContain('room lobby is full');
-      expect(await second.alert()).toContain('Wait until somebody leaves and press “Rejoin ring”');
-      expect((await second.values())['role']).toBe('offline');
-    },
-    { timeout: PATIENCE },
-  );
+  await until(async () => {
+    expect(await second.alert()).toContain('room lobby is full');
+    expect(await second.alert()).toContain('Wait until somebody leaves and press “Rejoin ring”');
+    expect((await second.values())['role']).toBe('offline');
+  });
   await first.close();
   await vi.waitFor(() => {
     expect(server.signaling.size.peers).toBe(0);
@@ -86,15 +81,12 @@ test('a server that is down when the page opens is said so and tried again', asy
   const address = pageOnly.address();
   if (address === null || typeof address === 'string') throw new Error('no port');
   const tab = await Tab.open(browser, `http://localhost:${address.port}/`);
-  await vi.waitFor(
-    async () => {
-      expect(await tab.alert()).toContain('The server cannot be reached.');
-      const values = await tab.values();
-      expect(values['server-link']).toBe('reconnecting');
-      expect(values['role']).toBe('joining');
-    },
-    { timeout: PATIENCE },
-  );
+  await until(async () => {
+    expect(await tab.alert()).toContain('The server cannot be reached.');
+    const values = await tab.values();
+    expect(values['server-link']).toBe('reconnecting');
+    expect(values['role']).toBe('joining');
+  });
   pageOnly.closeAllConnections();
   pageOnly.close();
   await once(pageOnly, 'close');
@@ -127,38 +119,26 @@ test('a server that dies and forgets twelve tabs finds them in their places, wit
   const [tab] = tabs;
   await tab?.page.waitForSelector('[data-testid=event]', { timeout: PATIENCE });
   const laps = async () => (await tab?.log())?.findLast(({ kind }) => kind === 'lap')?.text;
-  await vi.waitFor(
-    async () => {
-      expect(await laps()).toBeDefined();
-    },
-    { timeout: PATIENCE },
-  );
+  await until(async () => {
+    expect(await laps()).toBeDefined();
+  });
   await server.close();
-  await vi.waitFor(
-    async () => {
-      for (const values of await Promise.all(tabs.map((tab) => tab.values())))
-        expect(values['server-link']).toBe('reconnecting');
-    },
-    { timeout: PATIENCE },
-  );
+  await until(async () => {
+    for (const values of await Promise.all(tabs.map((tab) => tab.values())))
+      expect(values['server-link']).toBe('reconnecting');
+  });
   expect(await tab?.alert()).toContain('The server cannot be reached. The ring goes on without it');
   // The ring lives on by itself: laps go round, the term stays.
   const lap = await laps();
-  await vi.waitFor(
-    async () => {
-      expect(await laps()).not.toBe(lap);
-    },
-    { timeout: PATIENCE },
-  );
+  await until(async () => {
+    expect(await laps()).not.toBe(lap);
+  });
   const again = await serve({ port: server.port });
   const back = performance.now();
-  await vi.waitFor(
-    async () => {
-      for (const values of await Promise.all(tabs.map((each) => each.values())))
-        expect(values['server-link']).toBe('connected');
-    },
-    { timeout: PATIENCE },
-  );
+  await until(async () => {
+    for (const values of await Promise.all(tabs.map((each) => each.values())))
+      expect(values['server-link']).toBe('connected');
+  });
   const took = performance.now() - back;
   // What the little page shows, too, which some tabs may still have had before.
   const facts = (all: readonly Values[]) =>
@@ -197,12 +177,9 @@ test('a page whose server dies before all of it was loaded is whole once the ser
     },
     { timeout: PATIENCE, interval: 20 },
   );
-  await vi.waitFor(
-    async () => {
-      expect(await tab.alert()).toContain('The rest of this page cannot be loaded');
-    },
-    { timeout: PATIENCE },
-  );
+  await until(async () => {
+    expect(await tab.alert()).toContain('The rest of this page cannot be loaded');
+  });
   isServed = true;
   await tab.page.waitForSelector('[data-testid=event]', { timeout: PATIENCE });
   expect(await tab.alert()).toBe('');
@@ -230,14 +207,11 @@ test('a tab that no direct connection can reach is in the ring by relayed links,
   expect(values.filter((each) => each['successor-link'] === 'relayed')).toHaveLength(2);
   const successor = own?.['successor-id']?.slice(0, 8) ?? '';
   const predecessor = own?.['predecessor-id']?.slice(0, 8) ?? '';
-  await vi.waitFor(
-    async () => {
-      const [text] = await notices(tab, 'relayed');
-      expect(text).toMatch(new RegExp(`the successor ${successor} .* predecessor ${predecessor} `));
-      expect(text).toContain('the hotspot of a phone helps');
-    },
-    { timeout: PATIENCE },
-  );
+  await until(async () => {
+    const [text] = await notices(tab, 'relayed');
+    expect(text).toMatch(new RegExp(`the successor ${successor} .* predecessor ${predecessor} `));
+    expect(text).toContain('the hotspot of a phone helps');
+  });
   await walled.close();
   await untilOneRing(tabs);
   for (const each of tabs) await each.close();
@@ -277,13 +251,10 @@ test('a browser without WebRTC is told so', async () => {
     Reflect.deleteProperty(globalThis, 'webkitRTCPeerConnection');
   });
   await tab.page.goto(`http://localhost:${server.port}/`);
-  await vi.waitFor(
-    async () => {
-      expect(await tab.alert()).toContain('This browser has no WebRTC. Peers are linked by it');
-      expect((await tab.values())['role']).toBe('offline');
-    },
-    { timeout: PATIENCE },
-  );
+  await until(async () => {
+    expect(await tab.alert()).toContain('This browser has no WebRTC. Peers are linked by it');
+    expect((await tab.values())['role']).toBe('offline');
+  });
   await tab.close();
   await server.close();
 });
@@ -300,14 +271,11 @@ test('a page that was asleep says so, and whether it kept its place', async () =
   // Sleep is what this is about: long enough to be told, too short for the ring to close over it.
   await new Promise((resolve) => setTimeout(resolve, 1_500));
   await session.send('Page.setWebLifecycleState', { state: 'active' });
-  await vi.waitFor(
-    async () => {
-      const [text] = await notices(leader, 'asleep');
-      expect(text).toMatch(/This page was asleep for \d s\. It has kept its place/);
-      expect((await leader.values())['own-id']).toBe(id);
-    },
-    { timeout: PATIENCE },
-  );
+  await until(async () => {
+    const [text] = await notices(leader, 'asleep');
+    expect(text).toMatch(/This page was asleep for \d s\. It has kept its place/);
+    expect((await leader.values())['own-id']).toBe(id);
+  });
   await leader.page.$eval('[data-kind=asleep] button', (button) => {
     button.click();
   });
@@ -316,14 +284,11 @@ test('a page that was asleep says so, and whether it kept its place', async () =
   await session.send('Page.setWebLifecycleState', { state: 'frozen' });
   await untilOneRing(others);
   await session.send('Page.setWebLifecycleState', { state: 'active' });
-  await vi.waitFor(
-    async () => {
-      const [text] = await notices(leader, 'asleep');
-      expect(text).toContain('so it came back as a new peer with a new uuid');
-      expect(await notices(leader, 'new peer')).toEqual([]);
-    },
-    { timeout: PATIENCE },
-  );
+  await until(async () => {
+    const [text] = await notices(leader, 'asleep');
+    expect(text).toContain('so it came back as a new peer with a new uuid');
+    expect(await notices(leader, 'new peer')).toEqual([]);
+  });
   expect((await leader.values())['own-id']).not.toBe(id);
   await untilOneRing(tabs);
   for (const tab of tabs) await tab.close();
@@ -383,16 +348,13 @@ test('a tab that was cut off until the ring closed over it is back as a new peer
   await setCut(tab, false);
   const values = await untilOneRing([...others, tab]);
   expect(values.at(-1)?.['own-id']).not.toBe(id);
-  await vi.waitFor(
-    async () => {
-      expect(await notices(tab, 'new peer')).toEqual([
-        expect.stringMatching(
-          /^This tab lost its place in the ring and came back as a new peer\. .* Its old uuid counts as gone, so it has a new one\./,
-        ),
-      ]);
-    },
-    { timeout: PATIENCE },
-  );
+  await until(async () => {
+    expect(await notices(tab, 'new peer')).toEqual([
+      expect.stringMatching(
+        /^This tab lost its place in the ring and came back as a new peer\. .* Its old uuid counts as gone, so it has a new one\./,
+      ),
+    ]);
+  });
   expect(await tab.alert()).toBe('');
   await tab.page.$eval('[data-kind="new peer"] button', (button) => {
     button.click();
@@ -417,16 +379,13 @@ test('the downloaded log is that of a classic program', async () => {
   });
   await tab.click('Download log');
   const id = values?.['own-id'] ?? '';
-  const text = await vi.waitFor(
-    async () => {
-      const [file] = (await readdir(folder)).filter((name) => name.endsWith('.log'));
-      if (file === undefined) throw new Error('nothing downloaded yet');
-      const content = await readFile(join(folder, file), 'utf8');
-      expect(content).not.toBe('');
-      return content;
-    },
-    { timeout: PATIENCE },
-  );
+  const text = await until(async () => {
+    const [file] = (await readdir(folder)).filter((name) => name.endsWith('.log'));
+    if (file === undefined) throw new Error('nothing downloaded yet');
+    const content = await readFile(join(folder, file), 'utf8');
+    expect(content).not.toBe('');
+    return content;
+  });
   expect(text).toContain(`Sent: uuid=${id}, flag=0, term=1`);
   expect(text).toContain(`Received: uuid=${id}, flag=0, term=1, same, compared to ${id}`);
   expect(text).toContain(`leader is ${id}, term=1`);

@@ -6,7 +6,7 @@ import { pathToFileURL } from 'node:url';
 import type { Browser } from 'puppeteer-core';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test, vi } from 'vitest';
 import type { RunningServer } from '../../signaling-server/server.ts';
-import { launchChromium, openTabs, PATIENCE, serve, Tab, untilOneRing } from './support.ts';
+import { launchChromium, openTabs, serve, Tab, untilOneRing, until } from './support.ts';
 
 let browser: Browser;
 let server: RunningServer;
@@ -44,12 +44,9 @@ afterEach(async () => {
 async function watch(room = 'lobby'): Promise<Tab> {
   const page = await Tab.open(browser, `${url}/watch?room=${room}`);
   pages.push(page);
-  await vi.waitFor(
-    async () => {
-      expect((await page.values())['watch-link']).toBe('connected');
-    },
-    { timeout: PATIENCE, interval: 50 },
-  );
+  await until(async () => {
+    expect((await page.values())['watch-link']).toBe('connected');
+  });
   return page;
 }
 
@@ -98,13 +95,10 @@ async function watchedRing(size: number): Promise<{ watching: Tab; tabs: Tab[] }
     ),
   );
   const watching = await watch();
-  await vi.waitFor(
-    async () => {
-      const states = await statesOf(watching);
-      expect(states.toSorted()).toEqual([...Array<string>(size - 1).fill('follower'), 'leader']);
-    },
-    { timeout: PATIENCE, interval: 50 },
-  );
+  await until(async () => {
+    const states = await statesOf(watching);
+    expect(states.toSorted()).toEqual([...Array<string>(size - 1).fill('follower'), 'leader']);
+  });
   return { watching, tabs };
 }
 
@@ -118,32 +112,26 @@ test('a ring of twelve: each message of an election is there once, can be gone t
   expect(shown.map((id) => successors.get(id))).toEqual([...shown.slice(1), shown[0]]);
   await tabs[3]?.click('Start election');
   const term = Number(before[0]?.['term']) + 1;
-  await vi.waitFor(
-    async () => {
-      const after = await untilOneRing(tabs);
-      expect(Number(after[0]?.['term'])).toBe(term);
-    },
-    { timeout: PATIENCE, interval: 100 },
-  );
+  await until(async () => {
+    const after = await untilOneRing(tabs);
+    expect(Number(after[0]?.['term'])).toBe(term);
+  });
 
   // What the tabs have logged, once they have drawn it all, is what is shown here.
-  await vi.waitFor(
-    async () => {
-      const logged = await Promise.all(tabs.map((tab) => sentOf(tab, term)));
-      const messages = await messagesOf(watching);
-      const total = logged.reduce((sum, count) => sum + count, 0);
-      // The leader's claim and its announcement go all round at least.
-      expect(total).toBeGreaterThanOrEqual(24);
-      expect(messages).toHaveLength(total);
-      for (const [at, values] of before.entries())
-        expect(messages.filter((each) => each.startsWith(values['own-id'] ?? ''))).toHaveLength(
-          logged[at] ?? -1,
-        );
-      // A message is here once one of its ends has told of it: both of them are to.
-      expect(await watching.page.$$('.message.unseen')).toHaveLength(0);
-    },
-    { timeout: PATIENCE, interval: 200 },
-  );
+  await until(async () => {
+    const logged = await Promise.all(tabs.map((tab) => sentOf(tab, term)));
+    const messages = await messagesOf(watching);
+    const total = logged.reduce((sum, count) => sum + count, 0);
+    // The leader's claim and its announcement go all round at least.
+    expect(total).toBeGreaterThanOrEqual(24);
+    expect(messages).toHaveLength(total);
+    for (const [at, values] of before.entries())
+      expect(messages.filter((each) => each.startsWith(values['own-id'] ?? ''))).toHaveLength(
+        logged[at] ?? -1,
+      );
+    // A message is here once one of its ends has told of it: both of them are to.
+    expect(await watching.page.$$('.message.unseen')).toHaveLength(0);
+  });
   const messages = await messagesOf(watching);
   expect(new Set(messages).size).toBe(messages.length);
   expect(messages.every((message) => message.split(' ')[3] === String(term))).toBe(true);
@@ -180,14 +168,11 @@ test('a ring of twelve: each message of an election is there once, can be gone t
   const session = await watching.page.createCDPSession();
   await session.send('Page.setDownloadBehavior', { behavior: 'allow', downloadPath: folder });
   await watching.click('Save as SVG');
-  const file = await vi.waitFor(
-    async () => {
-      const [name] = (await readdir(folder)).filter((each) => each.endsWith('.svg'));
-      if (name === undefined) throw new Error('nothing saved yet');
-      return join(folder, name);
-    },
-    { timeout: PATIENCE },
-  );
+  const file = await until(async () => {
+    const [name] = (await readdir(folder)).filter((each) => each.endsWith('.svg'));
+    if (name === undefined) throw new Error('nothing saved yet');
+    return join(folder, name);
+  });
   expect(await readFile(file, 'utf8')).not.toMatch(/var\(--|class=|<link|@import/);
   const drawing = await Tab.open(browser, pathToFileURL(file).href);
   pages.push(drawing);
@@ -211,46 +196,34 @@ test('members report only while somebody watches', async () => {
   const before = await reports();
   const [{ term } = {}] = await untilOneRing(tabs);
   await tabs[0]?.click('Start election');
-  await vi.waitFor(
-    async () => {
-      const [values] = await untilOneRing(tabs);
-      expect(Number(values?.['term'])).toBeGreaterThan(Number(term));
-    },
-    { timeout: PATIENCE },
-  );
+  await until(async () => {
+    const [values] = await untilOneRing(tabs);
+    expect(Number(values?.['term'])).toBeGreaterThan(Number(term));
+  });
   expect(await reports()).toBe(before);
 });
 
 test('a room that is empty is watched until somebody comes, and a server until it is back', async () => {
   const watching = await watch();
-  await vi.waitFor(async () => {
+  await until(async () => {
     expect((await watching.values())['watch-peers']).toBe('0');
   });
   const tab = await Tab.open(browser, url);
   pages.push(tab);
   await untilOneRing([tab]);
-  await vi.waitFor(
-    async () => {
-      expect(await statesOf(watching)).toEqual(['leader']);
-    },
-    { timeout: PATIENCE, interval: 50 },
-  );
+  await until(async () => {
+    expect(await statesOf(watching)).toEqual(['leader']);
+  });
   const { port } = server;
   await server.close();
-  await vi.waitFor(
-    async () => {
-      expect(await watching.alert()).toMatch(/server/);
-    },
-    { timeout: PATIENCE, interval: 50 },
-  );
+  await until(async () => {
+    expect(await watching.alert()).toMatch(/server/);
+  });
   server = await serve({ port });
-  await vi.waitFor(
-    async () => {
-      expect(await watching.alert()).toBe('');
-      expect(await statesOf(watching)).toEqual(['leader']);
-    },
-    { timeout: PATIENCE, interval: 50 },
-  );
+  await until(async () => {
+    expect(await watching.alert()).toBe('');
+    expect(await statesOf(watching)).toEqual(['leader']);
+  });
 });
 
 test('the code to join by of a page on localhost has an address that phones can open', async () => {
@@ -259,7 +232,7 @@ test('the code to join by of a page on localhost has an address that phones can 
     .flatMap((each) => each ?? [])
     .filter(({ family, internal }) => family === 'IPv4' && !internal)
     .map(({ address }) => `http://${address}:${server.port}/?room=class`);
-  await vi.waitFor(async () => {
+  await until(async () => {
     const link = await watching.page.$eval('.join a', (element) => element.href);
     const text = await watching.page.$eval('.join', (element) => element.textContent);
     expect(link).toBe(addresses[0] ?? `${url}/?room=class`);
@@ -285,12 +258,9 @@ test('one who is too many is told so, and a room without a name', async () => {
   await watch();
   const second = await Tab.open(browser, `${url}/watch`);
   pages.push(second);
-  await vi.waitFor(
-    async () => {
-      expect(await second.alert()).toMatch('room lobby is watched by 1 already');
-    },
-    { timeout: PATIENCE, interval: 50 },
-  );
+  await until(async () => {
+    expect(await second.alert()).toMatch('room lobby is watched by 1 already');
+  });
   // It does not know that nobody is in the ring.
   expect(await second.page.$eval('[data-testid=watch-leader]', (it) => it.textContent)).toMatch(
     'Connecting',
