@@ -26,10 +26,15 @@ const PATIENCE = 60_000;
  * the page's own clock. Nobody asks the page anything while a measure lasts.
  */
 function watch() {
+  const names = ['own-id', 'leader-id', 'ring-size'];
   const valueOf = (name) => document.querySelector(`[data-testid=${name}]`)?.dataset.value ?? '';
   let last = '';
-  new MutationObserver(() => {
-    const [id, leader, size] = ['own-id', 'leader-id', 'ring-size'].map(valueOf);
+  // What else a page shows is none of its concern: to look costs a page that shows more the more.
+  const isOfUse = ({ type, target }) =>
+    type === 'childList' || names.includes(target.dataset.testid);
+  new MutationObserver((changes) => {
+    if (!changes.some(isOfUse)) return;
+    const [id, leader, size] = names.map(valueOf);
     const shown = [id, leader, size].join();
     if (shown === last) return;
     last = shown;

@@ -4,6 +4,8 @@ import { factsOf, headlineOf } from './facts.ts';
 
 export class BriefPage {
   readonly #elements = new Map<string, HTMLElement>();
+  /** What each element has: to ask a page takes longer than to remember. */
+  readonly #values = new Map<string, string>();
   readonly #headline: Element | null;
 
   /** @param page has an element for each fact, and the headline */
@@ -16,9 +18,9 @@ export class BriefPage {
   /** Puts in what has changed, which no one sees yet: drawing takes time from making links. */
   show(ring: RingState): void {
     for (const [testid, value] of Object.entries(factsOf(ring))) {
-      const element = this.#elements.get(testid);
-      if (element !== undefined && element.dataset['value'] !== value)
-        element.dataset['value'] = value;
+      if (this.#values.get(testid) === value) continue;
+      this.#values.set(testid, value);
+      this.#elements.get(testid)?.setAttribute('data-value', value);
     }
   }
 

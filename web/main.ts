@@ -102,6 +102,9 @@ function importAgain(attempt: number): Promise<typeof Page> {
 function untilQuiet(member: RingMember, page: BriefPage): Promise<void> {
   return new Promise((resolve) => {
     let timer: ReturnType<typeof setTimeout> | undefined;
+    let dueAt = Infinity;
+    /** Each change puts it off; a timer that comes too soon is set again, since to do so costs more. */
+    let quietAt = 0;
     let settledAt: number | null = null;
     let isAsked = false;
     let isWordless = true;
@@ -116,8 +119,17 @@ function untilQuiet(member: RingMember, page: BriefPage): Promise<void> {
       const isLinking = [ring.successorLink, ring.predecessorLink].includes('connecting');
       const isSettled = ring.leader !== null && !isLinking;
       settledAt = isSettled ? (settledAt ?? performance.now()) : null;
+      quietAt = performance.now() + (settledAt === null ? STUCK : quietAfter(settledAt));
+      if (quietAt < dueAt) awaitQuiet();
+    };
+    const awaitQuiet = () => {
       clearTimeout(timer);
-      timer = setTimeout(resolve, settledAt === null ? STUCK : quietAfter(settledAt));
+      dueAt = quietAt;
+      timer = setTimeout(() => {
+        dueAt = Infinity;
+        if (performance.now() < quietAt) awaitQuiet();
+        else resolve();
+      }, quietAt - performance.now());
     };
     setTimeout(() => {
       isWordless = false;
