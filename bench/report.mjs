@@ -15,11 +15,14 @@ const spread = (values) => `${Math.min(...values).toFixed(0)}–${Math.max(...va
  * @typedef {object} Timing
  * @property {string} what
  * @property {number[]} ours in milliseconds, of each run
- * @property {number[]} floor empty where the floor cannot do it
+ * @property {number[]} floor of the same runs; empty where the floor cannot do it
  */
 
-/** The middle one of the ratios of each run: the two are measured right after each other. */
-const ratioOf = ({ ours, floor }) => median(ours.map((time, run) => time / floor[run]));
+/** The middle one of the runs' ratios: in each run the two are measured right after each other. */
+function ratioOf({ what, ours, floor }) {
+  if (ours.length !== floor.length) throw new Error(`${what}: not as many runs of both`);
+  return median(ours.map((time, run) => time / floor[run]));
+}
 
 /** The rows of each table, headings first. */
 export function timingRows(timings) {
@@ -77,8 +80,8 @@ export function markdown({ timings, elections, joins, runs, stuck, browser }) {
 Written by \`npm run bench\`. Do not compare the times with those of another machine or day, only with
 the floor beside them: a page of raw RTCPeerConnection and WebSocket that does the same job in the
 fewest lines ([bench/floor.html](../bench/floor.html), [bench/floor.mjs](../bench/floor.mjs)). The two
-are measured right after each other, and *ratio* is the median of each run's. All tabs run in one
-browser, each in a context of its own; pages take the times themselves, when what they show changes.
+are measured right after each other, and *ratio* is the median of the runs' ratios, not the ratio of
+the medians. All tabs run in one browser, each in a context of its own; pages take the times themselves, when what they show changes.
 
 ${browser}; Node ${process.versions.node}; ${availableParallelism()} cores (${cpus()[0]?.model ?? 'unknown'}).
 Medians of ${runs} runs, with the least and the greatest.${stuck === 0 ? '' : ` The floor's tabs never agreed in ${stuck} more, which do not count.`}

@@ -29,7 +29,7 @@ function watch() {
   const names = ['own-id', 'leader-id', 'ring-size'];
   const valueOf = (name) => document.querySelector(`[data-testid=${name}]`)?.dataset.value ?? '';
   let last = '';
-  // What else a page shows is none of its concern: to look costs a page that shows more the more.
+  // Other changes are skipped: to look costs more in a page that shows more.
   const isOfUse = ({ type, target }) =>
     type === 'childList' || names.includes(target.dataset.testid);
   new MutationObserver((changes) => {

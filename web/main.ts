@@ -8,24 +8,7 @@ import { BriefPage } from './brief-page.ts';
 import { takeFirstConnection } from './first-connection.ts';
 import type * as Page from './page.ts';
 import { RingMember } from './ring-member.ts';
-
-/**
- * For how long nothing is to happen before the whole page is shown, in milliseconds. To a member with a
- * leader and its links: half of what it took to get them, within bounds, since where that took long many
- * tabs do it at once, and this page would make it longer still for the others. To one that does not get
- * them: counted from the last event, for the same reason.
- */
-const QUIET = { share: 0.5, least: 300, most: 2_000 };
-const STUCK = 10_000;
-
-/** The longest that the whole page is waited for, in milliseconds, whatever happens. */
-const LONGEST = 20_000;
-
-/**
- * After so many milliseconds of its program a page that has nothing else to show yet says what it is
- * doing: to draw words takes a tab as long as an election does.
- */
-const WORDLESS = 4_000;
+import { untilQuiet } from './until-quiet.ts';
 
 /** Milliseconds after the first attempt to load the rest of the page; longer after each, up to a limit. */
 const RETRY = 1_000;
@@ -96,57 +79,4 @@ function importAgain(attempt: number): Promise<typeof Page> {
   const address = document.querySelector<HTMLLinkElement>(hint)?.href;
   if (address === undefined) return import('./page.ts');
   return import(/* @vite-ignore */ `${address}?attempt=${attempt}`);
-}
-
-/** Shows briefly how the member fares until it has its place and its leader, or some trouble. */
-function untilQuiet(member: RingMember, page: BriefPage): Promise<void> {
-  return new Promise((resolve) => {
-    let timer: ReturnType<typeof setTimeout> | undefined;
-    let dueAt = Infinity;
-    /** Each change puts it off; a timer that comes too soon is set again, since to do so costs more. */
-    let quietAt = 0;
-    let settledAt: number | null = null;
-    let isAsked = false;
-    let isWordless = true;
-    const look = () => {
-      isAsked = false;
-      const { ring, isInTrouble, log } = member;
-      page.show(ring);
-      if (!isWordless) page.tell(ring);
-      if (isInTrouble || ring.role === 'offline') resolve();
-      // Laps go on for ever.
-      if (settledAt !== null && log.at(-1)?.isLap === true) return;
-      const isLinking = [ring.successorLink, ring.predecessorLink].includes('connecting');
-      const isSettled = ring.leader !== null && !isLinking;
-      settledAt = isSettled ? (settledAt ?? performance.now()) : null;
-      quietAt = performance.now() + (settledAt === null ? STUCK : quietAfter(settledAt));
-      if (quietAt < dueAt) awaitQuiet();
-    };
-    const awaitQuiet = () => {
-      clearTimeout(timer);
-      dueAt = quietAt;
-      timer = setTimeout(() => {
-        dueAt = Infinity;
-        if (performance.now() < quietAt) awaitQuiet();
-        else resolve();
-      }, quietAt - performance.now());
-    };
-    setTimeout(() => {
-      isWordless = false;
-      page.tell(member.ring);
-    }, WORDLESS);
-    setTimeout(resolve, LONGEST);
-    // One message is several changes.
-    member.onChange = () => {
-      if (isAsked) return;
-      isAsked = true;
-      queueMicrotask(look);
-    };
-    look();
-  });
-}
-
-/** @param milliseconds it took to have a place and a leader, since the page was asked for */
-function quietAfter(milliseconds: number): number {
-  return Math.min(Math.max(QUIET.share * milliseconds, QUIET.least), QUIET.most);
 }

@@ -173,7 +173,7 @@ function ringProblems(tabs: readonly Values[], links: readonly string[]): string
 }
 
 /** Waits until what is asked of a page again and again is so; returns what the check returned then. */
-export function until<T>(check: () => Promise<T>): Promise<T> {
+export function until<T>(check: () => T | Promise<T>): Promise<T> {
   return vi.waitFor(check, { timeout: PATIENCE, interval: 50 });
 }
 

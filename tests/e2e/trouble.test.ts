@@ -61,7 +61,7 @@ test('a full room says so, and takes the tab in once there is a place', async ()
     expect((await second.values())['role']).toBe('offline');
   });
   await first.close();
-  await vi.waitFor(() => {
+  await until(() => {
     expect(server.signaling.size.peers).toBe(0);
   });
   await second.click('Rejoin ring');

@@ -4,7 +4,7 @@ import { networkInterfaces, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import type { Browser } from 'puppeteer-core';
-import { afterAll, afterEach, beforeAll, beforeEach, expect, test, vi } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
 import type { RunningServer } from '../../signaling-server/server.ts';
 import { launchChromium, openTabs, serve, Tab, untilOneRing, until } from './support.ts';
 
@@ -190,7 +190,7 @@ test('members report only while somebody watches', async () => {
   expect(await reports()).toBeGreaterThan(0);
   await watching.close();
   pages = pages.filter((page) => page !== watching);
-  await vi.waitFor(() => {
+  await until(() => {
     expect(server.signaling.watchers).toBe(0);
   });
   const before = await reports();
