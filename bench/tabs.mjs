@@ -159,9 +159,14 @@ export class Tabs extends EventEmitter {
   /** The renderer process of a tab: the one that works when the tab is given work. */
   async findProcess(page) {
     const before = await this.#cpuTimes();
-    await page.evaluate(() => {
-      const end = performance.now() + 500;
-      while (performance.now() < end);
+    // In slices: its neighbours have more patience with a tab that they have known to be slow.
+    await page.evaluate(async () => {
+      const end = performance.now() + 1_000;
+      while (performance.now() < end) {
+        const pause = performance.now() + 10;
+        while (performance.now() < pause);
+        await new Promise((resolve) => setTimeout(resolve));
+      }
     });
     const after = await this.#cpuTimes();
     const spent = (pid) => after.get(pid).time - (before.get(pid)?.time ?? 0);
