@@ -81,7 +81,8 @@ Written by \`npm run bench\`. Do not compare the times with those of another mac
 the floor beside them: a page of raw RTCPeerConnection and WebSocket that does the same job in the
 fewest lines ([bench/floor.html](../bench/floor.html), [bench/floor.mjs](../bench/floor.mjs)). The two
 are measured right after each other, and *ratio* is the median of the runs' ratios, not the ratio of
-the medians. All tabs run in one browser, each in a context of its own; pages take the times themselves, when what they show changes.
+the medians. All tabs run in one browser, each in a context of its own; pages take the times
+themselves, when what they show changes.
 
 ${browser}; Node ${process.versions.node}; ${availableParallelism()} cores (${cpus()[0]?.model ?? 'unknown'}).
 Medians of ${runs} runs, with the least and the greatest.${stuck === 0 ? '' : ` The floor's tabs never agreed in ${stuck} more, which do not count.`}

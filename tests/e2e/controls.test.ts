@@ -5,7 +5,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { defined, peerId } from '../support.ts';
 import { ringState } from '../web/ring-state.ts';
 import { showMember, startShowcase, tellMember, type Showcase } from './showcase.ts';
-import { byRole, openTabs, PATIENCE, setStage, Tab, untilOneRing, until } from './support.ts';
+import { byRole, openTabs, PATIENCE, setStage, Tab, until, untilOneRing } from './support.ts';
 
 const stage = setStage({ host: '0.0.0.0' });
 

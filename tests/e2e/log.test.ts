@@ -6,7 +6,7 @@ import { expect, onTestFinished, test } from 'vitest';
 import { defined, peerId } from '../support.ts';
 import { ringState } from '../web/ring-state.ts';
 import { showMember, startShowcase } from './showcase.ts';
-import { byRole, openTabs, PATIENCE, setStage, untilOneRing, type Tab, until } from './support.ts';
+import { byRole, openTabs, PATIENCE, setStage, until, untilOneRing, type Tab } from './support.ts';
 
 const stage = setStage();
 

@@ -14,9 +14,9 @@ import {
   openTabs,
   PATIENCE,
   serve,
+  until,
   untilOneRing,
   type Tab,
-  until,
 } from './support.ts';
 
 let browser: Browser;

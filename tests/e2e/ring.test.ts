@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { connect, createServer } from 'node:net';
 import { beforeEach, expect, onTestFinished, test } from 'vitest';
-import { byRole, openTabs, setStage, Tab, untilOneRing, until } from './support.ts';
+import { byRole, openTabs, setStage, Tab, until, untilOneRing } from './support.ts';
 
 let tabs: Tab[];
 const stage = setStage({}, () => tabs);

@@ -4,10 +4,10 @@ import {
   byRole,
   openTabs,
   setStage,
+  until,
   untilOneRing,
   type Tab,
   type Values,
-  until,
 } from './support.ts';
 
 const stage = setStage();

@@ -14,9 +14,9 @@ import {
   PATIENCE,
   serve,
   Tab,
+  until,
   untilOneRing,
   type Values,
-  until,
 } from './support.ts';
 
 let browser: Browser;

@@ -6,7 +6,7 @@ import { pathToFileURL } from 'node:url';
 import type { Browser } from 'puppeteer-core';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
 import type { RunningServer } from '../../signaling-server/server.ts';
-import { launchChromium, openTabs, serve, Tab, untilOneRing, until } from './support.ts';
+import { launchChromium, openTabs, serve, Tab, until, untilOneRing } from './support.ts';
 
 let browser: Browser;
 let server: RunningServer;

@@ -13,7 +13,7 @@ const UNSETTLED = ringState(IDS, IDS[0], { role: 'candidate', leader: null });
 /** The program starts so many milliseconds after the page was asked for. */
 const START = 400;
 
-/** A member in a ring as told, and when the page was asked for, as milliseconds of its program. */
+/** A member that is waited for, and what becomes of it. */
 class Begun {
   ring: RingState;
   isInTrouble = false;
@@ -21,6 +21,7 @@ class Begun {
   onChange: () => void = () => undefined;
   shown = 0;
   readonly told: RingState[] = [];
+  /** In milliseconds of the program. */
   quietAt: number | null = null;
 
   constructor(ring: RingState) {
