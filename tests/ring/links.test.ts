@@ -97,10 +97,10 @@ describe('silence', () => {
 
   test('may last longer on a link that is slow', () => {
     const ring = new Ring(DECISION);
-    passAnswered(ring, 60_000, [ring.successor, ring.predecessor], 3_000);
+    passAnswered(ring, 60_000, [ring.successor, ring.predecessor], 2_900);
     expect(complaints(ring)).toEqual([]);
     // Frames that cannot be read are no sign of life.
-    passAnswered(ring, 4_000, []);
+    passAnswered(ring, 3_800, []);
     ring.predecessor.handlers.onFrame(Uint8Array.of(0xff));
     expect(complaints(ring)).toEqual([]);
     passAnswered(ring, 3_000, []);
@@ -203,6 +203,23 @@ describe('a check by the server', () => {
     expect(complaints(ring)).toEqual([]);
     ring.pass(300);
     expect(complaints(ring)).toEqual([{ about: NEIGHBOURS.predecessor, fault: 'silent' }]);
+  });
+
+  test('waits for one that has lately been slow, and no longer for one that was so long ago', () => {
+    const ring = new Ring(DECISION);
+    const ends = [ring.predecessor, ring.successor];
+    passAnswered(ring, 4_000, ends, 600);
+    ring.check(NEIGHBOURS.predecessor);
+    passAnswered(ring, 750, [ring.successor], 600);
+    expect(complaints(ring)).toEqual([]);
+    passAnswered(ring, 200, [ring.successor], 600);
+    expect(complaints(ring)).toHaveLength(1);
+    passAnswered(ring, 12_000, ends);
+    // For answers that are under way.
+    ring.pass(50);
+    ring.check(NEIGHBOURS.predecessor);
+    passAnswered(ring, 350, [ring.successor]);
+    expect(complaints(ring)).toHaveLength(2);
   });
 
   test('of a neighbour without a link is answered at once, and one of a stranger never', () => {
