@@ -114,13 +114,15 @@ function watchAddress(): Plugin {
   };
 }
 
-/** One file at a time: a browser keeps a small machine busy by itself. */
 const inBrowsers = {
   globalSetup: 'tests/e2e/build-page.ts',
-  fileParallelism: false,
   testTimeout: 120_000,
   hookTimeout: 60_000,
 };
+
+/** What looks at frames and delays is to have a small machine for itself. */
+const TIMED = ['frames', 'slow-motion'].map((name) => `tests/e2e/${name}.test.ts`);
+const MIXED = 'tests/e2e/mixed.test.ts';
 
 /**
  * The page of a member, and in mode `watch` the one for the front of the room, which goes beside it:
@@ -168,16 +170,36 @@ export default defineConfig(({ mode }) => ({
           ...inBrowsers,
           name: 'e2e',
           include: ['tests/e2e/**/*.test.ts'],
-          exclude: ['tests/e2e/mixed.test.ts'],
+          exclude: [...TIMED, MIXED],
+          // Mostly they wait, but not for each other: more at once would be late for one another.
+          maxWorkers: 2,
+          sequence: { groupOrder: 1 },
         },
       },
-      { test: { ...inBrowsers, name: 'mixed', include: ['tests/e2e/mixed.test.ts'] } },
+      {
+        test: {
+          ...inBrowsers,
+          name: 'timed',
+          include: TIMED,
+          fileParallelism: false,
+          sequence: { groupOrder: 2 },
+        },
+      },
+      {
+        test: {
+          ...inBrowsers,
+          name: 'mixed',
+          include: [MIXED],
+          fileParallelism: false,
+          sequence: { groupOrder: 2 },
+        },
+      },
       {
         test: {
           name: 'chaos',
           include: ['tests/chaos/**/*.test.ts'],
           // After all others: it leaves them nothing of a small machine.
-          sequence: { groupOrder: 1 },
+          sequence: { groupOrder: 3 },
           testTimeout: 240_000,
         },
       },
