@@ -74,7 +74,7 @@ export interface LinkSight {
   readonly state: 'connecting' | 'open' | 'in use';
   /** Milliseconds since it was begun to be made. */
   readonly age: number;
-  /** Milliseconds that a heartbeat took there and back, smoothed; null before the first. */
+  /** Milliseconds that a heartbeat took there and back, the mean of the last few; null before the first. */
   readonly roundTrip: number | null;
   /** What the platform counts of it, in its own words. */
   readonly stats: () => Promise<readonly unknown[]>;

@@ -91,6 +91,7 @@ export class NeighbourWatch {
     if (links.length === 0) this.complain(peer, 'silent');
     else
       this.#links.probe(links, (waited) => {
+        if (!this.#owner.isMember() || !this.#edges.isNeighbour(peer)) return;
         // Links may have been replaced meanwhile.
         const left = this.#greetedLinks(peer);
         if (left.length === 0 || left.some((link) => link.silence >= waited))

@@ -1,11 +1,15 @@
-/** How many round trips are remembered: a few seconds' worth, as heartbeats come one in a second or two. */
+/** How many round trips are remembered. */
 const REMEMBERED = 4;
 
+/** One that is as long again hardly ever comes. */
+const ALLOWED = 2;
+
 /**
- * How long the other end of a link has lately taken to answer. The greatest of a few measurements
- * stands for what is likely, not the smoothed mean and deviations of RFC 6298: that takes some twenty
+ * How long the other end of a link has lately taken to answer. Twice the longest of a few measurements
+ * stands for what is likely, not the smoothed mean and deviations of RFC 6298: that takes some thirty
  * measurements to forget the first ones, which a page makes while it is being put together, and a
- * neighbour that dies within that time would be waited for that much longer.
+ * neighbour that dies within that time would be waited for that much longer. Where nothing else is
+ * heard there is a measurement every second or two.
  */
 export class RoundTrip {
   readonly #samples: number[] = [];
@@ -24,6 +28,6 @@ export class RoundTrip {
 
   /** What hardly any round trip exceeds, in milliseconds; 0 before the first measurement. */
   get most(): number {
-    return Math.max(0, ...this.#samples);
+    return ALLOWED * Math.max(0, ...this.#samples);
   }
 }

@@ -99,12 +99,21 @@ describe('silence', () => {
     const ring = new Ring(DECISION);
     passAnswered(ring, 60_000, [ring.successor, ring.predecessor], 2_900);
     expect(complaints(ring)).toEqual([]);
+    // Nothing more from now on: what is sent is sent at the last moment before.
+    for (const end of [ring.successor, ring.predecessor])
+      end.give({ type: 'heartbeat', isReply: true, count: 999 });
+    passAnswered(ring, 6_700, []);
     // Frames that cannot be read are no sign of life.
-    passAnswered(ring, 3_800, []);
     ring.predecessor.handlers.onFrame(Uint8Array.of(0xff));
     expect(complaints(ring)).toEqual([]);
-    passAnswered(ring, 3_000, []);
+    passAnswered(ring, 1_500, []);
     expect(complaints(ring)).not.toEqual([]);
+  });
+
+  test.each([1_500, 2_200, 2_900])('of %i ms at each heartbeat, always, is none', (after) => {
+    const ring = new Ring(DECISION);
+    passAnswered(ring, 110_000, [ring.successor, ring.predecessor], after);
+    expect(complaints(ring)).toEqual([]);
   });
 
   test('while this peer itself was asleep accuses nobody: it asks first', () => {
@@ -209,13 +218,14 @@ describe('a check by the server', () => {
     const ring = new Ring(DECISION);
     const ends = [ring.predecessor, ring.successor];
     passAnswered(ring, 4_000, ends, 600);
+    // Lets the answers under way arrive.
+    ring.pass(700);
     ring.check(NEIGHBOURS.predecessor);
-    passAnswered(ring, 750, [ring.successor], 600);
+    passAnswered(ring, 1_350, [ring.successor], 600);
     expect(complaints(ring)).toEqual([]);
     passAnswered(ring, 200, [ring.successor], 600);
     expect(complaints(ring)).toHaveLength(1);
     passAnswered(ring, 12_000, ends);
-    // For answers that are under way.
     ring.pass(50);
     ring.check(NEIGHBOURS.predecessor);
     passAnswered(ring, 350, [ring.successor]);
@@ -231,6 +241,14 @@ describe('a check by the server', () => {
     ring.check(peerId(77));
     ring.pass(2_000);
     expect(complaints(ring)).toHaveLength(1);
+  });
+
+  test('is nothing any more once the ring has closed over the neighbour', () => {
+    const ring = new Ring(DECISION);
+    ring.check(NEIGHBOURS.predecessor);
+    ring.view({ predecessor: { id: peerId(2), link: null }, removed: [NEIGHBOURS.predecessor] });
+    ring.pass(1_000);
+    expect(complaints(ring)).toEqual([]);
   });
 
   test('of a neighbour whose link broke tells of silence; of one that has said goodbye on it, of none', () => {

@@ -11,11 +11,15 @@ test('before the first measurement there is no mean, and nothing to be waited fo
   expect(measured()).toMatchObject({ mean: null, most: 0 });
 });
 
-test('the greatest of the last four is what is likely, wherever among them it was', () => {
-  expect(measured(900, 20, 30, 10)).toMatchObject({ mean: 240, most: 900 });
-  expect(measured(20, 30, 10, 900)).toMatchObject({ mean: 240, most: 900 });
+test('twice the first one is likely', () => {
+  expect(measured(300)).toMatchObject({ mean: 300, most: 600 });
+});
+
+test('twice the longest of the last four is likely, wherever among them it was', () => {
+  expect(measured(900, 20, 30, 10)).toMatchObject({ mean: 240, most: 1_800 });
+  expect(measured(20, 30, 10, 900)).toMatchObject({ mean: 240, most: 1_800 });
 });
 
 test('what was slow before the last four is forgotten', () => {
-  expect(measured(900, 800, 20, 30, 10, 20)).toMatchObject({ mean: 20, most: 30 });
+  expect(measured(900, 800, 20, 30, 10, 20)).toMatchObject({ mean: 20, most: 60 });
 });
