@@ -34,10 +34,15 @@ export class LinkWatch {
 
   start(): void {
     this.stop();
+    this.#awaitNext();
+  }
+
+  /** Probes under way go on. */
+  #awaitNext(): void {
     const slept = this.#owner.clock.now();
     this.#cancel = this.#owner.clock.after(HEARTBEAT_INTERVAL, () => {
       const hasOverslept = this.#owner.clock.now() - slept > OVERSLEPT;
-      this.start();
+      this.#awaitNext();
       // A copy: what is done about silence changes the links.
       for (const link of [...this.#owner.links()]) this.#look(link, hasOverslept);
     });
