@@ -121,7 +121,7 @@ const inBrowsers = {
 };
 
 /** What looks at frames and delays is to have a small machine for itself. */
-const TIMED = ['frames', 'slow-motion'].map((name) => `tests/e2e/${name}.test.ts`);
+const TIMED = 'tests/e2e/**/*.timed.test.ts';
 const MIXED = 'tests/e2e/mixed.test.ts';
 
 /**
@@ -170,8 +170,8 @@ export default defineConfig(({ mode }) => ({
           ...inBrowsers,
           name: 'e2e',
           include: ['tests/e2e/**/*.test.ts'],
-          exclude: [...TIMED, MIXED],
-          // Mostly they wait, but not for each other: more at once would be late for one another.
+          exclude: [TIMED, MIXED],
+          // Mostly they wait, so two share a small machine; more would make each other late.
           maxWorkers: 2,
           sequence: { groupOrder: 1 },
         },
@@ -180,7 +180,7 @@ export default defineConfig(({ mode }) => ({
         test: {
           ...inBrowsers,
           name: 'timed',
-          include: TIMED,
+          include: [TIMED],
           fileParallelism: false,
           sequence: { groupOrder: 2 },
         },

@@ -122,6 +122,8 @@ export async function startShowcase(): Promise<Showcase> {
   const server = await createServer({
     configFile: fileURLToPath(new URL('../../vite.config.ts', import.meta.url)),
     logLevel: 'error',
+    // Of its own: two that fill one at the same time would get into each other's way.
+    cacheDir: `../node_modules/.vite/showcase-${process.env['VITEST_POOL_ID'] ?? ''}`,
     server: { port: 0, host: '127.0.0.1', hmr: false },
     plugins: [
       {

@@ -258,3 +258,10 @@ export function setStage(
     },
   };
 }
+
+/** What a page says of one kind of trouble. */
+export function notices(tab: Tab, kind: string): Promise<string[]> {
+  return tab.page.$$eval(`[data-testid=notice][data-kind="${kind}"] p`, (elements) =>
+    elements.map((element) => element.textContent.replaceAll(/\s+/g, ' ').trim()),
+  );
+}

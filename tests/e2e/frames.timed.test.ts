@@ -1,6 +1,6 @@
 /**
  * What the page takes of the browser while much happens: thirty peers are drawn, fifty messages a second
- * come and go on, and the log is as long as it gets. `npm test -- tests/e2e/frames.test.ts` measures it.
+ * come and go on, and the log is as long as it gets. `npm test -- tests/e2e/frames.timed.test.ts` measures it.
  */
 import type { CDPSession, Page } from 'puppeteer-core';
 import { expect, onTestFinished, test } from 'vitest';

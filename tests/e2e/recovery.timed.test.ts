@@ -1,0 +1,110 @@
+/** A ring that loses its server, and a tab that no direct link can reach, each within its time. */
+import type { Browser } from 'puppeteer-core';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import {
+  launchChromium,
+  notices,
+  openTabs,
+  PATIENCE,
+  serve,
+  Tab,
+  until,
+  untilOneRing,
+  type Values,
+} from './support.ts';
+
+let browser: Browser;
+
+beforeAll(async () => {
+  browser = await launchChromium();
+});
+
+afterAll(async () => {
+  await browser.close();
+});
+
+/** What a tab is to show as before, when the server is back. */
+const KEPT: ReadonlySet<string> = new Set([
+  'own-id',
+  'leader-id',
+  'predecessor-id',
+  'successor-id',
+  'role',
+  'ring-size',
+  'term',
+  'server-link',
+  'predecessor-link',
+  'successor-link',
+]);
+
+test('a server that dies and forgets twelve tabs finds them in their places, with their leader', async () => {
+  const server = await serve();
+  const url = `http://localhost:${server.port}/`;
+  const tabs = await openTabs(browser, 12, url);
+  const before = await untilOneRing(tabs);
+  const [tab] = tabs;
+  await tab?.page.waitForSelector('[data-testid=event]', { timeout: PATIENCE });
+  const laps = async () => (await tab?.log())?.findLast(({ kind }) => kind === 'lap')?.text;
+  await until(async () => {
+    expect(await laps()).toBeDefined();
+  });
+  await server.close();
+  await until(async () => {
+    for (const values of await Promise.all(tabs.map((tab) => tab.values())))
+      expect(values['server-link']).toBe('reconnecting');
+  });
+  expect(await tab?.alert()).toContain('The server cannot be reached. The ring goes on without it');
+  // The ring lives on by itself: laps go round, the term stays.
+  const lap = await laps();
+  await until(async () => {
+    expect(await laps()).not.toBe(lap);
+  });
+  const again = await serve({ port: server.port });
+  const back = performance.now();
+  await until(async () => {
+    for (const values of await Promise.all(tabs.map((each) => each.values())))
+      expect(values['server-link']).toBe('connected');
+  });
+  const took = performance.now() - back;
+  // What the little page shows, too, which some tabs may still have had before.
+  const facts = (all: readonly Values[]) =>
+    all.map((values) =>
+      Object.fromEntries(Object.entries(values).filter(([name]) => KEPT.has(name))),
+    );
+  expect(facts(await untilOneRing(tabs))).toEqual(facts(before));
+  expect(took).toBeLessThan(5_000);
+  const thirteenth = await Tab.open(browser, url);
+  const after = await untilOneRing([...tabs, thirteenth]);
+  expect(after.slice(0, 12).map((values) => values['own-id'])).toEqual(
+    before.map((values) => values['own-id']),
+  );
+  for (const each of [...tabs, thirteenth]) await each.close();
+  await again.close();
+});
+
+test('a tab that no direct connection can reach is in the ring by relayed links, and shown so', async () => {
+  const server = await serve();
+  const url = `http://localhost:${server.port}/`;
+  // What a network does that lets no UDP through.
+  const walled = await launchChromium(['--webrtc-ip-handling-policy=disable_non_proxied_udp']);
+  const tabs = await openTabs(browser, 3, url);
+  await untilOneRing(tabs);
+  const began = performance.now();
+  const tab = await Tab.open(walled, url);
+  const values = await untilOneRing([...tabs, tab], ['direct', 'relayed']);
+  expect(performance.now() - began).toBeLessThan(10_000);
+  const own = values.at(-1);
+  expect([own?.['successor-link'], own?.['predecessor-link']]).toEqual(['relayed', 'relayed']);
+  expect(values.filter((each) => each['successor-link'] === 'relayed')).toHaveLength(2);
+  const successor = own?.['successor-id']?.slice(0, 8) ?? '';
+  const predecessor = own?.['predecessor-id']?.slice(0, 8) ?? '';
+  await until(async () => {
+    const [text] = await notices(tab, 'relayed');
+    expect(text).toMatch(new RegExp(`the successor ${successor} .* predecessor ${predecessor} `));
+    expect(text).toContain('the hotspot of a phone helps');
+  });
+  await walled.close();
+  await untilOneRing(tabs);
+  for (const each of tabs) await each.close();
+  await server.close();
+});
