@@ -158,6 +158,8 @@ export default defineConfig(({ mode }) => ({
       {
         test: {
           name: 'unit',
+          // Rings of sixty take seconds of a processor, and more where others want it.
+          testTimeout: 60_000,
           include: [
             'tests/{election,fuzz,page,protocol,ring,scenarios,simulation,watch,web}/**/*.test.ts',
           ],
