@@ -91,12 +91,16 @@ Medians of ${runs} runs, with the least and the greatest.${stuck === 0 ? '' : ` 
 
 ${asMarkdown(timingRows(timings))}
 
-- *tabs at once*: from the start of the last tab's navigation until all show the same leader.
+- *tabs at once*: from the start of the last tab's navigation until all show the same leader. With many
+  tabs it is the time that a small machine's processors are busy; what ours takes more is the program
+  being compiled and run for the first time in each tab.
 - *processor time*: what the browser took for that, per tab.
 - *a tab joins 12*: from the start of its navigation until all 13 show the right leader.
 - *and all show 13*: until, besides, all have counted the newcomer, by the leader's next lap. The
   floor does not count.
-- *leader closed*, *leader killed*: from then until the 11 others show the next leader.
+- *leader closed*, *leader killed*: from then until the 11 others show the next leader. The first is a
+  new link and two laps of the ring; before them, the second waits for a sign of life (SPEC.md, L13),
+  which the floor does not: there a lost connection to the server is the end of a peer.
 
 ## Messages of an election
 
