@@ -52,8 +52,15 @@ test('“Crash” says goodbye to nobody: the others find out, and “Rejoin rin
   await untilOneRing(others);
   expect((await leader.values())['role']).toBe('offline');
   // A goodbye of a neighbour is a link closed by BYE, and in the log as such.
-  for (const other of others)
-    expect((await other.log()).filter(({ text }) => text.includes('leaving'))).toEqual([]);
+  for (const other of others) {
+    // The log is drawn later than the values.
+    const log = await until(async () => {
+      const all = await other.log();
+      expect(all.some(({ text }) => text.includes(`gone: ${id?.slice(0, 8)}`))).toBe(true);
+      return all;
+    });
+    expect(log.filter(({ text }) => text.includes('leaving'))).toEqual([]);
+  }
   await leader.click('Rejoin ring');
   const after = await untilOneRing(tabs);
   expect(after.map((values) => values['own-id'])).not.toContain(id);

@@ -48,8 +48,13 @@ test('chips show only some kinds, each with its count, and by keyboard too', asy
   await until(async () => {
     expect(await kinds(tab)).toEqual(new Set(['leader']));
   });
-  const chip = await tab.page.$eval('.chip.leader', (element) => element.textContent);
-  expect(chip.replaceAll(/\s+/g, ' ').trim()).toBe(`leader ${(await tab.log()).length}`);
+  await until(async () => {
+    const [chip, count] = await tab.page.evaluate(() => [
+      document.querySelector('.chip.leader')?.textContent.replaceAll(/\s+/g, ' ').trim(),
+      document.querySelectorAll('[data-testid=event]').length,
+    ]);
+    expect(chip).toBe(`leader ${count}`);
+  });
   await tab.page.focus('.chip.neighbour input');
   await tab.page.keyboard.press('Space');
   await until(async () => {
@@ -127,7 +132,7 @@ test('a log that is paused stands still while entries go on being kept', async (
   await tab.page.waitForSelector('[aria-pressed=true]');
   const before = await tab.log();
   await tab.click('Start election');
-  const fresh = await tab.page.waitForSelector('.fresh');
+  await tab.page.waitForSelector('.fresh');
   await until(async () => {
     // Both at the same moment: more come at any time, between the pause and the election too.
     const [all, news] = await tab.page.evaluate(() => [
@@ -138,8 +143,9 @@ test('a log that is paused stands still while entries go on being kept', async (
     expect(Number(all)).toBeGreaterThan(before.length);
   });
   expect(await tab.log()).toEqual(before);
-  await fresh?.click();
+  // Again where the first showed what came before the election.
   await until(async () => {
+    await (await tab.page.$('.fresh'))?.click();
     const after = await tab.log();
     expect(after.length).toBeGreaterThan(before.length);
     expect(after.some(({ text }) => text.includes('asked for here'))).toBe(true);
@@ -160,6 +166,14 @@ test('the log is saved as JSON lines, one object each', async () => {
     downloadPath: folder,
     browserContextId: tab.page.browserContext().id ?? '',
   });
+  const { 'own-id': id, 'leader-id': leader, term } = await tab.values();
+  // The log is drawn later than the values.
+  await until(async () => {
+    const log = await tab.log();
+    const isOfTerm = ({ kind, text }: (typeof log)[number]) =>
+      kind === 'leader' && text.includes(`of term ${term}`);
+    expect(log.some(isOfTerm)).toBe(true);
+  });
   await tab.click('Download JSON');
   const text = await until(async () => {
     const [file] = (await readdir(folder)).filter((name) => name.endsWith('.jsonl'));
@@ -171,11 +185,9 @@ test('the log is saved as JSON lines, one object each', async () => {
     .trimEnd()
     .split('\n')
     .map((line): unknown => JSON.parse(line));
-  const values = await tab.values();
-  const id = values['own-id'];
-  const leader = values['leader-id'];
   for (const line of lines) expect(line).toMatchObject({ id });
   expect(lines).toContainEqual(expect.objectContaining({ event: 'joined', room: 'lobby' }));
-  const term = Number(values['term']);
-  expect(lines).toContainEqual(expect.objectContaining({ event: 'leader', leader, term }));
+  expect(lines).toContainEqual(
+    expect.objectContaining({ event: 'leader', leader, term: Number(term) }),
+  );
 });

@@ -8,6 +8,7 @@ import type { Sight } from '../../web/ring-member.ts';
 import type { TokenHere } from '../../web/token-here.ts';
 import type { Token } from '../../web/tokens.ts';
 import type { WatchHandlers } from '../../web/watch/connection.ts';
+import { PATIENCE } from './support.ts';
 
 /** Mounts a component in place of the one before, or gives the same one other data. */
 const PAGE = `<!doctype html>
@@ -143,6 +144,7 @@ export async function startShowcase(): Promise<Showcase> {
   return {
     async open(browser) {
       const page = await browser.newPage();
+      page.setDefaultTimeout(PATIENCE);
       await page.goto(url.href);
       await page.waitForSelector('[data-ready=true]');
       return page;

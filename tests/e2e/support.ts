@@ -79,6 +79,7 @@ export class Tab {
   private constructor(page: Page, context: BrowserContext) {
     this.page = page;
     this.#context = context;
+    page.setDefaultTimeout(PATIENCE);
     page.on('pageerror', (error) => {
       if (!String(error).startsWith(FIREFOX_NOTE)) this.errors.push(String(error));
     });

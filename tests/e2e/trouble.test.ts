@@ -176,7 +176,7 @@ test('a page that was asleep says so, and whether it kept its place', async () =
   const id = (await leader.values())['own-id'];
   await session.send('Page.setWebLifecycleState', { state: 'frozen' });
   // Sleep is what this is about: long enough to be told, too short for the ring to close over it.
-  await new Promise((resolve) => setTimeout(resolve, 1_500));
+  await new Promise((resolve) => setTimeout(resolve, 3_000));
   await session.send('Page.setWebLifecycleState', { state: 'active' });
   await until(async () => {
     const [text] = await notices(leader, 'asleep');
