@@ -87,13 +87,19 @@ export class NeighbourWatch {
   /** The server has lost a neighbour: without life on the links with it, it is gone. */
   check(peer: PeerId): void {
     if (!this.#owner.isMember() || !this.#edges.isNeighbour(peer)) return;
-    const links = this.#greetedLinks(peer);
+    // A relayed link cannot live while the other end has lost the server: a direct one tells more.
+    const telling = () => {
+      const links = this.#greetedLinks(peer);
+      const direct = links.filter(({ kind }) => kind === 'direct');
+      return direct.length > 0 ? direct : links;
+    };
+    const links = telling();
     if (links.length === 0) this.complain(peer, 'silent');
     else
       this.#links.probe(links, (waited) => {
         if (!this.#owner.isMember() || !this.#edges.isNeighbour(peer)) return;
         // Links may have been replaced meanwhile.
-        const left = this.#greetedLinks(peer);
+        const left = telling();
         if (left.length === 0 || left.some((link) => link.silence >= waited))
           this.complain(peer, 'silent');
       });
