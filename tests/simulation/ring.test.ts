@@ -51,6 +51,13 @@ test('a request that a lost connection still brings ends the next one, and nobod
   expect(runStorm('mishaps', 75_094, 5).problems).toEqual([]);
 });
 
+test.each([45_360, 74_160, 77_348])(
+  'a neighbour with a direct link is not held for gone for a relayed one before it (kept, seed %i)',
+  (seed) => {
+    expect(runStorm('kept', seed, 5).problems).toEqual([]);
+  },
+);
+
 /** A ring that has settled. */
 function ringOf(peers: number, seed: number): World {
   const world = new World(seed);
