@@ -1,27 +1,19 @@
 /** A ring that loses its server, and a tab that no direct link can reach, each within its time. */
-import type { Browser } from 'puppeteer-core';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { expect, test } from 'vitest';
 import {
   launchChromium,
   notices,
   openTabs,
   PATIENCE,
   serve,
+  setStage,
   Tab,
   until,
   untilOneRing,
   type Values,
 } from './support.ts';
 
-let browser: Browser;
-
-beforeAll(async () => {
-  browser = await launchChromium();
-});
-
-afterAll(async () => {
-  await browser.close();
-});
+const stage = setStage();
 
 /** What a tab is to show as before, when the server is back. */
 const KEPT: ReadonlySet<string> = new Set([
@@ -40,7 +32,7 @@ const KEPT: ReadonlySet<string> = new Set([
 test('a server that dies and forgets twelve tabs finds them in their places, with their leader', async () => {
   const server = await serve();
   const url = `http://localhost:${server.port}/`;
-  const tabs = await openTabs(browser, 12, url);
+  const tabs = await openTabs(stage.browser, 12, url);
   const before = await untilOneRing(tabs);
   const [tab] = tabs;
   await tab?.page.waitForSelector('[data-testid=event]', { timeout: PATIENCE });
@@ -73,7 +65,7 @@ test('a server that dies and forgets twelve tabs finds them in their places, wit
     );
   expect(facts(await untilOneRing(tabs))).toEqual(facts(before));
   expect(took).toBeLessThan(5_000);
-  const thirteenth = await Tab.open(browser, url);
+  const thirteenth = await Tab.open(stage.browser, url);
   const after = await untilOneRing([...tabs, thirteenth]);
   expect(after.slice(0, 12).map((values) => values['own-id'])).toEqual(
     before.map((values) => values['own-id']),
@@ -83,14 +75,12 @@ test('a server that dies and forgets twelve tabs finds them in their places, wit
 });
 
 test('a tab that no direct connection can reach is in the ring by relayed links, and shown so', async () => {
-  const server = await serve();
-  const url = `http://localhost:${server.port}/`;
   // What a network does that lets no UDP through.
   const walled = await launchChromium(['--webrtc-ip-handling-policy=disable_non_proxied_udp']);
-  const tabs = await openTabs(browser, 3, url);
+  const tabs = await openTabs(stage.browser, 3, stage.url);
   await untilOneRing(tabs);
   const began = performance.now();
-  const tab = await Tab.open(walled, url);
+  const tab = await Tab.open(walled, stage.url);
   const values = await untilOneRing([...tabs, tab], ['direct', 'relayed']);
   expect(performance.now() - began).toBeLessThan(10_000);
   const own = values.at(-1);
@@ -105,6 +95,4 @@ test('a tab that no direct connection can reach is in the ring by relayed links,
   });
   await walled.close();
   await untilOneRing(tabs);
-  for (const each of tabs) await each.close();
-  await server.close();
 });
