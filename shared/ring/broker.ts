@@ -110,6 +110,8 @@ interface Seat {
   silences: readonly Complaint[];
   /** How often it has come back over another connection. */
   resumed: number;
+  /** What waits for it to show that it is awake; to be called when its connection is lost. */
+  readonly probes: Set<() => void>;
 }
 
 interface OpenRoom {
@@ -224,9 +226,19 @@ export class Broker {
       this.leave(name, id);
       return;
     }
-    this.#deliver(name, open.room.lose(id));
+    const checks = open.room.lose(id);
+    this.#endProbes(open, id);
+    this.#deliver(name, checks);
     if (open.cancelChecks === null) open.presentAt = this.#ports.clock.now();
     this.#keepChecking(name, open);
+  }
+
+  /** A connection that is lost does not answer: what is known without it is what counts. */
+  #endProbes(open: OpenRoom, id: PeerId): void {
+    const probes = open.seats.get(id)?.probes ?? new Set();
+    const ends = [...probes];
+    probes.clear();
+    for (const end of ends) end();
   }
 
   /** Lets a member, or one about to become it, go. Nothing happens where it was neither. */
@@ -259,8 +271,8 @@ export class Broker {
   }
 
   /**
-   * Takes a complaint about a neighbour. A silent one goes if the server cannot reach it either; one
-   * that misbehaves goes at once, but whoever says so too often goes itself.
+   * Takes a complaint about a neighbour. A silent one goes if neither the server can reach it nor its
+   * other neighbour; one that misbehaves goes at once, but whoever says so too often goes itself.
    */
   report(
     name: RoomName,
@@ -283,19 +295,25 @@ export class Broker {
       if (goes !== null) this.#evict(name, goes);
       return;
     }
-    if (!open.room.isPresent(about)) {
+    const seat = open.seats.get(about);
+    const settle = () => {
       const before = this.#ports.date() - GRACE;
-      const isGone = open.room.mayTell(from, fault === 'silent', about, before);
+      const isGone =
+        !open.room.has(about) || open.room.isGoneByWordOf(from, fault === 'silent', about, before);
       onReply({ ok: true, isMember: !isGone });
       if (isGone) this.#evict(name, about);
+    };
+    if (seat === undefined || !open.room.isPresent(about)) {
+      settle();
       return;
     }
-    const seat = open.seats.get(about);
-    const before = seat?.resumed;
+    const { probes, resumed } = seat;
+    probes.add(settle);
     this.#ports.probe(name, about, (isAwake) => {
+      if (!probes.delete(settle)) return;
       const isStillThere = this.#rooms.get(name) === open && open.room.has(about);
       // Over another connection than the one that was asked, it has spoken meanwhile.
-      const hasSpoken = isAwake || seat?.resumed !== before;
+      const hasSpoken = isAwake || seat.resumed !== resumed;
       if (!isStillThere || !hasSpoken) {
         onReply({ ok: true, isMember: false });
         if (isStillThere) this.#evict(name, about);
@@ -342,7 +360,9 @@ export class Broker {
     return seat.silences.length >= MAX_SILENCES;
   }
 
+  /** Nothing happens where it is no member any more. */
   #evict(name: RoomName, id: PeerId): void {
+    if (this.#rooms.get(name)?.seats.has(id) !== true) return;
     this.#remove(name, id, false);
     this.#ports.disconnect(name, id);
   }
@@ -572,7 +592,7 @@ function placeLost({ room, id }: ResumeRequest): Refusal {
 }
 
 function newSeat(secret: string | null): Seat {
-  return { secret, accusations: [], silences: [], resumed: 0 };
+  return { secret, accusations: [], silences: [], resumed: 0, probes: new Set() };
 }
 
 function refusal(code: RefusalCode, message: string): Refusal {

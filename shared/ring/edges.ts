@@ -7,7 +7,7 @@ import type { Edge, Neighbour } from '../protocol/signaling.ts';
 import type { NeighbourLinkState } from './events.ts';
 import type { LinkKind, NeighbourLink } from './neighbour-link.ts';
 import type { Clock } from './ports.ts';
-import { FIRST_ATTEMPT, LAST_ATTEMPT, MAX_ATTEMPTS, RELAY_AFTER } from './timing.ts';
+import { FIRST_ATTEMPT, LAST_ATTEMPT, LASTING, MAX_ATTEMPTS, RELAY_AFTER } from './timing.ts';
 
 /** What an edge asks of the ring member it belongs to. */
 export interface EdgeOwner {
@@ -19,7 +19,7 @@ export interface EdgeOwner {
   offer(edge: Edge, peer: PeerId, kind: LinkKind): NeighbourLink | null;
   /** From now on messages to the successor take another way. */
   onSwitched(): void;
-  /** Links of no kind can be made to the successor. */
+  /** Links of no kind can be made to the successor, or none that lasts. */
   onUnreachable(peer: PeerId): void;
   /** A link came into use or went out of it. */
   onLink(edge: Edge, link: NeighbourLink, state: 'in use' | 'closed', reason: string): void;
@@ -30,6 +30,9 @@ export type Outlet = NeighbourLink | 'loopback' | null;
 
 /** After so many relayed links that did not come up, nothing will. */
 const RELAYS_IN_VAIN = 2;
+
+/** After so many links that came into use and did not last, the neighbour is complained about. */
+const MOST_SHORT_LIVED = 3;
 
 /** How soon after a lost link the next attempt is made, in milliseconds. */
 const AFTER_A_LOSS = 500;
@@ -42,6 +45,10 @@ export class SuccessorEdge {
   /** Attempts at a direct link, and at a relayed one, to this target that came to nothing. */
   #failures = 0;
   #relayFailures = 0;
+  /** Links to this target, one after the other, that came into use and did not last. */
+  #shortLived = 0;
+  /** When the target was reached by the link in use. */
+  #reachedAt = 0;
   #cancelRetry: (() => void) | null = null;
   #cancelRelay: (() => void) | null = null;
 
@@ -134,14 +141,14 @@ export class SuccessorEdge {
     this.#attempts.delete(link.id);
     if (this.#outlet === link) {
       this.#outlet = null;
+      if (this.#target !== null && link.peer === this.#target) this.#reckon(this.#target);
       this.#owner.onLink('successor', link, 'closed', reason);
       this.trySwitch();
     }
     if (this.#connection !== null || this.#target === null) return;
     // Where nothing but the server has led to this successor, it will again.
-    if (link.kind === 'relayed')
-      this.#relayIn(AFTER_A_LOSS * 2 ** Math.min(this.#relayFailures, 5));
-    if (!this.#isTrying('direct')) this.#retryIn(AFTER_A_LOSS * 2 ** Math.min(this.#failures, 5));
+    if (link.kind === 'relayed') this.#relayIn(this.#afterLoss(this.#relayFailures));
+    if (!this.#isTrying('direct')) this.#retryIn(this.#afterLoss(this.#failures));
   }
 
   /** Lets go of links to peers that are gone. */
@@ -201,7 +208,8 @@ export class SuccessorEdge {
 
   /** The target is reached; only a direct link is still worth trying for where this is none. */
   #settle(kind: LinkKind): void {
-    if (kind === 'direct') this.#startAfresh();
+    this.#reachedAt = this.#owner.clock.now();
+    if (kind === 'direct') this.#giveUpTrying();
     else {
       this.#cancelRelay?.();
       this.#cancelRelay = null;
@@ -210,14 +218,32 @@ export class SuccessorEdge {
     }
   }
 
-  /** Nothing is being tried any more. */
+  /** The link in use is lost. */
+  #reckon(target: PeerId): void {
+    const hasLasted = this.#owner.clock.now() - this.#reachedAt >= LASTING;
+    this.#shortLived = hasLasted ? 0 : this.#shortLived + 1;
+    if (this.#shortLived > MOST_SHORT_LIVED) this.#owner.onUnreachable(target);
+  }
+
+  /** How long to wait after a lost link where so many attempts at another have failed, in milliseconds. */
+  #afterLoss(failures: number): number {
+    const tooMany = Math.max(0, this.#shortLived - MOST_SHORT_LIVED);
+    return AFTER_A_LOSS * 2 ** Math.min(failures + tooMany, 5);
+  }
+
   #startAfresh(): void {
+    this.#shortLived = 0;
+    this.#giveUpTrying();
+  }
+
+  /** Nothing is being tried any more. */
+  #giveUpTrying(): void {
+    this.#failures = 0;
+    this.#relayFailures = 0;
     this.#cancelRetry?.();
     this.#cancelRetry = null;
     this.#cancelRelay?.();
     this.#cancelRelay = null;
-    this.#failures = 0;
-    this.#relayFailures = 0;
     this.#abandon('direct');
     this.#abandon('relayed');
   }

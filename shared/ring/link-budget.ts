@@ -5,7 +5,8 @@
 import type { PeerId } from '../protocol/ids.ts';
 import { Allowance } from './allowance.ts';
 import type { Clock } from './ports.ts';
-import { LINK_BURST, LINK_RATE } from './timing.ts';
+import type { LinkKind } from './neighbour-link.ts';
+import { LINK_BURST, LINK_RATE, RELAYED_BURST, RELAYED_RATE } from './timing.ts';
 
 export class LinkBudget {
   #left: number;
@@ -30,11 +31,17 @@ export class LinkBudget {
 /** Neighbours that are kept in mind, the newest. */
 const MAX_NEIGHBOURS = 64;
 
-/** What a member takes of it, so much for each neighbour: any one of them could use all of it up. */
+/** What one neighbour may have made with it. */
+type Share = Readonly<Record<LinkKind, Allowance>>;
+
+/**
+ * What a member takes of it, so much for each neighbour: any one of them could use all of it up. Of
+ * relayed links there may be any number in the end, but so many at a time.
+ */
 export class LinkShares {
   readonly #clock: Clock;
   readonly #budget: LinkBudget;
-  readonly #shares = new Map<PeerId, Allowance>();
+  readonly #shares = new Map<PeerId, Share>();
 
   constructor(clock: Clock, budget: LinkBudget) {
     this.#clock = clock;
@@ -42,20 +49,24 @@ export class LinkShares {
   }
 
   /**
-   * Takes one connection, if there is one left.
+   * Takes one link, if there is one left.
    * @param peer null for an offer made before the neighbour is known
    */
-  spend(peer: PeerId | null): boolean {
-    return (peer === null || this.#shareOf(peer).takeOne()) && this.#budget.spend();
+  spend(peer: PeerId | null, kind: LinkKind): boolean {
+    const isGranted = peer === null || this.#shareOf(peer)[kind].takeOne();
+    return isGranted && (kind === 'relayed' || this.#budget.spend());
   }
 
   /** The server has made it a neighbour: the link that this takes is none of its doing. */
   grant(peer: PeerId): void {
-    this.#shareOf(peer).give();
+    this.#shareOf(peer).direct.give();
   }
 
-  #shareOf(peer: PeerId): Allowance {
-    const share = this.#shares.get(peer) ?? new Allowance(this.#clock, LINK_BURST, LINK_RATE);
+  #shareOf(peer: PeerId): Share {
+    const share = this.#shares.get(peer) ?? {
+      direct: new Allowance(this.#clock, LINK_BURST, LINK_RATE),
+      relayed: new Allowance(this.#clock, RELAYED_BURST, RELAYED_RATE),
+    };
     this.#shares.set(peer, share);
     const [oldest] = this.#shares.keys();
     if (oldest !== undefined && this.#shares.size > MAX_NEIGHBOURS) this.#shares.delete(oldest);

@@ -5,7 +5,7 @@
  */
 import type { NeighbourLink } from './neighbour-link.ts';
 import type { Clock } from './ports.ts';
-import { HEARTBEAT_INTERVAL, LATE, OVERSLEPT } from './timing.ts';
+import { HEARTBEAT_INTERVAL, HIDDEN_LATE, LATE, OVERSLEPT } from './timing.ts';
 
 /** How often a probe is made again where this peer was late. */
 const PROBE_ROUNDS = 3;
@@ -68,12 +68,33 @@ export class LinkWatch {
     const asked = clock.now();
     const wait = Math.max(...links.map(({ probePatience }) => probePatience));
     for (const link of links) link.beat();
+    const judge = () => {
+      const waited = clock.now() - asked;
+      if (links.some((link) => link.isClosed || link.silence >= waited)) onSilent(waited);
+    };
+    this.#later(wait, (late) => {
+      // Answers may be there already, and only this peer was too busy to take them in.
+      const again = () => {
+        this.probe(links, onSilent, rounds - 1);
+      };
+      if (late <= LATE || rounds === 1) judge();
+      else if (late > HIDDEN_LATE) again();
+      // If it is not busy now, they are taken in before what is to be done next.
+      else
+        this.#later(0, (later) => {
+          if (later <= LATE) judge();
+          else again();
+        });
+    });
+  }
+
+  /** Calls back after so many milliseconds with those it was late by, unless all is stopped before. */
+  #later(wait: number, call: (late: number) => void): void {
+    const { clock } = this.#owner;
+    const due = clock.now() + wait;
     const cancel = clock.after(wait, () => {
       this.#probes.delete(cancel);
-      const waited = clock.now() - asked;
-      // Answers may be there already, and only this peer is too busy to take them in.
-      if (waited > wait + LATE && rounds > 1) this.probe(links, onSilent, rounds - 1);
-      else if (links.some((link) => link.isClosed || link.silence >= waited)) onSilent(waited);
+      call(clock.now() - due);
     });
     this.#probes.add(cancel);
   }
@@ -84,6 +105,6 @@ export class LinkWatch {
     if (hasOverslept) link.forgive();
     else if (link.silence >= link.patience) this.#owner.onSilent(link);
     else if (link.muteness >= this.#owner.muteAfter()) this.#owner.onMute(link);
-    if (hasOverslept || link.silence >= HEARTBEAT_INTERVAL) link.beat();
+    if (hasOverslept || link.silence >= HEARTBEAT_INTERVAL || link.isRoundTripOld) link.beat();
   }
 }

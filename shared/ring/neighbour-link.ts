@@ -7,6 +7,8 @@ import { Allowance } from './allowance.ts';
 import type { Clock, Link, OpenLink } from './ports.ts';
 import { RoundTrip } from './round-trip.ts';
 import {
+  ANSWER_BURST,
+  ANSWER_RATE,
   FAREWELL,
   FRAME_BURST,
   FRAME_RATE,
@@ -15,6 +17,7 @@ import {
   LONGEST_ROUND_TRIP,
   MAX_FAULTS,
   MAX_SIGNALS,
+  MEASURE_INTERVAL,
   PROBE_MARGIN,
   PROBE_SILENCE,
   RELAYED_PROBE_SILENCE,
@@ -55,13 +58,15 @@ export class NeighbourLink {
   #electionAt: number;
   #saidReady = false;
   readonly #roundTrip = new RoundTrip();
+  #measuredAt: number;
   readonly #madeAt: number;
   #beat: { readonly count: number; readonly at: number } | null = null;
   #beats = 0;
   #faults = 0;
   #signals = 0;
-  /** Frames that may come. */
+  /** Frames that may come, and heartbeats that are answered. */
   readonly #allowance: Allowance;
+  readonly #answers: Allowance;
 
   /**
    * @param id the link's own; frames and signals of another are not for it
@@ -81,7 +86,9 @@ export class NeighbourLink {
     this.#madeAt = ports.clock.now();
     this.#heardAt = this.#madeAt;
     this.#electionAt = this.#heardAt;
+    this.#measuredAt = this.#madeAt;
     this.#allowance = new Allowance(ports.clock, FRAME_BURST, FRAME_RATE);
+    this.#answers = new Allowance(ports.clock, ANSWER_BURST, ANSWER_RATE);
     this.#peer = peer;
     this.#handlers = handlers;
     this.#clock = ports.clock;
@@ -151,6 +158,11 @@ export class NeighbourLink {
     return this.#clock.now() - this.#madeAt;
   }
 
+  /** Whether there has been no measurement of it for so long that it may be another by now. */
+  get isRoundTripOld(): boolean {
+    return this.#clock.now() - this.#measuredAt >= MEASURE_INTERVAL;
+  }
+
   /** Milliseconds that a sign of life takes to be answered; null before the first answer. */
   get roundTrip(): number | null {
     return this.#roundTrip.mean;
@@ -168,10 +180,11 @@ export class NeighbourLink {
     this.send({ type: 'heartbeat', isReply: false, count: this.#beats });
   }
 
-  /** Lets the silence so far count for nothing. */
+  /** Lets the silence so far count for nothing: this end has slept, and an answer may be due since then. */
   forgive(): void {
     this.#heardAt = this.#clock.now();
     this.#electionAt = this.#heardAt;
+    this.#beat = null;
   }
 
   /** Counts a frame that could not be used. Returns whether the neighbour has had its share. */
@@ -304,11 +317,17 @@ export class NeighbourLink {
   }
 
   #receiveHeartbeat({ isReply, count }: HeartbeatMessage): void {
-    if (!isReply) this.send({ type: 'heartbeat', isReply: true, count });
-    else if (this.#beat?.count === count) {
+    if (!isReply) {
+      // On a relayed link an answer takes more than the question: ten of those are one signal.
+      if (this.#answers.takeOne()) this.send({ type: 'heartbeat', isReply: true, count });
+      else this.#handlers.onBadFrame(this, 'more heartbeats than a neighbour sends');
+    } else if (this.#beat?.count === count) {
       const took = this.#clock.now() - this.#beat.at;
       // What took longer, one of the two has slept through.
-      if (took <= LONGEST_ROUND_TRIP) this.#roundTrip.measure(took);
+      if (took <= LONGEST_ROUND_TRIP) {
+        this.#roundTrip.measure(took);
+        this.#measuredAt = this.#clock.now();
+      }
       this.#beat = null;
     }
   }

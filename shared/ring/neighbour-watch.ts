@@ -64,7 +64,12 @@ export class NeighbourWatch {
     this.#broken.delete(peer);
   }
 
-  /** To be called when a link has closed by itself. */
+  /** To be called when the neighbours may be others than before. */
+  placed(): void {
+    for (const peer of this.#broken) if (!this.#edges.isNeighbour(peer)) this.#broken.delete(peer);
+  }
+
+  /** To be called when a link has closed by itself, or with a goodbye of who leaves the ring. */
   broke(link: NeighbourLink): void {
     if (link.peer !== null && isDirect(link)) this.#broken.add(link.peer);
   }
@@ -100,8 +105,7 @@ export class NeighbourWatch {
         if (!this.#owner.isMember() || !this.#edges.isNeighbour(peer)) return;
         // Links may have been replaced meanwhile.
         const left = telling();
-        if (left.length === 0 || left.some((link) => link.silence >= waited))
-          this.complain(peer, 'silent');
+        if (left.every((link) => link.silence >= waited)) this.complain(peer, 'silent');
       });
   }
 
@@ -153,13 +157,12 @@ export class NeighbourWatch {
     return MUTE + this.#owner.slowness();
   }
 
-  /** Whether there is life on another link with the same neighbour, on the same edge. */
+  /** Whether there is life on another link with the same neighbour: of two peers, on either edge. */
   #isHeardElsewhere(link: NeighbourLink): boolean {
     return this.#edges.links.some(
       (other) =>
         other !== link &&
         other.peer === link.peer &&
-        this.#edges.edgeOf(other) === this.#edges.edgeOf(link) &&
         other.hello !== null &&
         other.silence < other.patience,
     );

@@ -348,12 +348,22 @@ export class RingNode {
         secret,
         policy: this.#election.state.policy,
         place: { epoch, era, version, successor: successor.id, predecessor: predecessor.id },
-        removed: this.#election.state.removed.slice(-MAX_REMOVED_IN_RESUME),
+        removed: this.#goneForSure.slice(-MAX_REMOVED_IN_RESUME),
       },
       (reply) => {
         this.#joined(reply);
       },
     );
+  }
+
+  /** Whom it holds for gone, but those it hears from: it was told so of them by a liar. */
+  get #goneForSure(): readonly PeerId[] {
+    const heard = new Set(
+      this.#edges.links
+        .filter(({ isOpen, hello }) => isOpen && hello !== null)
+        .map(({ peer }) => peer),
+    );
+    return this.#election.state.removed.filter((peer) => !heard.has(peer));
   }
 
   #joined(reply: JoinReply): void {
@@ -404,6 +414,7 @@ export class RingNode {
       this.#offers.use('predecessor', view.predecessor),
     );
     this.#edges.successor.aim(view.successor, this.#offers.use('successor', view.successor));
+    this.#watch.placed();
   }
 
   #receiveSignal({ from, edge, link: id, signals }: SignalDelivery): void {
@@ -432,7 +443,7 @@ export class RingNode {
 
   /**
    * Makes one end of a link. Returns null where that is impossible, and says so, or where too many
-   * direct ones were made already.
+   * were made already.
    */
   #makeLink(
     edge: Edge,
@@ -441,7 +452,7 @@ export class RingNode {
     initiator: boolean,
     id: LinkId,
   ): NeighbourLink | null {
-    if (kind === 'direct' && !this.#linkShares.spend(peer)) return null;
+    if (!this.#linkShares.spend(peer, kind)) return null;
     const { clock } = this.#ports;
     const openLink = kind === 'direct' ? this.#ports.openLink : this.#openRelayedLink;
     try {
@@ -608,7 +619,10 @@ export class RingNode {
 
   #receiveBye(edge: Edge, link: NeighbourLink, { reason }: ByeMessage): void {
     // First the departure, then the links (SPEC.md, L8).
-    if (reason === 'leaving' && link.peer !== null) this.#dropPeers([link.peer]);
+    if (reason === 'leaving' && link.peer !== null) {
+      this.#watch.broke(link);
+      this.#dropPeers([link.peer]);
+    }
     link.close();
     this.#edges.at(edge).onClosed(link, reason);
   }

@@ -33,6 +33,15 @@ const WELCOME = 30_000;
 /** How many of its former neighbours a member may still pass signals to, on each edge. */
 const MAX_FORMER = 4;
 
+/** That a member has lost its connection. */
+interface Loss {
+  readonly at: number;
+  /** Who its neighbours were then. */
+  readonly neighbours: readonly PeerId[];
+  /** Which of them have said since that they do not hear it, and whether they could. */
+  readonly words: Map<PeerId, 'silent' | 'cannot tell'>;
+}
+
 interface Member {
   readonly id: PeerId;
   /** When it joined, in milliseconds since 1970. */
@@ -45,8 +54,7 @@ interface Member {
   edgeMade: number;
   /** Where it was last told to be; null for a newcomer. */
   place: Place | null;
-  /** When it lost its connection, and who its neighbours were then. */
-  lost: { readonly at: number; readonly neighbours: readonly PeerId[] } | null;
+  lost: Loss | null;
   /** Its neighbours before: a relayed link stays in use until another can replace it. */
   readonly former: Record<Edge, readonly PeerId[]>;
   /** The version and the era of the last view it was given. */
@@ -175,26 +183,36 @@ export class Room {
   /** Nobody was here, so nobody could come back: all who are lost have time to from now on. */
   wake(): void {
     const at = this.#date();
-    for (const member of this.#ring) if (member.lost !== null) member.lost = { ...member.lost, at };
+    for (const member of this.#ring)
+      if (member.lost !== null) member.lost = { ...member.lost, at, words: new Map() };
   }
 
-  #lostNow({ id, place }: Member): Member['lost'] {
+  #lostNow({ id, place }: Member): Loss {
     const neighbours = place === null ? [] : [place.successor, place.predecessor];
-    return { at: this.#date(), neighbours: neighbours.filter((neighbour) => neighbour !== id) };
+    return {
+      at: this.#date(),
+      neighbours: neighbours.filter((neighbour) => neighbour !== id),
+      words: new Map(),
+    };
   }
 
   /**
-   * Whether a neighbour's word is enough that an absent member is gone: it had a link with it and was
-   * its neighbour when the connection was lost, or all who were are gone, or there has been time
-   * enough to come back.
+   * Takes a neighbour's word that it does not hear an absent member. The member is gone if none that
+   * was its neighbour when the connection was lost, and has one itself, might still hear it, and one
+   * that had a link with it does not; or if all who were are gone, or there has been time enough to
+   * come back. One liar does not turn it out by that, nor one whose own link has broken.
+   * @param hadLink whether the neighbour can tell
    * @param before the moment before which the loss was long ago
+   * @returns whether the member is gone
    */
-  mayTell(from: PeerId, hadLink: boolean, about: PeerId, before: number): boolean {
+  isGoneByWordOf(from: PeerId, hadLink: boolean, about: PeerId, before: number): boolean {
     const lost = this.#find(about)?.lost ?? null;
     if (lost === null || lost.at <= before) return true;
-    const { neighbours } = lost;
-    const areGone = neighbours.length > 0 && !neighbours.some((id) => this.has(id));
-    return areGone || (hadLink && neighbours.includes(from));
+    const { neighbours, words } = lost;
+    if (neighbours.includes(from)) words.set(from, hadLink ? 'silent' : 'cannot tell');
+    if (neighbours.length > 0 && !neighbours.some((id) => this.has(id))) return true;
+    const mayHear = neighbours.some((id) => this.isPresent(id) && !words.has(id));
+    return !mayHear && [...words.values()].includes('silent');
   }
 
   /** What to ask the neighbours of all members without a connection. */

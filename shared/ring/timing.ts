@@ -60,6 +60,9 @@ export const RELAY_AFTER = 4_000;
 /** After so long without a frame a link is asked for a sign of life. */
 export const HEARTBEAT_INTERVAL = 1_000;
 
+/** So is one that carries frames all the time, after so long: its round trip may be another by now. */
+export const MEASURE_INTERVAL = 5_000;
+
 /** The least silence that makes a link suspect; to it comes what the round trips suggest. */
 export const LINK_SILENCE = 3_500;
 
@@ -85,8 +88,11 @@ export const LONGEST_ROUND_TRIP = 8_000;
 /** A heartbeat's timer that comes after so long shows that this peer was asleep. */
 export const OVERSLEPT = 2_500;
 
-/** A timer of a quarter second that comes so much later shows that this peer is too busy. */
+/** A timer of a quarter second that comes so much later shows that this peer is too busy, */
 export const LATE = 100;
+
+/** or, up to here, that its page is hidden: browsers run the timers of those once a second. */
+export const HIDDEN_LATE = 1_200;
 
 /** How long one complaint about a neighbour stands before the next. */
 export const COMPLAINT_INTERVAL = 5_000;
@@ -109,6 +115,23 @@ export const HELLO_SILENCE = 8_000;
 /** Frames that one link may carry at once, and in each second after that. */
 export const FRAME_BURST = 4_000;
 export const FRAME_RATE = 1_000;
+
+/** Heartbeats that are answered on one link at once, and in each second after that. */
+export const ANSWER_BURST = 20;
+export const ANSWER_RATE = 5;
+
+/**
+ * Relayed links that are made with one neighbour at once, and in each second after that, whoever
+ * offers them: each makes this peer send signals.
+ */
+export const RELAYED_BURST = 16;
+export const RELAYED_RATE = 1 / 2;
+
+/**
+ * How long a link must have been in use to count as one that lasted. Who lets all come up and none
+ * last is no neighbour.
+ */
+export const LASTING = 5_000;
 
 /**
  * Messages of the election that a member takes in at once, and in each second after that. Each may

@@ -160,13 +160,15 @@ interface Kind {
   readonly pause: number;
   /** Whether the ring is whole when the storm begins. */
   readonly isWholeBefore: boolean;
+  /** Whether nobody who is there may be let go: what goes on is no reason for it. */
+  readonly keepsPlaces: boolean;
 }
 
 const KINDS: Record<Storm, Kind> = {
-  crashes: { faults: CRASHES, pause: 500, isWholeBefore: true },
-  outages: { faults: OUTAGES, pause: 2_000, isWholeBefore: false },
-  mishaps: { faults: MISHAPS, pause: 4_000, isWholeBefore: false },
-  kept: { faults: KEPT, pause: 4_000, isWholeBefore: true },
+  crashes: { faults: CRASHES, pause: 500, isWholeBefore: true, keepsPlaces: true },
+  outages: { faults: OUTAGES, pause: 2_000, isWholeBefore: false, keepsPlaces: false },
+  mishaps: { faults: MISHAPS, pause: 4_000, isWholeBefore: false, keepsPlaces: false },
+  kept: { faults: KEPT, pause: 4_000, isWholeBefore: true, keepsPlaces: false },
 };
 
 /**
@@ -183,7 +185,7 @@ export function runStorm(storm: Storm, seed: number, peers: number): StormReport
     world.join();
     if (world.random() < 0.5) world.run(world.random() * 300);
   }
-  const { faults, pause, isWholeBefore } = KINDS[storm];
+  const { faults, pause, isWholeBefore, keepsPlaces } = KINDS[storm];
   const keepsakes = storm === 'kept' ? new Keepsakes(world, policy) : null;
   const first = isWholeBefore ? world.settle(PATIENCE) : [];
   if (first.length === 0)
@@ -194,7 +196,7 @@ export function runStorm(storm: Storm, seed: number, peers: number): StormReport
     }
   // Whoever sleeps wakes up at last.
   if (storm === 'mishaps') world.run(LONGEST_SLEEP);
-  return calm(world, first, keepsakes);
+  return calm(world, first, keepsakes, keepsPlaces);
 }
 
 function strike(world: World, faults: Faults): void {
@@ -209,7 +211,12 @@ function strike(world: World, faults: Faults): void {
   }
 }
 
-function calm(world: World, before: readonly string[], keepsakes: Keepsakes | null): StormReport {
+function calm(
+  world: World,
+  before: readonly string[],
+  keepsakes: Keepsakes | null,
+  keepsPlaces: boolean,
+): StormReport {
   const began = world.clock.now();
   const sent = world.messages;
   const unsettled = world.settle(PATIENCE);
@@ -223,7 +230,16 @@ function calm(world: World, before: readonly string[], keepsakes: Keepsakes | nu
   const late = world.settle(MOMENT);
   keepsakes?.look();
   const lost = keepsakes?.problems ?? [];
-  const problems = [...before, ...world.violations, ...unsettled, ...late, ...lost];
+  const problems = [
+    ...before,
+    ...world.violations,
+    ...world.pretenders,
+    ...unsettled,
+    ...late,
+    ...lost,
+  ];
+  if (keepsPlaces && world.placesLost > 0)
+    problems.push(`${world.placesLost} places were lost by peers that were there all the time`);
   if (problems.length === 0 && !world.isLeaderAdmitted)
     problems.push('the leader is refused: somebody acted in a later term');
   if (messagesPerPeer > MOST_MESSAGES * (1 + settledAfter / 1_000))

@@ -71,6 +71,9 @@ export class World {
   readonly #peers = new Set<SimulatedPeer>();
   /** Whom each peer held for the leader of each term. */
   readonly #decisions = new Map<string, PeerId>();
+  /** Who was elected, and in which term. */
+  readonly #elected = new Set<string>();
+  readonly #pretenders: string[] = [];
   readonly #terms = new Map<string, number>();
   /** Something that only the leader may use, and every leader does as soon as it is one. */
   readonly #fence = new Fence();
@@ -78,6 +81,7 @@ export class World {
   /** Messages of elections that were sent, laps included. */
   #sent = 0;
   #devices = 0;
+  #placesLost = 0;
 
   /** @param seed repeats the run exactly */
   constructor(
@@ -107,6 +111,16 @@ export class World {
 
   get states(): readonly RingState[] {
     return this.peers.map(({ ring }) => ring.state);
+  }
+
+  /** Leaders that were followed and not elected, in words: there are none where nobody lies. */
+  get pretenders(): readonly string[] {
+    return this.#pretenders;
+  }
+
+  /** How often somebody who had not left was refused its place. */
+  get placesLost(): number {
+    return this.#placesLost;
   }
 
   /** Safety broken so far, in words. */
@@ -292,6 +306,7 @@ export class World {
     if (event.type === 'dropped') this.#violations.push(`${id} dropped a frame: ${event.reason}`);
     if (event.type === 'complained' && event.fault === 'misbehaves')
       this.#violations.push(`${id} accuses ${event.about}`);
+    if (event.type === 'refused' && event.code === 'place-lost') this.#placesLost += 1;
     if (role === 'offline') return;
     // An id alone does not name a peer: somebody may try another's.
     const name = `${id} on device ${device.number}`;
@@ -299,7 +314,12 @@ export class World {
       this.#violations.push(`the term of ${name} fell to ${String(term)}`);
     this.#terms.set(name, term ?? 0);
     if (event.type !== 'leader') return;
-    if (event.isSelf) this.#fence.admit({ leader: id, era: era ?? 0, term: event.term });
+    const office = `${event.leader} in term ${event.term}`;
+    if (event.isSelf) {
+      this.#elected.add(office);
+      this.#fence.admit({ leader: id, era: era ?? 0, term: event.term });
+    } else if (!this.#elected.has(office))
+      this.#pretenders.push(`${name} follows ${office}, who was not elected in it`);
     const held = `${name} in term ${event.term}`;
     const before = this.#decisions.get(held) ?? event.leader;
     this.#decisions.set(held, before);

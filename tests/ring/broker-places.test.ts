@@ -179,17 +179,74 @@ describe('a word about one without a connection', () => {
 });
 
 describe('a complaint', () => {
-  test('of silence about one without a connection has the ring closed over it at once', () => {
+  const STAYS = [{ ok: true, isMember: true }];
+  const GOES = [{ ok: true, isMember: false }];
+
+  test('of silence by both neighbours of one without a connection has the ring closed over it', () => {
     const { server, ring } = ringOf(4);
     const [first, second, third] = ring;
     server.pass(30_000);
     server.broker.lose(LOBBY, defined(second));
     server.delivered.length = 0;
-    expect(server.report(defined(first), defined(second), 'silent')).toEqual([
-      { ok: true, isMember: false },
-    ]);
+    expect(server.report(defined(first), defined(second), 'silent')).toEqual(STAYS);
+    expect(server.report(defined(first), defined(second), 'silent')).toEqual(STAYS);
+    expect(server.report(defined(third), defined(second), 'silent')).toEqual(GOES);
     expect([...viewsIn(server.deliveries).keys()]).toEqual([first, third]);
     expect(server.probes).toEqual([]);
+  });
+
+  test('of silence by one neighbour is enough where the other cannot tell, or has no connection', () => {
+    const words = [
+      ['unlinked', 'silent'],
+      ['silent', 'unlinked'],
+    ] as const;
+    for (const [one, other] of words) {
+      const { server, ring } = ringOf(4);
+      const [first, second, third] = ring;
+      server.broker.lose(LOBBY, defined(second));
+      expect(server.report(defined(first), defined(second), one)).toEqual(STAYS);
+      expect(server.report(defined(third), defined(second), other)).toEqual(GOES);
+    }
+    const { server, ring } = ringOf(4);
+    const [first, second, third] = ring;
+    server.broker.lose(LOBBY, defined(second));
+    server.broker.lose(LOBBY, defined(third));
+    expect(server.report(defined(first), defined(second), 'silent')).toEqual(GOES);
+  });
+
+  test('of silence by one neighbour alone counts once there was time to come back', () => {
+    const { server, ring } = ringOf(4);
+    const [first, second] = ring;
+    server.broker.lose(LOBBY, defined(second));
+    expect(server.report(defined(first), defined(second), 'silent')).toEqual(STAYS);
+    server.pass(CHECKS - 1);
+    expect(server.report(defined(first), defined(second), 'silent')).toEqual(STAYS);
+    server.pass(1);
+    expect(server.report(defined(first), defined(second), 'silent')).toEqual(GOES);
+  });
+
+  test('counts no more once its subject has been there again', () => {
+    const { server, ring } = ringOf(4);
+    const [first, second, third] = ring;
+    const number = defined([1, 2, 3, 4].find((each) => peerId(each) === second));
+    server.broker.lose(LOBBY, defined(second));
+    server.report(defined(first), defined(second), 'silent');
+    viewOf([server.resume(number)]);
+    server.broker.lose(LOBBY, defined(second));
+    expect(server.report(defined(third), defined(second), 'silent')).toEqual(STAYS);
+  });
+
+  test('whose subject loses its connection while it is asked waits for no answer', () => {
+    const { server, ring } = ringOf(4);
+    const [first, second, third] = ring;
+    const replies = server.report(defined(first), defined(second), 'silent');
+    expect(replies).toEqual([]);
+    server.broker.lose(LOBBY, defined(second));
+    // It was one neighbour's word so far.
+    expect(replies).toEqual(STAYS);
+    expect(server.report(defined(third), defined(second), 'silent')).toEqual(GOES);
+    server.probes.shift()?.onAnswer(false);
+    expect(replies).toHaveLength(1);
   });
 
   test('of silence about one that answers the server is believed at the third time', () => {

@@ -63,6 +63,33 @@ describe('heartbeats', () => {
     expect(beats(ring.successor)).toBe(3);
   });
 
+  test('go out every 5 s on a link that carries enough, for the round trip', () => {
+    const ring = new Ring(DECISION);
+    ring.predecessor.sent.length = 0;
+    for (let passed = 0; passed < 20_500; passed += 500) {
+      passAnswered(ring, 500, [ring.predecessor, ring.successor]);
+      ring.predecessor.give({ type: 'heartbeat', isReply: true, count: 65_535 });
+    }
+    expect(beats(ring.predecessor)).toBe(4);
+  });
+
+  test('are answered 20 times at once and 5 times a second; what is beyond is a fault', () => {
+    const ring = new Ring(DECISION);
+    ring.predecessor.sent.length = 0;
+    const ask = (times: number) => {
+      for (let count = 1; count <= times; count += 1)
+        ring.predecessor.give({ type: 'heartbeat', isReply: false, count });
+      return ring.predecessor.sent.splice(0).length;
+    };
+    expect(ask(25)).toBe(20);
+    expect(ring.told('dropped')).toHaveLength(5);
+    ring.clock.skip(1_000);
+    expect(ask(7)).toBe(5);
+    ask(14);
+    expect(ring.predecessor.isClosed).toBe(true);
+    expect(complaints(ring)).toEqual([{ about: NEIGHBOURS.predecessor, fault: 'misbehaves' }]);
+  });
+
   test('are answered at once with their own count, before HELLO too, and told to nobody', () => {
     const ring = new Ring(DECISION);
     ring.predecessor.sent.length = 0;
@@ -185,15 +212,43 @@ describe('silence', () => {
   });
 });
 
-test('an answer that this peer slept through does not make it patient for hours', () => {
+test.each([600_000, 5_000])(
+  'an answer that this peer slept through %i ms does not make it patient',
+  (nap) => {
+    const ring = new Ring(DECISION);
+    passAnswered(ring, 1_000, [ring.successor]);
+    const asked = defined(ring.predecessor.sent.at(-1)).message;
+    if (asked.type !== 'heartbeat') throw new Error('no heartbeat');
+    ring.clock.skip(nap);
+    // The timer that shows it is the first to run.
+    ring.pass(0);
+    ring.predecessor.give({ type: 'heartbeat', isReply: true, count: asked.count });
+    passAnswered(ring, 6_000, [ring.successor]);
+    expect(complaints(ring)).toEqual([{ about: NEIGHBOURS.predecessor, fault: 'silent' }]);
+  },
+);
+
+test('a server without memory is not told that a neighbour is gone that is heard, whoever says so', () => {
   const ring = new Ring(DECISION);
-  passAnswered(ring, 1_000, [ring.successor]);
-  const asked = defined(ring.predecessor.sent.at(-1)).message;
-  if (asked.type !== 'heartbeat') throw new Error('no heartbeat');
-  ring.clock.skip(600_000);
-  ring.predecessor.give({ type: 'heartbeat', isReply: true, count: asked.count });
-  passAnswered(ring, 6_000, [ring.successor]);
-  expect(complaints(ring)).toEqual([{ about: NEIGHBOURS.predecessor, fault: 'silent' }]);
+  const { successor, predecessor } = NEIGHBOURS;
+  const hello = { ...helloOf(predecessor, linkId(79)), removed: [successor, peerId(66)] };
+  ring.signal({
+    from: predecessor,
+    edge: 'predecessor',
+    link: linkId(79),
+    signals: [{ type: 'offer', sdp: '' }],
+  });
+  const end = defined(ring.links.at(-1));
+  end.handlers.onOpen();
+  end.give(hello);
+  ring.disconnect();
+  ring.connect();
+  expect(ring.resumes[0]?.request.removed).toEqual([peerId(66)]);
+  // It says itself that it goes: its link is closed then.
+  ring.successor.give({ type: 'bye', reason: 'leaving' });
+  ring.disconnect();
+  ring.connect();
+  expect(ring.resumes[1]?.request.removed).toContain(successor);
 });
 
 describe('a check by the server', () => {
@@ -271,12 +326,82 @@ describe('a check by the server', () => {
     ring.pass(500);
     ring.check(NEIGHBOURS.predecessor);
     const asked = beats(ring.predecessor);
-    ring.clock.skip(1_000);
+    ring.clock.skip(2_000);
     ring.pass(0);
     expect(complaints(ring)).toEqual([]);
     expect(beats(ring.predecessor)).toBeGreaterThan(asked);
     passAnswered(ring, 1_000, [ring.predecessor, ring.successor]);
     expect(complaints(ring)).toEqual([]);
+  });
+
+  test('is not made again by a hidden page, whose timers come a second late', () => {
+    const ring = new Ring(DECISION);
+    ring.pass(500);
+    ring.check(NEIGHBOURS.predecessor);
+    ring.clock.skip(1_200);
+    ring.pass(0);
+    expect(complaints(ring)).toEqual([{ about: NEIGHBOURS.predecessor, fault: 'silent' }]);
+  });
+
+  test('is not made in vain where answers have come that the late timer was before', () => {
+    const ring = new Ring(DECISION);
+    ring.pass(500);
+    const already = ring.predecessor.sent.length;
+    ring.check(NEIGHBOURS.predecessor);
+    const [asked] = ring.predecessor.sent.slice(already);
+    if (asked?.message.type !== 'heartbeat') throw new Error('no heartbeat');
+    const { count } = asked.message;
+    // What has come is taken in after the timers that are due, and before any that is set now.
+    ring.clock.after(250, () => {
+      ring.predecessor.give({ type: 'heartbeat', isReply: true, count });
+    });
+    ring.clock.skip(1_200);
+    ring.pass(0);
+    expect(complaints(ring)).toEqual([]);
+  });
+
+  test('is made again where the page proves busy at the next turn as well', () => {
+    const ring = new Ring(DECISION);
+    ring.pass(500);
+    ring.check(NEIGHBOURS.predecessor);
+    const asked = beats(ring.predecessor);
+    ring.clock.after(250, () => {
+      ring.clock.skip(200);
+    });
+    ring.clock.skip(700);
+    ring.pass(0);
+    expect(complaints(ring)).toEqual([]);
+    expect(beats(ring.predecessor)).toBeGreaterThan(asked);
+  });
+
+  test('of a neighbour that answers on one link of two says nothing', () => {
+    const ring = new Ring(DECISION);
+    // Of two peers each is the other's neighbour on both sides.
+    ring.view({ successor: { id: NEIGHBOURS.predecessor, link: null } });
+    const other = defined(ring.offer(NEIGHBOURS.predecessor, 'successor', linkId(77)));
+    passAnswered(ring, 1_000, [ring.predecessor, other]);
+    ring.check(NEIGHBOURS.predecessor);
+    passAnswered(ring, 400, [other]);
+    expect(complaints(ring)).toEqual([]);
+    ring.check(NEIGHBOURS.predecessor);
+    passAnswered(ring, 400, []);
+    expect(complaints(ring)).toEqual([{ about: NEIGHBOURS.predecessor, fault: 'silent' }]);
+  });
+
+  test('of a neighbour that has said goodbye for good tells of silence', () => {
+    const ring = new Ring(DECISION);
+    ring.predecessor.give({ type: 'bye', reason: 'leaving' });
+    ring.check(NEIGHBOURS.predecessor);
+    expect(complaints(ring)).toEqual([{ about: NEIGHBOURS.predecessor, fault: 'silent' }]);
+  });
+
+  test('of a neighbour that was another’s for a while does not remember its old link', () => {
+    const ring = new Ring(DECISION);
+    ring.predecessor.handlers.onClose('broken');
+    ring.view({ predecessor: { id: peerId(2), link: null } });
+    ring.view({});
+    ring.check(NEIGHBOURS.predecessor);
+    expect(complaints(ring)).toEqual([{ about: NEIGHBOURS.predecessor, fault: 'unlinked' }]);
   });
 });
 
@@ -442,6 +567,29 @@ describe('where no direct link comes up', () => {
     });
   });
 
+  test('those that all come up and never last are complained about, less and less often made', () => {
+    const ring = aimed(2);
+    const from = peerId(8);
+    let made = 0;
+    let unlinked = 0;
+    for (let passed = 0; passed < 60_000; passed += 100) {
+      passAnswered(ring, 100, [ring.predecessor, ring.successor]);
+      for (const { link, type } of signalled(ring)) {
+        if (type !== 'relay') continue;
+        made += 1;
+        give(ring, link, { type: 'relay' });
+        give(ring, link, { type: 'frame', frame: encodeFrame(helloOf(from, linkId(link))) });
+        give(ring, link, { type: 'closed' });
+      }
+      for (const { reply } of ring.reports.splice(0)) {
+        reply({ ok: true, isMember: true });
+        unlinked += 1;
+      }
+    }
+    expect(unlinked).toBeGreaterThanOrEqual(3);
+    expect(made).toBeLessThan(15);
+  });
+
   test('a page that has made as many direct ones as it may offers only the other kind', () => {
     const ring = aimed(2);
     expect(signalled(ring)).toEqual([]);
@@ -497,6 +645,25 @@ describe('direct links with one neighbour', () => {
     const { predecessor: from } = NEIGHBOURS;
     ring.signal({ from, edge: 'predecessor', link: linkId(9), signals: [{ type: 'relay' }] });
     expect(signalled(ring)).toContainEqual({ to: from, link: 9, type: 'relay' });
+  });
+
+  test('through the server are 16 at once that it offers, and one in two seconds after that', () => {
+    const ring = new Ring(DECISION);
+    ring.signals.length = 0;
+    const { predecessor: from } = NEIGHBOURS;
+    const relays = (count: number) => {
+      for (let id = 1; id <= count; id += 1)
+        ring.signal({
+          from,
+          edge: 'predecessor',
+          link: linkId(5_000 + id),
+          signals: [{ type: 'relay' }],
+        });
+      return signalled(ring).filter(({ type }) => type === 'relay').length;
+    };
+    expect(relays(100)).toBe(16);
+    ring.clock.skip(10_000);
+    expect(relays(100)).toBe(5);
   });
 
   test('are never refused to one that keeps to the times of L3, on two edges, for six hours', () => {

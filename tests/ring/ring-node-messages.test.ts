@@ -118,6 +118,8 @@ describe('the hop delay', () => {
 
   test('C4 cannot be made the last there is, nor come without end', () => {
     const ring = new Ring(DECISION);
+    ring.predecessor.give(pace(2_000, 0xffff_ffff));
+    expect(ring.node.state.hopDelay).toBe(0);
     ring.predecessor.give(pace(1, 1));
     ring.predecessor.give(pace(100, 0xffff_ffff));
     expect(ring.node.state.hopDelay).toBe(1);
@@ -130,9 +132,9 @@ describe('the hop delay', () => {
 
   test('C4 is taken by a newcomer however often it was set before', () => {
     const ring = new Ring(DECISION);
-    ring.predecessor.give(pace(100, 8_192));
+    ring.predecessor.give(pace(100, 65_536));
     expect(ring.node.state.hopDelay).toBe(100);
-    ring.predecessor.give(pace(200, 8_193));
+    ring.predecessor.give(pace(200, 65_537));
     expect(ring.node.state.hopDelay).toBe(200);
   });
 
