@@ -180,11 +180,10 @@ export class NeighbourLink {
     this.send({ type: 'heartbeat', isReply: false, count: this.#beats });
   }
 
-  /** Lets the silence so far count for nothing: this end has slept, and an answer may be due since then. */
+  /** Lets the silence so far count for nothing. */
   forgive(): void {
     this.#heardAt = this.#clock.now();
     this.#electionAt = this.#heardAt;
-    this.#beat = null;
   }
 
   /** Counts a frame that could not be used. Returns whether the neighbour has had its share. */

@@ -236,6 +236,19 @@ describe('a complaint', () => {
     expect(server.report(defined(third), defined(second), 'silent')).toEqual(STAYS);
   });
 
+  test('counts no more, either, once nobody was there at all', () => {
+    const { server, ring } = ringOf(3);
+    const numberOf = (id?: PeerId) => defined([1, 2, 3].find((each) => peerId(each) === id));
+    const [first, second, third] = ring;
+    server.broker.lose(LOBBY, defined(second));
+    server.report(defined(first), defined(second), 'silent');
+    server.broker.lose(LOBBY, defined(first));
+    server.broker.lose(LOBBY, defined(third));
+    viewOf([server.resume(numberOf(third))]);
+    viewOf([server.resume(numberOf(first))]);
+    expect(server.report(defined(third), defined(second), 'silent')).toEqual(STAYS);
+  });
+
   test('whose subject loses its connection while it is asked waits for no answer', () => {
     const { server, ring } = ringOf(4);
     const [first, second, third] = ring;

@@ -212,21 +212,16 @@ describe('silence', () => {
   });
 });
 
-test.each([600_000, 5_000])(
-  'an answer that this peer slept through %i ms does not make it patient',
-  (nap) => {
-    const ring = new Ring(DECISION);
-    passAnswered(ring, 1_000, [ring.successor]);
-    const asked = defined(ring.predecessor.sent.at(-1)).message;
-    if (asked.type !== 'heartbeat') throw new Error('no heartbeat');
-    ring.clock.skip(nap);
-    // The timer that shows it is the first to run.
-    ring.pass(0);
-    ring.predecessor.give({ type: 'heartbeat', isReply: true, count: asked.count });
-    passAnswered(ring, 6_000, [ring.successor]);
-    expect(complaints(ring)).toEqual([{ about: NEIGHBOURS.predecessor, fault: 'silent' }]);
-  },
-);
+test('an answer that this peer slept through does not make it patient for hours', () => {
+  const ring = new Ring(DECISION);
+  passAnswered(ring, 1_000, [ring.successor]);
+  const asked = defined(ring.predecessor.sent.at(-1)).message;
+  if (asked.type !== 'heartbeat') throw new Error('no heartbeat');
+  ring.clock.skip(600_000);
+  ring.predecessor.give({ type: 'heartbeat', isReply: true, count: asked.count });
+  passAnswered(ring, 6_000, [ring.successor]);
+  expect(complaints(ring)).toEqual([{ about: NEIGHBOURS.predecessor, fault: 'silent' }]);
+});
 
 test('a server without memory is not told that a neighbour is gone that is heard, whoever says so', () => {
   const ring = new Ring(DECISION);
