@@ -1,6 +1,7 @@
 /** A ring that loses its server, and a tab that no direct link can reach, each within its time. */
 import { expect, test } from 'vitest';
 import {
+  byRole,
   launchChromium,
   notices,
   openTabs,
@@ -72,6 +73,37 @@ test('a server that dies and forgets twelve tabs finds them in their places, wit
   );
   for (const each of [...tabs, thirteenth]) await each.close();
   await again.close();
+});
+
+test('tabs in the background, whose timers are slow, find a killed leader within two seconds', async () => {
+  const browser = await launchChromium([], 'throttled');
+  const context = await browser.createBrowserContext();
+  const tabs: Tab[] = [];
+  for (let count = 0; count < 4; count += 1) {
+    const tab = await Tab.makeIn(context);
+    await tab.page.goto(stage.url);
+    tabs.push(tab);
+  }
+  const { leader, others } = byRole(tabs, await untilOneRing(tabs));
+  const front = await context.newPage();
+  await front.bringToFront();
+  // By then a timer of a quarter second takes a whole one.
+  for (const { page } of others)
+    await until(async () => {
+      const took = await page.evaluate(async () => {
+        const began = performance.now();
+        await new Promise((resolve) => setTimeout(resolve, 250));
+        return performance.now() - began;
+      });
+      expect(took).toBeGreaterThan(750);
+    });
+  const session = await leader.page.createCDPSession();
+  const killed = performance.now();
+  // There is nobody left to answer.
+  session.send('Page.crash').catch(() => undefined);
+  await untilOneRing(others);
+  expect(performance.now() - killed).toBeLessThan(2_000);
+  await browser.close();
 });
 
 test('a tab that no direct connection can reach is in the ring by relayed links, and shown so', async () => {

@@ -30,10 +30,25 @@ function browserPath(variable: string): string {
   return path;
 }
 
-export function launchChromium(more: readonly string[] = []): Promise<Browser> {
+/** What puppeteer adds to keep pages awake that nobody looks at. */
+const KEEP_AWAKE = [
+  '--disable-background-timer-throttling',
+  '--disable-backgrounding-occluded-windows',
+  '--disable-renderer-backgrounding',
+];
+
+/**
+ * @param more arguments
+ * @param background how pages in the background fare: `throttled` as with people's browsers
+ */
+export function launchChromium(
+  more: readonly string[] = [],
+  background: 'awake' | 'throttled' = 'awake',
+): Promise<Browser> {
   return puppeteer.launch({
     executablePath: browserPath('CHROMIUM_PATH'),
     args: [...CHROMIUM_ARGUMENTS, ...more],
+    ignoreDefaultArgs: background === 'throttled' ? KEEP_AWAKE : [],
   });
 }
 
@@ -86,7 +101,11 @@ export class Tab {
   }
 
   static async make(browser: Browser): Promise<Tab> {
-    const context = await browser.createBrowserContext();
+    return Tab.makeIn(await browser.createBrowserContext());
+  }
+
+  /** Those of one context share a window, so that one of them is visible and the others are not. */
+  static async makeIn(context: BrowserContext): Promise<Tab> {
     return new Tab(await context.newPage(), context);
   }
 
