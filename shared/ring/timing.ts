@@ -61,7 +61,7 @@ export const RELAY_AFTER = 4_000;
 export const HEARTBEAT_INTERVAL = 1_000;
 
 /** So is one that carries frames all the time, after so long: its round trip may be another by now. */
-export const MEASURE_INTERVAL = 5_000;
+export const MEASURE_INTERVAL = 2_000;
 
 /** The least silence that makes a link suspect; to it comes what the round trips suggest. */
 export const LINK_SILENCE = 3_500;
