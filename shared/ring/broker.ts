@@ -233,7 +233,7 @@ export class Broker {
     this.#keepChecking(name, open);
   }
 
-  /** A connection that is lost does not answer: what is known without it is what counts. */
+  /** A connection that is lost does not answer; its neighbours are asked again as it ends. */
   #endProbes(open: OpenRoom, id: PeerId): void {
     const probes = open.seats.get(id)?.probes ?? new Set();
     const ends = [...probes];
@@ -271,8 +271,9 @@ export class Broker {
   }
 
   /**
-   * Takes a complaint about a neighbour. A silent one goes if neither the server can reach it nor its
-   * other neighbour; one that misbehaves goes at once, but whoever says so too often goes itself.
+   * Takes a complaint about a neighbour. A silent one goes if it does not answer the server, or has no
+   * connection and its other neighbour does not hear it, either; one that misbehaves goes at once, but
+   * whoever says so too often goes itself.
    */
   report(
     name: RoomName,
@@ -296,21 +297,20 @@ export class Broker {
       return;
     }
     const seat = open.seats.get(about);
-    const settle = () => {
+    if (seat === undefined || !open.room.isPresent(about)) {
       const before = this.#ports.date() - GRACE;
-      const isGone =
-        !open.room.has(about) || open.room.isGoneByWordOf(from, fault === 'silent', about, before);
+      const isGone = open.room.isGoneByWordOf(from, fault === 'silent', about, before);
       onReply({ ok: true, isMember: !isGone });
       if (isGone) this.#evict(name, about);
-    };
-    if (seat === undefined || !open.room.isPresent(about)) {
-      settle();
       return;
     }
     const { probes, resumed } = seat;
-    probes.add(settle);
+    const end = () => {
+      onReply({ ok: true, isMember: true });
+    };
+    probes.add(end);
     this.#ports.probe(name, about, (isAwake) => {
-      if (!probes.delete(settle)) return;
+      if (!probes.delete(end)) return;
       const isStillThere = this.#rooms.get(name) === open && open.room.has(about);
       // Over another connection than the one that was asked, it has spoken meanwhile.
       const hasSpoken = isAwake || seat.resumed !== resumed;
@@ -360,9 +360,7 @@ export class Broker {
     return seat.silences.length >= MAX_SILENCES;
   }
 
-  /** Nothing happens where it is no member any more. */
   #evict(name: RoomName, id: PeerId): void {
-    if (this.#rooms.get(name)?.seats.has(id) !== true) return;
     this.#remove(name, id, false);
     this.#ports.disconnect(name, id);
   }

@@ -223,11 +223,11 @@ const COMPLAINTS: Record<
 > = {
   silent: {
     what: 'is silent',
-    why: 'the ring closes over it if the server cannot reach it either',
+    why: 'the ring closes over it if nobody else can reach it, either',
   },
   unlinked: {
     what: 'cannot be linked with',
-    why: 'the ring closes over it if the server cannot reach it for a while, either',
+    why: 'the ring closes over it if nobody can reach it for a while',
   },
   misbehaves: {
     what: 'keeps to no rules',

@@ -32,7 +32,7 @@ export type Outlet = NeighbourLink | 'loopback' | null;
 const RELAYS_IN_VAIN = 2;
 
 /** After so many links that came into use and did not last, the neighbour is complained about. */
-const MOST_SHORT_LIVED = 3;
+const MOST_SHORT_LIVED = 6;
 
 /** How soon after a lost link the next attempt is made, in milliseconds. */
 const AFTER_A_LOSS = 500;
@@ -137,11 +137,13 @@ export class SuccessorEdge {
     this.#switch(best);
   }
 
-  onClosed(link: NeighbourLink, reason: string): void {
+  /** @param by whether this peer let go of it, or the other end or the network did */
+  onClosed(link: NeighbourLink, reason: string, by: 'self' | 'others'): void {
     this.#attempts.delete(link.id);
     if (this.#outlet === link) {
       this.#outlet = null;
-      if (this.#target !== null && link.peer === this.#target) this.#reckon(this.#target);
+      if (by === 'others' && this.#target !== null && link.peer === this.#target)
+        this.#reckon(this.#target);
       this.#owner.onLink('successor', link, 'closed', reason);
       this.trySwitch();
     }
@@ -218,7 +220,7 @@ export class SuccessorEdge {
     }
   }
 
-  /** The link in use is lost. */
+  /** The link in use is lost, and not by this peer's own doing. */
   #reckon(target: PeerId): void {
     const hasLasted = this.#owner.clock.now() - this.#reachedAt >= LASTING;
     this.#shortLived = hasLasted ? 0 : this.#shortLived + 1;

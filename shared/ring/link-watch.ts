@@ -1,7 +1,7 @@
 /**
  * Failure detection on links: heartbeats, silence, and this peer's own sleep. A link is asked for a
- * sign of life only when nothing else was heard on it, and answers from where it takes frames in:
- * the timers of a page in the background are too slow for that.
+ * sign of life when nothing else was heard on it, and now and then for its round trip. It answers from
+ * where it takes frames in: the timers of a page in the background are too slow for that.
  */
 import type { NeighbourLink } from './neighbour-link.ts';
 import type { Clock } from './ports.ts';
@@ -79,10 +79,10 @@ export class LinkWatch {
       };
       if (late <= LATE || rounds === 1) judge();
       else if (late > HIDDEN_LATE) again();
-      // If it is not busy now, they are taken in before what is to be done next.
+      // They are taken in before what is set now: by a page that is not stalled, and in time.
       else
         this.#later(0, (later) => {
-          if (later <= LATE) judge();
+          if (later <= HIDDEN_LATE) judge();
           else again();
         });
     });

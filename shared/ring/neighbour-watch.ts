@@ -29,7 +29,7 @@ export class NeighbourWatch {
   readonly #owner: NeighbourWatchOwner;
   readonly #edges: Edges;
   readonly #links: LinkWatch;
-  /** With whom a direct link broke, and none of any kind has come up since. */
+  /** With whom a direct link broke or ended with its goodbye, and none of any kind has come up since. */
   readonly #broken = new Set<PeerId>();
   /** Neighbours that were complained about, while no answer has come. */
   readonly #complaints: RecentPeers;
@@ -79,7 +79,7 @@ export class NeighbourWatch {
     const edge = this.#edges.edgeOf(link);
     link.close();
     this.broke(link);
-    this.#edges.at(edge).onClosed(link, reason);
+    this.#edges.at(edge).onClosed(link, reason, 'self');
   }
 
   /** Ends a link with a neighbour that keeps to no rules, and has the ring close over it. */

@@ -13,9 +13,10 @@ const SETTINGS_PER_SECOND = 10;
 
 /**
  * How far a count may be above the known one, which is 0 for a newcomer: or one liar could make its
- * setting the last. A room comes this far in two hours of ten settings a second.
+ * setting the last there is. It has to go on for hours now; and so does anyone else before newcomers
+ * find the count of their room too high.
  */
-const MAX_COUNT_LEAP = 65_536;
+const MAX_COUNT_LEAP = 16_384;
 
 export class Pace {
   readonly #self: PeerId;

@@ -356,7 +356,7 @@ export class RingNode {
     );
   }
 
-  /** Whom it holds for gone, but those it hears from: it was told so of them by a liar. */
+  /** Whom it holds for gone, but those it has an open link with: it was told so of them by a liar. */
   get #goneForSure(): readonly PeerId[] {
     const heard = new Set(
       this.#edges.links
@@ -489,7 +489,7 @@ export class RingNode {
       },
       onClosed: (link, reason) => {
         this.#watch.broke(link);
-        this.#edges.at(edge).onClosed(link, reason);
+        this.#edges.at(edge).onClosed(link, reason, 'others');
       },
     };
   }
@@ -624,7 +624,7 @@ export class RingNode {
       this.#dropPeers([link.peer]);
     }
     link.close();
-    this.#edges.at(edge).onClosed(link, reason);
+    this.#edges.at(edge).onClosed(link, reason, 'others');
   }
 
   #noteDropped(link: NeighbourLink, reason: string): void {

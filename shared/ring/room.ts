@@ -169,7 +169,10 @@ export class Room {
     if (member === undefined) return [];
     member.isPresent = false;
     member.lost = this.#lostNow(member);
-    return this.#ring.flatMap((other) => this.#checksOf(other, new Set([id])));
+    // Others may have waited for this one's word alone.
+    const waiting = this.#ring.filter(({ lost }) => lost?.neighbours.includes(id) === true);
+    const absent = new Set([id, ...waiting.map((each) => each.id)]);
+    return this.#ring.flatMap((other) => this.#checksOf(other, absent));
   }
 
   /** A member has a connection again. */
@@ -200,7 +203,7 @@ export class Room {
    * Takes a neighbour's word that it does not hear an absent member. The member is gone if none that
    * was its neighbour when the connection was lost, and has one itself, might still hear it, and one
    * that had a link with it does not; or if all who were are gone, or there has been time enough to
-   * come back. One liar does not turn it out by that, nor one whose own link has broken.
+   * come back. Until then one liar does not turn it out, nor one whose own link has broken.
    * @param hadLink whether the neighbour can tell
    * @param before the moment before which the loss was long ago
    * @returns whether the member is gone

@@ -8,8 +8,8 @@ const ALLOWED = 2;
  * How long the other end of a link has lately taken to answer. Twice the longest of a few measurements
  * stands for what is likely, not the smoothed mean and deviations of RFC 6298: that takes some thirty
  * measurements to forget the first ones, which a page makes while it is being put together, and a
- * neighbour that dies within that time would be waited for that much longer. Where nothing else is
- * heard there is a measurement every second or two.
+ * neighbour that dies within that time would be waited for that much longer. There is a
+ * measurement every second or two.
  */
 export class RoundTrip {
   readonly #samples: number[] = [];

@@ -160,7 +160,10 @@ interface Kind {
   readonly pause: number;
   /** Whether the ring is whole when the storm begins. */
   readonly isWholeBefore: boolean;
-  /** Whether nobody who is there may be let go: what goes on is no reason for it. */
+  /**
+   * Whether no member that is there may be let go. One that came first to a server without memory may
+   * (SPEC.md, L14); of whoever was there before, `kept` looks after the rest.
+   */
   readonly keepsPlaces: boolean;
 }
 

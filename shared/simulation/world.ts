@@ -81,6 +81,7 @@ export class World {
   /** Messages of elections that were sent, laps included. */
   #sent = 0;
   #devices = 0;
+  readonly #seated = new Set<PeerId>();
   #placesLost = 0;
 
   /** @param seed repeats the run exactly */
@@ -118,7 +119,7 @@ export class World {
     return this.#pretenders;
   }
 
-  /** How often somebody who had not left was refused its place. */
+  /** How often a member that had not left was refused its place. */
   get placesLost(): number {
     return this.#placesLost;
   }
@@ -306,7 +307,9 @@ export class World {
     if (event.type === 'dropped') this.#violations.push(`${id} dropped a frame: ${event.reason}`);
     if (event.type === 'complained' && event.fault === 'misbehaves')
       this.#violations.push(`${id} accuses ${event.about}`);
-    if (event.type === 'refused' && event.code === 'place-lost') this.#placesLost += 1;
+    if (event.type === 'joined') this.#seated.add(id);
+    const isPlaceLost = event.type === 'refused' && event.code === 'place-lost';
+    if (isPlaceLost && this.#seated.has(id)) this.#placesLost += 1;
     if (role === 'offline') return;
     // An id alone does not name a peer: somebody may try another's.
     const name = `${id} on device ${device.number}`;

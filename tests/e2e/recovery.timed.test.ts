@@ -1,5 +1,5 @@
 /** A ring that loses its server, and a tab that no direct link can reach, each within its time. */
-import { expect, test } from 'vitest';
+import { expect, onTestFinished, test } from 'vitest';
 import {
   byRole,
   launchChromium,
@@ -77,6 +77,7 @@ test('a server that dies and forgets twelve tabs finds them in their places, wit
 
 test('tabs in the background, whose timers are slow, find a killed leader within two seconds', async () => {
   const browser = await launchChromium([], 'throttled');
+  onTestFinished(() => browser.close());
   const context = await browser.createBrowserContext();
   const tabs: Tab[] = [];
   for (let count = 0; count < 4; count += 1) {
@@ -103,7 +104,6 @@ test('tabs in the background, whose timers are slow, find a killed leader within
   session.send('Page.crash').catch(() => undefined);
   await untilOneRing(others);
   expect(performance.now() - killed).toBeLessThan(2_000);
-  await browser.close();
 });
 
 test('a tab that no direct connection can reach is in the ring by relayed links, and shown so', async () => {

@@ -254,12 +254,31 @@ describe('a complaint', () => {
     const [first, second, third] = ring;
     const replies = server.report(defined(first), defined(second), 'silent');
     expect(replies).toEqual([]);
+    server.delivered.length = 0;
     server.broker.lose(LOBBY, defined(second));
-    // It was one neighbour's word so far.
     expect(replies).toEqual(STAYS);
-    expect(server.report(defined(third), defined(second), 'silent')).toEqual(GOES);
+    // Its neighbours are asked anew: what they said was of before.
+    expect(server.checks()).toHaveLength(2);
+    expect(server.report(defined(third), defined(second), 'silent')).toEqual(STAYS);
+    expect(server.report(defined(first), defined(second), 'silent')).toEqual(GOES);
     server.probes.shift()?.onAnswer(false);
     expect(replies).toHaveLength(1);
+  });
+
+  test('that waits for the other neighbour is asked for again when that one is lost, too', () => {
+    const { server, ring } = ringOf(5);
+    const [first, second, third, fourth] = ring.map((id) => defined(id));
+    server.broker.lose(LOBBY, defined(second));
+    expect(server.report(defined(first), defined(second), 'silent')).toEqual(STAYS);
+    server.delivered.length = 0;
+    server.broker.lose(LOBBY, defined(third));
+    expect(new Set(server.checks())).toEqual(
+      new Set([
+        [first, second],
+        [fourth, third],
+      ]),
+    );
+    expect(server.report(defined(first), defined(second), 'silent')).toEqual(GOES);
   });
 
   test('of silence about one that answers the server is believed at the third time', () => {

@@ -64,7 +64,7 @@ test('a priority is told where it is not the ordinary one', () => {
 
 group('what is said of a neighbour to the server, and what comes of it:', () => {
   test.each([
-    ['silent', 'is silent', 'the ring closes over it if the server cannot reach it either'],
+    ['silent', 'is silent', 'the ring closes over it if nobody else can reach it, either'],
     [
       'misbehaves',
       'keeps to no rules',

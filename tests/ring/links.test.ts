@@ -2,7 +2,7 @@
 import { describe, expect, test } from 'vitest';
 import { encodeFrame } from '../../shared/protocol/frame.ts';
 import type { Decision } from '../../shared/protocol/messages.ts';
-import type { Edge, Signal } from '../../shared/protocol/signaling.ts';
+import type { Edge, Report, Signal, View } from '../../shared/protocol/signaling.ts';
 import { defined, linkId, peerId } from '../support.ts';
 import { helloOf, NEIGHBOURS, Ring, type TestLink } from './played-ring.ts';
 
@@ -75,7 +75,7 @@ describe('heartbeats', () => {
     expect(beats(ring.predecessor)).toBe(10);
   });
 
-  test('are answered 20 times at once and 5 times a second; what is beyond is a fault', () => {
+  test('are answered 20 times at once and 5 times a second, and more are no fault', () => {
     const ring = new Ring(DECISION);
     ring.predecessor.sent.length = 0;
     const ask = (times: number) => {
@@ -83,13 +83,11 @@ describe('heartbeats', () => {
         ring.predecessor.give({ type: 'heartbeat', isReply: false, count });
       return ring.predecessor.sent.splice(0).length;
     };
-    expect(ask(25)).toBe(20);
-    expect(ring.told('dropped')).toHaveLength(5);
+    expect(ask(100)).toBe(20);
     ring.clock.skip(1_000);
-    expect(ask(7)).toBe(5);
-    ask(14);
-    expect(ring.predecessor.isClosed).toBe(true);
-    expect(complaints(ring)).toEqual([{ about: NEIGHBOURS.predecessor, fault: 'misbehaves' }]);
+    expect(ask(100)).toBe(5);
+    expect(ring.told('dropped')).toEqual([]);
+    expect(ring.predecessor.isClosed).toBe(false);
   });
 
   test('are answered at once with their own count, before HELLO too, and told to nobody', () => {
@@ -128,6 +126,7 @@ describe('silence', () => {
     const ring = new Ring(DECISION);
     passAnswered(ring, 60_000, [ring.successor, ring.predecessor], 2_900);
     expect(complaints(ring)).toEqual([]);
+    expect(ring.node.links.map(({ roundTrip }) => roundTrip)).toEqual([2_900, 2_900]);
     // Nothing more from now on: what is sent is sent at the last moment before.
     for (const end of [ring.successor, ring.predecessor])
       end.give({ type: 'heartbeat', isReply: true, count: 999 });
@@ -323,7 +322,7 @@ describe('a check by the server', () => {
     ring.pass(500);
     ring.check(NEIGHBOURS.predecessor);
     const asked = beats(ring.predecessor);
-    ring.clock.skip(2_000);
+    ring.clock.skip(250 + 1_201);
     ring.pass(0);
     expect(complaints(ring)).toEqual([]);
     expect(beats(ring.predecessor)).toBeGreaterThan(asked);
@@ -335,7 +334,8 @@ describe('a check by the server', () => {
     const ring = new Ring(DECISION);
     ring.pass(500);
     ring.check(NEIGHBOURS.predecessor);
-    ring.clock.skip(1_200);
+    // A quarter of a second is what it is meant to take.
+    ring.clock.skip(250 + 1_200);
     ring.pass(0);
     expect(complaints(ring)).toEqual([{ about: NEIGHBOURS.predecessor, fault: 'silent' }]);
   });
@@ -357,13 +357,13 @@ describe('a check by the server', () => {
     expect(complaints(ring)).toEqual([]);
   });
 
-  test('is made again where the page proves busy at the next turn as well', () => {
+  test('is made again where the page is busy until long after the next turn is due', () => {
     const ring = new Ring(DECISION);
     ring.pass(500);
     ring.check(NEIGHBOURS.predecessor);
     const asked = beats(ring.predecessor);
     ring.clock.after(250, () => {
-      ring.clock.skip(200);
+      ring.clock.skip(1_201);
     });
     ring.clock.skip(700);
     ring.pass(0);
@@ -478,14 +478,37 @@ describe('where no direct link comes up', () => {
     ring.signal({ from: peerId(8), edge: 'successor', link: linkId(link), signals });
   }
 
-  /** The link through the server, taken by the other end, which says HELLO. */
+  /** What the server says to one that was away for a moment. */
+  const VIEW: View = {
+    epoch: 'e',
+    era: 1,
+    version: 9,
+    successor: { id: peerId(8), link: null },
+    predecessor: { id: NEIGHBOURS.predecessor, link: null },
+    removed: [],
+  };
+
+  const HEARD = encodeFrame({ type: 'heartbeat', isReply: true, count: 65_535 });
+
+  /** Links through the server, taken by the other end, which says HELLO. */
+  function accepted(ring: Ring): number[] {
+    const offered = signalled(ring).filter(({ type }) => type === 'relay');
+    for (const { link } of offered) {
+      give(ring, link, { type: 'relay' });
+      const hello = helloOf(peerId(8), linkId(link));
+      give(ring, link, { type: 'frame', frame: encodeFrame(hello) });
+    }
+    return offered.map(({ link }) => link);
+  }
+
+  /** The next one. */
   function relayed(ring: Ring): number {
-    passAnswered(ring, 4_000, [ring.predecessor, ring.successor]);
-    const { link } = defined(signalled(ring).find(({ type }) => type === 'relay'));
-    give(ring, link, { type: 'relay' });
-    const hello = helloOf(peerId(8), linkId(link));
-    give(ring, link, { type: 'frame', frame: encodeFrame(hello) });
-    return link;
+    for (let passed = 0; passed < 10_000; passed += 100) {
+      passAnswered(ring, 100, [ring.predecessor, ring.successor]);
+      const [link] = accepted(ring);
+      if (link !== undefined) return link;
+    }
+    throw new Error('none is offered');
   }
 
   test('one through the server is offered as well after 4 s, and another direct one after 6 s', () => {
@@ -549,15 +572,7 @@ describe('where no direct link comes up', () => {
     ring.disconnect();
     expect(ring.node.state.successorLink).toBe('relayed');
     ring.connect();
-    const view = {
-      epoch: 'e',
-      era: 1,
-      version: 9,
-      successor: { id: peerId(8), link: null },
-      predecessor: { id: NEIGHBOURS.predecessor, link: null },
-      removed: [],
-    };
-    ring.resumes[0]?.reply({ ok: true, view, policy: 'highest' });
+    ring.resumes[0]?.reply({ ok: true, view: VIEW, policy: 'highest' });
     expect(ring.node.state).toMatchObject({
       successorLink: 'connecting',
       predecessorLink: 'direct',
@@ -568,23 +583,47 @@ describe('where no direct link comes up', () => {
     const ring = aimed(2);
     const from = peerId(8);
     let made = 0;
-    let unlinked = 0;
-    for (let passed = 0; passed < 60_000; passed += 100) {
+    const told: Report[] = [];
+    for (let passed = 0; passed < 90_000; passed += 100) {
       passAnswered(ring, 100, [ring.predecessor, ring.successor]);
-      for (const { link, type } of signalled(ring)) {
-        if (type !== 'relay') continue;
+      for (const link of accepted(ring)) {
         made += 1;
-        give(ring, link, { type: 'relay' });
-        give(ring, link, { type: 'frame', frame: encodeFrame(helloOf(from, linkId(link))) });
         give(ring, link, { type: 'closed' });
       }
-      for (const { reply } of ring.reports.splice(0)) {
+      for (const { request, reply } of ring.reports.splice(0)) {
         reply({ ok: true, isMember: true });
-        unlinked += 1;
+        told.push(request);
       }
     }
-    expect(unlinked).toBeGreaterThanOrEqual(3);
-    expect(made).toBeLessThan(15);
+    expect(told.length).toBeGreaterThanOrEqual(3);
+    expect(new Set(told.map((each) => JSON.stringify(each)))).toEqual(
+      new Set([JSON.stringify({ about: from, fault: 'unlinked' })]),
+    );
+    expect(made).toBeLessThan(20);
+  });
+
+  test('those that last for five seconds are made again and again, and nobody is told', () => {
+    const ring = aimed(2);
+    for (let round = 0; round < 12; round += 1) {
+      const link = relayed(ring);
+      for (let second = 0; second < 5; second += 1) {
+        passAnswered(ring, 1_000, [ring.predecessor]);
+        give(ring, link, { type: 'frame', frame: HEARD });
+      }
+      give(ring, link, { type: 'closed' });
+    }
+    expect(complaints(ring)).toEqual([]);
+  });
+
+  test('those that this peer makes anew as its own connection comes and goes tell of nobody', () => {
+    const ring = aimed(2);
+    for (let round = 0; round < 12; round += 1) {
+      relayed(ring);
+      ring.disconnect();
+      ring.connect();
+      ring.resumes.at(-1)?.reply({ ok: true, view: VIEW, policy: 'highest' });
+    }
+    expect(complaints(ring)).toEqual([]);
   });
 
   test('a page that has made as many direct ones as it may offers only the other kind', () => {

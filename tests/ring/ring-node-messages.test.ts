@@ -132,9 +132,9 @@ describe('the hop delay', () => {
 
   test('C4 is taken by a newcomer however often it was set before', () => {
     const ring = new Ring(DECISION);
-    ring.predecessor.give(pace(100, 65_536));
+    ring.predecessor.give(pace(100, 16_384));
     expect(ring.node.state.hopDelay).toBe(100);
-    ring.predecessor.give(pace(200, 65_537));
+    ring.predecessor.give(pace(200, 16_385));
     expect(ring.node.state.hopDelay).toBe(200);
   });
 

@@ -51,6 +51,10 @@ test('a request that a lost connection still brings ends the next one, and nobod
   expect(runStorm('mishaps', 75_094, 5).problems).toEqual([]);
 });
 
+test('who has slept for twenty seconds blames nobody for the heartbeats that waited (mishaps, seed 53430)', () => {
+  expect(runStorm('mishaps', 53_430, 5).problems).toEqual([]);
+});
+
 test.each([45_360, 74_160, 77_348])(
   'a neighbour with a direct link is not held for gone for a relayed one before it (kept, seed %i)',
   (seed) => {
