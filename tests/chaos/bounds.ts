@@ -63,15 +63,4 @@ export const CLOSING = FAREWELL + CONSENT;
 export const CONNECTIONS = 2;
 
 /** What a process may grow by from one calm to the next, once warm. */
-const MAX_GROWTH = { heap: 100_000, rss: 1_000_000, descriptors: 0.5 } as const;
-
-/** Samples of a process that is still warming up. One of 80 rounds grows by a sixth of what those do. */
-const YOUNG = 30;
-
-/**
- * What a process may grow by that was looked at so often. A young one compiles code yet, and fills its
- * caches: it may grow by twice as much heap.
- */
-export function maxGrowth(what: keyof typeof MAX_GROWTH, samples: number): number {
-  return what === 'heap' && samples < YOUNG ? 2 * MAX_GROWTH.heap : MAX_GROWTH[what];
-}
+export const MAX_GROWTH = { heap: 100_000, rss: 1_000_000, descriptors: 0.5 } as const;

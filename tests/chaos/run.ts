@@ -15,7 +15,7 @@ import {
   CONNECTIONS,
   CONSENT,
   EXPECTATIONS,
-  maxGrowth,
+  MAX_GROWTH,
 } from './bounds.ts';
 import { growthOf } from './growth.ts';
 import type { Memory } from './messages.ts';
@@ -558,7 +558,7 @@ function growths(
 ): { what: keyof Memory; growth: number; limit: number }[] {
   return (['heap', 'rss', 'descriptors'] as const).flatMap((what) => {
     const growth = growthOf(samples.map((sample) => sample[what] ?? 0));
-    return growth === null ? [] : [{ what, growth, limit: maxGrowth(what, samples.length) }];
+    return growth === null ? [] : [{ what, growth, limit: MAX_GROWTH[what] }];
   });
 }
 
