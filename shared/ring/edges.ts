@@ -332,7 +332,7 @@ export class PredecessorEdge {
   get state(): NeighbourLinkState {
     if (this.#target === null || this.#target === this.#owner.self) return 'none';
     const kinds = [...this.#links.values()]
-      .filter((link) => link.peer === this.#target && link.isOpen && link.hello !== null)
+      .filter(({ peer, isGreeted }) => peer === this.#target && isGreeted)
       .map(({ kind }) => kind);
     return kinds.find((kind) => kind === 'direct') ?? kinds[0] ?? 'connecting';
   }

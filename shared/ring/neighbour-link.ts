@@ -121,6 +121,11 @@ export class NeighbourLink {
     return this.#phase === 'closed' || this.#phase === 'leaving';
   }
 
+  /** Whether the neighbour has said HELLO on it, and it is open. */
+  get isGreeted(): boolean {
+    return this.isOpen && this.#hello !== null;
+  }
+
   /** What the neighbour said first and last of itself, once it has. */
   get hello(): HelloMessage | null {
     return this.#hello;

@@ -359,9 +359,7 @@ export class RingNode {
   /** Whom it holds for gone, but those it has an open link with: it was told so of them by a liar. */
   get #goneForSure(): readonly PeerId[] {
     const heard = new Set(
-      this.#edges.links
-        .filter(({ isOpen, hello }) => isOpen && hello !== null)
-        .map(({ peer }) => peer),
+      this.#edges.links.filter(({ isGreeted }) => isGreeted).map(({ peer }) => peer),
     );
     return this.#election.state.removed.filter((peer) => !heard.has(peer));
   }

@@ -248,6 +248,14 @@ test('a server without memory is not told that a neighbour is gone that is heard
 });
 
 describe('a check by the server', () => {
+  /** One of the predecessor has come, and nothing else was heard for half a second. */
+  function checked(): Ring {
+    const ring = new Ring(DECISION);
+    ring.pass(500);
+    ring.check(NEIGHBOURS.predecessor);
+    return ring;
+  }
+
   test('of a neighbour that answers in time says nothing', () => {
     const ring = new Ring(DECISION);
     ring.check(NEIGHBOURS.predecessor);
@@ -318,9 +326,7 @@ describe('a check by the server', () => {
   });
 
   test('that this peer is too busy to look at is made again before anyone is accused', () => {
-    const ring = new Ring(DECISION);
-    ring.pass(500);
-    ring.check(NEIGHBOURS.predecessor);
+    const ring = checked();
     const asked = beats(ring.predecessor);
     ring.clock.skip(250 + 1_201);
     ring.pass(0);
@@ -331,9 +337,7 @@ describe('a check by the server', () => {
   });
 
   test('is not made again by a hidden page, whose timers come a second late', () => {
-    const ring = new Ring(DECISION);
-    ring.pass(500);
-    ring.check(NEIGHBOURS.predecessor);
+    const ring = checked();
     // A quarter of a second is what it is meant to take.
     ring.clock.skip(250 + 1_200);
     ring.pass(0);
@@ -358,9 +362,7 @@ describe('a check by the server', () => {
   });
 
   test('is made again where the page is busy until long after the next turn is due', () => {
-    const ring = new Ring(DECISION);
-    ring.pass(500);
-    ring.check(NEIGHBOURS.predecessor);
+    const ring = checked();
     const asked = beats(ring.predecessor);
     ring.clock.after(250, () => {
       ring.clock.skip(1_201);
