@@ -13,6 +13,7 @@ import {
 } from '../shared/protocol/signaling.ts';
 import type { ReporterToServer, Trace } from '../shared/protocol/watch.ts';
 import type { Signaling, SignalingHandlers } from '../shared/ring/ports.ts';
+import { ANSWER_PATIENCE } from '../shared/ring/timing.ts';
 
 /** Events from the server before they are parsed. */
 interface Unparsed {
@@ -29,9 +30,6 @@ export type SendTrace = (trace: Trace, onDone: () => void) => void;
 /** Milliseconds between attempts to reach a server that is down; half of it either way by chance. */
 const FIRST_RETRY = 300;
 const LAST_RETRY = 2_000;
-
-/** How long one attempt, and the answer to one request, may take, in milliseconds. */
-const PATIENCE = 8_000;
 
 export interface SocketOptions {
   /** WebSockets by default, which need no server to stick to. */
@@ -60,7 +58,7 @@ export function socketSignaling(
     forceNew: true,
     reconnectionDelay: FIRST_RETRY,
     reconnectionDelayMax: LAST_RETRY,
-    timeout: PATIENCE,
+    timeout: ANSWER_PATIENCE,
   });
 
   let onInvalid: SignalingHandlers['onInvalid'] = () => undefined;
@@ -140,7 +138,7 @@ export function socketSignaling(
 
   /** Whatever the answer: what was not taken is not sent again. */
   function sendTrace(trace: Trace, onDone: () => void): void {
-    if (socket.connected) socket.timeout(PATIENCE).emit('trace', trace, onDone);
+    if (socket.connected) socket.timeout(ANSWER_PATIENCE).emit('trace', trace, onDone);
   }
 
   return {
@@ -149,22 +147,24 @@ export function socketSignaling(
       socket.connect();
     },
     join: (request, onReply) => {
-      socket.timeout(PATIENCE).emit('join', request, placed(request, onReply));
+      socket.timeout(ANSWER_PATIENCE).emit('join', request, placed(request, onReply));
     },
     resume: (request, onReply) => {
-      socket.timeout(PATIENCE).emit('resume', request, placed(request, onReply));
+      socket.timeout(ANSWER_PATIENCE).emit('resume', request, placed(request, onReply));
     },
     signal: (request, onReply) => {
       if (!socket.connected) return;
-      socket.timeout(PATIENCE).emit('signal', request, answered(parseReply, onReply));
+      socket.timeout(ANSWER_PATIENCE).emit('signal', request, answered(parseReply, onReply));
     },
     report: (report, onReply) => {
       if (!socket.connected) return;
-      socket.timeout(PATIENCE).emit('report', report, answered(parseMembershipReply, onReply));
+      socket
+        .timeout(ANSWER_PATIENCE)
+        .emit('report', report, answered(parseMembershipReply, onReply));
     },
     lookup: (peer, onReply) => {
       if (!socket.connected) return;
-      socket.timeout(PATIENCE).emit('lookup', peer, answered(parseMembershipReply, onReply));
+      socket.timeout(ANSWER_PATIENCE).emit('lookup', peer, answered(parseMembershipReply, onReply));
     },
     leave: () => {
       hasLeft = true;

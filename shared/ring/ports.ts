@@ -56,7 +56,10 @@ export interface LinkHandlers {
  */
 export type OpenLink = (initiator: boolean, handlers: LinkHandlers) => Link;
 
-/** The way to the signaling server. It reconnects by itself until it is closed. */
+/**
+ * The way to the signaling server. It reconnects by itself until it is closed. A reply that does not
+ * come within ANSWER_PATIENCE (timing.ts), or before the connection is lost, never comes.
+ */
 export interface Signaling {
   connect(handlers: SignalingHandlers): void;
   join(request: JoinRequest, onReply: (reply: JoinReply) => void): void;

@@ -82,6 +82,8 @@ export class BenchLink {
 /** What the member waits for from the server. */
 interface Question {
   readonly about: PeerId;
+  /** When it was asked, in milliseconds. */
+  readonly at: number;
   readonly reply: (reply: MembershipReply) => void;
 }
 
@@ -148,9 +150,9 @@ export class Bench {
           report: (report, reply) => {
             if (!parseReport(report).ok) this.faults.push('a report that is malformed');
             if (report.fault === 'misbehaves') this.accused.add(report.about);
-            this.reports.push({ ...report, reply });
+            this.reports.push({ ...report, at: this.clock.now(), reply });
           },
-          lookup: (about, reply) => this.lookups.push({ about, reply }),
+          lookup: (about, reply) => this.lookups.push({ about, at: this.clock.now(), reply }),
           leave: () => {
             this.isLeft = true;
           },

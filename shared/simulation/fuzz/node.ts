@@ -5,7 +5,7 @@
 import type { LinkId, PeerId } from '../../protocol/ids.ts';
 import type { Claim } from '../../protocol/messages.ts';
 import type { Edge, Neighbour, Signal, View } from '../../protocol/signaling.ts';
-import { MAX_TERM_LEAP } from '../../ring/timing.ts';
+import { ANSWER_PATIENCE, MAX_TERM_LEAP } from '../../ring/timing.ts';
 import { Bench, BenchLink } from './bench.ts';
 import { Dice } from './dice.ts';
 import { anyFrame, type Knowledge } from './frames.ts';
@@ -20,8 +20,8 @@ const MAX_TERM = 0xffff_fffe;
 const MOST_LINKS = 40;
 const MOST_TIMERS = 150;
 
-/** Questions to the server that it may have open, however long the server does not answer. */
-const MOST_QUESTIONS = 64;
+/** Questions to the server for whose answers it may wait, where the server answers none. */
+const MOST_QUESTIONS = 16;
 
 /** Milliseconds that a member may take to be of use to honest neighbours after everything. */
 const RECOVERY = 200_000;
@@ -370,13 +370,14 @@ export class NodeFuzz {
   }
 
   #inspect(): void {
-    const { links, timers, faults, lookups, reports, signals } = this.#bench;
+    const { clock, links, timers, faults, lookups, reports, signals } = this.#bench;
     const [fault] = [...faults, ...this.#broken];
     if (fault !== undefined) throw new Error(fault);
     const direct = [...links].filter((link) => !link.isRelayed).length;
     if (direct > MOST_LINKS) throw new Error(`it keeps ${direct} links`);
     if (timers > MOST_TIMERS) throw new Error(`it keeps ${timers} timers`);
-    const questions = lookups.length + reports.length;
+    const since = clock.now() - ANSWER_PATIENCE;
+    const questions = [...lookups, ...reports].filter(({ at }) => at > since).length;
     if (questions > MOST_QUESTIONS) throw new Error(`it has ${questions} questions to the server`);
     // Forgotten by the server, as after a lost connection.
     if (signals.length > 1_000) signals.length = 0;
