@@ -62,5 +62,8 @@ export const CLOSING = FAREWELL + CONSENT;
 /** Connections of a member at rest: one to its successor, one from its predecessor. */
 export const CONNECTIONS = 2;
 
+/** How many of its last events a member keeps, for a violation to show. */
+export const MAX_EVENTS = 40;
+
 /** What a process may grow by from one calm to the next, once warm. */
 export const MAX_GROWTH = { heap: 100_000, rss: 1_000_000, descriptors: 0.5 } as const;

@@ -9,10 +9,8 @@ import { parseRoomName, type RoomName } from '../../shared/protocol/ids.ts';
 import { describe, isLap } from '../../shared/ring/describe.ts';
 import type { RingEvent, RingState } from '../../shared/ring/events.ts';
 import type { RingPeer } from '../../shared/ring/ring-peer.ts';
+import { MAX_EVENTS } from './bounds.ts';
 import { listen, measure, tell } from './own-process.ts';
-
-/** Events kept of each peer. */
-const MAX_HISTORY = 200;
 
 /** Refusals that a ring with a dying server brings with it; the peer joins anew. */
 const HONEST_REFUSALS = new Set(['place-lost', 'id-taken']);
@@ -102,7 +100,7 @@ class Slot {
       default:
     }
     this.history.push(`${timeOfDay()} ${id.slice(0, 8)} ${what}${why && ` (${why})`}`);
-    if (this.history.length > MAX_HISTORY) this.history.shift();
+    if (this.history.length > MAX_EVENTS) this.history.shift();
   }
 }
 

@@ -15,6 +15,7 @@ import {
   CONNECTIONS,
   CONSENT,
   EXPECTATIONS,
+  MAX_EVENTS,
   MAX_GROWTH,
 } from './bounds.ts';
 import { growthOf } from './growth.ts';
@@ -33,9 +34,8 @@ const LOOK = 100;
 /** Every so many rounds no connection of one that was killed is excused any more. */
 const STRICT_EVERY = 8;
 
-/** Whose last events a violation shows at most, and how many of each. */
+/** Whose last events a violation shows at most. */
 const MAX_CONCERNED = 6;
-const MAX_EVENTS = 40;
 
 export interface RunOptions {
   readonly minutes: number;
