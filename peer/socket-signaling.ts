@@ -13,7 +13,7 @@ import {
 } from '../shared/protocol/signaling.ts';
 import type { ReporterToServer, Trace } from '../shared/protocol/watch.ts';
 import type { Signaling, SignalingHandlers } from '../shared/ring/ports.ts';
-import { ANSWER_PATIENCE } from '../shared/ring/timing.ts';
+import { REPLY_PATIENCE } from '../shared/ring/timing.ts';
 
 /** Events from the server before they are parsed. */
 interface Unparsed {
@@ -30,6 +30,9 @@ export type SendTrace = (trace: Trace, onDone: () => void) => void;
 /** Milliseconds between attempts to reach a server that is down; half of it either way by chance. */
 const FIRST_RETRY = 300;
 const LAST_RETRY = 2_000;
+
+/** How long one attempt to connect may take, in milliseconds. */
+const ATTEMPT_PATIENCE = 8_000;
 
 export interface SocketOptions {
   /** WebSockets by default, which need no server to stick to. */
@@ -58,7 +61,7 @@ export function socketSignaling(
     forceNew: true,
     reconnectionDelay: FIRST_RETRY,
     reconnectionDelayMax: LAST_RETRY,
-    timeout: ANSWER_PATIENCE,
+    timeout: ATTEMPT_PATIENCE,
   });
 
   let onInvalid: SignalingHandlers['onInvalid'] = () => undefined;
@@ -138,7 +141,7 @@ export function socketSignaling(
 
   /** Whatever the answer: what was not taken is not sent again. */
   function sendTrace(trace: Trace, onDone: () => void): void {
-    if (socket.connected) socket.timeout(ANSWER_PATIENCE).emit('trace', trace, onDone);
+    if (socket.connected) socket.timeout(REPLY_PATIENCE).emit('trace', trace, onDone);
   }
 
   return {
@@ -147,24 +150,24 @@ export function socketSignaling(
       socket.connect();
     },
     join: (request, onReply) => {
-      socket.timeout(ANSWER_PATIENCE).emit('join', request, placed(request, onReply));
+      socket.timeout(REPLY_PATIENCE).emit('join', request, placed(request, onReply));
     },
     resume: (request, onReply) => {
-      socket.timeout(ANSWER_PATIENCE).emit('resume', request, placed(request, onReply));
+      socket.timeout(REPLY_PATIENCE).emit('resume', request, placed(request, onReply));
     },
     signal: (request, onReply) => {
       if (!socket.connected) return;
-      socket.timeout(ANSWER_PATIENCE).emit('signal', request, answered(parseReply, onReply));
+      socket.timeout(REPLY_PATIENCE).emit('signal', request, answered(parseReply, onReply));
     },
     report: (report, onReply) => {
       if (!socket.connected) return;
       socket
-        .timeout(ANSWER_PATIENCE)
+        .timeout(REPLY_PATIENCE)
         .emit('report', report, answered(parseMembershipReply, onReply));
     },
     lookup: (peer, onReply) => {
       if (!socket.connected) return;
-      socket.timeout(ANSWER_PATIENCE).emit('lookup', peer, answered(parseMembershipReply, onReply));
+      socket.timeout(REPLY_PATIENCE).emit('lookup', peer, answered(parseMembershipReply, onReply));
     },
     leave: () => {
       hasLeft = true;

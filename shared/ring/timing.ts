@@ -94,8 +94,8 @@ export const LATE = 100;
 /** or, up to here, that its page is hidden: browsers run the timers of those once a second. */
 export const HIDDEN_LATE = 1_200;
 
-/** How long the server may take to answer a request: what comes later is not taken. */
-export const ANSWER_PATIENCE = 8_000;
+/** How long the server may take to reply to a request; after that no reply is expected any more. */
+export const REPLY_PATIENCE = 8_000;
 
 /** How long one complaint about a neighbour stands before the next. */
 export const COMPLAINT_INTERVAL = 5_000;

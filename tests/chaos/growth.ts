@@ -1,6 +1,6 @@
 /** Whether something grows from round to round. */
 
-/** Samples left out at first: caches fill, code is compiled. */
+/** Samples left out at first: caches fill. */
 const WARM_UP = 3;
 
 /** Samples after that without which nothing is said. */

@@ -1,9 +1,12 @@
 /** What the driver of a run and the processes it starts tell each other over IPC. */
 import * as v from 'valibot';
 
+/** How many of its last events a violation shows of a member; a process keeps no more of a peer. */
+export const MAX_EVENTS = 40;
+
 const MemorySchema = v.object({
-  /** Bytes in use after a collection of garbage. */
-  heap: v.number(),
+  /** Bytes in use after a collection of garbage, on the heap and outside it, without compiled code. */
+  data: v.number(),
   /** Bytes the system has given the process. */
   rss: v.number(),
   /** Open files and sockets; null where the system does not tell. */

@@ -24,10 +24,7 @@ export function listen(handle: (message: ToProcess) => void): void {
   process.on('disconnect', () => process.exit(1));
 }
 
-/**
- * What this process takes up, all garbage gone. Compiled code does not count: it goes on growing for
- * dozens of rounds, for as long as they bring something that has not been run often.
- */
+/** What this process takes up, all garbage gone. */
 export function measure(): Memory {
   // Whatever is freed by one collection may be all that holds on to something else.
   globalThis.gc?.();
@@ -36,5 +33,5 @@ export function measure(): Memory {
   const descriptors = existsSync(DESCRIPTORS) ? readdirSync(DESCRIPTORS).length : null;
   const { code_and_metadata_size: code, bytecode_and_metadata_size: bytecode } =
     getHeapCodeStatistics();
-  return { heap: heapUsed - code - bytecode + external, rss, descriptors };
+  return { data: heapUsed - code - bytecode + external, rss, descriptors };
 }

@@ -9,7 +9,7 @@ import { parseRoomName, type RoomName } from '../../shared/protocol/ids.ts';
 import { describe, isLap } from '../../shared/ring/describe.ts';
 import type { RingEvent, RingState } from '../../shared/ring/events.ts';
 import type { RingPeer } from '../../shared/ring/ring-peer.ts';
-import { MAX_EVENTS } from './bounds.ts';
+import { MAX_EVENTS } from './messages.ts';
 import { listen, measure, tell } from './own-process.ts';
 
 /** Refusals that a ring with a dying server brings with it; the peer joins anew. */

@@ -15,11 +15,10 @@ import {
   CONNECTIONS,
   CONSENT,
   EXPECTATIONS,
-  MAX_EVENTS,
   MAX_GROWTH,
 } from './bounds.ts';
 import { growthOf } from './growth.ts';
-import type { Memory } from './messages.ts';
+import { MAX_EVENTS, type Memory } from './messages.ts';
 import type { Network } from './network.ts';
 import { Population, type PeerProcess, type Sight } from './population.ts';
 import { schedule, type Fault, type Round } from './schedule.ts';
@@ -497,7 +496,7 @@ export class Run {
           all
             .map(({ what, growth, limit }) => `${what} ${growth.toFixed(1)} (at most ${limit})`)
             .join(', ') +
-          `; at last ${((last?.heap ?? 0) / 1e6).toFixed(1)} MB heap, ${((last?.rss ?? 0) / 1e6).toFixed(0)} MB rss`,
+          `; at last ${((last?.data ?? 0) / 1e6).toFixed(1)} MB data, ${((last?.rss ?? 0) / 1e6).toFixed(0)} MB rss`,
       );
     }
     if (told === 0) console.log('  none did');
@@ -556,7 +555,7 @@ function tooManyConnections({ members, connections }: Sight, excused: number): P
 function growths(
   samples: readonly Memory[],
 ): { what: keyof Memory; growth: number; limit: number }[] {
-  return (['heap', 'rss', 'descriptors'] as const).flatMap((what) => {
+  return (['data', 'rss', 'descriptors'] as const).flatMap((what) => {
     const growth = growthOf(samples.map((sample) => sample[what] ?? 0));
     return growth === null ? [] : [{ what, growth, limit: MAX_GROWTH[what] }];
   });

@@ -95,8 +95,8 @@ export class Bench {
   readonly links = new Set<BenchLink>();
   /** Valid frames that it sent, some of them, for replays. */
   readonly seen: Uint8Array[] = [];
-  readonly reports: (Question & { readonly fault: Report['fault'] })[] = [];
-  readonly lookups: Question[] = [];
+  reports: (Question & { readonly fault: Report['fault'] })[] = [];
+  lookups: Question[] = [];
   readonly signals: { readonly request: SignalRequest; readonly reply: (reply: Reply) => void }[] =
     [];
   placed: ((reply: JoinReply) => void) | null = null;
@@ -174,16 +174,25 @@ export class Bench {
   /** Something from the server that may make a link under this name. */
   deliver(from: PeerId, edge: Edge, link: LinkId, signals: readonly Signal[]): void {
     this.#newest = null;
-    const isNew = this.find(link) === undefined;
+    const known = this.find(from, edge, link);
     this.server.onSignal({ from, edge, link, signals: [...signals] });
     this.#nameNewest(link, edge, from);
     // The answer to a relayed offer has come as a signal by now.
-    const answered = this.find(link);
-    if (isNew && answered?.isRelayed === true) answered.isOpen = true;
+    const answered = this.find(from, edge, link);
+    if (answered !== known && answered?.isRelayed === true) answered.isOpen = true;
   }
 
-  find(id: LinkId): BenchLink | undefined {
-    return [...this.links].find((link) => link.id === id);
+  /** Whoever offers a link chooses its id: another neighbour's may have the same. */
+  find(peer: PeerId, edge: Edge, id: LinkId): BenchLink | undefined {
+    return [...this.links].find(
+      (link) => link.id === id && link.edge === edge && link.peer === peer,
+    );
+  }
+
+  /** Nobody waits any more for replies to what was asked until then, in milliseconds. */
+  forgetQuestions(until: number): void {
+    this.lookups = this.lookups.filter(({ at }) => at > until);
+    this.reports = this.reports.filter(({ at }) => at > until);
   }
 
   pass(milliseconds: number): void {
@@ -265,8 +274,10 @@ export class Bench {
     this.signals.push({ request, reply });
     this.#name(signals, id, edge, to);
     for (const signal of signals) {
-      const link = this.find(id);
-      if (signal.type === 'relay' && link === undefined) {
+      const link = this.find(to, edge, id);
+      if (signal.type === 'relay' && link?.isRelayed !== false) {
+        // One of that id that was closed by a signal among others may be known still.
+        if (link !== undefined) this.links.delete(link);
         const offered = new BenchLink(this, null);
         this.#identify(offered, id, edge, to);
         this.links.add(offered);

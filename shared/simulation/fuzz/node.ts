@@ -5,13 +5,16 @@
 import type { LinkId, PeerId } from '../../protocol/ids.ts';
 import type { Claim } from '../../protocol/messages.ts';
 import type { Edge, Neighbour, Signal, View } from '../../protocol/signaling.ts';
-import { ANSWER_PATIENCE, MAX_TERM_LEAP } from '../../ring/timing.ts';
+import {
+  LOOKUP_DELAY,
+  MAX_DOUBTS,
+  MAX_TERM_LEAP,
+  REPLY_PATIENCE,
+  TERM_RATE,
+} from '../../ring/timing.ts';
 import { Bench, BenchLink } from './bench.ts';
 import { Dice } from './dice.ts';
 import { anyFrame, type Knowledge } from './frames.ts';
-
-/** How far a term may rise at once: after a refusal as far as it might have risen meanwhile. */
-const MOST_RISE = 2 * MAX_TERM_LEAP + 1;
 
 /** The greatest term that can be sent. */
 const MAX_TERM = 0xffff_fffe;
@@ -20,8 +23,11 @@ const MAX_TERM = 0xffff_fffe;
 const MOST_LINKS = 40;
 const MOST_TIMERS = 150;
 
-/** Questions to the server for whose answers it may wait, where the server answers none. */
-const MOST_QUESTIONS = 16;
+/** Questions to the server that may be open: about leaders and such as were held for gone; */
+const MOST_LOOKUPS = Math.ceil(REPLY_PATIENCE / LOOKUP_DELAY) + 2 * MAX_DOUBTS;
+
+/** about neighbours, of which there are as many as there are ids, and two reports about each. */
+const MOST_REPORTS = 16;
 
 /** Milliseconds that a member may take to be of use to honest neighbours after everything. */
 const RECOVERY = 200_000;
@@ -38,7 +44,10 @@ export class NodeFuzz {
   #epoch = 'e';
   #isConnected = true;
   #term = 0;
-  #hadLeader = false;
+  /** The term in which it first knew a leader, after which it has something to judge terms by. */
+  #firstTerm: number | null = null;
+  /** How many elections it may have started since. */
+  #starts = 0;
   /** Problems that events show. */
   readonly #broken: string[] = [];
 
@@ -65,17 +74,15 @@ export class NodeFuzz {
    * @throws Error that says what is wrong with the member
    */
   next(): void {
-    const before = this.#bench.node.state;
-    const rise = this.#act();
+    this.#starts += this.#act();
     const { term, leader } = this.#bench.node.state;
     if (term !== null) {
       if (term < this.#term) throw new Error(`the term fell from ${this.#term} to ${term}`);
-      if (term > MAX_TERM) throw new Error(`the term is ${term}, more than a message can hold`);
-      if (this.#hadLeader && before.leader !== null && term > this.#term + rise)
+      if (term > this.#greatestTerm)
         throw new Error(`the term leapt from ${this.#term} to ${term}`);
       this.#term = term;
+      if (leader !== null) this.#firstTerm ??= term;
     }
-    this.#hadLeader ||= leader !== null;
     this.#inspect();
   }
 
@@ -149,27 +156,34 @@ export class NodeFuzz {
     });
   }
 
-  /** Does something. Returns how far the term may have risen by it. */
+  /** As far as messages may lift its term in all this time, and its own elections. */
+  get #greatestTerm(): number {
+    if (this.#firstTerm === null) return MAX_TERM;
+    const lifted = MAX_TERM_LEAP + (TERM_RATE * this.#bench.clock.now()) / 1_000;
+    return Math.min(this.#firstTerm + lifted + this.#starts, MAX_TERM);
+  }
+
+  /** Does something. Returns how many elections the member may have started upon it. */
   #act(): number {
     switch (this.#dice.weighted(ACTS)) {
       case 'frame':
         this.#frame();
-        return MOST_RISE;
+        return 1;
       case 'flood':
         this.#flood();
-        return MOST_RISE + 4_000;
+        return 4_000;
       case 'siege':
         for (let offers = 0; offers < 30; offers += 1) this.#offer();
         return 4;
       case 'greet':
         this.#greet(this.#link() ?? this.#offer(), this.#term + this.#dice.below(2));
-        return MOST_RISE;
+        return 1;
       case 'link':
         this.#turnLink();
         return 2;
       case 'signal':
         this.#signal();
-        return MOST_RISE;
+        return 1;
       case 'view':
         this.#view();
         return 4;
@@ -232,7 +246,7 @@ export class NodeFuzz {
     const id = dice.linkId();
     const offer: Signal = dice.chance(0.7) ? { type: 'offer', sdp: '' } : { type: 'relay' };
     this.#bench.deliver(this.#neighbours[edge], edge, id, [offer]);
-    const link = this.#bench.find(id);
+    const link = this.#bench.find(this.#neighbours[edge], edge, id);
     if (link === undefined) return new LostLink(this.#bench, null);
     if (!link.isOpen) link.open();
     this.#greet(link, dice.below(2));
@@ -313,8 +327,10 @@ export class NodeFuzz {
   #turnServer(): void {
     const { server } = this.#bench;
     if (this.#bench.isLeft) return;
-    if (this.#isConnected) server.onDisconnect('lost');
-    else server.onConnect();
+    if (this.#isConnected) {
+      this.#bench.forgetQuestions(Infinity);
+      server.onDisconnect('lost');
+    } else server.onConnect();
     this.#isConnected = !this.#isConnected;
   }
 
@@ -365,20 +381,19 @@ export class NodeFuzz {
     if (dice.chance(0.05)) this.#bench.clock.skip(dice.below(30_000));
     const milliseconds = dice.chance(0.02) ? 60_000 : dice.below(1_500);
     this.#bench.pass(milliseconds);
-    // One that came too soon may be let in meanwhile.
-    return MOST_RISE + milliseconds / 100;
+    return milliseconds / 100;
   }
 
   #inspect(): void {
-    const { clock, links, timers, faults, lookups, reports, signals } = this.#bench;
+    this.#bench.forgetQuestions(this.#bench.clock.now() - REPLY_PATIENCE);
+    const { links, timers, faults, lookups, reports, signals } = this.#bench;
     const [fault] = [...faults, ...this.#broken];
     if (fault !== undefined) throw new Error(fault);
     const direct = [...links].filter((link) => !link.isRelayed).length;
     if (direct > MOST_LINKS) throw new Error(`it keeps ${direct} links`);
     if (timers > MOST_TIMERS) throw new Error(`it keeps ${timers} timers`);
-    const since = clock.now() - ANSWER_PATIENCE;
-    const questions = [...lookups, ...reports].filter(({ at }) => at > since).length;
-    if (questions > MOST_QUESTIONS) throw new Error(`it has ${questions} questions to the server`);
+    if (lookups.length > MOST_LOOKUPS) throw new Error(`it has ${lookups.length} lookups open`);
+    if (reports.length > MOST_REPORTS) throw new Error(`it has ${reports.length} reports open`);
     // Forgotten by the server, as after a lost connection.
     if (signals.length > 1_000) signals.length = 0;
     for (const link of links) if (link.isClosed) links.delete(link);
@@ -489,7 +504,7 @@ class Honest {
   #offer(): void {
     const id = this.#dice.linkId();
     this.#bench.deliver(this.#predecessor, 'predecessor', id, [{ type: 'relay' }]);
-    const link = this.#bench.find(id);
+    const link = this.#bench.find(this.#predecessor, 'predecessor', id);
     if (link !== undefined) this.#greet(link);
   }
 
