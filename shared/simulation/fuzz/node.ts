@@ -74,7 +74,8 @@ export class NodeFuzz {
    * @throws Error that says what is wrong with the member
    */
   next(): void {
-    this.#starts += this.#act();
+    const starts = this.#act();
+    if (this.#firstTerm !== null) this.#starts += starts;
     const { term, leader } = this.#bench.node.state;
     if (term !== null) {
       if (term < this.#term) throw new Error(`the term fell from ${this.#term} to ${term}`);
