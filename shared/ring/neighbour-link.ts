@@ -12,6 +12,7 @@ import {
   FAREWELL,
   FRAME_BURST,
   FRAME_RATE,
+  GATHERING,
   LINGER,
   LINK_SILENCE,
   LONGEST_ROUND_TRIP,
@@ -22,6 +23,7 @@ import {
   PROBE_SILENCE,
   RELAYED_PROBE_SILENCE,
   SILENCE_MARGIN,
+  SPARED,
 } from './timing.ts';
 
 /** Whether frames go from device to device or through the signaling server. */
@@ -41,11 +43,15 @@ export interface NeighbourLinkHandlers {
   onSignals(link: NeighbourLink, signals: readonly Signal[]): void;
 }
 
+/** An address of the device in its own network (RFC 8839, section 5.1). */
+const HOST = / typ host\b/;
+
 export class NeighbourLink {
   readonly id: LinkId;
   readonly kind: LinkKind;
   readonly #handlers: NeighbourLinkHandlers;
   readonly #clock: Clock;
+  readonly #isInitiator: boolean;
   readonly #link: Link;
   #peer: PeerId | null;
   #phase: 'connecting' | 'open' | 'leaving' | 'closed' = 'connecting';
@@ -71,13 +77,14 @@ export class NeighbourLink {
   /**
    * @param id the link's own; frames and signals of another are not for it
    * @param peer at the other end; null for an offer made before the neighbour is known
+   * @param isInitiator whether this end makes the offer
    * @throws Error where the platform cannot make links
    */
   constructor(
     id: LinkId,
     kind: LinkKind,
     peer: PeerId | null,
-    initiator: boolean,
+    isInitiator: boolean,
     ports: { readonly openLink: OpenLink; readonly clock: Clock },
     handlers: NeighbourLinkHandlers,
   ) {
@@ -92,7 +99,8 @@ export class NeighbourLink {
     this.#peer = peer;
     this.#handlers = handlers;
     this.#clock = ports.clock;
-    this.#link = ports.openLink(initiator, {
+    this.#isInitiator = isInitiator;
+    this.#link = ports.openLink(isInitiator, {
       onSignal: (signal) => {
         this.#giveOut(signal);
       },
@@ -200,8 +208,7 @@ export class NeighbourLink {
   /** Gives an offer its addressee; signals go out by themselves from now on. */
   bind(peer: PeerId): void {
     this.#peer = peer;
-    const signals = this.takeSignals();
-    if (signals.length > 0) this.#handlers.onSignals(this, signals);
+    this.#sendSignals();
   }
 
   /** Calls back once an unbound offer has a first signal to give. */
@@ -267,12 +274,21 @@ export class NeighbourLink {
   #giveOut(signal: Signal): void {
     // That a relayed link is closed is said by a signal, too.
     if (this.isClosed && signal.type !== 'closed') return;
-    if (this.#peer !== null) {
-      this.#handlers.onSignals(this, [signal]);
-      return;
-    }
     this.#unsent.push(signal);
-    this.#offered();
+    if (this.#peer === null) this.#offered();
+    else if (signal.type !== 'candidate') this.#sendSignals();
+    else {
+      const isSpared = !this.#isInitiator && HOST.test(signal.candidate.candidate);
+      this.#clock.after(isSpared ? SPARED : GATHERING, () => {
+        // By then there is a way without them, or none is wanted.
+        if (this.#phase === 'connecting') this.#sendSignals();
+      });
+    }
+  }
+
+  #sendSignals(): void {
+    const signals = this.takeSignals();
+    if (signals.length > 0) this.#handlers.onSignals(this, signals);
   }
 
   #offered(): void {

@@ -1,0 +1,111 @@
+/** When the addresses of a link's two ends go to the server: together, and not without need. */
+import { describe, expect, test } from 'vitest';
+import type { Signal } from '../../shared/protocol/signaling.ts';
+import { defined, linkId, peerId } from '../support.ts';
+import { helloOf, NEIGHBOURS, Ring, type TestLink } from './played-ring.ts';
+
+const LINK = linkId(77);
+const ANSWER: Signal = { type: 'answer', sdp: '' };
+
+function address(port: number, kind: 'host' | 'srflx'): Signal {
+  return {
+    type: 'candidate',
+    candidate: {
+      candidate: `candidate:1 1 udp 1 192.0.2.1 ${port} typ ${kind} generation 0`,
+      sdpMLineIndex: 0,
+      sdpMid: '0',
+    },
+  };
+}
+
+const [FIRST, SECOND] = [address(1, 'host'), address(2, 'host')];
+const SEEN_BY_STUN = address(3, 'srflx');
+
+/** What the member has asked the server to pass on since, message by message. */
+function passedOn(ring: Ring): (readonly Signal[])[] {
+  return ring.signals.splice(0).map(({ request }) => request.signals);
+}
+
+/** The member's end of a link that its predecessor offers. */
+function offered(ring: Ring): TestLink {
+  const before = ring.links.length;
+  const offer: Signal = { type: 'offer', sdp: '' };
+  ring.signal({ from: NEIGHBOURS.predecessor, edge: 'predecessor', link: LINK, signals: [offer] });
+  const end = defined(ring.links[before]);
+  ring.signals.length = 0;
+  return end;
+}
+
+/** Its end of a link that it offers to a successor that has none. */
+function offering(ring: Ring): TestLink {
+  const before = ring.links.length;
+  ring.view({ successor: { id: peerId(8), link: null } });
+  return defined(ring.links[before]);
+}
+
+function give(end: TestLink, ...signals: readonly Signal[]): void {
+  for (const signal of signals) end.handlers.onSignal(signal);
+}
+
+describe('of the end that answers', () => {
+  test('the answer goes at once, and an address of its own network not at all if the link opens', () => {
+    const ring = new Ring(null);
+    const end = offered(ring);
+    give(end, ANSWER, FIRST, SECOND);
+    expect(passedOn(ring)).toEqual([[ANSWER]]);
+    ring.pass(399);
+    end.give(helloOf(NEIGHBOURS.predecessor, LINK));
+    ring.pass(5_000);
+    expect(passedOn(ring)).toEqual([]);
+  });
+
+  test('they go together after 0.4 s where the link is not open by then', () => {
+    const ring = new Ring(null);
+    const end = offered(ring);
+    give(end, ANSWER, FIRST);
+    ring.pass(10);
+    give(end, SECOND);
+    ring.pass(389);
+    expect(passedOn(ring)).toEqual([[ANSWER]]);
+    ring.pass(1);
+    expect(passedOn(ring)).toEqual([[FIRST, SECOND]]);
+    ring.pass(3_000);
+    expect(passedOn(ring)).toEqual([]);
+  });
+
+  test('one from outside takes them along at once: the ends are in different networks', () => {
+    const ring = new Ring(null);
+    const end = offered(ring);
+    give(end, ANSWER, FIRST);
+    ring.pass(50);
+    give(end, SEEN_BY_STUN);
+    ring.pass(20);
+    expect(passedOn(ring)).toEqual([[ANSWER], [FIRST, SEEN_BY_STUN]]);
+  });
+});
+
+describe('of the end that offers', () => {
+  test('those of 20 ms go together, after the offer', () => {
+    const ring = new Ring(null);
+    const end = offering(ring);
+    give(end, FIRST);
+    ring.pass(15);
+    give(end, SECOND);
+    expect(passedOn(ring)).toMatchObject([[{ type: 'offer' }]]);
+    ring.pass(5);
+    expect(passedOn(ring)).toEqual([[FIRST, SECOND]]);
+    give(end, SEEN_BY_STUN);
+    ring.pass(20);
+    expect(passedOn(ring)).toEqual([[SEEN_BY_STUN]]);
+  });
+
+  test('none goes once the link is closed', () => {
+    const ring = new Ring(null);
+    const end = offering(ring);
+    ring.signals.length = 0;
+    give(end, FIRST);
+    end.handlers.onClose('failed');
+    ring.pass(100);
+    expect(passedOn(ring).flat()).not.toContainEqual(FIRST);
+  });
+});
