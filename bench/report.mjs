@@ -9,7 +9,8 @@ function median(values) {
 }
 
 const milliseconds = (values) => median(values).toFixed(0);
-const spread = (values) => `${Math.min(...values).toFixed(0)}–${Math.max(...values).toFixed(0)}`;
+const spread = (values, digits = 0) =>
+  `${Math.min(...values).toFixed(digits)}–${Math.max(...values).toFixed(digits)}`;
 
 /**
  * @typedef {object} Timing
@@ -18,23 +19,28 @@ const spread = (values) => `${Math.min(...values).toFixed(0)}–${Math.max(...va
  * @property {number[]} floor of the same runs; empty where the floor cannot do it
  */
 
-/** The middle one of the runs' ratios: in each run the two are measured right after each other. */
-function ratioOf({ what, ours, floor }) {
+/** The ratio of each run: in each the two are measured right after each other. */
+function ratiosOf({ what, ours, floor }) {
   if (ours.length !== floor.length) throw new Error(`${what}: not as many runs of both`);
-  return median(ours.map((time, run) => time / floor[run]));
+  return ours.map((time, run) => time / floor[run]);
 }
 
 /** The rows of each table, headings first. */
 export function timingRows(timings) {
   return [
-    ['', 'ours, ms', 'spread', 'floor, ms', 'spread', 'ratio'],
+    ['', 'ours, ms', 'spread', 'floor, ms', 'spread', 'ratio', 'spread'],
     ...timings.map((timing) => [
       timing.what,
       milliseconds(timing.ours),
       spread(timing.ours),
       ...(timing.floor.length === 0
-        ? ['–', '–', '–']
-        : [milliseconds(timing.floor), spread(timing.floor), ratioOf(timing).toFixed(2)]),
+        ? ['–', '–', '–', '–']
+        : [
+            milliseconds(timing.floor),
+            spread(timing.floor),
+            median(ratiosOf(timing)).toFixed(2),
+            spread(ratiosOf(timing), 2),
+          ]),
     ]),
   ];
 }
@@ -137,7 +143,7 @@ export function plot(timings) {
     grid: { left: 60, right: 20, top: 50, bottom: 80 },
     xAxis: {
       type: 'category',
-      data: shown.map((row) => `${row.what}\n× ${ratioOf(row).toFixed(2)}`),
+      data: shown.map((row) => `${row.what}\n× ${median(ratiosOf(row)).toFixed(2)}`),
       axisLabel: { interval: 0, width: 90, overflow: 'break' },
     },
     yAxis: { type: 'value', name: 'ms' },

@@ -16,7 +16,7 @@ const MEASURES = ['a', 'b', 'c', 'd', 'e'];
 function readArguments() {
   try {
     const { values } = parseArgs({
-      options: { only: { type: 'string', default: '' }, runs: { type: 'string', default: '5' } },
+      options: { only: { type: 'string', default: '' }, runs: { type: 'string', default: '7' } },
     });
     const only = values.only === '' ? MEASURES : values.only.split(',');
     for (const name of only)

@@ -28,7 +28,9 @@ export const SIGNALING_VERSION = 1;
 /** Limits in characters and pieces; a real session description is about 500 characters. */
 const MAX_SDP_LENGTH = 16_384;
 const MAX_CANDIDATE_LENGTH = 1_024;
-const MAX_SIGNALS_PER_MESSAGE = 64;
+
+/** Signals of one link that go in one message. */
+export const MAX_SIGNALS_PER_MESSAGE = 64;
 
 /** The largest Socket.IO message accepted, in bytes. */
 export const MAX_SIGNALING_MESSAGE_BYTES = 65_536;

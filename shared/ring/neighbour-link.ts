@@ -2,7 +2,7 @@
 import { encodeFrame, parseFrame, type Extension, type Frame } from '../protocol/frame.ts';
 import type { LinkId, PeerId } from '../protocol/ids.ts';
 import type { HeartbeatMessage, HelloMessage, PeerMessage } from '../protocol/messages.ts';
-import type { Signal } from '../protocol/signaling.ts';
+import { MAX_SIGNALS_PER_MESSAGE, type Signal } from '../protocol/signaling.ts';
 import { Allowance } from './allowance.ts';
 import type { Clock, Link, OpenLink } from './ports.ts';
 import { RoundTrip } from './round-trip.ts';
@@ -12,7 +12,7 @@ import {
   FAREWELL,
   FRAME_BURST,
   FRAME_RATE,
-  GATHERING,
+  HOST_CANDIDATE_DELAY,
   LINGER,
   LINK_SILENCE,
   LONGEST_ROUND_TRIP,
@@ -23,7 +23,6 @@ import {
   PROBE_SILENCE,
   RELAYED_PROBE_SILENCE,
   SILENCE_MARGIN,
-  SPARED,
 } from './timing.ts';
 
 /** Whether frames go from device to device or through the signaling server. */
@@ -43,8 +42,10 @@ export interface NeighbourLinkHandlers {
   onSignals(link: NeighbourLink, signals: readonly Signal[]): void;
 }
 
-/** An address of the device in its own network (RFC 8839, section 5.1). */
-const HOST = / typ host\b/;
+/** Whether it tells an address that the device has itself (RFC 8839, section 5.1). */
+function isHostCandidate(signal: Signal): boolean {
+  return signal.type === 'candidate' && / typ host\b/.test(signal.candidate.candidate);
+}
 
 export class NeighbourLink {
   readonly id: LinkId;
@@ -58,6 +59,8 @@ export class NeighbourLink {
   #hello: HelloMessage | null = null;
   #term = 0;
   #unsent: Signal[] = [];
+  /** Host candidates that may not be needed. */
+  #withheld: Signal[] = [];
   #waiting: { readonly call: () => void } | null = null;
   /** When something was last heard, or hoped for; and the same of the election. */
   #heardAt: number;
@@ -77,14 +80,14 @@ export class NeighbourLink {
   /**
    * @param id the link's own; frames and signals of another are not for it
    * @param peer at the other end; null for an offer made before the neighbour is known
-   * @param isInitiator whether this end makes the offer
+   * @param initiator whether this end makes the offer
    * @throws Error where the platform cannot make links
    */
   constructor(
     id: LinkId,
     kind: LinkKind,
     peer: PeerId | null,
-    isInitiator: boolean,
+    initiator: boolean,
     ports: { readonly openLink: OpenLink; readonly clock: Clock },
     handlers: NeighbourLinkHandlers,
   ) {
@@ -99,8 +102,8 @@ export class NeighbourLink {
     this.#peer = peer;
     this.#handlers = handlers;
     this.#clock = ports.clock;
-    this.#isInitiator = isInitiator;
-    this.#link = ports.openLink(isInitiator, {
+    this.#isInitiator = initiator;
+    this.#link = ports.openLink(initiator, {
       onSignal: (signal) => {
         this.#giveOut(signal);
       },
@@ -217,11 +220,9 @@ export class NeighbourLink {
     else this.#waiting = { call };
   }
 
-  /** The signals gathered so far, to be sent along with a join. */
+  /** The signals gathered so far, to be sent along with a join; what is too many for it stays. */
   takeSignals(): Signal[] {
-    const signals = this.#unsent;
-    this.#unsent = [];
-    return signals;
+    return this.#unsent.splice(0, MAX_SIGNALS_PER_MESSAGE);
   }
 
   /** Takes signals of the other end; of a direct link no more than one has, as they may be kept. */
@@ -274,21 +275,32 @@ export class NeighbourLink {
   #giveOut(signal: Signal): void {
     // That a relayed link is closed is said by a signal, too.
     if (this.isClosed && signal.type !== 'closed') return;
+    if (!this.#isInitiator && isHostCandidate(signal)) {
+      this.#withhold(signal);
+      return;
+    }
     this.#unsent.push(signal);
     if (this.#peer === null) this.#offered();
-    else if (signal.type !== 'candidate') this.#sendSignals();
-    else {
-      const isSpared = !this.#isInitiator && HOST.test(signal.candidate.candidate);
-      this.#clock.after(isSpared ? SPARED : GATHERING, () => {
-        // By then there is a way without them, or none is wanted.
-        if (this.#phase === 'connecting') this.#sendSignals();
-      });
-    }
+    else this.#sendSignals();
+  }
+
+  /**
+   * Keeps a host candidate of the end that answers: mostly that end reaches a candidate of the other,
+   * which learns this one from its checks (peer reflexive, RFC 8445, section 7.3.1.3).
+   */
+  #withhold(candidate: Signal): void {
+    this.#withheld.push(candidate);
+    if (this.#withheld.length > 1) return;
+    this.#clock.after(HOST_CANDIDATE_DELAY, () => {
+      const needed = this.#phase === 'connecting' ? this.#withheld : [];
+      this.#withheld = [];
+      this.#unsent.push(...needed);
+      this.#sendSignals();
+    });
   }
 
   #sendSignals(): void {
-    const signals = this.takeSignals();
-    if (signals.length > 0) this.#handlers.onSignals(this, signals);
+    while (this.#unsent.length > 0) this.#handlers.onSignals(this, this.takeSignals());
   }
 
   #offered(): void {

@@ -54,14 +54,8 @@ export const MAX_ATTEMPTS = 4;
 export const LINK_BURST = 16;
 export const LINK_RATE = 1 / 60;
 
-/** How long an address of this end waits for others, to go to the other end together with them. */
-export const GATHERING = 20;
-
-/**
- * How long those in its own network do where the other end has made the offer: that has told its own,
- * and mostly the link is there before. They are needed where only one end can be called.
- */
-export const SPARED = 400;
+/** How long the end that answers an offer keeps its host candidates, which are mostly not needed. */
+export const HOST_CANDIDATE_DELAY = 400;
 
 /** How long a direct link may take before one through the server is offered as well. */
 export const RELAY_AFTER = 4_000;

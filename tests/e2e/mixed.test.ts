@@ -1,6 +1,15 @@
 import type { Browser } from 'puppeteer-core';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { byRole, launchChromium, launchFirefox, openTabs, serve, untilOneRing } from './support.ts';
+import {
+  byRole,
+  ignoreCandidates,
+  launchChromium,
+  launchFirefox,
+  openTabs,
+  serve,
+  Tab,
+  untilOneRing,
+} from './support.ts';
 
 /** Until an attempt at a direct one succeeds, a link may be relayed. */
 const LINKS = ['direct', 'relayed'];
@@ -23,6 +32,20 @@ test('Chromium and Firefox tabs form one ring, and again without their leader', 
   await leader.close();
   tabs = others;
   await untilOneRing(tabs, LINKS);
+  expect(tabs.flatMap((tab) => tab.errors)).toEqual([]);
+  await server.close();
+});
+
+test('their links need the candidates of one end only, whichever answers', async () => {
+  const server = await serve();
+  const tabs: Tab[] = [];
+  for (const browser of [...browsers, ...browsers]) {
+    const tab = await Tab.make(browser);
+    tabs.push(tab);
+    await ignoreCandidates(tab, 'answer');
+    await tab.page.goto(`http://localhost:${server.port}/`);
+  }
+  await untilOneRing(tabs, ['direct']);
   expect(tabs.flatMap((tab) => tab.errors)).toEqual([]);
   await server.close();
 });

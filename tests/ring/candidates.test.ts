@@ -1,4 +1,4 @@
-/** When the addresses of a link's two ends go to the server: together, and not without need. */
+/** When the candidates of a link's two ends go to the server. */
 import { describe, expect, test } from 'vitest';
 import type { Signal } from '../../shared/protocol/signaling.ts';
 import { defined, linkId, peerId } from '../support.ts';
@@ -7,7 +7,7 @@ import { helloOf, NEIGHBOURS, Ring, type TestLink } from './played-ring.ts';
 const LINK = linkId(77);
 const ANSWER: Signal = { type: 'answer', sdp: '' };
 
-function address(port: number, kind: 'host' | 'srflx'): Signal {
+function candidate(port: number, kind: 'host' | 'srflx'): Signal {
   return {
     type: 'candidate',
     candidate: {
@@ -18,8 +18,8 @@ function address(port: number, kind: 'host' | 'srflx'): Signal {
   };
 }
 
-const [FIRST, SECOND] = [address(1, 'host'), address(2, 'host')];
-const SEEN_BY_STUN = address(3, 'srflx');
+const [FIRST, SECOND] = [candidate(1, 'host'), candidate(2, 'host')];
+const REFLEXIVE = candidate(3, 'srflx');
 
 /** What the member has asked the server to pass on since, message by message. */
 function passedOn(ring: Ring): (readonly Signal[])[] {
@@ -48,7 +48,7 @@ function give(end: TestLink, ...signals: readonly Signal[]): void {
 }
 
 describe('of the end that answers', () => {
-  test('the answer goes at once, and an address of its own network not at all if the link opens', () => {
+  test('the answer goes at once, and a host candidate not at all if the link opens', () => {
     const ring = new Ring(null);
     const end = offered(ring);
     give(end, ANSWER, FIRST, SECOND);
@@ -59,7 +59,7 @@ describe('of the end that answers', () => {
     expect(passedOn(ring)).toEqual([]);
   });
 
-  test('they go together after 0.4 s where the link is not open by then', () => {
+  test('host candidates go together after 0.4 s where the link is not open by then', () => {
     const ring = new Ring(null);
     const end = offered(ring);
     give(end, ANSWER, FIRST);
@@ -69,43 +69,45 @@ describe('of the end that answers', () => {
     expect(passedOn(ring)).toEqual([[ANSWER]]);
     ring.pass(1);
     expect(passedOn(ring)).toEqual([[FIRST, SECOND]]);
+    give(end, FIRST);
+    ring.pass(399);
+    expect(passedOn(ring)).toEqual([]);
+    ring.pass(1);
+    expect(passedOn(ring)).toEqual([[FIRST]]);
     ring.pass(3_000);
     expect(passedOn(ring)).toEqual([]);
   });
 
-  test('one from outside takes them along at once: the ends are in different networks', () => {
+  test('none goes once the link has failed', () => {
     const ring = new Ring(null);
     const end = offered(ring);
     give(end, ANSWER, FIRST);
-    ring.pass(50);
-    give(end, SEEN_BY_STUN);
-    ring.pass(20);
-    expect(passedOn(ring)).toEqual([[ANSWER], [FIRST, SEEN_BY_STUN]]);
+    end.handlers.onClose('failed');
+    ring.pass(3_000);
+    expect(passedOn(ring)).toEqual([[ANSWER]]);
+  });
+
+  test('any other goes at once, and without them', () => {
+    const ring = new Ring(null);
+    const end = offered(ring);
+    give(end, ANSWER, FIRST, REFLEXIVE);
+    expect(passedOn(ring)).toEqual([[ANSWER], [REFLEXIVE]]);
+    ring.pass(400);
+    expect(passedOn(ring)).toEqual([[FIRST]]);
+  });
+
+  test('more than a message may hold go in two', () => {
+    const ring = new Ring(null);
+    const many = Array.from({ length: 65 }, (_, port) => candidate(port, 'host'));
+    give(offered(ring), ANSWER, ...many);
+    ring.pass(400);
+    expect(passedOn(ring)).toEqual([[ANSWER], many.slice(0, 64), many.slice(64)]);
   });
 });
 
-describe('of the end that offers', () => {
-  test('those of 20 ms go together, after the offer', () => {
-    const ring = new Ring(null);
-    const end = offering(ring);
-    give(end, FIRST);
-    ring.pass(15);
-    give(end, SECOND);
-    expect(passedOn(ring)).toMatchObject([[{ type: 'offer' }]]);
-    ring.pass(5);
-    expect(passedOn(ring)).toEqual([[FIRST, SECOND]]);
-    give(end, SEEN_BY_STUN);
-    ring.pass(20);
-    expect(passedOn(ring)).toEqual([[SEEN_BY_STUN]]);
-  });
-
-  test('none goes once the link is closed', () => {
-    const ring = new Ring(null);
-    const end = offering(ring);
-    ring.signals.length = 0;
-    give(end, FIRST);
-    end.handlers.onClose('failed');
-    ring.pass(100);
-    expect(passedOn(ring).flat()).not.toContainEqual(FIRST);
-  });
+test('of the end that offers each goes at once', () => {
+  const ring = new Ring(null);
+  const end = offering(ring);
+  give(end, FIRST, REFLEXIVE);
+  expect(passedOn(ring)).toMatchObject([[{ type: 'offer' }], [FIRST], [REFLEXIVE]]);
 });
