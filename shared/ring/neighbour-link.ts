@@ -2,7 +2,7 @@
 import { encodeFrame, parseFrame, type Extension, type Frame } from '../protocol/frame.ts';
 import type { LinkId, PeerId } from '../protocol/ids.ts';
 import type { HeartbeatMessage, HelloMessage, PeerMessage } from '../protocol/messages.ts';
-import { MAX_SIGNALS_PER_MESSAGE, type Signal } from '../protocol/signaling.ts';
+import { MAX_SIGNALS_PER_MESSAGE, type Edge, type Signal } from '../protocol/signaling.ts';
 import { Allowance } from './allowance.ts';
 import type { Clock, Link, OpenLink } from './ports.ts';
 import { RoundTrip } from './round-trip.ts';
@@ -50,6 +50,7 @@ function isHostCandidate(signal: Signal): boolean {
 export class NeighbourLink {
   readonly id: LinkId;
   readonly kind: LinkKind;
+  readonly #edge: Edge;
   readonly #handlers: NeighbourLinkHandlers;
   readonly #clock: Clock;
   readonly #isInitiator: boolean;
@@ -79,6 +80,7 @@ export class NeighbourLink {
 
   /**
    * @param id the link's own; frames and signals of another are not for it
+   * @param edge of this end
    * @param peer at the other end; null for an offer made before the neighbour is known
    * @param initiator whether this end makes the offer
    * @throws Error where the platform cannot make links
@@ -86,6 +88,7 @@ export class NeighbourLink {
   constructor(
     id: LinkId,
     kind: LinkKind,
+    edge: Edge,
     peer: PeerId | null,
     initiator: boolean,
     ports: { readonly openLink: OpenLink; readonly clock: Clock },
@@ -93,6 +96,7 @@ export class NeighbourLink {
   ) {
     this.id = id;
     this.kind = kind;
+    this.#edge = edge;
     this.#madeAt = ports.clock.now();
     this.#heardAt = this.#madeAt;
     this.#electionAt = this.#heardAt;
@@ -291,7 +295,7 @@ export class NeighbourLink {
   #withhold(candidate: Signal): void {
     this.#withheld.push(candidate);
     if (this.#withheld.length > 1) return;
-    this.#clock.after(HOST_CANDIDATE_DELAY, () => {
+    this.#clock.after(HOST_CANDIDATE_DELAY[this.#edge], () => {
       const needed = this.#phase === 'connecting' ? this.#withheld : [];
       this.#withheld = [];
       this.#unsent.push(...needed);

@@ -454,8 +454,9 @@ export class RingNode {
     const { clock } = this.#ports;
     const openLink = kind === 'direct' ? this.#ports.openLink : this.#openRelayedLink;
     try {
+      const ports = { clock, openLink };
       const handlers = this.#linkHandlers(edge);
-      const link = new NeighbourLink(id, kind, peer, initiator, { clock, openLink }, handlers);
+      const link = new NeighbourLink(id, kind, edge, peer, initiator, ports, handlers);
       if (peer !== null)
         this.#tell({ type: 'link', edge, kind, peer, state: 'connecting', reason: '' });
       return link;

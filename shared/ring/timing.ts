@@ -1,5 +1,7 @@
 /** How long a ring member waits for what, in milliseconds. */
 
+import type { Edge } from '../protocol/signaling.ts';
+
 /** From the return of the leader's lap to the next one. */
 export const LAP_PAUSE = 1_000;
 
@@ -54,8 +56,15 @@ export const MAX_ATTEMPTS = 4;
 export const LINK_BURST = 16;
 export const LINK_RATE = 1 / 60;
 
-/** How long the end that answers an offer keeps its host candidates, which are mostly not needed. */
-export const HOST_CANDIDATE_DELAY = 400;
+/**
+ * How long the end that answers an offer keeps its host candidates, which are mostly not needed. Not the
+ * same on both edges: of two members each has both its links with the other, whose candidates may have
+ * the same names (mDNS), and Firefox finds a name only once where it looks for it twice at a time.
+ */
+export const HOST_CANDIDATE_DELAY: Readonly<Record<Edge, number>> = {
+  predecessor: 400,
+  successor: 600,
+};
 
 /** How long a direct link may take before one through the server is offered as well. */
 export const RELAY_AFTER = 4_000;
