@@ -58,8 +58,8 @@ export const LINK_RATE = 1 / 60;
 
 /**
  * How long the end that answers an offer keeps its host candidates, which are mostly not needed. Not the
- * same on both edges: of two members each has both its links with the other, whose candidates may have
- * the same names (mDNS), and Firefox finds a name only once where it looks for it twice at a time.
+ * same on both edges: in a ring of two the candidates of both links may have the same names (mDNS), and
+ * a name that is asked for twice within a second is answered once (RFC 6762, section 6).
  */
 export const HOST_CANDIDATE_DELAY: Readonly<Record<Edge, number>> = {
   predecessor: 400,

@@ -1,6 +1,6 @@
 /** When the candidates of a link's two ends go to the server. */
 import { describe, expect, test } from 'vitest';
-import type { Signal } from '../../shared/protocol/signaling.ts';
+import type { Edge, Signal } from '../../shared/protocol/signaling.ts';
 import { defined, linkId, peerId } from '../support.ts';
 import { helloOf, NEIGHBOURS, Ring, type TestLink } from './played-ring.ts';
 
@@ -26,11 +26,11 @@ function passedOn(ring: Ring): (readonly Signal[])[] {
   return ring.signals.splice(0).map(({ request }) => request.signals);
 }
 
-/** The member's end of a link that its predecessor offers. */
-function offered(ring: Ring): TestLink {
+/** The member's end of a link that a neighbour offers. */
+function offered(ring: Ring, edge: Edge = 'predecessor'): TestLink {
   const before = ring.links.length;
   const offer: Signal = { type: 'offer', sdp: '' };
-  ring.signal({ from: NEIGHBOURS.predecessor, edge: 'predecessor', link: LINK, signals: [offer] });
+  ring.signal({ from: NEIGHBOURS[edge], edge, link: LINK, signals: [offer] });
   const end = defined(ring.links[before]);
   ring.signals.length = 0;
   return end;
@@ -76,6 +76,18 @@ describe('of the end that answers', () => {
     expect(passedOn(ring)).toEqual([[FIRST]]);
     ring.pass(3_000);
     expect(passedOn(ring)).toEqual([]);
+  });
+
+  test('those of links on its two edges go at different times', () => {
+    const ring = new Ring(null);
+    const ends = [offered(ring, 'successor'), offered(ring, 'predecessor')];
+    for (const end of ends) give(end, FIRST);
+    ring.pass(400);
+    expect(passedOn(ring)).toHaveLength(1);
+    ring.pass(199);
+    expect(passedOn(ring)).toEqual([]);
+    ring.pass(1);
+    expect(passedOn(ring)).toEqual([[FIRST]]);
   });
 
   test('none goes once the link has failed', () => {
