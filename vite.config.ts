@@ -19,12 +19,6 @@ const ENGINE_NEEDS = {
 };
 
 /**
- * Before the entry: has V8 compile all of it at once. Most of it is called at once, and functions that
- * are compiled when they are first called have been read twice by then.
- */
-const EAGER = '//# allFunctionsCalledOnLoad';
-
-/**
  * Starts the program, which is in the page as text, once the page counts as loaded: after the handler.
  * Until then a browser draws its own window again and again to say that it loads; where many tabs open
  * at once on one machine, that takes more of its time than making the links does. A hidden tab, whose
@@ -76,7 +70,7 @@ async function inlineEntry(folder: string, bundle: Rolldown.OutputBundle): Promi
       .replace(
         '</body>',
         () =>
-          `<script type="text/plain" id="program">${EAGER}\n${script}</script><script>${START}</script></body>`,
+          `<script type="text/plain" id="program">${script}</script><script>${START}</script></body>`,
       ),
   );
   await rm(join(folder, entry.fileName));

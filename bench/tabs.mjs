@@ -61,7 +61,7 @@ export class Tabs extends EventEmitter {
     tabs.#url = url;
     tabs.#browser = await puppeteer.launch({
       executablePath: process.env.CHROMIUM_PATH,
-      args: CHROMIUM_ARGUMENTS,
+      args: [...CHROMIUM_ARGUMENTS],
     });
     tabs.#session = await tabs.#browser.target().createCDPSession();
     return tabs;
