@@ -61,6 +61,7 @@ export class Tabs extends EventEmitter {
     tabs.#url = url;
     tabs.#browser = await puppeteer.launch({
       executablePath: process.env.CHROMIUM_PATH,
+      // A copy: puppeteer takes the disabled features out of the array that it is given.
       args: [...CHROMIUM_ARGUMENTS],
     });
     tabs.#session = await tabs.#browser.target().createCDPSession();

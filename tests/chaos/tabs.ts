@@ -23,7 +23,12 @@ const ARGUMENTS = [
 const PATIENCE = 30_000;
 
 export function launchBrowser(path: string): Promise<Browser> {
-  return puppeteer.launch({ executablePath: path, args: ARGUMENTS, protocolTimeout: PATIENCE });
+  return puppeteer.launch({
+    executablePath: path,
+    // A copy: puppeteer takes the disabled features out of the array that it is given.
+    args: [...ARGUMENTS],
+    protocolTimeout: PATIENCE,
+  });
 }
 
 /** Runs in the page ahead of its own code: counts connections made and not closed. */
