@@ -13,7 +13,7 @@ export interface PeerPorts extends Pick<RingPeerPorts, 'openLink' | 'onEvent'> {
    * Makes a way to the server; called once for each membership.
    * @param options for it, without which the peer never reports to those who watch the ring
    */
-  readonly newSignaling: (options: Pick<SocketOptions, 'onWatched'>) => Signaling;
+  readonly newSignaling: (options: Pick<SocketOptions, 'onWatched' | 'room'>) => Signaling;
 }
 
 /**
@@ -32,7 +32,7 @@ export function createRingPeer(
     room,
     {
       openLink: ports.openLink,
-      newSignaling: () => ports.newSignaling(reporting.options()),
+      newSignaling: () => ports.newSignaling({ room, ...reporting.options() }),
       onEvent: (event, state) => {
         reporting.note(event, state);
         ports.onEvent(event, state);

@@ -7,7 +7,13 @@ import type { Logger } from 'pino';
 import { Server, type Socket } from 'socket.io';
 import { v4 as uuid } from 'uuid';
 import * as v from 'valibot';
-import { parsePeerId, type Parsed, type PeerId, type RoomName } from '../shared/protocol/ids.ts';
+import {
+  parsePeerId,
+  parseRoomName,
+  type Parsed,
+  type PeerId,
+  type RoomName,
+} from '../shared/protocol/ids.ts';
 import {
   MAX_SIGNALING_MESSAGE_BYTES,
   parseJoinRequest,
@@ -72,6 +78,8 @@ interface Membership {
 
 interface SocketData {
   membership: Membership | null;
+  /** To be called once it has asked for its place, or will not. */
+  readonly arrived: () => void;
   /** Ends the watching of one that watches. */
   unwatch: (() => void) | null;
   faults: number;
@@ -272,6 +280,12 @@ export function createSignalingServer(
     if (request.ok) return request.value;
     refuse(refusal(codeFor(input), request.error));
     return null;
+  }
+
+  /** A connection may name the room in which it will ask for a place; nothing is wrong if it does not. */
+  function expected({ handshake }: PeerSocket): () => void {
+    const room = parseRoomName(handshake.query['room']);
+    return room.ok ? broker.expect(room.value) : () => undefined;
   }
 
   function join(socket: PeerSocket, input: unknown, reply: (reply: JoinReply) => void): void {
@@ -534,6 +548,7 @@ export function createSignalingServer(
     connections.set(socket.conn, true);
     socket.data = {
       membership: null,
+      arrived: expected(socket),
       unwatch: null,
       faults: 0,
       allowance: new Allowance(clock, MAX_REQUESTS_AT_ONCE, REQUESTS_PER_SECOND),
@@ -541,11 +556,13 @@ export function createSignalingServer(
     socket.on('join', (request: unknown, acknowledge: unknown) => {
       answer(socket, 'join', acknowledge, (reply) => {
         join(socket, request, reply);
+        socket.data.arrived();
       });
     });
     socket.on('resume', (request: unknown, acknowledge: unknown) => {
       answer(socket, 'resume', acknowledge, (reply) => {
         resume(socket, request, reply);
+        socket.data.arrived();
       });
     });
     socket.on('signal', (request: unknown, acknowledge: unknown) => {
@@ -571,6 +588,7 @@ export function createSignalingServer(
     socket.on('watch', (request: unknown, acknowledge: unknown) => {
       answer(socket, 'watch', acknowledge, (reply) => {
         watch(socket, request, reply);
+        socket.data.arrived();
       });
     });
     socket.on('leave', (acknowledge: unknown) => {
@@ -589,6 +607,7 @@ export function createSignalingServer(
     });
     socket.on('disconnect', (reason) => {
       if (BREACHES.has(reason) && !cutOff.has(socket.conn)) noteBreach(socket.request, reason);
+      socket.data.arrived();
       socket.data.unwatch?.();
       lose(socket);
     });

@@ -21,6 +21,8 @@ interface Connection {
   /** As its peer sees it, and as the server does. */
   isOpen: boolean;
   isOpenAtServer: boolean;
+  /** To be called once it has asked for its place, or will not. */
+  readonly arrived: () => void;
   /** Whose place it asked for. */
   seat: PeerId | null;
   /** When the last message arrives, to the peer and to the server: both ways keep the order. */
@@ -81,6 +83,7 @@ export class SimulatedServer {
               onReply(reply);
             });
           });
+          connection.arrived();
         });
       },
       resume: (request, onReply) => {
@@ -88,6 +91,7 @@ export class SimulatedServer {
           if (this.#refusesSecond(connection, onReply)) return;
           const reply = this.#broker.resume(request);
           if (reply.ok) this.#seat(connection, request.id);
+          connection.arrived();
           this.#toPeer(connection, () => {
             onReply(reply);
           });
@@ -123,6 +127,7 @@ export class SimulatedServer {
         const { connection } = route;
         if (connection === null) return;
         up(() => {
+          connection.arrived();
           this.#unseat(connection, (id) => {
             this.#broker.leave(this.#room, id);
           });
@@ -232,6 +237,7 @@ export class SimulatedServer {
         handlers,
         isOpen: true,
         isOpenAtServer: true,
+        arrived: this.#broker.expect(this.#room),
         seat: null,
         lastDown: 0,
         lastUp: 0,
@@ -257,6 +263,7 @@ export class SimulatedServer {
   /** The server learns that a connection is lost. */
   #drop(connection: Connection): void {
     if (!connection.isOpenAtServer) return;
+    connection.arrived();
     this.#unseat(connection, (id) => {
       this.#broker.lose(this.#room, id);
     });

@@ -2,6 +2,7 @@
 import { describe, expect, test, vi } from 'vitest';
 import { defined, roomName } from '../support.ts';
 import {
+  connect,
   expectRing,
   find,
   joinRequest,
@@ -95,6 +96,49 @@ describe('joining', () => {
     }
     expect(server.warnings()).toEqual([]);
   });
+
+  test('one that has said where it goes is waited for by who comes first', async () => {
+    const server = await startTestServer();
+    const first = await peer(server, 1, {}, { room: ROOM });
+    const second = await peer(server, 2, {}, { room: ROOM });
+    const joined = first.join();
+    await first.settle();
+    expect(server.signaling.peers(ROOM)).toEqual([]);
+    await Promise.all([joined, second.join()]);
+    await Promise.all([first, second].map((each) => each.settle()));
+    expectRing(server, [first, second]);
+    expect([first, second].map(({ views }) => views.length)).toEqual([1, 1]);
+  });
+
+  test('one that has said so and goes, or watches, is waited for no longer', async () => {
+    const server = await startTestServer();
+    const placed: string[] = [];
+    // The one that is waited for in vain begins to wait first.
+    const rooms = ['staying', 'going', 'watching'].map(roomName);
+    const waiting = rooms.map(async (room, at) => {
+      const stranger = await connect(server, { room });
+      const newcomer = await peer(server, at + 1, { room });
+      const joined = newcomer.join().then(() => placed.push(room));
+      await newcomer.settle();
+      return { stranger, joined };
+    });
+    const [staying, going, watching] = await Promise.all(waiting);
+    expect(placed).toEqual([]);
+    going?.stranger.disconnect();
+    await watching?.stranger.emitWithAck('watch', { version: 1, room: 'watching' });
+    await Promise.all([staying?.joined, going?.joined, watching?.joined]);
+    expect(placed.at(-1)).toBe('staying');
+  });
+
+  test.each(['', 'no/room', 'a&room=b'])(
+    'a connection that names "%s" for a room is as good as any',
+    async (room) => {
+      const server = await startTestServer();
+      const named = await peer(server, 1, {}, { room });
+      expect(await named.join()).toMatchObject({ ok: true });
+      expect(server.warnings()).toEqual([]);
+    },
+  );
 
   test('rooms are separate, also for a peer that is in two of them', async () => {
     const server = await startTestServer();

@@ -104,15 +104,19 @@ export async function startTestServer(
   };
 }
 
+interface ConnectOptions {
+  readonly origin?: string;
+  /** Where it says that it will ask for a place. */
+  readonly room?: string;
+}
+
 /** A client that may send anything at all. */
-export async function connect(
-  server: TestServer,
-  options: { readonly origin?: string } = {},
-): Promise<Socket> {
+export async function connect(server: TestServer, options: ConnectOptions = {}): Promise<Socket> {
   const socket = io(server.url, {
     transports: ['websocket'],
     reconnection: false,
     forceNew: true,
+    ...(options.room === undefined ? {} : { query: { room: options.room } }),
     ...(options.origin === undefined ? {} : { extraHeaders: { origin: options.origin } }),
   });
   onTestFinished(() => {
@@ -288,8 +292,9 @@ export async function peer(
   server: TestServer,
   number: number,
   changes: Partial<JoinRequest> = {},
+  options: ConnectOptions = {},
 ): Promise<TestPeer> {
-  const socket: Socket<ServerToPeer, PeerToServer> = await connect(server);
+  const socket: Socket<ServerToPeer, PeerToServer> = await connect(server, options);
   return new TestPeer(socket, joinRequest(number, changes));
 }
 
