@@ -18,23 +18,51 @@ const ENGINE_NEEDS = {
   replacement: fileURLToPath(new URL('web/engine.io-client/transports.ts', import.meta.url)),
 };
 
+/** After so many attempts the page says that its program does not come. */
+const HOPEFUL = 3;
+
+/** The longest that a frame is waited for, in milliseconds. */
+const LONGEST_FRAME = 1_000;
+
 /**
- * Starts the program, which is in the page as text, once the page counts as loaded: after the handler.
- * Until then a browser draws its own window again and again to say that it loads; where many tabs open
- * at once on one machine, that takes more of its time than making the links does. A hidden tab, whose
- * timers may be slow, starts at once.
+ * Asks for the program while the page loads, and runs it once the page counts as loaded and has been
+ * drawn. Before that a browser draws its own window again and again to say that it loads, and while a
+ * page is to be drawn it is asked for it 60 times a second; where many tabs open at once on one machine,
+ * that takes more of its time than making the links does. As text in the page itself the program would
+ * keep it loading for longer. As the source of a script it would be compiled by another thread, which
+ * has to be started and given memory first. A hidden tab, whose frames and timers may not come, starts
+ * at once.
  */
-const START = `addEventListener('load', () => {
-  const start = () => {
-    const program = document.getElementById('program');
+const startOf = (program: string) => `{
+  const pause = (milliseconds) => new Promise((resolve) => setTimeout(resolve, milliseconds));
+  const text = async () => {
+    for (let attempt = 1; ; attempt += 1) {
+      const response = await fetch('${program}').catch(() => null);
+      const code = response?.ok ? await response.text().catch(() => '') : '';
+      const words = document.getElementById('headline');
+      if (attempt >= ${HOPEFUL})
+        words.textContent = code === '' ? 'This page cannot be loaded. Reload it once the server is back.' : '';
+      if (code !== '') return code;
+      await pause(Math.min(attempt * 1000, 10000));
+    }
+  };
+  const drawn = () => {
+    if (document.hidden) return;
+    const frame = new Promise((resolve) => requestAnimationFrame(resolve)).then(() => pause(0));
+    const hidden = new Promise((resolve) =>
+      document.addEventListener('visibilitychange', resolve, { once: true }),
+    );
+    return Promise.race([frame, hidden, pause(${LONGEST_FRAME})]);
+  };
+  const program = text();
+  addEventListener('load', async () => {
+    await drawn();
     const script = document.createElement('script');
     script.type = 'module';
-    script.textContent = program.textContent;
-    program.replaceWith(script);
-  };
-  if (document.hidden) start();
-  else setTimeout(start);
-});`;
+    script.textContent = await program;
+    document.head.append(script);
+  });
+}`;
 
 /**
  * The same program, each other character of its strings as an escape: one beyond Latin-1 has a browser
@@ -49,32 +77,33 @@ function inAscii(code: string): string {
 }
 
 /**
- * Puts the entry's script into the page: one request less before the ring is joined.
- * @returns the name of the file that is not needed any more
+ * Has the page run the entry's script by itself. The script becomes one of the page, so what it imports
+ * is relative to the page, and it lies with the assets, which browsers keep.
+ * @returns the name that its file had, and the one that it has now
  */
-async function inlineEntry(folder: string, bundle: Rolldown.OutputBundle): Promise<string> {
+async function moveEntry(
+  folder: string,
+  bundle: Rolldown.OutputBundle,
+): Promise<readonly [string, string]> {
   const entry = Object.values(bundle).find((file) => file.type === 'chunk' && file.isEntry);
   if (entry?.type !== 'chunk') throw new Error('the build has no entry');
-  // An import would be the request that this is to spare: move what is shared to one side. And what the
-  // page imports could not be asked for again where it failed.
+  // An import would be one more request before the ring is joined: move what is shared to one side. And
+  // what the page imports could not be asked for again where it failed.
   for (const file of Object.values(bundle))
     if (file.type === 'chunk' && file.imports.length > 0)
       throw new Error(`${file.fileName} shares code with ${file.imports.join(', ')}`);
-  const script = inAscii(entry.code).replaceAll('</script', '<\\/script');
+  const program = `assets/${entry.fileName}`;
   const path = join(folder, 'index.html');
   const page = await readFile(path, 'utf8');
   await writeFile(
     path,
     page
       .replace(/<script type="module"[^>]*><\/script>/, '')
-      .replace(
-        '</body>',
-        () =>
-          `<script type="text/plain" id="program">${script}</script><script>${START}</script></body>`,
-      ),
+      .replace('</body>', () => `<script>${startOf(program)}</script></body>`),
   );
+  await writeFile(join(folder, program), inAscii(entry.code));
   await rm(join(folder, entry.fileName));
-  return entry.fileName;
+  return [entry.fileName, program];
 }
 
 /** Makes the built pages what they are to be served as; compresses them once and for all visitors. */
@@ -83,10 +112,10 @@ function finished(isWatchPage: boolean): Plugin {
     name: 'finished',
     apply: 'build',
     async writeBundle({ dir = '' }, bundle) {
-      const inlined = isWatchPage ? null : await inlineEntry(dir, bundle);
-      const names = Object.keys(bundle).filter(
-        (name) => name !== inlined && /\.(?:js|css|html|svg)$/.test(name),
-      );
+      const [old, moved] = isWatchPage ? [] : await moveEntry(dir, bundle);
+      const names = Object.keys(bundle)
+        .map((name) => (name === old && moved !== undefined ? moved : name))
+        .filter((name) => /\.(?:js|css|html|svg)$/.test(name));
       for (const name of names) {
         const file = join(dir, name);
         await writeFile(`${file}.gz`, gzipSync(await readFile(file), { level: 9 }));
@@ -135,13 +164,13 @@ export default defineConfig(({ mode }) => ({
     modulePreload: { polyfill: false },
     // Everything a current phone runs; keeps the page small.
     target: 'baseline-widely-available',
-    // The entry's imports are relative to it, and it ends up in the page.
+    // The entry's imports are relative to it, and it is run as a part of the page.
     rolldownOptions: {
       // Of engine.io-client only what is used: the rest would ask the browser what it can at once.
       treeshake: { moduleSideEffects: (id: string) => !id.includes('/engine.io-client/') },
       ...(mode === 'watch'
         ? { input: 'web/watch.html' }
-        : { output: { entryFileNames: '[name]-[hash].js' } }),
+        : { output: { entryFileNames: 'main-[hash].js' } }),
     },
   },
   test: {

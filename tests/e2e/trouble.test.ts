@@ -98,7 +98,7 @@ test('a page whose server dies before all of it was loaded is whole once the ser
   await tab.page.setRequestInterception(true);
   tab.page.on('request', (request) => {
     // What the entry asks for once the ring is quiet.
-    if (isServed || !request.url().includes('/assets/')) void request.continue();
+    if (isServed || !/\/assets\/(?!main-)/.test(request.url())) void request.continue();
     else void request.abort();
   });
   tab.page.on('requestfailed', (request) => failed.add(request.resourceType()));
@@ -121,6 +121,28 @@ test('a page whose server dies before all of it was loaded is whole once the ser
     getComputedStyle(body).getPropertyValue('--paper'),
   );
   expect(paper).not.toBe('');
+  await tab.close();
+  await server.close();
+});
+
+test('a page whose server dies before its program was loaded says so, and joins once it is back', async () => {
+  const server = await serve();
+  const tab = await Tab.make(browser);
+  let isServed = false;
+  await tab.page.setRequestInterception(true);
+  tab.page.on('request', (request) => {
+    if (isServed || !request.url().includes('/assets/main-')) void request.continue();
+    else void request.abort();
+  });
+  await tab.page.goto(`http://localhost:${server.port}/`, { waitUntil: 'domcontentloaded' });
+  const headline = () => tab.page.$eval('#headline', ({ textContent }) => textContent);
+  await until(async () => {
+    expect(await headline()).toContain('This page cannot be loaded');
+  });
+  isServed = true;
+  await untilOneRing([tab]);
+  await tab.page.waitForSelector('[data-testid=event]', { timeout: PATIENCE });
+  expect(await tab.page.$eval('body', (body) => body.innerText)).not.toContain('cannot be loaded');
   await tab.close();
   await server.close();
 });
