@@ -1,6 +1,7 @@
 /* global document, MutationObserver, report -- in what runs in a page */
 /** Tabs in a browser, and when each of them showed what. */
 import { EventEmitter } from 'node:events';
+import { performance } from 'node:perf_hooks';
 import { setTimeout as sleep } from 'node:timers/promises';
 import puppeteer, { TimeoutError } from 'puppeteer-core';
 
@@ -15,8 +16,13 @@ const CHROMIUM_ARGUMENTS = [
   '--disable-features=WebUIOmniboxPopup,WebUIOmniboxAimPopup',
 ];
 
-/** How long a browser rests before something is measured, in milliseconds: pages load the rest meanwhile. */
-const REST = 5_000;
+/**
+ * How long a browser rests before something is measured, in milliseconds: at least so long, and then
+ * until it has been calm for a while, since pages load the rest meanwhile. Calm is where each tab takes
+ * no more of the processor than a ring that only says that it is well.
+ */
+const REST = 3_000;
+const CALM = { moment: 1_000, moments: 2, shareOfTab: 0.04, shareOfBrowser: 0.1 };
 
 /** How long a measure may take before it counts as failed, in milliseconds. */
 const PATIENCE = 60_000;
@@ -121,8 +127,16 @@ export class Tabs extends EventEmitter {
     return page;
   }
 
-  rest() {
-    return sleep(REST);
+  async rest() {
+    await sleep(REST);
+    const end = performance.now() + PATIENCE;
+    for (let calm = 0; calm < CALM.moments;) {
+      const [cpu, start] = [await this.cpu(), performance.now()];
+      await sleep(CALM.moment);
+      const share = ((await this.cpu()) - cpu) / ((performance.now() - start) / 1_000);
+      calm = share < CALM.shareOfBrowser + CALM.shareOfTab * this.count ? calm + 1 : 0;
+      if (performance.now() > end) throw new Error(`${this.count} tabs do not come to rest`);
+    }
   }
 
   /** When the last tab's navigation started. */

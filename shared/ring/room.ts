@@ -445,11 +445,16 @@ export class Room {
   #announce(offers: Offers, evicted: PeerId | null = null): Delivery[] {
     if (this.#recovery !== null) return [];
     const lost = this.#lost();
-    return this.#ring.flatMap((member, at) => {
+    const placed = this.#ring.map((member, at) => {
       const place = this.#placeAt(at, member);
       const before = member.place;
       const isSame =
         before?.successor === place.successor && before.predecessor === place.predecessor;
+      return { member, place, before, isSame };
+    });
+    // Those who have links to make come first: the ring waits for them.
+    placed.sort((one, other) => Number(one.isSame) - Number(other.isSame));
+    return placed.flatMap(({ member, place, before, isSame }) => {
       const mayListen = evicted !== null && member.former.predecessor.includes(evicted);
       if (isSame && member.toldEra === this.#era && !mayListen) return [];
       member.place = place;
