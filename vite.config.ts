@@ -18,8 +18,11 @@ const ENGINE_NEEDS = {
   replacement: fileURLToPath(new URL('web/engine.io-client/transports.ts', import.meta.url)),
 };
 
-/** After so many attempts the page says that its program does not come. */
-const HOPEFUL = 3;
+/**
+ * How the page waits for its program: milliseconds until it says so, until an attempt has failed, and
+ * between attempts; after so many failures it says that, too.
+ */
+const WAIT = { words: 4_000, attempt: 30_000, retry: 1_000, lastRetry: 10_000, hopeful: 3 };
 
 /** The longest that a frame is waited for, in milliseconds. */
 const LONGEST_FRAME = 1_000;
@@ -31,20 +34,34 @@ const LONGEST_FRAME = 1_000;
  * that takes more of its time than making the links does. As text in the page itself the program would
  * keep it loading for longer. As the source of a script it would be compiled by another thread, which
  * has to be started and given memory first. A hidden tab, whose frames and timers may not come, starts
- * at once.
+ * at once. The mark tells the program since when it could run.
  */
 const startOf = (program: string) => `{
+  const words = document.getElementById('headline');
+  const say = (text) => {
+    words.role = text === '' ? null : 'alert';
+    words.textContent = text;
+  };
   const pause = (milliseconds) => new Promise((resolve) => setTimeout(resolve, milliseconds));
-  const text = async () => {
-    for (let attempt = 1; ; attempt += 1) {
-      const response = await fetch('${program}').catch(() => null);
-      const code = response?.ok ? await response.text().catch(() => '') : '';
-      const words = document.getElementById('headline');
-      if (attempt >= ${HOPEFUL})
-        words.textContent = code === '' ? 'This page cannot be loaded. Reload it once the server is back.' : '';
-      if (code !== '') return code;
-      await pause(Math.min(attempt * 1000, 10000));
-    }
+  const load = async () => {
+    const slow = setTimeout(say, ${WAIT.words}, 'This page is still loading.');
+    for (let attempt = 1; ; attempt += 1)
+      try {
+        const response = await fetch('${program}', { signal: AbortSignal.timeout(${WAIT.attempt}) });
+        if (response.status === 404) say('This page is an old one. Reload it.');
+        if (!response.ok || !/javascript/.test(response.headers.get('content-type')))
+          throw new Error('answered with ' + response.status);
+        const code = await response.text();
+        clearTimeout(slow);
+        if (words.textContent !== '') say('');
+        return code;
+      } catch (error) {
+        console.warn('the program of this page could not be loaded', error);
+        clearTimeout(slow);
+        if (attempt >= ${WAIT.hopeful} && words.textContent === '')
+          say('This page cannot be loaded. Reload it once the server is back.');
+        await pause(Math.min(attempt * ${WAIT.retry}, ${WAIT.lastRetry}));
+      }
   };
   const drawn = () => {
     if (document.hidden) return;
@@ -54,12 +71,13 @@ const startOf = (program: string) => `{
     );
     return Promise.race([frame, hidden, pause(${LONGEST_FRAME})]);
   };
-  const program = text();
+  const program = load();
   addEventListener('load', async () => {
-    await drawn();
     const script = document.createElement('script');
     script.type = 'module';
     script.textContent = await program;
+    performance.mark('program-ready');
+    await drawn();
     document.head.append(script);
   });
 }`;
@@ -112,9 +130,9 @@ function finished(isWatchPage: boolean): Plugin {
     name: 'finished',
     apply: 'build',
     async writeBundle({ dir = '' }, bundle) {
-      const [old, moved] = isWatchPage ? [] : await moveEntry(dir, bundle);
+      const moved = new Map(isWatchPage ? [] : [await moveEntry(dir, bundle)]);
       const names = Object.keys(bundle)
-        .map((name) => (name === old && moved !== undefined ? moved : name))
+        .map((name) => moved.get(name) ?? name)
         .filter((name) => /\.(?:js|css|html|svg)$/.test(name));
       for (const name of names) {
         const file = join(dir, name);

@@ -131,11 +131,17 @@ export class Tabs extends EventEmitter {
     await sleep(REST);
     const end = performance.now() + PATIENCE;
     for (let calm = 0; calm < CALM.moments;) {
-      const [cpu, start] = [await this.cpu(), performance.now()];
+      const [before, start] = [await this.#cpuTimes(), performance.now()];
       await sleep(CALM.moment);
-      const share = ((await this.cpu()) - cpu) / ((performance.now() - start) / 1_000);
-      calm = share < CALM.shareOfBrowser + CALM.shareOfTab * this.count ? calm + 1 : 0;
-      if (performance.now() > end) throw new Error(`${this.count} tabs do not come to rest`);
+      // Process by process: the time of one that ends is in no sum any more.
+      const spent = [...(await this.#cpuTimes())].map(
+        ([pid, { time }]) => time - (before.get(pid)?.time ?? 0),
+      );
+      const share =
+        spent.reduce((sum, each) => sum + each, 0) / ((performance.now() - start) / 1_000);
+      const shown = this.count - this.#blank.length;
+      calm = share < CALM.shareOfBrowser + CALM.shareOfTab * shown ? calm + 1 : 0;
+      if (performance.now() > end) throw new NotInTime(`${shown} tabs do not come to rest`);
     }
   }
 

@@ -11,7 +11,8 @@ import type { SocketOptions } from './socket-signaling.ts';
 export interface PeerPorts extends Pick<RingPeerPorts, 'openLink' | 'onEvent'> {
   /**
    * Makes a way to the server; called once for each membership.
-   * @param options for it, without which the peer never reports to those who watch the ring
+   * @param options for it: the room, without which nobody waits for the peer to come, and what is to be
+   *   told of it being watched, without which it never reports
    */
   readonly newSignaling: (options: Pick<SocketOptions, 'onWatched' | 'room'>) => Signaling;
 }

@@ -607,7 +607,8 @@ export function createSignalingServer(
     });
     socket.on('disconnect', (reason) => {
       if (BREACHES.has(reason) && !cutOff.has(socket.conn)) noteBreach(socket.request, reason);
-      socket.data.arrived();
+      // Nobody is to get a place from a server that ends.
+      if (!isClosing) socket.data.arrived();
       socket.data.unwatch?.();
       lose(socket);
     });

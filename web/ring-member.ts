@@ -30,7 +30,7 @@ export interface Sight {
   readonly facts: ReturnType<typeof factsOf>;
 }
 
-/** A program that runs so many milliseconds after the page was there is not alone on its device. */
+/** A program that runs so many milliseconds after it could is not alone on its device. */
 const BUSY = 250;
 
 /** Entries kept; older ones fall out of page and download. */
@@ -142,8 +142,8 @@ export class RingMember {
 }
 
 function isDeviceBusy(): boolean {
-  const [page] = performance.getEntriesByType('navigation');
-  return page instanceof PerformanceNavigationTiming && performance.now() - page.responseEnd > BUSY;
+  const [ready] = performance.getEntriesByName('program-ready');
+  return ready !== undefined && performance.now() - ready.startTime > BUSY;
 }
 
 /** Whether something is wrong after an event; who only lost its place is back as a new peer. */

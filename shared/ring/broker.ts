@@ -37,11 +37,8 @@ export interface BrokerPorts {
 /** How many times the window of a burst its first newcomer waits at most for those that follow. */
 const WINDOWS_PER_BURST = 10;
 
-/** The same where others are expected, in milliseconds. */
-const EXPECTANT = 1_000;
-
-/** For how long somebody is expected that has a connection and asks for no place, in milliseconds. */
-const EXPECTED = 5_000;
+/** How long newcomers wait at most for who is expected, and how long one is, in milliseconds. */
+const EXPECTATION = { wait: 1_000, lasts: 5_000 };
 
 /** How long a member may take to answer a probe, in milliseconds: 8 s of silence with what was before. */
 export const PROBE_PATIENCE = 4_500;
@@ -186,7 +183,7 @@ export class Broker {
   /**
    * Somebody is on the way to a room, such as a page that has a connection before it has its program.
    * Newcomers wait for it a moment, since links that are made for all of them at once stay.
-   * @returns to be called once it has asked for its place, or will not; counts by itself after 5 s
+   * @returns to be called once it has asked for its place, or will not; ends by itself after 5 s
    */
   expect(name: RoomName): () => void {
     const count = (change: 1 | -1) => {
@@ -203,7 +200,7 @@ export class Broker {
       cancel();
       count(-1);
     };
-    const cancel = this.#ports.clock.after(EXPECTED, end);
+    const cancel = this.#ports.clock.after(EXPECTATION.lasts, end);
     count(1);
     return end;
   }
@@ -285,6 +282,7 @@ export class Broker {
     if (open?.seats.delete(id) !== true) return;
     open.pending = open.pending.filter(({ request }) => request.id !== id);
     this.#deliver(name, open.room.leave(id, isGoodbye));
+    if (open.pending.length === 0) this.#schedule(name, open);
     if (open.seats.size === 0) this.#close(name, open);
     else this.#endRecovery(name, open);
   }
@@ -580,17 +578,18 @@ export class Broker {
    * not without end.
    */
   #schedule(name: RoomName, open: OpenRoom): void {
+    open.cancelAssign?.();
+    open.cancelAssign = null;
+    if (open.pending.length === 0) open.arrivedAt = null;
     if (open.pending.length === 0 || open.room.isRecovering) return;
     const now = this.#ports.clock.now();
     const { burstWindow } = this.#limits;
-    open.cancelAssign?.();
-    open.cancelAssign = null;
     open.arrivedAt ??= now;
     const isExpectant = this.#expected.has(name);
     const isBurst = isExpectant || open.pending.length > 1 || now < open.assignedAt + burstWindow;
     const waited = now - open.arrivedAt;
     const wait = isExpectant
-      ? EXPECTANT - waited
+      ? EXPECTATION.wait - waited
       : Math.min(burstWindow, WINDOWS_PER_BURST * burstWindow - waited);
     if (!isBurst || wait <= 0) {
       this.#assign(name, open);

@@ -77,6 +77,8 @@ export class SimulatedServer {
           if (this.#refusesSecond(connection, onReply)) return;
           connection.seat = request.id;
           this.#broker.join(request, (reply) => {
+            // What a dead server had yet to do stays undone.
+            if (!connection.isOpenAtServer) return;
             if (reply.ok) this.#seat(connection, request.id);
             else connection.seat = null;
             this.#toPeer(connection, () => {
@@ -263,11 +265,11 @@ export class SimulatedServer {
   /** The server learns that a connection is lost. */
   #drop(connection: Connection): void {
     if (!connection.isOpenAtServer) return;
-    connection.arrived();
     this.#unseat(connection, (id) => {
       this.#broker.lose(this.#room, id);
     });
     connection.isOpenAtServer = false;
+    connection.arrived();
     this.#connections.delete(connection);
   }
 

@@ -52,7 +52,7 @@ class Slot {
         iceServers: [],
         wrtc: { ...nodeWebRtc, RTCPeerConnection: CountedConnection },
       }),
-      newSignaling: () => socketSignaling(url),
+      newSignaling: () => socketSignaling(url, { room }),
       onEvent: (event, state) => {
         this.#note(event, state);
       },

@@ -68,7 +68,7 @@ test('a tab makes one connection to the server, and says goodbye in two ways', a
   });
   await tab.page.goto(stage.url);
   await untilOneRing([tab]);
-  expect(opened).toHaveLength(1);
+  expect(opened.map((url) => new URL(url).searchParams.get('room'))).toEqual(['lobby']);
   expectToJoin(frames);
   await tab.click('Leave ring');
   await until(() => {
@@ -87,7 +87,7 @@ test('the page counts as loaded before its program makes a first connection', as
 
 test('the program is all ASCII, which a browser reads faster, and kept for the next time', async () => {
   const page = await (await fetch(stage.url)).text();
-  const path = /fetch\('(assets\/main-[\w-]+\.js)'\)/.exec(page)?.[1];
+  const path = /fetch\('(assets\/main-[\w-]+\.js)'/.exec(page)?.[1];
   const response = await fetch(new URL(path ?? '/', stage.url));
   expect(response.headers.get('cache-control')).toContain('immutable');
   const program = await response.text();
@@ -95,17 +95,62 @@ test('the program is all ASCII, which a browser reads faster, and kept for the n
   expect(/[\u0080-\uffff]/.exec(program + page)).toBeNull();
 });
 
-test('the program starts in a tab that nobody sees, too, where no frame comes', async () => {
+/** Has the page do what it would do in a frame, or in a second, at an event of that name instead. */
+function holdFrames(tab: Tab, isHidden: boolean): Promise<unknown> {
+  return tab.page.evaluateOnNewDocument((isHidden) => {
+    Object.defineProperty(document, 'hidden', { get: () => isHidden });
+    window.requestAnimationFrame = (call) => {
+      addEventListener('frame', () => {
+        call(0);
+      });
+      return 0;
+    };
+    const later = window.setTimeout.bind(window);
+    Reflect.set(window, 'setTimeout', (call: () => void, wait: number) => {
+      if (wait !== 1_000) return later(call, wait);
+      document.documentElement.dataset['waits'] = 'true';
+      addEventListener('second', call);
+      return 0;
+    });
+  }, isHidden);
+}
+
+test.each(['frame', 'second', 'visibilitychange'])(
+  'the program starts once its page is drawn, or will not be: upon a %s',
+  async (reason) => {
+    const tab = await Tab.make(stage.browser);
+    tabs.push(tab);
+    await noteFirstConnection(tab);
+    await holdFrames(tab, false);
+    await tab.page.goto(stage.url);
+    await tab.page.waitForFunction(() => document.documentElement.dataset['waits']);
+    expect(
+      await tab.page.evaluate((reason) => {
+        const before = document.documentElement.dataset['then'] ?? 'not begun';
+        document.dispatchEvent(new Event(reason, { bubbles: true }));
+        return before;
+      }, reason),
+    ).toBe('not begun');
+    expect(await untilFirstConnection(tab)).toBe('complete');
+  },
+);
+
+test('the program of a page that nobody sees waits for nothing', async () => {
   const tab = await Tab.make(stage.browser);
   tabs.push(tab);
-  await tab.page.evaluateOnNewDocument(() => {
-    Object.defineProperty(document, 'hidden', { value: true });
-    window.requestAnimationFrame = () => 0;
-  });
   await noteFirstConnection(tab);
+  await holdFrames(tab, true);
   await tab.page.goto(stage.url);
   expect(await untilFirstConnection(tab)).toBe('complete');
+});
+
+test('a page tells with its connection which room it will join', async () => {
+  const tab = await Tab.make(stage.browser);
+  tabs.push(tab);
+  const { opened } = await listen(tab);
+  await tab.page.goto(new URL('?room=elsewhere', stage.url).href);
   await untilOneRing([tab]);
+  expect(opened.map((url) => new URL(url).searchParams.get('room'))).toEqual(['elsewhere']);
 });
 
 test('a connection that opens after the program has begun is asked the same', async () => {

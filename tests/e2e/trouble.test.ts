@@ -129,9 +129,11 @@ test('a page whose server dies before its program was loaded says so, and joins 
   const server = await serve();
   const tab = await Tab.make(browser);
   let isServed = false;
+  let isWhole = false;
   await tab.page.setRequestInterception(true);
   tab.page.on('request', (request) => {
-    if (isServed || !request.url().includes('/assets/main-')) void request.continue();
+    const isWanted = !request.url().includes(isServed ? '/assets/page-' : '/assets/main-');
+    if (isWanted || isWhole) void request.continue();
     else void request.abort();
   });
   await tab.page.goto(`http://localhost:${server.port}/`, { waitUntil: 'domcontentloaded' });
@@ -141,6 +143,8 @@ test('a page whose server dies before its program was loaded says so, and joins 
   });
   isServed = true;
   await untilOneRing([tab]);
+  expect(await headline()).not.toContain('cannot be loaded');
+  isWhole = true;
   await tab.page.waitForSelector('[data-testid=event]', { timeout: PATIENCE });
   expect(await tab.page.$eval('body', (body) => body.innerText)).not.toContain('cannot be loaded');
   await tab.close();

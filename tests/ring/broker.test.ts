@@ -108,6 +108,22 @@ describe('when newcomers are given their places', () => {
     expect(viewOf(server.join(3)).version).toBe(3);
   });
 
+  test('who went while it waited leaves nothing of its waiting to those who come later', () => {
+    const server = new Server();
+    server.seat(1);
+    const arrived = server.broker.expect(LOBBY);
+    server.join(2);
+    server.broker.leave(LOBBY, peerId(2));
+    arrived();
+    server.pass(10 * EXPECTED);
+    server.broker.expect(LOBBY);
+    const waiting = server.join(3);
+    server.pass(EXPECTANT - 1);
+    expect(waiting).toEqual([]);
+    server.pass(1);
+    expect(viewOf(waiting).version).toBe(2);
+  });
+
   test('who will not come is not waited for, nor who is expected elsewhere', () => {
     const server = new Server();
     server.broker.expect(roomName('elsewhere'));

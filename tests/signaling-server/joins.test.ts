@@ -110,27 +110,31 @@ describe('joining', () => {
     expect([first, second].map(({ views }) => views.length)).toEqual([1, 1]);
   });
 
-  test('one that has said so and goes, or watches, is waited for no longer', async () => {
+  test('one that has said so and goes, watches or comes back is waited for no longer', async () => {
     const server = await startTestServer();
     const placed: string[] = [];
-    // The one that is waited for in vain begins to wait first.
-    const rooms = ['staying', 'going', 'watching'].map(roomName);
-    const waiting = rooms.map(async (room, at) => {
+    const wait = async (name: string, number: number) => {
+      const room = roomName(name);
       const stranger = await connect(server, { room });
-      const newcomer = await peer(server, at + 1, { room });
-      const joined = newcomer.join().then(() => placed.push(room));
+      const newcomer = await peer(server, number, { room });
+      const joined = newcomer.join().then(() => placed.push(name));
       await newcomer.settle();
       return { stranger, joined };
-    });
-    const [staying, going, watching] = await Promise.all(waiting);
+    };
+    // The one that is waited for in vain begins to wait first.
+    const staying = await wait('staying', 1);
+    const going = await wait('going', 2);
+    const watching = await wait('watching', 3);
+    const returning = await wait('returning', 4);
     expect(placed).toEqual([]);
-    going?.stranger.disconnect();
-    await watching?.stranger.emitWithAck('watch', { version: 1, room: 'watching' });
-    await Promise.all([staying?.joined, going?.joined, watching?.joined]);
+    going.stranger.disconnect();
+    await watching.stranger.emitWithAck('watch', { version: 1, room: 'watching' });
+    await returning.stranger.emitWithAck('resume', 'no request');
+    await Promise.all([staying, going, watching, returning].map(({ joined }) => joined));
     expect(placed.at(-1)).toBe('staying');
   });
 
-  test.each(['', 'no/room', 'a&room=b'])(
+  test.each(['', 'no/room', 'x'.repeat(100)])(
     'a connection that names "%s" for a room is as good as any',
     async (room) => {
       const server = await startTestServer();
