@@ -71,6 +71,16 @@ describe('an election of three', () => {
     });
   });
 
+  test('begins with all idle, too, where who begins says its first word long after it began', () => {
+    const election = record([
+      report(2, [received(902, 1, claim(1, 1))]),
+      report(1, [standing(1, 'candidate', null), sent(900, 2, claim(1, 1))]),
+      report(3, []),
+    ]);
+    expect(statesAt(election, 0)).toEqual(['idle', 'idle', 'idle']);
+    expect(statesAt(election, defined(election.moments[1]))).toEqual(['candidate', 'idle', 'idle']);
+  });
+
   test('shows at each moment who claims, who is beaten, and what is on its way', () => {
     const election = record(threeReports());
     const begin = defined(election.moments[1]);

@@ -98,7 +98,10 @@ export function electionOf(script: Script): Election {
     peers: [...order, ...strangers(arrows, order)],
     arrows,
     holds,
-    changes: changesOf(happenings, timeOf).filter(({ at }) => at <= duration),
+    // Who begins knows so before it has said a word; a slow one, long before.
+    changes: changesOf(happenings, (each) => Math.max(timeOf(each), leadIn)).filter(
+      ({ at }) => at <= duration,
+    ),
     last: span + leadIn,
     duration,
     isOver: isOver(happenings),
