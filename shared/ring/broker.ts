@@ -97,6 +97,8 @@ type OnJoined = (reply: JoinReply) => void;
 interface Pending {
   readonly request: JoinRequest;
   readonly onJoined: OnJoined;
+  /** When it came. */
+  readonly since: number;
 }
 
 /** A complaint that was taken. */
@@ -126,8 +128,7 @@ interface OpenRoom {
   /** Everyone who has a place or is about to get one. */
   readonly seats: Map<PeerId, Seat>;
   pending: Pending[];
-  /** When the first of those that wait came, and when some were given their places last. */
-  arrivedAt: number | null;
+  /** When some were given their places last. */
   assignedAt: number;
   cancelAssign: (() => void) | null;
   cancelChecks: (() => void) | null;
@@ -222,7 +223,7 @@ export class Broker {
     }
     const room = open ?? this.#open(request.room, request.policy);
     room.seats.set(request.id, newSeat(request.secret));
-    room.pending.push({ request, onJoined });
+    room.pending.push({ request, onJoined, since: this.#ports.clock.now() });
     this.#schedule(request.room, room);
   }
 
@@ -282,7 +283,6 @@ export class Broker {
     if (open?.seats.delete(id) !== true) return;
     open.pending = open.pending.filter(({ request }) => request.id !== id);
     this.#deliver(name, open.room.leave(id, isGoodbye));
-    if (open.pending.length === 0) this.#schedule(name, open);
     if (open.seats.size === 0) this.#close(name, open);
     else this.#endRecovery(name, open);
   }
@@ -543,7 +543,6 @@ export class Broker {
       presentAt: this.#ports.clock.now(),
       seats: new Map(),
       pending: [],
-      arrivedAt: null,
       assignedAt: -Infinity,
       cancelAssign: null,
       cancelChecks: null,
@@ -580,14 +579,13 @@ export class Broker {
   #schedule(name: RoomName, open: OpenRoom): void {
     open.cancelAssign?.();
     open.cancelAssign = null;
-    if (open.pending.length === 0) open.arrivedAt = null;
-    if (open.pending.length === 0 || open.room.isRecovering) return;
+    const [first] = open.pending;
+    if (first === undefined || open.room.isRecovering) return;
     const now = this.#ports.clock.now();
     const { burstWindow } = this.#limits;
-    open.arrivedAt ??= now;
     const isExpectant = this.#expected.has(name);
     const isBurst = isExpectant || open.pending.length > 1 || now < open.assignedAt + burstWindow;
-    const waited = now - open.arrivedAt;
+    const waited = now - first.since;
     const wait = isExpectant
       ? EXPECTATION.wait - waited
       : Math.min(burstWindow, WINDOWS_PER_BURST * burstWindow - waited);
@@ -604,7 +602,6 @@ export class Broker {
   #assign(name: RoomName, open: OpenRoom): void {
     if (open.pending.length === 0 || open.room.isRecovering) return;
     open.assignedAt = this.#ports.clock.now();
-    open.arrivedAt = null;
     this.#wake(name, open);
     const arrived = new Map(open.pending.map((pending) => [pending.request.id, pending]));
     open.pending = [];
