@@ -92,7 +92,7 @@ export class SuccessorEdge {
   /**
    * Takes a new successor. The one in use stays until a link to the new one can replace it.
    * @param neighbour from the view
-   * @param offered this peer's own offer, where the view says that it is the one to use
+   * @param offered this peer's own offer, unless the view says that another is the one to use
    */
   aim({ id, link }: Neighbour, offered: NeighbourLink | null): void {
     const isNew = id !== this.#target;
@@ -107,7 +107,7 @@ export class SuccessorEdge {
       this.trySwitch();
       return;
     }
-    if (link !== null) {
+    if (link !== null || offered !== null) {
       this.#retryIn(FIRST_ATTEMPT);
       this.#relayIn(RELAY_AFTER);
     } else if (this.#attempts.size === 0) this.#attempt();

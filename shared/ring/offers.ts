@@ -1,4 +1,7 @@
-/** The offers that a newcomer makes for both edges before it knows its neighbours (SPEC.md, L2). */
+/**
+ * The offers that are made before the neighbour is known: a newcomer's for both edges (SPEC.md, L2), and
+ * a member's whose successor has left (L8).
+ */
 import type { Edge, JoinRequest, Neighbour, Offer } from '../protocol/signaling.ts';
 import type { NeighbourLink } from './neighbour-link.ts';
 
@@ -6,9 +9,11 @@ export class Offers {
   readonly #edges: readonly Edge[];
   readonly #make: (edge: Edge) => NeighbourLink | null;
   readonly #links = new Map<Edge, NeighbourLink>();
+  /** Whether they went with a join. */
+  #isTaken = false;
 
   /**
-   * @param edges to make an offer for
+   * @param edges for which a newcomer makes an offer
    * @param make makes this end of a link to nobody yet; null where that is impossible
    */
   constructor(edges: readonly Edge[], make: (edge: Edge) => NeighbourLink | null) {
@@ -16,14 +21,21 @@ export class Offers {
     this.#make = make;
   }
 
-  /** Makes those that are missing. Returns whether there are all. */
+  /** Makes a newcomer's that are missing. Returns whether there are all. */
   prepare(): boolean {
-    for (const edge of this.#edges) {
-      if (this.#links.get(edge)?.isClosed === false) continue;
-      const link = this.#make(edge);
-      if (link === null) return false;
-      this.#links.set(edge, link);
-    }
+    return this.#edges.every((edge) => this.#prepareFor(edge));
+  }
+
+  /** Makes one for whoever will be the successor, unless there is one. */
+  prepareSuccessor(): void {
+    this.#prepareFor('successor');
+  }
+
+  #prepareFor(edge: Edge): boolean {
+    if (this.#links.get(edge)?.isClosed === false) return true;
+    const link = this.#make(edge);
+    if (link === null) return false;
+    this.#links.set(edge, link);
     return true;
   }
 
@@ -45,6 +57,7 @@ export class Offers {
     const predecessor = this.#bring('predecessor');
     const isLacking = this.#edges.includes('predecessor') && predecessor === undefined;
     if (successor === undefined || isLacking) return null;
+    this.#isTaken = true;
     return { successor, ...(predecessor === undefined ? {} : { predecessor }) };
   }
 
@@ -55,11 +68,14 @@ export class Offers {
     return link === undefined || signals.length === 0 ? undefined : { link: link.id, signals };
   }
 
-  /** Gives an offer its addressee where the view has chosen it; null where it has not. */
+  /**
+   * Gives an offer its addressee: one that went with a join where the view names it, another where the
+   * view names none. Null where that is not so.
+   */
   use(edge: Edge, { id, link }: Neighbour): NeighbourLink | null {
     const offer = this.#links.get(edge);
-    if (offer === undefined) return null;
-    if (offer.id !== link || offer.isClosed) return null;
+    if (offer === undefined || offer.isClosed) return null;
+    if (link !== (this.#isTaken ? offer.id : null)) return null;
     this.#links.delete(edge);
     offer.bind(id);
     return offer;
@@ -68,5 +84,6 @@ export class Offers {
   discard(): void {
     for (const link of this.#links.values()) link.close();
     this.#links.clear();
+    this.#isTaken = false;
   }
 }

@@ -376,7 +376,6 @@ export class RingNode {
       this.#election.adopt(reply.policy);
       this.#tell({ type: 'joined', id: this.#options.id, room: this.#options.room });
       this.#applyView(reply.view);
-      this.#offers.discard();
       return;
     }
     this.#applyView(reply.view);
@@ -389,9 +388,10 @@ export class RingNode {
   #applyView(view: View): void {
     if (this.#membership !== 'member') return;
     if (this.#view?.epoch === view.epoch && view.version < this.#view.version) return;
+    const hasNewSuccessor = view.successor.id !== this.#view?.successor.id;
     const isNews =
-      view.successor.id !== this.#view?.successor.id ||
-      view.predecessor.id !== this.#view.predecessor.id ||
+      hasNewSuccessor ||
+      view.predecessor.id !== this.#view?.predecessor.id ||
       view.removed.length > 0;
     for (const edge of ['successor', 'predecessor'] as const)
       if (view[edge].id !== this.#view?.[edge].id) this.#linkShares.grant(view[edge].id);
@@ -407,11 +407,12 @@ export class RingNode {
     this.#dropPeers(view.removed);
     // Whoever was told of it may have left meanwhile.
     if (this.#role === 'offline') return;
-    this.#edges.predecessor.aim(
-      view.predecessor,
-      this.#offers.use('predecessor', view.predecessor),
-    );
-    this.#edges.successor.aim(view.successor, this.#offers.use('successor', view.successor));
+    for (const edge of ['predecessor', 'successor'] as const) {
+      const isOffered = hasNewSuccessor && view[edge].id !== this.#options.id;
+      this.#edges.at(edge).aim(view[edge], isOffered ? this.#offers.use(edge, view[edge]) : null);
+    }
+    // The view has chosen others than those that are left.
+    if (hasNewSuccessor) this.#offers.discard();
     this.#watch.placed();
   }
 
@@ -463,7 +464,7 @@ export class RingNode {
     } catch (error) {
       const reason = error instanceof Error ? error.message : String(error);
       // Who cannot even offer cannot join.
-      if (peer === null) this.#stop();
+      if (this.#membership === 'joining') this.#stop();
       this.#tell({ type: 'error', message: `no connection can be made: ${reason}` });
       return null;
     }
@@ -624,6 +625,15 @@ export class RingNode {
     }
     link.close();
     this.#edges.at(edge).onClosed(link, reason, 'others');
+    if (reason === 'leaving' && edge === 'successor') this.#awaitSuccessor(link.peer);
+  }
+
+  /** While the server makes out who follows on a neighbour that has left, an offer can be made ready. */
+  #awaitSuccessor(leaver: PeerId | null): void {
+    const view = this.#view;
+    const isNext = view?.successor.id === leaver && view?.predecessor.id !== leaver;
+    if (isNext && this.#server === 'connected' && !this.#ports.budget.isSpent)
+      this.#offers.prepareSuccessor();
   }
 
   #noteDropped(link: NeighbourLink, reason: string): void {

@@ -227,7 +227,8 @@ export class Bench {
   #openLink(initiator: boolean, handlers: LinkHandlers) {
     const link = new BenchLink(this, handlers);
     this.links.add(link);
-    this.#newest = link;
+    // An offer of its own is known by what it sends: it may be for nobody yet.
+    if (!initiator) this.#newest = link;
     const name = `link ${this.#dice.peerId()}`;
     this.#offered.set(name, link);
     if (initiator) handlers.onSignal({ type: 'offer', sdp: name });
