@@ -2,7 +2,7 @@
  * A membership as components read it: as of the last frame drawn. Who leads is drawn as soon as all can
  * know, the rest once the election is over.
  */
-import type { RoomName } from '../shared/protocol/ids.ts';
+import type { PeerId, RoomName } from '../shared/protocol/ids.ts';
 import type { LinkSight, RingState } from '../shared/ring/events.ts';
 import { announcedAt } from './announced.ts';
 import type { LogRecord, RingMember, Sight } from './ring-member.ts';
@@ -12,8 +12,8 @@ import { Tokens, type Token } from './tokens.ts';
 import { Troubles, type Notice } from './troubles.ts';
 
 /**
- * How long the page waits for more to happen before it draws, and how long at most, as it does during
- * an election; in milliseconds. An election is many events within a few moments, and who draws each of
+ * How long the page waits for more to happen before it draws, and how long at most, as it does while
+ * there is no leader that lives; in milliseconds. An election is many events within a few moments, and who draws each of
  * them elects more slowly: so do all others on the same machine.
  */
 const CALM = 150;
@@ -45,6 +45,8 @@ export class DrawnMember {
     // Never later: phones in a circle are to flash one after another.
     this.#here = this.#held.now;
   });
+  /** A leader that has left; one is elected in a moment. */
+  #lostLeader: PeerId | null = null;
   /** Since when something waits to be drawn. */
   #changedAt: number | null = null;
   #isAsked = false;
@@ -63,6 +65,9 @@ export class DrawnMember {
     this.#draw();
     member.onChange = (event) => {
       if (event !== null) {
+        const { leader } = member.ring;
+        const isLost = event.type === 'neighbours' && event.removed.some((peer) => peer === leader);
+        if (isLost) this.#lostLeader = leader;
         this.#moving.add(event, member.ring.id);
         this.#held.add(event);
         this.#troubles.note(event);
@@ -163,7 +168,9 @@ export class DrawnMember {
     clearTimeout(this.#timer);
     const now = performance.now();
     this.#changedAt ??= now;
-    const calm = this.#member.ring.role === 'candidate' ? LONGEST_WAIT : CALM;
+    const { leader, role } = this.#member.ring;
+    const isDecided = (leader !== null && leader !== this.#lostLeader) || role === 'offline';
+    const calm = isDecided ? CALM : LONGEST_WAIT;
     const wait = Math.min(this.#isSlow ? 0 : calm, this.#changedAt + LONGEST_WAIT - now);
     this.#timer = setTimeout(
       () => {
