@@ -211,9 +211,12 @@ function ringProblems(tabs: readonly Values[], links: readonly string[]): string
   return problems;
 }
 
-/** Waits until what is asked of a page again and again is so; returns what the check returned then. */
-export function until<T>(check: () => T | Promise<T>): Promise<T> {
-  return vi.waitFor(check, { timeout: PATIENCE, interval: 50 });
+/**
+ * Waits until what is asked of a page again and again is so; returns what the check returned then.
+ * @param pages that are asked: each question takes a small machine's time from what is waited for
+ */
+export function until<T>(check: () => T | Promise<T>, pages = 1): Promise<T> {
+  return vi.waitFor(check, { timeout: PATIENCE, interval: Math.max(50, 25 * pages) });
 }
 
 /**
@@ -228,7 +231,7 @@ export function untilOneRing(
     const values = await Promise.all(tabs.map((tab) => tab.values()));
     expect(ringProblems(values, links)).toEqual([]);
     return values;
-  });
+  }, tabs.length);
 }
 
 /** The tab that leads, and the others. */
