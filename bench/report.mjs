@@ -104,9 +104,10 @@ ${asMarkdown(timingRows(timings))}
 - *a tab joins 12*: from the start of its navigation until all 13 show the right leader.
 - *and all show 13*: until, besides, all have counted the newcomer, by the leader's next lap. The
   floor does not count.
-- *leader closed*, *leader killed*: from then until the 11 others show the next leader. The first is a
-  new link and two laps of the ring; before them, the second waits for a sign of life (SPEC.md, L13),
-  which the floor does not: there a lost connection to the server is the end of a peer.
+- *leader closed*, *leader killed*: in a ring that has come to rest, from then until the 11 others show
+  the next leader. The first is a new link and two laps of the ring; before them, the second waits for
+  a sign of life (SPEC.md, L13), which the floor does not: there a lost connection to the server is the
+  end of a peer.
 
 ## Messages of an election
 

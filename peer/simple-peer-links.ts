@@ -9,12 +9,6 @@ export type SimplePeerConstructor = new (options?: Options) => Instance;
 /** A candidate for TCP that waits for nobody (RFC 6544): no use where the other end has no other. */
 const ACTIVE_TCP = / tcptype active\b/;
 
-/**
- * How long a connection that is closed is kept, in milliseconds. To end one takes a browser up to 20 ms in
- * which the page can do nothing else, mostly just when it is to make another in its place.
- */
-const KEPT = 1_000;
-
 export interface LinkOptions {
   /** STUN and TURN servers. Empty on a local network; simple-peer's own default is never used. */
   readonly iceServers: readonly RTCIceServer[];
@@ -108,9 +102,7 @@ class SimplePeerLink implements Link {
   close(): void {
     if (this.#isClosed) return;
     this.#isClosed = true;
-    setTimeout(() => {
-      this.#peer.destroy();
-    }, KEPT);
+    this.#peer.destroy();
   }
 
   /** Of the connection itself: simple-peer's own way to them is closed, see above. */

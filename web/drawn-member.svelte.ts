@@ -12,9 +12,9 @@ import { Tokens, type Token } from './tokens.ts';
 import { Troubles, type Notice } from './troubles.ts';
 
 /**
- * How long the page waits for more to happen before it draws, and how long at most, as it does while
- * there is no leader that lives; in milliseconds. An election is many events within a few moments, and who draws each of
- * them elects more slowly: so do all others on the same machine.
+ * How long the page waits for more to happen before it draws, and how long at most, as it does during
+ * an election and when one is to come; in milliseconds. An election is many events within a few
+ * moments, and who draws each of them elects more slowly: so do all others on the same machine.
  */
 const CALM = 150;
 const LONGEST_WAIT = 450;
@@ -169,8 +169,8 @@ export class DrawnMember {
     const now = performance.now();
     this.#changedAt ??= now;
     const { leader, role } = this.#member.ring;
-    const isDecided = (leader !== null && leader !== this.#lostLeader) || role === 'offline';
-    const calm = isDecided ? CALM : LONGEST_WAIT;
+    const isLost = leader !== null && leader === this.#lostLeader;
+    const calm = role === 'candidate' || isLost ? LONGEST_WAIT : CALM;
     const wait = Math.min(this.#isSlow ? 0 : calm, this.#changedAt + LONGEST_WAIT - now);
     this.#timer = setTimeout(
       () => {

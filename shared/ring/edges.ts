@@ -108,6 +108,7 @@ export class SuccessorEdge {
       return;
     }
     if (link !== null || offered !== null) {
+      if (link === null) this.#failures += 1;
       this.#retryIn(FIRST_ATTEMPT);
       this.#relayIn(RELAY_AFTER);
     } else if (this.#attempts.size === 0) this.#attempt();
@@ -161,7 +162,7 @@ export class SuccessorEdge {
     if (outlet === null || outlet === 'loopback') return;
     if (outlet.peer === null || !gone.has(outlet.peer)) return;
     this.#outlet = null;
-    outlet.close();
+    outlet.release();
     this.#owner.onLink('successor', outlet, 'closed', 'the peer has left');
     this.trySwitch();
   }
@@ -374,7 +375,10 @@ export class PredecessorEdge {
 
   dropPeers(gone: ReadonlySet<PeerId>): void {
     for (const link of this.#links.values())
-      if (link.peer !== null && gone.has(link.peer)) this.#close(link);
+      if (link.peer !== null && gone.has(link.peer)) {
+        this.#links.delete(link.id);
+        link.release();
+      }
   }
 
   /** Lets go of every link without a word. */

@@ -21,6 +21,7 @@ import {
   MEASURE_INTERVAL,
   PROBE_MARGIN,
   PROBE_SILENCE,
+  RELEASE,
   RELAYED_PROBE_SILENCE,
   SILENCE_MARGIN,
 } from './timing.ts';
@@ -267,11 +268,20 @@ export class NeighbourLink {
     this.#link.close();
   }
 
+  /** Lets go where the other end is gone, or has said goodbye: there is no haste to close it. */
+  release(): void {
+    this.#closeAfter(RELEASE);
+  }
+
   /** Neither says nor hears anything any more. Closing it is a word, too: that comes much later. */
   fallSilent(): void {
+    this.#closeAfter(LINGER);
+  }
+
+  #closeAfter(milliseconds: number): void {
     if (this.#phase === 'closed') return;
     this.#phase = 'closed';
-    this.#clock.after(LINGER, () => {
+    this.#clock.after(milliseconds, () => {
       this.#link.close();
     });
   }

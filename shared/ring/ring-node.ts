@@ -34,7 +34,7 @@ import { Offers } from './offers.ts';
 import { Pace } from './pace.ts';
 import type { Clock, OpenLink, Random, Signaling } from './ports.ts';
 import { relayedLinks } from './relay.ts';
-import { MAX_TERM_LEAP } from './timing.ts';
+import { FIRST_ATTEMPT, MAX_TERM_LEAP } from './timing.ts';
 
 export interface RingNodeOptions {
   readonly id: PeerId;
@@ -310,6 +310,8 @@ export class RingNode {
   #disconnected(reason: string): void {
     if (this.#membership === 'gone') return;
     this.#server = 'reconnecting';
+    // By the time that a view comes again, this device may be in another network.
+    if (this.#membership === 'member') this.#offers.discard();
     this.#tell({ type: 'server', state: 'reconnecting', reason });
     if (this.#membership !== 'joining' || !this.#isJoinSent) return;
     // Others may have heard of this id, and of its end, without anything having come back.
@@ -407,13 +409,28 @@ export class RingNode {
     this.#dropPeers(view.removed);
     // Whoever was told of it may have left meanwhile.
     if (this.#role === 'offline') return;
-    for (const edge of ['predecessor', 'successor'] as const) {
-      const isOffered = hasNewSuccessor && view[edge].id !== this.#options.id;
-      this.#edges.at(edge).aim(view[edge], isOffered ? this.#offers.use(edge, view[edge]) : null);
-    }
+    for (const edge of ['predecessor', 'successor'] as const)
+      this.#edges.at(edge).aim(view[edge], hasNewSuccessor ? this.#offerFor(edge, view) : null);
     // The view has chosen others than those that are left.
     if (hasNewSuccessor) this.#offers.discard();
     this.#watch.placed();
+  }
+
+  /** This peer's own offer for a neighbour of a view, where there is one and it is of use. */
+  #offerFor(edge: Edge, view: View): NeighbourLink | null {
+    const { id, link } = view[edge];
+    if (id === this.#options.id) return null;
+    const offer = this.#offers.use(edge, view[edge]);
+    if (offer !== null && link === null)
+      this.#tell({
+        type: 'link',
+        edge,
+        kind: offer.kind,
+        peer: id,
+        state: 'connecting',
+        reason: '',
+      });
+    return offer;
   }
 
   #receiveSignal({ from, edge, link: id, signals }: SignalDelivery): void {
@@ -623,17 +640,21 @@ export class RingNode {
       this.#watch.broke(link);
       this.#dropPeers([link.peer]);
     }
-    link.close();
+    link.release();
     this.#edges.at(edge).onClosed(link, reason, 'others');
-    if (reason === 'leaving' && edge === 'successor') this.#awaitSuccessor(link.peer);
+    if (reason === 'leaving') this.#awaitSuccessor(link.peer);
   }
 
   /** While the server makes out who follows on a neighbour that has left, an offer can be made ready. */
   #awaitSuccessor(leaver: PeerId | null): void {
     const view = this.#view;
-    const isNext = view?.successor.id === leaver && view?.predecessor.id !== leaver;
-    if (isNext && this.#server === 'connected' && !this.#ports.budget.isSpent)
-      this.#offers.prepareSuccessor();
+    const isNext = view?.successor.id === leaver && view.predecessor.id !== leaver;
+    const isNeeded = isNext && this.#edges.successor.outlet === null;
+    if (!isNeeded || this.#server !== 'connected' || this.#ports.budget.isSpent) return;
+    this.#offers.prepareSuccessor();
+    this.#ports.clock.after(FIRST_ATTEMPT, () => {
+      this.#offers.discard();
+    });
   }
 
   #noteDropped(link: NeighbourLink, reason: string): void {

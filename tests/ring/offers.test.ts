@@ -1,6 +1,6 @@
 /** The offer that a member makes ready when its successor has left. */
 import { describe, expect, test } from 'vitest';
-import { defined, peerId } from '../support.ts';
+import { defined, linkId, peerId } from '../support.ts';
 import { helloOf, NEIGHBOURS, Ring, SELF } from './played-ring.ts';
 
 /** Links made since the first two. */
@@ -38,13 +38,14 @@ describe('an offer for whoever follows on a successor that has left', () => {
     leave(ring);
     ring.view({ successor: { id: peerId(9), link: null } });
     offered(ring);
+    const offers = () => offered(ring).filter(({ types }) => types.includes('offer'));
     ring.pass(6_100);
-    expect(offered(ring)).toContainEqual({
-      to: peerId(9),
-      edge: 'successor',
-      types: ['offer'],
-    });
+    expect(offers()).toEqual([{ to: peerId(9), edge: 'successor', types: ['offer'] }]);
     expect(defined(madeSince(ring)[0]).isClosed).toBe(true);
+    ring.pass(11_800);
+    expect(offers()).toEqual([]);
+    ring.pass(200);
+    expect(offers()).toHaveLength(1);
   });
 
   test('is given up where the server has another link for the two', () => {
@@ -81,6 +82,42 @@ describe('an offer for whoever follows on a successor that has left', () => {
     expect(madeSince(ring)).toEqual([]);
   });
 
+  test('is made on whichever link it says goodbye first', () => {
+    const ring = new Ring(null);
+    const earlier = defined(ring.offer(NEIGHBOURS.predecessor, 'predecessor', linkId(77)));
+    ring.view({
+      successor: { id: NEIGHBOURS.predecessor, link: linkId(78) },
+      predecessor: { id: peerId(2), link: null },
+    });
+    ring.offer(NEIGHBOURS.predecessor, 'successor', linkId(78));
+    const before = ring.links.length;
+    earlier.give({ type: 'bye', reason: 'leaving' });
+    expect(ring.links).toHaveLength(before + 1);
+  });
+
+  test('is not made where there is still a link to send on, that to who follows', () => {
+    const ring = new Ring(null);
+    const between = peerId(6);
+    const link = linkId(80);
+    ring.view({ successor: { id: between, link } });
+    ring.signal({
+      from: between,
+      edge: 'successor',
+      link,
+      signals: [{ type: 'offer', sdp: '' }],
+    });
+    const end = defined(madeSince(ring)[0]);
+    end.handlers.onOpen();
+    // Not ready: the link to the earlier successor stays in use.
+    const removed: [] = [];
+    end.give({ type: 'hello', id: between, link, ready: false, term: 0, decision: null, removed });
+    end.give({ type: 'bye', reason: 'leaving' });
+    ring.view({});
+    expect(madeSince(ring)).toEqual([end]);
+    expect(offered(ring)).toEqual([]);
+    expect(ring.node.state.successorLink).toBe('direct');
+  });
+
   test('is not made where the server has told already, is lost, or where the ring of two has ended', () => {
     const told = new Ring(null);
     told.view({ successor: { id: peerId(9), link: null } });
@@ -108,9 +145,42 @@ describe('an offer for whoever follows on a successor that has left', () => {
     expect(madeSince(ring).filter((link) => link !== again)).toHaveLength(1);
   });
 
-  test('is not made by a page that has made as many as it may', () => {
+  test('is not made by a page that has made as many as it may, of any kind', () => {
     const ring = new Ring(null, 2);
     leave(ring);
+    ring.view({ successor: { id: peerId(9), link: null } });
+    ring.pass(3_900);
     expect(madeSince(ring)).toEqual([]);
+    expect(offered(ring)).toEqual([]);
   });
+
+  test('is given up with the connection to the server, and after 6 s', () => {
+    const lost = new Ring(null);
+    leave(lost);
+    lost.disconnect();
+    expect(madeSince(lost).map(({ isClosed }) => isClosed)).toEqual([true]);
+
+    const late = new Ring(null);
+    leave(late);
+    const [ahead] = madeSince(late);
+    late.pass(5_900);
+    expect(defined(ahead).isClosed).toBe(false);
+    late.pass(200);
+    expect(defined(ahead).isClosed).toBe(true);
+  });
+});
+
+test('a link to a peer that has said goodbye is let go of a second later', () => {
+  const ring = new Ring(null);
+  const told = ring.events.length;
+  ring.predecessor.give({ type: 'bye', reason: 'relinked' });
+  expect(ring.told('link').at(-1)).toMatchObject({ edge: 'predecessor', state: 'closed' });
+  expect(ring.events.length).toBe(told + 1);
+  // It hears nothing any more.
+  ring.predecessor.give({ type: 'pace', hopDelay: 100, count: 1, by: NEIGHBOURS.predecessor });
+  expect(ring.events.length).toBe(told + 1);
+  ring.pass(900);
+  expect(ring.predecessor.isClosed).toBe(false);
+  ring.pass(200);
+  expect(ring.predecessor.isClosed).toBe(true);
 });
