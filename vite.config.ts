@@ -193,8 +193,9 @@ export default defineConfig(({ mode }) => ({
   },
   test: {
     root: '.',
-    // Vitest leaves one processor free, which is half of a small machine.
-    maxWorkers: '100%',
+    // Vitest leaves one processor free, which is half of a small machine; and what tests the server
+    // mostly waits.
+    maxWorkers: '150%',
     projects: [
       {
         test: {

@@ -2,7 +2,7 @@
 import { createRequire } from 'node:module';
 import type axe from 'axe-core';
 import type { Browser, Page } from 'puppeteer-core';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import type { RingEvent, RingState } from '../../shared/ring/events.ts';
 import type { RunningServer } from '../../signaling-server/server.ts';
 import { defined, peerId } from '../support.ts';
@@ -21,6 +21,7 @@ declare global {
 
 let browser: Browser;
 let server: RunningServer;
+/** Of the test that is running: they take part in their rings as long as they are open. */
 let tabs: Tab[] = [];
 
 beforeAll(async () => {
@@ -28,8 +29,12 @@ beforeAll(async () => {
   server = await serve();
 });
 
-afterAll(async () => {
+afterEach(async () => {
   for (const tab of tabs) await tab.close();
+  tabs = [];
+});
+
+afterAll(async () => {
   await browser.close();
   await server.close();
 });

@@ -307,6 +307,40 @@ describe('given what a ring tells,', () => {
     expect(took).toBeGreaterThan(140);
   });
 
+  test('that the leader has left is not drawn before there can be another', async () => {
+    const ids = peers(4);
+    const ring = ringState(ids, ids[0] ?? peerId(1));
+    await showMember(page, ring);
+    const { successor, predecessor, leader } = ring;
+    if (successor === null || predecessor === null || leader === null) throw new Error('no ring');
+    const event = {
+      type: 'neighbours',
+      version: 9,
+      successor,
+      predecessor,
+      removed: [leader],
+    } as const;
+    const next = { ...ring, successorLink: 'connecting' as const };
+    const took = await page.evaluate(
+      async (told, sight) => {
+        const drawn = new Promise<number>((resolve) => {
+          new MutationObserver(() => {
+            if (
+              document.querySelector('[data-testid=successor-link][data-value=connecting]') !== null
+            )
+              resolve(performance.now() - began);
+          }).observe(document, { subtree: true, childList: true, attributes: true });
+        });
+        const began = performance.now();
+        tell(told, sight);
+        return drawn;
+      },
+      event,
+      { ring: next, facts: factsOf(next) },
+    );
+    expect(took).toBeGreaterThan(440);
+  });
+
   test('the announcement says who leads and why, in which term, after how many messages', async () => {
     const ids = [peerId(0x10), peerId(0x20), peerId(0x30)] as const;
     const since = Date.now() - 125_000;
