@@ -202,6 +202,8 @@ export default defineConfig(({ mode }) => ({
           name: 'unit',
           // Rings of sixty take seconds of a processor, and more where others want it.
           testTimeout: 60_000,
+          // What is tested here keeps nothing between tests; to load it for each file takes longer than most.
+          isolate: false,
           include: [
             'tests/{election,fuzz,page,protocol,ring,scenarios,simulation,watch,web}/**/*.test.ts',
           ],

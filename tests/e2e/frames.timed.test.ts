@@ -17,7 +17,7 @@ const LOG = 5_000;
 
 /** Quiet and busy times take turns, so that what else the machine does hits both. */
 const TURNS = 4;
-const TURN = 2_000;
+const TURN = 1_500;
 
 const peers = Array.from({ length: 30 }, (_, at) => peerId(((at + 1) * 7_919) % 65_537));
 const [self = peerId(1), successor = peerId(2)] = peers;

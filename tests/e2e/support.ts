@@ -18,8 +18,9 @@ const CHROMIUM_ARGUMENTS = [
   '--disable-quic',
   '--disable-sync',
   '--no-first-run',
-  // Chromium would start a hidden process of its own for each tab, as heavy as the tab itself.
-  '--disable-features=WebUIOmniboxPopup,WebUIOmniboxAimPopup',
+  // Chromium would start a hidden process of its own for each tab, as heavy as the tab itself, and keep
+  // another one ready for the next, which does not get it in a context of its own.
+  '--disable-features=WebUIOmniboxPopup,WebUIOmniboxAimPopup,SpareRendererForSitePerProcess',
   // A name that is not localhost, for a page on an insecure origin.
   '--host-resolver-rules=MAP ring.test 127.0.0.1',
 ];
