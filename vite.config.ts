@@ -22,7 +22,7 @@ const ENGINE_NEEDS = {
  * How the page waits for its program: milliseconds until it says so, until an attempt has failed, and
  * between attempts; after so many failures it says that, too.
  */
-const WAIT = { words: 4_000, attempt: 30_000, retry: 1_000, lastRetry: 10_000, hopeful: 3 };
+const WAIT = { words: 4_000, attempt: 60_000, retry: 1_000, lastRetry: 10_000, hopeful: 3 };
 
 /** The longest that a frame is waited for, in milliseconds. */
 const LONGEST_FRAME = 1_000;

@@ -31,8 +31,11 @@ export type SendTrace = (trace: Trace, onDone: () => void) => void;
 const FIRST_RETRY = 300;
 const LAST_RETRY = 2_000;
 
-/** How long one attempt to connect may take, in milliseconds. */
-const ATTEMPT_PATIENCE = 8_000;
+/**
+ * How long one attempt to connect may take, in milliseconds. What is given up where a device is only slow
+ * has to be done again, and makes it slower.
+ */
+const ATTEMPT_PATIENCE = 20_000;
 
 export interface SocketOptions {
   /** WebSockets by default, which need no server to stick to. */

@@ -11,8 +11,11 @@ import type { RingMember } from './ring-member.ts';
 const QUIET = { share: 0.5, least: 300, most: 2_000 };
 const STUCK = 10_000;
 
-/** The longest that the whole page is waited for, in milliseconds, whatever happens. */
-const LONGEST = 20_000;
+/**
+ * The longest that the whole page is waited for, in milliseconds, whatever happens. Where so many tabs
+ * open at once that it takes them half of that to agree, drawing them all would keep them from it.
+ */
+const LONGEST = 60_000;
 
 /**
  * After so many milliseconds a page that has nothing else to show yet says what it is doing. Counted
