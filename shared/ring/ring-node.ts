@@ -421,15 +421,7 @@ export class RingNode {
     const { id, link } = view[edge];
     if (id === this.#options.id) return null;
     const offer = this.#offers.use(edge, view[edge]);
-    if (offer !== null && link === null)
-      this.#tell({
-        type: 'link',
-        edge,
-        kind: offer.kind,
-        peer: id,
-        state: 'connecting',
-        reason: '',
-      });
+    if (offer !== null && link === null) this.#tellConnecting(edge, offer.kind, id);
     return offer;
   }
 
@@ -475,8 +467,7 @@ export class RingNode {
       const ports = { clock, openLink };
       const handlers = this.#linkHandlers(edge);
       const link = new NeighbourLink(id, kind, edge, peer, initiator, ports, handlers);
-      if (peer !== null)
-        this.#tell({ type: 'link', edge, kind, peer, state: 'connecting', reason: '' });
+      if (peer !== null) this.#tellConnecting(edge, kind, peer);
       return link;
     } catch (error) {
       const reason = error instanceof Error ? error.message : String(error);
@@ -682,6 +673,10 @@ export class RingNode {
     this.#intake.stop();
     this.#lookups.stop();
     this.#offers.discard();
+  }
+
+  #tellConnecting(edge: Edge, kind: LinkKind, peer: PeerId): void {
+    this.#tell({ type: 'link', edge, kind, peer, state: 'connecting', reason: '' });
   }
 
   #tell(event: RingEvent): void {

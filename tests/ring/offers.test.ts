@@ -109,8 +109,7 @@ describe('an offer for whoever follows on a successor that has left', () => {
     const end = defined(madeSince(ring)[0]);
     end.handlers.onOpen();
     // Not ready: the link to the earlier successor stays in use.
-    const removed: [] = [];
-    end.give({ type: 'hello', id: between, link, ready: false, term: 0, decision: null, removed });
+    end.give({ ...helloOf(between, link), ready: false });
     end.give({ type: 'bye', reason: 'leaving' });
     ring.view({});
     expect(madeSince(ring)).toEqual([end]);
@@ -140,7 +139,6 @@ describe('an offer for whoever follows on a successor that has left', () => {
     leave(ring);
     const id = ring.idOf('predecessor');
     const again = defined(ring.offer(NEIGHBOURS.successor, 'successor', id));
-    again.give(helloOf(NEIGHBOURS.successor, id));
     again.give({ type: 'bye', reason: 'leaving' });
     expect(madeSince(ring).filter((link) => link !== again)).toHaveLength(1);
   });

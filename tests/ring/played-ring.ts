@@ -6,7 +6,7 @@ import {
   type Frame,
 } from '../../shared/protocol/frame.ts';
 import type { LinkId, PeerId } from '../../shared/protocol/ids.ts';
-import type { Decision, PeerMessage } from '../../shared/protocol/messages.ts';
+import type { Decision, HelloMessage, PeerMessage } from '../../shared/protocol/messages.ts';
 import type {
   Edge,
   JoinReply,
@@ -238,6 +238,6 @@ export class Ring {
 }
 
 /** HELLO of one that is ready and knows of no election. */
-export function helloOf(id: PeerId, link: LinkId): PeerMessage {
+export function helloOf(id: PeerId, link: LinkId): HelloMessage {
   return { type: 'hello', id, link, ready: true, term: 0, decision: null, removed: [] };
 }
