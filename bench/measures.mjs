@@ -12,6 +12,13 @@ export const BURSTS = [3, 12, 30];
 /** The ring whose changes are measured. */
 const RING = 12;
 
+/**
+ * How old a ring is before its leader goes, in milliseconds. In a room of newcomers alone, the first
+ * half minute, each departure begins an era, of which all are told at once; that is not what most who
+ * lose a leader see.
+ */
+const SETTLED = 31_000;
+
 const now = () => performance.timeOrigin + performance.now();
 
 /** @typedef {import('./contenders.mjs').Contender} Contender */
@@ -53,14 +60,15 @@ export function measureBurst(contender, count) {
  * (b) A tab joins a ring: from the start of its navigation until all, the newcomer too, show the
  * right leader, which is the newcomer itself once in thirteen times. Where it is not, nothing changes
  * for the others; `counted` is when all show the new size as well, which the floor cannot.
- * (c) The leader's tab is closed, and the leader's process is killed: from then until all others
- * show the new leader.
+ * (c) The leader's tab is closed, and the leader's process is killed, each in a ring that has stood for
+ * a while: from then until all others show the new leader.
  */
 export function measureChanges(contender, { join, loss }) {
   return inBrowser(contender, async (tabs) => {
     const result = {};
     await openRing(tabs, RING);
     if (loss) {
+      await tabs.rest(SETTLED);
       let start = now();
       await tabs.closeTab(tabs.leader);
       result.closed = (await tabs.untilAgreed()) - start;

@@ -127,8 +127,9 @@ export class Tabs extends EventEmitter {
     return page;
   }
 
-  async rest() {
-    await sleep(REST);
+  /** @param least milliseconds */
+  async rest(least = REST) {
+    await sleep(least);
     const end = performance.now() + PATIENCE;
     for (let calm = 0; calm < CALM.moments;) {
       const [before, start] = [await this.#cpuTimes(), performance.now()];
