@@ -105,9 +105,9 @@ ${asMarkdown(timingRows(timings))}
 - *and all show 13*: until, besides, all have counted the newcomer, by the leader's next lap. The
   floor does not count.
 - *leader closed*, *leader killed*: in a ring that has come to rest and is older than half a minute (in a
-  younger one each departure is told to all at once), from then until the 11 others show the next leader. The first is a new link and two laps of the ring; before them, the second waits for
-  a sign of life (SPEC.md, L13), which the floor does not: there a lost connection to the server is the
-  end of a peer.
+  younger one each departure is told to all at once), from then until the 11 others show the next leader.
+  The first is a new link and two laps of the ring; before them, the second waits for a sign of life
+  (SPEC.md, L13), which the floor does not: there a lost connection to the server is the end of a peer.
 
 ## Messages of an election
 
