@@ -5,6 +5,7 @@ import { gzipSync } from 'node:zlib';
 import { svelte } from '@sveltejs/vite-plugin-svelte';
 import type { Plugin, Rolldown } from 'vite';
 import { defineConfig } from 'vitest/config';
+import { LOAD_WAITS } from './web/load-waits.ts';
 
 /** What simple-peer asks of Node, in the little that a page needs of it. */
 const SIMPLE_PEER_NEEDS = ['buffer', 'debug', 'randombytes', 'readable-stream'].map((name) => ({
@@ -17,12 +18,6 @@ const ENGINE_NEEDS = {
   find: /^\.\/transports\/index\.js$/,
   replacement: fileURLToPath(new URL('web/engine.io-client/transports.ts', import.meta.url)),
 };
-
-/**
- * How the page waits for its program: milliseconds until it says so, until an attempt has failed, and
- * between attempts; after so many failures it says that, too.
- */
-const WAIT = { words: 4_000, attempt: 60_000, retry: 1_000, lastRetry: 10_000, hopeful: 3 };
 
 /** The longest that a frame is waited for, in milliseconds. */
 const LONGEST_FRAME = 1_000;
@@ -44,10 +39,10 @@ const startOf = (program: string) => `{
   };
   const pause = (milliseconds) => new Promise((resolve) => setTimeout(resolve, milliseconds));
   const load = async () => {
-    const slow = setTimeout(say, ${WAIT.words}, 'This page is still loading.');
+    const slow = setTimeout(say, ${LOAD_WAITS.words}, 'This page is still loading.');
     for (let attempt = 1; ; attempt += 1)
       try {
-        const response = await fetch('${program}', { signal: AbortSignal.timeout(${WAIT.attempt}) });
+        const response = await fetch('${program}', { signal: AbortSignal.timeout(${LOAD_WAITS.attempt}) });
         if (response.status === 404) say('This page is an old one. Reload it.');
         if (!response.ok || !/javascript/.test(response.headers.get('content-type')))
           throw new Error('answered with ' + response.status);
@@ -58,9 +53,9 @@ const startOf = (program: string) => `{
       } catch (error) {
         console.warn('the program of this page could not be loaded', error);
         clearTimeout(slow);
-        if (attempt >= ${WAIT.hopeful} && words.textContent === '')
+        if (attempt >= ${LOAD_WAITS.hopeful} && words.textContent === '')
           say('This page cannot be loaded. Reload it once the server is back.');
-        await pause(Math.min(attempt * ${WAIT.retry}, ${WAIT.lastRetry}));
+        await pause(Math.min(attempt * ${LOAD_WAITS.retry}, ${LOAD_WAITS.lastRetry}));
       }
   };
   const drawn = () => {
