@@ -38,12 +38,14 @@ const startOf = (program: string) => `{
     words.textContent = text;
   };
   const pause = (milliseconds) => new Promise((resolve) => setTimeout(resolve, milliseconds));
+  let isOld = false;
   const load = async () => {
     const slow = setTimeout(say, ${LOAD_WAITS.words}, 'This page is still loading.');
     for (let attempt = 1; ; attempt += 1)
       try {
         const response = await fetch('${program}', { signal: AbortSignal.timeout(${LOAD_WAITS.attempt}) });
-        if (response.status === 404) say('This page is an old one. Reload it.');
+        isOld = response.status === 404;
+        if (isOld) say('This page is an old one. Reload it.');
         if (!response.ok || !/javascript/.test(response.headers.get('content-type')))
           throw new Error('answered with ' + response.status);
         const code = await response.text();
@@ -53,7 +55,7 @@ const startOf = (program: string) => `{
       } catch (error) {
         console.warn('the program of this page could not be loaded', error);
         clearTimeout(slow);
-        if (attempt >= ${LOAD_WAITS.hopeful} && words.textContent === '')
+        if (attempt >= ${LOAD_WAITS.hopeful} && !isOld)
           say('This page cannot be loaded. Reload it once the server is back.');
         await pause(Math.min(attempt * ${LOAD_WAITS.retry}, ${LOAD_WAITS.lastRetry}));
       }
@@ -188,16 +190,15 @@ export default defineConfig(({ mode }) => ({
   },
   test: {
     root: '.',
-    // Vitest leaves one processor free, which is half of a small machine; and what tests the server
-    // mostly waits.
-    maxWorkers: '150%',
+    // Vitest leaves one processor free, which is half of a small machine.
+    maxWorkers: '100%',
     projects: [
       {
         test: {
           name: 'unit',
           // Rings of sixty take seconds of a processor, and more where others want it.
           testTimeout: 60_000,
-          // What is tested here keeps nothing between tests; to load it for each file takes longer than most.
+          // Modules of pure code keep nothing; to load them for each file takes longer than most tests.
           isolate: false,
           include: [
             'tests/{election,fuzz,page,protocol,ring,scenarios,simulation,watch,web}/**/*.test.ts',

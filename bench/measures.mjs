@@ -6,18 +6,18 @@ import { performance } from 'node:perf_hooks';
 import { startServer } from './contenders.mjs';
 import { Tabs } from './tabs.mjs';
 
-/** Numbers of tabs opened at once. */
+/** Numbers of tabs opened at once, and how many more than these are tried, once and of ours alone. */
 export const BURSTS = [3, 12, 30];
+export const CROWD = 60;
 
 /** The ring whose changes are measured. */
 const RING = 12;
 
 /**
- * How old a ring is before its leader goes, in milliseconds. In a room of newcomers alone, the first
- * half minute, each departure begins an era, of which all are told at once; that is not what most who
- * lose a leader see.
+ * From when on a ring is not one of newcomers alone any more, in milliseconds (WELCOME in
+ * shared/ring/room.ts): there each departure begins an era, of which all are told at once.
  */
-const SETTLED = 31_000;
+const SETTLED = 30_000;
 
 const now = () => performance.timeOrigin + performance.now();
 
@@ -60,23 +60,24 @@ export function measureBurst(contender, count) {
  * (b) A tab joins a ring: from the start of its navigation until all, the newcomer too, show the
  * right leader, which is the newcomer itself once in thirteen times. Where it is not, nothing changes
  * for the others; `counted` is when all show the new size as well, which the floor cannot.
- * (c) The leader's tab is closed, and the leader's process is killed, each in a ring that has stood for
- * a while: from then until all others show the new leader.
+ * (c) The leader's tab is closed, in a ring of newcomers alone and in an older one, and the leader's
+ * process is killed, in the older: from then until all others show the new leader.
  */
 export function measureChanges(contender, { join, loss }) {
   return inBrowser(contender, async (tabs) => {
     const result = {};
     await openRing(tabs, RING);
+    const opened = now();
     if (loss) {
-      await tabs.rest(SETTLED);
-      let start = now();
-      await tabs.closeTab(tabs.leader);
-      result.closed = (await tabs.untilAgreed()) - start;
+      result.closedEarly = await closeLeader(tabs);
+      await openRing(tabs, RING);
+      await tabs.rest(Math.max(opened + SETTLED - now(), 0));
+      result.closed = await closeLeader(tabs);
       await openRing(tabs, RING);
       const { leader } = tabs;
       const pid = await tabs.findProcess(leader);
       await tabs.rest();
-      start = now();
+      const start = now();
       tabs.kill(leader, pid);
       result.killed = (await tabs.untilAgreed()) - start;
       if (join) await openRing(tabs, RING);
@@ -87,6 +88,13 @@ export function measureChanges(contender, { join, loss }) {
     }
     return result;
   });
+}
+
+/** Closes the leader's tab; returns how long it took the others to agree on the next. */
+async function closeLeader(tabs) {
+  const start = now();
+  await tabs.closeTab(tabs.leader);
+  return (await tabs.untilAgreed()) - start;
 }
 
 /** Opens tabs until there are so many, and rests once they agree; returns since when they do. */

@@ -32,10 +32,12 @@ const FIRST_RETRY = 300;
 const LAST_RETRY = 2_000;
 
 /**
- * How long one attempt to connect may take, in milliseconds. What is given up where a device is only slow
- * has to be done again, and makes it slower.
+ * How long an attempt to connect may take, in milliseconds. The first is one of many where many tabs open
+ * at once, and what is given up where a device is only slow has to be done again, and makes it slower.
+ * Later ones are to find a server soon that is back, and places are kept for who returns soon.
  */
-const ATTEMPT_PATIENCE = 20_000;
+const FIRST_ATTEMPT_PATIENCE = 20_000;
+const ATTEMPT_PATIENCE = 8_000;
 
 export interface SocketOptions {
   /** WebSockets by default, which need no server to stick to. */
@@ -68,7 +70,7 @@ export function socketSignaling(
     forceNew: true,
     reconnectionDelay: FIRST_RETRY,
     reconnectionDelayMax: LAST_RETRY,
-    timeout: ATTEMPT_PATIENCE,
+    timeout: FIRST_ATTEMPT_PATIENCE,
   });
 
   let onInvalid: SignalingHandlers['onInvalid'] = () => undefined;
@@ -83,6 +85,7 @@ export function socketSignaling(
         else handlers.onInvalid(result.error);
       };
     socket.on('connect', () => {
+      socket.io.timeout(ATTEMPT_PATIENCE);
       handlers.onConnect();
     });
     socket.on('connect_error', (error) => {

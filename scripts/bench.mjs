@@ -1,7 +1,8 @@
 /**
  * `npm run bench -- [--only a,b,…] [--runs N]`: what the program takes beside the least that the
  * job takes, as docs/bench.md tells. The measures: a tabs at once, b a join, c the leader's loss,
- * d messages of an election, e links of joins. With --only the files in docs/ stay as they are.
+ * d messages of an election, e links of joins, f more tabs at once than the machine can well take.
+ * With --only the files in docs/ stay as they are.
  */
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -11,7 +12,7 @@ import { build } from './build.mjs';
 import { ensureInstalled } from './ensure-installed.mjs';
 import { root, run } from './run.mjs';
 
-const MEASURES = ['a', 'b', 'c', 'd', 'e'];
+const MEASURES = ['a', 'b', 'c', 'd', 'e', 'f'];
 
 function readArguments() {
   try {
@@ -37,7 +38,7 @@ await build();
 const executable = await ensureBrowser('chromium');
 process.env[variableOf('chromium')] = executable;
 
-const { BURSTS, measureBurst, measureChanges } = await import('../bench/measures.mjs');
+const { BURSTS, CROWD, measureBurst, measureChanges } = await import('../bench/measures.mjs');
 const { NotInTime } = await import('../bench/tabs.mjs');
 const report = await import('../bench/report.mjs');
 
@@ -80,11 +81,12 @@ async function burst(contender, count) {
 }
 
 async function changes(contender) {
-  const { joined, counted, closed, killed } = await untilAgreed(contender, () =>
+  const { joined, counted, closedEarly, closed, killed } = await untilAgreed(contender, () =>
     measureChanges(contender, { join: only.has('b'), loss: only.has('c') }),
   );
   note('a tab joins 12', contender, joined);
   note('and all show 13', contender, counted);
+  note('leader of newcomers closed', contender, closedEarly);
   note('leader closed', contender, closed);
   note('leader killed', contender, killed);
 }
@@ -100,6 +102,8 @@ for (let done = 0; done < runs; done += 1) {
   // One right after the other: how fast a machine is changes by the minute.
   for (const measure of measures) for (const contender of order) await measure(contender);
 }
+
+if (only.has('f')) await burst('ours', CROWD);
 
 const results = { timings: [...timings.values()], runs, stuck };
 if (results.timings.length > 0)

@@ -68,6 +68,7 @@ export class DrawnMember {
         const { leader } = member.ring;
         const isLost = event.type === 'neighbours' && event.removed.some((peer) => peer === leader);
         if (isLost) this.#lostLeader = leader;
+        if (event.type === 'leader') this.#lostLeader = null;
         this.#moving.add(event, member.ring.id);
         this.#held.add(event);
         this.#troubles.note(event);

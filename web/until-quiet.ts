@@ -12,8 +12,9 @@ const QUIET = { share: 0.5, least: 300, most: 2_000 };
 const STUCK = 10_000;
 
 /**
- * The longest that the whole page is waited for, in milliseconds, whatever happens. Where so many tabs
- * open at once that it takes them half of that to agree, drawing them all would keep them from it.
+ * The longest that the whole page is waited for, in milliseconds, whatever happens; less up to half of it
+ * by chance. Where so many tabs open at once that they take so long to agree, drawing all of them at the
+ * same time would keep them from it.
  */
 const LONGEST = 60_000;
 
@@ -28,6 +29,7 @@ const WORDLESS = 4_000;
 export function untilQuiet(
   member: Pick<RingMember, 'ring' | 'isInTrouble' | 'log' | 'onChange'>,
   page: Pick<BriefPage, 'show' | 'tell'>,
+  random: () => number = Math.random,
 ): Promise<void> {
   return new Promise((resolve) => {
     let timer: ReturnType<typeof setTimeout> | undefined;
@@ -43,7 +45,8 @@ export function untilQuiet(
       const { ring, isInTrouble, log } = member;
       page.show(ring);
       if (!isWordless) page.tell(ring);
-      if (isInTrouble || ring.role === 'offline') resolve();
+      // In slow motion there is time to draw, and something to see.
+      if (isInTrouble || ring.role === 'offline' || ring.hopDelay > 0) resolve();
       // Laps go on for ever.
       if (settledAt !== null && log.at(-1)?.isLap === true) return;
       const isLinking = [ring.successorLink, ring.predecessorLink].includes('connecting');
@@ -68,7 +71,7 @@ export function untilQuiet(
       isWordless = false;
       page.tell(member.ring);
     }, WORDLESS);
-    setTimeout(resolve, LONGEST);
+    setTimeout(resolve, LONGEST * (1 - random() / 2));
     // One message is several changes.
     member.onChange = () => {
       if (isAsked) return;

@@ -20,8 +20,8 @@ interface Delay {
   readonly why: string;
 }
 
-/** The longest pause between two attempts to reach the server: 4 s and up to half of it by chance. */
-const RECONNECTION: Delay = { milliseconds: 6_000, why: 'the last pause before reconnecting' };
+/** The longest pause between two attempts to reach the server: 2 s and up to half of it by chance. */
+const RECONNECTION: Delay = { milliseconds: 3_000, why: 'the last pause before reconnecting' };
 
 /** What the server's pings take to find that a connection is dead which nobody closed. */
 const UNNOTICED: Delay = {

@@ -30,8 +30,9 @@ beforeAll(async () => {
 });
 
 afterEach(async () => {
-  for (const tab of tabs) await tab.close();
+  const closing = tabs;
   tabs = [];
+  for (const tab of closing) await tab.close();
 });
 
 afterAll(async () => {

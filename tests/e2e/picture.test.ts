@@ -341,6 +341,50 @@ describe('given what a ring tells,', () => {
     expect(took).toBeGreaterThan(440);
   });
 
+  test('who leads next is drawn at once all the same', async () => {
+    const ids = peers(4);
+    const ring = ringState(ids, ids[0] ?? peerId(1));
+    await showMember(page, ring);
+    const { successor, predecessor, leader } = ring;
+    const next = ids[3];
+    if (successor === null || predecessor === null || leader === null || next === undefined)
+      throw new Error('no ring');
+    const lost = {
+      type: 'neighbours',
+      version: 9,
+      successor,
+      predecessor,
+      removed: [leader],
+    } as const;
+    const elected = { type: 'leader', leader: next, term: 9, size: 3, isSelf: false } as const;
+    const without = { ...ring, successorLink: 'connecting' as const };
+    const after = { ...ring, leader: next, term: 9 };
+    const seen = await page.evaluate(
+      async (lost, without, elected, after) => {
+        const valueOf = (testid: string) =>
+          document.querySelector(`[data-testid=${testid}]`)?.getAttribute('data-value') ?? '';
+        const links = new Set([valueOf('successor-link')]);
+        const drawn = new Promise<number>((resolve) => {
+          new MutationObserver(() => {
+            links.add(valueOf('successor-link'));
+            if (valueOf('leader-id') === elected.leader) resolve(performance.now() - began);
+          }).observe(document, { subtree: true, childList: true, attributes: true });
+        });
+        const began = performance.now();
+        tell(lost, without);
+        await new Promise((resolve) => setTimeout(resolve, 100));
+        tell(elected, after);
+        return { took: await drawn, links: [...links] };
+      },
+      lost,
+      { ring: without, facts: factsOf(without) },
+      elected,
+      { ring: after, facts: factsOf(after) },
+    );
+    expect(seen.links).toEqual([factsOf(ring)['successor-link']]);
+    expect(seen.took).toBeLessThan(400);
+  });
+
   test('the announcement says who leads and why, in which term, after how many messages', async () => {
     const ids = [peerId(0x10), peerId(0x20), peerId(0x30)] as const;
     const since = Date.now() - 125_000;

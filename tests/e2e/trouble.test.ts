@@ -151,6 +151,30 @@ test('a page whose server dies before its program was loaded says so, and joins 
   await server.close();
 });
 
+test('a page whose program never comes says so in the end', async () => {
+  const server = await serve();
+  const tab = await Tab.make(browser);
+  await tab.page.evaluateOnNewDocument(() => {
+    const timeout = AbortSignal.timeout.bind(AbortSignal);
+    // A minute goes by in two seconds.
+    AbortSignal.timeout = (milliseconds) => timeout(milliseconds / 30);
+  });
+  await tab.page.setRequestInterception(true);
+  tab.page.on('request', (request) => {
+    if (!request.url().includes('/assets/main-')) void request.continue();
+  });
+  await tab.page.goto(`http://localhost:${server.port}/`, { waitUntil: 'domcontentloaded' });
+  const headline = () => tab.page.$eval('#headline', ({ textContent }) => textContent);
+  await until(async () => {
+    expect(await headline()).toContain('still loading');
+  });
+  await until(async () => {
+    expect(await headline()).toContain('This page cannot be loaded');
+  });
+  await tab.close();
+  await server.close();
+});
+
 test('nothing is said on a channel that a browser calls open too soon', async () => {
   const server = await serve();
   const tabs = await Promise.all([Tab.make(browser), Tab.make(browser), Tab.make(browser)]);

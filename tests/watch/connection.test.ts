@@ -1,6 +1,6 @@
 /** How a watch page asks for its room, with a server that refuses and goes away. */
 import { EventEmitter } from 'node:events';
-import { afterEach, beforeEach, expect, test, vi } from 'vitest';
+import { afterAll, afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { SIGNALING_VERSION } from '../../shared/protocol/signaling.ts';
 import { watchRoom } from '../../web/watch/connection.ts';
 import { defined, roomName } from '../support.ts';
@@ -73,6 +73,12 @@ beforeEach(() => {
 afterEach(() => {
   vi.useRealTimers();
   vi.unstubAllGlobals();
+});
+
+// Other files run in the same process.
+afterAll(() => {
+  vi.doUnmock('socket.io-client');
+  vi.resetModules();
 });
 
 test('one that is refused says so and asks again', () => {

@@ -13,6 +13,9 @@ const UNSETTLED = ringState(IDS, IDS[0], { role: 'candidate', leader: null });
 /** The program starts so many milliseconds after the page was asked for. */
 const START = 400;
 
+/** What a page draws by lot, 0 to 1. */
+let chance = 0;
+
 /** A member that is waited for, and what becomes of it. */
 class Begun {
   ring: RingState;
@@ -34,7 +37,7 @@ class Begun {
         this.told.push(state);
       },
     };
-    void untilQuiet(this, page).then(() => {
+    void untilQuiet(this, page, () => chance).then(() => {
       this.quietAt = performance.now() - START;
     });
   }
@@ -49,6 +52,7 @@ class Begun {
 }
 
 beforeEach(async () => {
+  chance = 0;
   vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'performance'] });
   await vi.advanceTimersByTimeAsync(START - performance.now());
 });
@@ -95,6 +99,19 @@ test('whatever goes on happening, the whole page is not waited for without end',
   const member = new Begun(UNSETTLED);
   for (let seconds = 1; seconds <= 61; seconds += 1) await member.change(1_000);
   expect(member.quietAt).toBe(60_000);
+});
+
+test('... and not by all tabs to the same moment', async () => {
+  chance = 0.5;
+  const member = new Begun(UNSETTLED);
+  for (let seconds = 1; seconds <= 61; seconds += 1) await member.change(1_000);
+  expect(member.quietAt).toBe(45_000);
+});
+
+test('in slow motion the whole page comes at once: there is something to see', async () => {
+  const member = new Begun(UNSETTLED);
+  await member.change(50, { ...UNSETTLED, hopDelay: 500 });
+  expect(member.quietAt).toBe(50);
 });
 
 test('trouble is told on the whole page, at once', async () => {
