@@ -156,8 +156,8 @@ test('a page whose program never comes says so in the end', async () => {
   const tab = await Tab.make(browser);
   await tab.page.evaluateOnNewDocument(() => {
     const timeout = AbortSignal.timeout.bind(AbortSignal);
-    // A minute goes by in two seconds.
-    AbortSignal.timeout = (milliseconds) => timeout(milliseconds / 30);
+    // A minute goes by in five seconds, which is later than the page's first words.
+    AbortSignal.timeout = (milliseconds) => timeout(milliseconds / 12);
   });
   await tab.page.setRequestInterception(true);
   tab.page.on('request', (request) => {
