@@ -12,8 +12,8 @@ const QUIET = { share: 0.5, least: 300, most: 2_000 };
 const STUCK = 10_000;
 
 /**
- * The longest that the whole page is waited for, in milliseconds, whatever happens; less up to half of it
- * by chance. Where so many tabs open at once that they take so long to agree, drawing all of them at the
+ * The longest that the whole page is waited for, in milliseconds, whatever happens; up to twice that by
+ * chance. Where so many tabs open at once that they take so long to agree, drawing all of them at the
  * same time would keep them from it.
  */
 const LONGEST = 60_000;
@@ -71,7 +71,7 @@ export function untilQuiet(
       isWordless = false;
       page.tell(member.ring);
     }, WORDLESS);
-    setTimeout(resolve, LONGEST * (1 - random() / 2));
+    setTimeout(resolve, LONGEST * (1 + random()));
     // One message is several changes.
     member.onChange = () => {
       if (isAsked) return;
