@@ -37,12 +37,8 @@ export interface BrokerPorts {
 /** How many times the window of a burst its first newcomer waits at most for those that follow. */
 const WINDOWS_PER_BURST = 10;
 
-/**
- * How long newcomers wait for who is expected, in milliseconds: as long as the slowest of them was
- * expected itself, within bounds, since the others are likely to be on the same machine or network. And
- * how long one is expected.
- */
-const EXPECTATION = { least: 1_000, most: 5_000, lasts: 15_000 };
+/** How long newcomers wait at most for who is expected, and how long one is, in milliseconds. */
+const EXPECTATION = { wait: 1_000, lasts: 5_000 };
 
 /** How long a member may take to answer a probe, in milliseconds: 8 s of silence with what was before. */
 export const PROBE_PATIENCE = 4_500;
@@ -132,8 +128,6 @@ interface OpenRoom {
   /** Everyone who has a place or is about to get one. */
   readonly seats: Map<PeerId, Seat>;
   pending: Pending[];
-  /** How long those who wait were expected, at most. */
-  slowest: number;
   /** When some were given their places last. */
   assignedAt: number;
   cancelAssign: (() => void) | null;
@@ -190,7 +184,7 @@ export class Broker {
   /**
    * Somebody is on the way to a room, such as a page that has a connection before it has its program.
    * Newcomers wait for it a moment, since links that are made for all of them at once stay.
-   * @returns to be called once it has asked for its place, or will not; ends by itself after 15 s
+   * @returns to be called once it has asked for its place, or will not; ends by itself after 5 s
    */
   expect(name: RoomName): () => void {
     const count = (change: 1 | -1) => {
@@ -200,22 +194,16 @@ export class Broker {
       const open = this.#rooms.get(name);
       if (open !== undefined) this.#schedule(name, open);
     };
-    const since = this.#ports.clock.now();
     let isExpected = true;
-    const cancel = this.#ports.clock.after(EXPECTATION.lasts, () => {
-      isExpected = false;
-      count(-1);
-    });
-    count(1);
-    return () => {
+    const end = () => {
       if (!isExpected) return;
       isExpected = false;
       cancel();
-      const open = this.#rooms.get(name);
-      if (open !== undefined && open.pending.length > 0)
-        open.slowest = Math.max(open.slowest, this.#ports.clock.now() - since);
       count(-1);
     };
+    const cancel = this.#ports.clock.after(EXPECTATION.lasts, end);
+    count(1);
+    return end;
   }
 
   /**
@@ -555,7 +543,6 @@ export class Broker {
       presentAt: this.#ports.clock.now(),
       seats: new Map(),
       pending: [],
-      slowest: 0,
       assignedAt: -Infinity,
       cancelAssign: null,
       cancelChecks: null,
@@ -599,9 +586,8 @@ export class Broker {
     const isExpectant = this.#expected.has(name);
     const isBurst = isExpectant || open.pending.length > 1 || now < open.assignedAt + burstWindow;
     const waited = now - first.since;
-    const patience = Math.min(Math.max(EXPECTATION.least, open.slowest), EXPECTATION.most);
     const wait = isExpectant
-      ? patience - waited
+      ? EXPECTATION.wait - waited
       : Math.min(burstWindow, WINDOWS_PER_BURST * burstWindow - waited);
     if (!isBurst || wait <= 0) {
       this.#assign(name, open);
@@ -619,7 +605,6 @@ export class Broker {
     this.#wake(name, open);
     const arrived = new Map(open.pending.map((pending) => [pending.request.id, pending]));
     open.pending = [];
-    open.slowest = 0;
     for (const delivery of open.room.join([...arrived.values()].map(({ request }) => request))) {
       const newcomer = arrived.get(delivery.to);
       if (delivery.type === 'view' && newcomer !== undefined)
