@@ -13,7 +13,7 @@ import {
 } from '../shared/protocol/signaling.ts';
 import type { ReporterToServer, Trace } from '../shared/protocol/watch.ts';
 import type { Signaling, SignalingHandlers } from '../shared/ring/ports.ts';
-import { REPLY_PATIENCE } from '../shared/ring/timing.ts';
+import { PLACE_PATIENCE, REPLY_PATIENCE } from '../shared/ring/timing.ts';
 
 /** Events from the server before they are parsed. */
 interface Unparsed {
@@ -160,7 +160,7 @@ export function socketSignaling(
       socket.connect();
     },
     join: (request, onReply) => {
-      socket.timeout(REPLY_PATIENCE).emit('join', request, placed(request, onReply));
+      socket.timeout(PLACE_PATIENCE).emit('join', request, placed(request, onReply));
     },
     resume: (request, onReply) => {
       socket.timeout(REPLY_PATIENCE).emit('resume', request, placed(request, onReply));

@@ -57,9 +57,9 @@ export interface LinkHandlers {
 export type OpenLink = (initiator: boolean, handlers: LinkHandlers) => Link;
 
 /**
- * The way to the signaling server. It reconnects by itself until it is closed, or where no reply to
- * `join` or `resume` comes within REPLY_PATIENCE (timing.ts). A reply to anything else may never come:
- * it is not waited for beyond that time, nor once the connection is lost.
+ * The way to the signaling server. It reconnects by itself until it is closed, also where no reply to
+ * `join` comes within PLACE_PATIENCE, or none to `resume` within REPLY_PATIENCE (timing.ts). A reply to
+ * anything else may never come: it is not waited for beyond that time, nor once the connection is lost.
  */
 export interface Signaling {
   connect(handlers: SignalingHandlers): void;

@@ -115,6 +115,12 @@ export const HIDDEN_LATE = 1_200;
 /** How long the server may take to reply to a request; after that no reply is expected any more. */
 export const REPLY_PATIENCE = 8_000;
 
+/**
+ * The same for a place: who asks again comes as a new peer with links of its own, which a device that is
+ * too slow to hear the answer can do least.
+ */
+export const PLACE_PATIENCE = 30_000;
+
 /** How long one complaint about a neighbour stands before the next. */
 export const COMPLAINT_INTERVAL = 5_000;
 
