@@ -5,7 +5,7 @@ import { parsePeerId, type PeerId } from '../../shared/protocol/ids.ts';
 import type { Seat } from '../../shared/ring/events.ts';
 import { hueOf, nameOf } from '../../shared/ring/names.ts';
 import { factsOf } from '../../web/facts.ts';
-import { peerId, valueOf } from '../support.ts';
+import { defined, peerId, valueOf } from '../support.ts';
 import { ringState } from '../web/ring-state.ts';
 import { show, showMember, startShowcase, type Showcase } from './showcase.ts';
 import {
@@ -307,20 +307,21 @@ describe('given what a ring tells,', () => {
     expect(took).toBeGreaterThan(140);
   });
 
-  test('that the leader has left is not drawn before there can be another', async () => {
+  /** A member of four is shown: its ring, and what it is told when its leader leaves. */
+  async function showBeforeLoss() {
     const ids = peers(4);
     const ring = ringState(ids, ids[0] ?? peerId(1));
     await showMember(page, ring);
     const { successor, predecessor, leader } = ring;
     if (successor === null || predecessor === null || leader === null) throw new Error('no ring');
-    const event = {
-      type: 'neighbours',
-      version: 9,
-      successor,
-      predecessor,
-      removed: [leader],
-    } as const;
-    const next = { ...ring, successorLink: 'connecting' as const };
+    const removed = [leader];
+    const lost = { type: 'neighbours', version: 9, successor, predecessor, removed } as const;
+    const without = { ...ring, successorLink: 'connecting' as const };
+    return { ids, ring, lost, without: { ring: without, facts: factsOf(without) } };
+  }
+
+  test('that the leader has left is not drawn before there can be another', async () => {
+    const { lost, without } = await showBeforeLoss();
     const took = await page.evaluate(
       async (told, sight) => {
         const drawn = new Promise<number>((resolve) => {
@@ -335,29 +336,16 @@ describe('given what a ring tells,', () => {
         tell(told, sight);
         return drawn;
       },
-      event,
-      { ring: next, facts: factsOf(next) },
+      lost,
+      without,
     );
     expect(took).toBeGreaterThan(440);
   });
 
   test('who leads next is drawn at once all the same', async () => {
-    const ids = peers(4);
-    const ring = ringState(ids, ids[0] ?? peerId(1));
-    await showMember(page, ring);
-    const { successor, predecessor, leader } = ring;
-    const next = ids[3];
-    if (successor === null || predecessor === null || leader === null || next === undefined)
-      throw new Error('no ring');
-    const lost = {
-      type: 'neighbours',
-      version: 9,
-      successor,
-      predecessor,
-      removed: [leader],
-    } as const;
+    const { ids, ring, lost, without } = await showBeforeLoss();
+    const next = defined(ids[3]);
     const elected = { type: 'leader', leader: next, term: 9, size: 3, isSelf: false } as const;
-    const without = { ...ring, successorLink: 'connecting' as const };
     const after = { ...ring, leader: next, term: 9 };
     const seen = await page.evaluate(
       async (lost, without, elected, after) => {
@@ -377,7 +365,7 @@ describe('given what a ring tells,', () => {
         return { took: await drawn, links: [...links] };
       },
       lost,
-      { ring: without, facts: factsOf(without) },
+      without,
       elected,
       { ring: after, facts: factsOf(after) },
     );
