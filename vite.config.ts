@@ -5,7 +5,6 @@ import { gzipSync } from 'node:zlib';
 import { svelte } from '@sveltejs/vite-plugin-svelte';
 import type { Plugin, Rolldown } from 'vite';
 import { defineConfig } from 'vitest/config';
-import { LOAD_WAITS } from './web/load-waits.ts';
 
 /** What simple-peer asks of Node, in the little that a page needs of it. */
 const SIMPLE_PEER_NEEDS = ['buffer', 'debug', 'randombytes', 'readable-stream'].map((name) => ({
@@ -19,47 +18,22 @@ const ENGINE_NEEDS = {
   replacement: fileURLToPath(new URL('web/engine.io-client/transports.ts', import.meta.url)),
 };
 
-/** The longest that a frame is waited for, in milliseconds. */
+/** After so many milliseconds a page that is not here yet says so; and the longest that a frame is waited for. */
+const WORDLESS = 4_000;
 const LONGEST_FRAME = 1_000;
 
 /**
- * Asks for the program while the page loads, and runs it once the page counts as loaded and has been
- * drawn. Before that a browser draws its own window again and again to say that it loads, and while a
- * page is to be drawn it is asked for it 60 times a second; where many tabs open at once on one machine,
- * that takes more of its time than making the links does. As text in the page itself the program would
- * keep it loading for longer. As the source of a script it would be compiled by another thread, which
- * has to be started and given memory first. A hidden tab, whose frames and timers may not come, starts
- * at once. The mark tells the program since when it could run.
+ * Runs the program, which is a text in the page, once the page counts as loaded and has been drawn.
+ * Before that a browser draws its own window again and again to say that it loads, and while a page is
+ * to be drawn it is asked for it 60 times a second; where many tabs open at once on one machine, that
+ * takes more of its time than making the links does. As a file of its own the program would be one more
+ * request, and as the source of a script it would be compiled by another thread, which has to be
+ * started and given memory first. Above the body, so that nothing is drawn before all is here. A hidden
+ * tab, whose frames and timers may not come, starts at once. The mark tells the program since when it
+ * could run. A page of which only a part has come counts as loading for ever.
  */
-const startOf = (program: string) => `{
-  const words = document.getElementById('headline');
-  const say = (text) => {
-    words.role = text === '' ? null : 'alert';
-    words.textContent = text;
-  };
+const START = `{
   const pause = (milliseconds) => new Promise((resolve) => setTimeout(resolve, milliseconds));
-  let isOld = false;
-  const load = async () => {
-    const slow = setTimeout(say, ${LOAD_WAITS.words}, 'This page is still loading.');
-    for (let attempt = 1; ; attempt += 1)
-      try {
-        const response = await fetch('${program}', { signal: AbortSignal.timeout(${LOAD_WAITS.attempt}) });
-        isOld = response.status === 404;
-        if (isOld) say('This page is an old one. Reload it.');
-        if (!response.ok || !/javascript/.test(response.headers.get('content-type')))
-          throw new Error('answered with ' + response.status);
-        const code = await response.text();
-        clearTimeout(slow);
-        if (words.textContent !== '') say('');
-        return code;
-      } catch (error) {
-        console.warn('the program of this page could not be loaded', error);
-        clearTimeout(slow);
-        if (attempt >= ${LOAD_WAITS.hopeful} && !isOld)
-          say('This page cannot be loaded. Reload it once the server is back.');
-        await pause(Math.min(attempt * ${LOAD_WAITS.retry}, ${LOAD_WAITS.lastRetry}));
-      }
-  };
   const drawn = () => {
     if (document.hidden) return;
     const frame = new Promise((resolve) => requestAnimationFrame(resolve)).then(() => pause(0));
@@ -68,13 +42,18 @@ const startOf = (program: string) => `{
     );
     return Promise.race([frame, hidden, pause(${LONGEST_FRAME})]);
   };
-  const program = load();
+  const words = document.createElement('p');
+  words.role = 'alert';
+  words.textContent = 'This page is still loading. Reload it if that takes long.';
+  const slow = setTimeout(() => document.documentElement.append(words), ${WORDLESS});
   addEventListener('load', async () => {
+    clearTimeout(slow);
+    words.remove();
+    await drawn();
+    performance.mark('program-ready');
     const script = document.createElement('script');
     script.type = 'module';
-    script.textContent = await program;
-    performance.mark('program-ready');
-    await drawn();
+    script.textContent = document.getElementById('program').textContent;
     document.head.append(script);
   });
 }`;
@@ -92,14 +71,10 @@ function inAscii(code: string): string {
 }
 
 /**
- * Has the page run the entry's script by itself. The script becomes one of the page, so what it imports
- * is relative to the page, and it lies with the assets, which browsers keep.
- * @returns the name that its file had, and the one that it has now
+ * Puts the entry's script into the page, so that what it imports is relative to the page.
+ * @returns the name of its file, which there is no more
  */
-async function moveEntry(
-  folder: string,
-  bundle: Rolldown.OutputBundle,
-): Promise<readonly [string, string]> {
+async function moveEntry(folder: string, bundle: Rolldown.OutputBundle): Promise<string> {
   const entry = Object.values(bundle).find((file) => file.type === 'chunk' && file.isEntry);
   if (entry?.type !== 'chunk') throw new Error('the build has no entry');
   // An import would be one more request before the ring is joined: move what is shared to one side. And
@@ -107,18 +82,18 @@ async function moveEntry(
   for (const file of Object.values(bundle))
     if (file.type === 'chunk' && file.imports.length > 0)
       throw new Error(`${file.fileName} shares code with ${file.imports.join(', ')}`);
-  const program = `assets/${entry.fileName}`;
+  const program = inAscii(entry.code);
+  // What would end the element, or keep its end from being seen.
+  if (/<\/script|<!--/i.test(program)) throw new Error('the program cannot be a text in a page');
   const path = join(folder, 'index.html');
   const page = await readFile(path, 'utf8');
+  const text = `<script type="text/plain" id="program">${program}</script>`;
   await writeFile(
     path,
-    page
-      .replace(/<script type="module"[^>]*><\/script>/, '')
-      .replace('</body>', () => `<script>${startOf(program)}</script></body>`),
+    page.replace(/<script type="module"[^>]*><\/script>/, () => `<script>${START}</script>${text}`),
   );
-  await writeFile(join(folder, program), inAscii(entry.code));
   await rm(join(folder, entry.fileName));
-  return [entry.fileName, program];
+  return entry.fileName;
 }
 
 /** Makes the built pages what they are to be served as; compresses them once and for all visitors. */
@@ -127,10 +102,10 @@ function finished(isWatchPage: boolean): Plugin {
     name: 'finished',
     apply: 'build',
     async writeBundle({ dir = '' }, bundle) {
-      const moved = new Map(isWatchPage ? [] : [await moveEntry(dir, bundle)]);
-      const names = Object.keys(bundle)
-        .map((name) => moved.get(name) ?? name)
-        .filter((name) => /\.(?:js|css|html|svg)$/.test(name));
+      const moved = isWatchPage ? null : await moveEntry(dir, bundle);
+      const names = Object.keys(bundle).filter(
+        (name) => name !== moved && /\.(?:js|css|html|svg)$/.test(name),
+      );
       for (const name of names) {
         const file = join(dir, name);
         await writeFile(`${file}.gz`, gzipSync(await readFile(file), { level: 9 }));

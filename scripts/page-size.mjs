@@ -1,6 +1,6 @@
 /**
- * Says how much JavaScript the first load of the page fetches, gzipped, and limits it: the page, its
- * entry, and all that the entry imports, by and by too.
+ * Says how much JavaScript the first load of the page fetches, gzipped, and limits it: the page, which
+ * holds its entry, and all that the entry imports, by and by too.
  */
 import { readFileSync } from 'node:fs';
 import { join, posix } from 'node:path';
@@ -23,8 +23,8 @@ function firstScripts() {
   for (const key of pending) {
     const chunk = chunks[key] ?? fail(`the manifest lacks ${key}`);
     const { file, imports = [], dynamicImports = [] } = chunk;
-    // The build moves the entry.
-    files.add(chunk.isEntry ? `assets/${file}` : file);
+    // The build puts the entry into the page.
+    if (chunk.isEntry !== true) files.add(file);
     pending.push(...[...imports, ...dynamicImports].filter((name) => !pending.includes(name)));
   }
   // A script that the page names by itself is in no manifest.

@@ -6,10 +6,16 @@
 import { parseRoomName } from '../shared/protocol/ids.ts';
 import { BriefPage } from './brief-page.ts';
 import { takeFirstConnection } from './first-connection.ts';
-import { LOAD_WAITS } from './load-waits.ts';
 import type * as Page from './page.ts';
 import { RingMember } from './ring-member.ts';
 import { untilQuiet } from './until-quiet.ts';
+
+/** Milliseconds after the first attempt to load the rest of the page; longer after each, up to a limit. */
+const RETRY = 1_000;
+const LAST_RETRY = 10_000;
+
+/** After so many attempts the page says that it is not whole. */
+const HOPEFUL = 3;
 
 const target = document.getElementById('page');
 if (target === null) throw new Error('index.html has no #page');
@@ -39,8 +45,8 @@ async function loadPage(): Promise<typeof Page> {
       return await importAgain(attempt);
     } catch (error) {
       console.warn('the rest of the page could not be loaded', error);
-      if (attempt === LOAD_WAITS.hopeful) sayUnfinished();
-      const pause = Math.min(attempt * LOAD_WAITS.retry, LOAD_WAITS.lastRetry);
+      if (attempt === HOPEFUL) sayUnfinished();
+      const pause = Math.min(attempt * RETRY, LAST_RETRY);
       await new Promise((resolve) => setTimeout(resolve, pause));
     }
 }
