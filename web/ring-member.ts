@@ -34,7 +34,7 @@ export interface Sight {
  * A program that runs so many milliseconds after it could is not alone on its device, or the device is
  * a slow one. Either way one offer less is made before the join.
  */
-const BUSY = 100;
+const BUSY = 60;
 
 /** Entries kept; older ones fall out of page and download. */
 const MAX_LOG = 5_000;
