@@ -18,8 +18,7 @@ const ENGINE_NEEDS = {
   replacement: fileURLToPath(new URL('web/engine.io-client/transports.ts', import.meta.url)),
 };
 
-/** After so many milliseconds a page that is not here yet says so; and the longest that a frame is waited for. */
-const WORDLESS = 4_000;
+/** The longest that a frame is waited for, in milliseconds. */
 const LONGEST_FRAME = 1_000;
 
 /**
@@ -28,9 +27,12 @@ const LONGEST_FRAME = 1_000;
  * to be drawn it is asked for it 60 times a second; where many tabs open at once on one machine, that
  * takes more of its time than making the links does. As a file of its own the program would be one more
  * request, and as the source of a script it would be compiled by another thread, which has to be
- * started and given memory first. Above the body, so that nothing is drawn before all is here. A hidden
- * tab, whose frames and timers may not come, starts at once. The mark tells the program since when it
- * could run. A page of which only a part has come counts as loading for ever.
+ * started and given memory first. Above the body, so that nothing is drawn before all is here; that it
+ * is on its way, the browser says. A hidden tab, whose frames and timers may not come, starts at once.
+ * The mark tells the program since when it could run.
+ *
+ * A page that was cut off counts as loaded like any other, so what stands last in it is looked for. And
+ * a program that fails before it has an id to show is one that the browser does not understand.
  */
 const START = `{
   const pause = (milliseconds) => new Promise((resolve) => setTimeout(resolve, milliseconds));
@@ -42,19 +44,25 @@ const START = `{
     );
     return Promise.race([frame, hidden, pause(${LONGEST_FRAME})]);
   };
-  const words = document.createElement('p');
-  words.role = 'alert';
-  words.textContent = 'This page is still loading. Reload it if that takes long.';
-  const slow = setTimeout(() => document.documentElement.append(words), ${WORDLESS});
+  const say = (text) => {
+    const words = document.createElement('p');
+    words.setAttribute('role', 'alert');
+    words.textContent = text;
+    document.body.replaceChildren(words);
+  };
   addEventListener('load', async () => {
-    clearTimeout(slow);
-    words.remove();
+    const program = document.getElementById('program');
+    const fact = (testid) => document.querySelector('[data-testid=' + testid + ']');
+    if (fact('event-log') === null) return say('Only a part of this page has come. Reload it.');
     await drawn();
     performance.mark('program-ready');
-    const script = document.createElement('script');
-    script.type = 'module';
-    script.textContent = document.getElementById('program').textContent;
-    document.head.append(script);
+    addEventListener('error', () => {
+      if (fact('own-id')?.dataset.value === '')
+        say('This browser cannot run this page. A newer one, or another, can.');
+    });
+    // Of another type a script is not run, and is looked at again when something is put into it.
+    program.type = 'module';
+    program.append('');
   });
 }`;
 
@@ -63,7 +71,9 @@ const START = `{
  * keep all of the text in 16 bits a character, which it reads more slowly.
  */
 function inAscii(code: string): string {
-  if (/\\[\u0080-\uffff]/.test(code)) throw new Error('escape what is not ASCII, not its escape');
+  const escaped = /.{0,40}\\[\u0080-\uffff]/.exec(code)?.[0];
+  if (escaped !== undefined)
+    throw new Error(`what is not ASCII has a backslash before it: ${escaped}`);
   return code.replace(
     /[\u0080-\uffff]/g,
     (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`,
@@ -84,14 +94,17 @@ async function moveEntry(folder: string, bundle: Rolldown.OutputBundle): Promise
       throw new Error(`${file.fileName} shares code with ${file.imports.join(', ')}`);
   const program = inAscii(entry.code);
   // What would end the element, or keep its end from being seen.
-  if (/<\/script|<!--/i.test(program)) throw new Error('the program cannot be a text in a page');
+  const end = /.{0,40}(?:<\/script|<!--)/i.exec(program)?.[0];
+  if (end !== undefined) throw new Error(`write the "<" as "\\x3c" in the program: ${end}`);
   const path = join(folder, 'index.html');
   const page = await readFile(path, 'utf8');
   const text = `<script type="text/plain" id="program">${program}</script>`;
-  await writeFile(
-    path,
-    page.replace(/<script type="module"[^>]*><\/script>/, () => `<script>${START}</script>${text}`),
+  const whole = page.replace(
+    /<script type="module"[^>]*><\/script>/,
+    () => `<script>${START}</script>${text}`,
   );
+  if (whole === page) throw new Error('index.html asks for no entry');
+  await writeFile(path, whole);
   await rm(join(folder, entry.fileName));
   return entry.fileName;
 }

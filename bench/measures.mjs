@@ -4,9 +4,9 @@
  */
 import { performance } from 'node:perf_hooks';
 import { startServer } from './contenders.mjs';
-import { Tabs } from './tabs.mjs';
+import { NotInTime, Tabs } from './tabs.mjs';
 
-/** Numbers of tabs opened at once, and how many more than these are tried, once and of ours alone. */
+/** Numbers of tabs opened at once; and the number that is tried once, and of ours alone. */
 export const BURSTS = [3, 12, 30];
 export const CROWD = 60;
 
@@ -69,6 +69,8 @@ export function measureChanges(contender, { join, loss }) {
     await openRing(tabs, RING);
     const opened = now();
     if (loss) {
+      if (now() - tabs.lastStart > SETTLED)
+        throw new NotInTime('the ring was old before it was calm');
       result.closedEarly = await closeLeader(tabs);
       await openRing(tabs, RING);
       await tabs.rest(Math.max(opened + SETTLED - now(), 0));

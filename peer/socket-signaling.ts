@@ -89,6 +89,7 @@ export function socketSignaling(
       handlers.onConnect();
     });
     socket.on('connect_error', (error) => {
+      socket.io.timeout(ATTEMPT_PATIENCE);
       handlers.onDisconnect(error.message);
     });
     socket.on('disconnect', (reason) => {

@@ -44,5 +44,6 @@ const sizes = firstScripts().map((file) => ({ file, size: gzipSync(read(file)).l
 const total = sizes.reduce((sum, { size }) => sum + size, 0);
 for (const { file, size } of sizes) console.log(`${kilobytes(size).padStart(9)}  ${file}`);
 console.log(`${kilobytes(total).padStart(9)}  of ${kilobytes(LIMIT)}, gzipped`);
+if (!read('index.html').includes('id="program"')) fail('the page holds no program');
 if (sizes.length === 1) fail('the page loads no JavaScript: the manifest is not understood');
 if (total > LIMIT) fail(`the page's JavaScript is ${kilobytes(total - LIMIT)} too big`);

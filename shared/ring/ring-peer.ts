@@ -13,7 +13,8 @@ export interface RingPeerOptions {
   /** 0 to 255, 1 by default: greater ones win over smaller ones, 0 never leads. */
   readonly priority?: number;
   /**
-   * Whether the device has more to do than it can, as where it opens many tabs at once; not by default.
+   * Whether the device has more to do than it can, as where it is slow or opens many tabs at once; not by
+   * default.
    * It then brings one offer instead of two, as that is all that is used of newcomers next to each other.
    */
   readonly isBusy?: boolean;

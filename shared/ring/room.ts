@@ -27,7 +27,10 @@ export type Newcomer = Pick<JoinRequest, 'id' | 'offers'>;
 /** How many departures a room remembers, to tell of them and to refuse their ids. */
 const MAX_DEPARTURES = 256;
 
-/** By when a newcomer has heard of the leader, if there is one, or its neighbours are gone; in milliseconds. */
+/**
+ * By when a newcomer has heard of its place (PLACE_PATIENCE in timing.ts) and of the leader, if there is
+ * one, or its neighbours are gone; in milliseconds.
+ */
 const WELCOME = 30_000;
 
 /** How many of its former neighbours a member may still pass signals to, on each edge. */

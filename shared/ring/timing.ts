@@ -117,9 +117,10 @@ export const REPLY_PATIENCE = 8_000;
 
 /**
  * The same for a place: who asks again comes as a new peer with links of its own, which a device that is
- * too slow to hear the answer can do least.
+ * too slow to hear the answer can do least. Within WELCOME (room.ts), as who hears of its place only then
+ * has still to hear of the leader.
  */
-export const PLACE_PATIENCE = 30_000;
+export const PLACE_PATIENCE = 20_000;
 
 /** How long one complaint about a neighbour stands before the next. */
 export const COMPLAINT_INTERVAL = 5_000;

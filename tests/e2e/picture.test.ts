@@ -373,6 +373,41 @@ describe('given what a ring tells,', () => {
     expect(seen.took).toBeLessThan(400);
   });
 
+  test('a leader that is back is waited for no more', async () => {
+    const { ring, lost, without } = await showBeforeLoss();
+    const { leader } = ring;
+    const took = await page.evaluate(
+      async (lost, without, back, after) => {
+        tell(lost, without);
+        tell(back, after);
+        // What changed with that is drawn first.
+        await new Promise((resolve) => setTimeout(resolve, 600));
+        const drawn = new Promise<number>((resolve) => {
+          new MutationObserver(() => {
+            if (
+              document.querySelector('[data-testid=successor-link][data-value=connecting]') !== null
+            )
+              resolve(performance.now() - began);
+          }).observe(document, { subtree: true, childList: true, attributes: true });
+        });
+        const began = performance.now();
+        tell(back, without);
+        return drawn;
+      },
+      lost,
+      without,
+      {
+        type: 'leader',
+        leader: defined(leader ?? undefined),
+        term: 9,
+        size: 4,
+        isSelf: false,
+      } as const,
+      { ring, facts: factsOf(ring) },
+    );
+    expect(took).toBeLessThan(400);
+  });
+
   test('the announcement says who leads and why, in which term, after how many messages', async () => {
     const ids = [peerId(0x10), peerId(0x20), peerId(0x30)] as const;
     const since = Date.now() - 125_000;

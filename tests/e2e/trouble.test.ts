@@ -125,36 +125,115 @@ test('a page whose server dies before all of it was loaded is whole once the ser
   await server.close();
 });
 
-test('a page of which only a part has come says so, until there is the rest', async () => {
+test('a page of which only a part has come says so, one that comes slowly runs', async () => {
   const server = await serve();
   const page = await (await fetch(`http://localhost:${server.port}/`)).text();
-  const middle = page.length / 2;
-  let sendRest: () => void = () => undefined;
-  const slow = createServer(({ url }, response) => {
-    if (url !== '/') {
-      response.destroy();
-      return;
-    }
+  const program = page.indexOf('id="program"');
+  const body = page.indexOf('<body');
+  /** As a proxy passes on a page that was cut off: whoever reads it takes it for whole. */
+  const proxy = createServer(({ url }, response) => {
+    const cut = Number(url?.slice(1));
     response.writeHead(200, { 'content-type': 'text/html' });
-    response.write(page.slice(0, middle));
-    sendRest = () => response.end(page.slice(middle));
+    response.end(page.slice(0, cut));
   });
-  slow.listen(0, 'localhost');
-  await once(slow, 'listening');
-  const address = slow.address();
-  if (address === null || typeof address === 'string') throw new Error('no port');
+  let sendRest: () => void = () => undefined;
+  const slow = createServer((_request, response) => {
+    response.writeHead(200, { 'content-type': 'text/html' });
+    response.write(page.slice(0, body / 2));
+    sendRest = () => response.end(page.slice(body / 2));
+  });
+  const portOf = async (started: typeof slow) => {
+    started.listen(0, 'localhost');
+    await once(started, 'listening');
+    const address = started.address();
+    if (address === null || typeof address === 'string') throw new Error('no port');
+    return address.port;
+  };
+  const port = await portOf(proxy);
+  // In the middle of the program, before it, after it, and among what the page shows.
+  for (const cut of [
+    body / 2,
+    page.lastIndexOf('<script', program),
+    body - 1,
+    page.indexOf('data-testid="term"'),
+  ]) {
+    const tab = await Tab.make(browser);
+    await tab.page.goto(`http://localhost:${port}/${Math.floor(cut)}`);
+    await until(async () => {
+      expect(await tab.alert()).toBe('Only a part of this page has come. Reload it.');
+    });
+    await tab.close();
+  }
   const tab = await Tab.make(browser);
-  const going = tab.page.goto(`http://localhost:${address.port}/`);
-  const words = () => tab.page.evaluate(() => document.documentElement.innerText);
-  await until(async () => {
-    expect(await words()).toContain('still loading');
-  });
+  const asked = once(slow, 'request');
+  const url = `http://localhost:${await portOf(slow)}/`;
+  const going = tab.page.goto(url, { waitUntil: 'domcontentloaded' });
+  await asked;
   sendRest();
   await going;
-  expect(await words()).not.toContain('still loading');
+  await until(async () => {
+    expect((await tab.values())['own-id']).not.toBe('');
+  });
   await tab.close();
-  slow.closeAllConnections();
-  slow.close();
+  for (const each of [proxy, slow]) {
+    each.closeAllConnections();
+    each.close();
+  }
+  await server.close();
+});
+
+test('a browser that does not understand the program says so', async () => {
+  const server = await serve();
+  const page = await (await fetch(`http://localhost:${server.port}/`)).text();
+  const program = /(id="program">)/;
+  const newer = createServer((_request, response) => {
+    response.writeHead(200, { 'content-type': 'text/html' });
+    response.end(page.replace(program, '$1what is of tomorrow;'));
+  }).listen(0, 'localhost');
+  await once(newer, 'listening');
+  const address = newer.address();
+  if (address === null || typeof address === 'string') throw new Error('no port');
+  const tab = await Tab.make(browser);
+  await tab.page.goto(`http://localhost:${address.port}/`);
+  await until(async () => {
+    expect(await tab.alert()).toContain('This browser cannot run this page.');
+  });
+  await tab.close();
+  newer.closeAllConnections();
+  newer.close();
+  await server.close();
+});
+
+test('a tab whose program starts late brings one offer with its join, another two', async () => {
+  const server = await serve();
+  const offersOf = async (late: number) => {
+    const tab = await Tab.make(browser);
+    await tab.page.evaluateOnNewDocument((milliseconds) => {
+      const entriesOf = performance.getEntriesByName.bind(performance);
+      performance.getEntriesByName = (name, type) => {
+        const entries = entriesOf(name, type);
+        for (const entry of entries)
+          Object.defineProperty(entry, 'startTime', { value: entry.startTime - milliseconds });
+        return entries;
+      };
+      globalThis.RTCPeerConnection = class extends RTCPeerConnection {
+        constructor(configuration?: RTCConfiguration) {
+          super(configuration);
+          document.body.dataset['offers'] = String(
+            Number(document.body.dataset['offers'] ?? 0) + 1,
+          );
+        }
+      };
+    }, late);
+    await tab.page.goto(`http://localhost:${server.port}/?room=late${late}`);
+    await untilOneRing([tab]);
+    const offers = await tab.page.$eval('body', (body) => body.dataset['offers']);
+    await tab.close();
+    return Number(offers);
+  };
+  // No machine is too slow for that.
+  expect(await offersOf(-60_000)).toBe(2);
+  expect(await offersOf(1_000)).toBe(1);
   await server.close();
 });
 
