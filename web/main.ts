@@ -55,7 +55,8 @@ async function loadPage(): Promise<typeof Page> {
 function sayUnfinished(): void {
   const words = document.createElement('p');
   words.role = 'alert';
-  words.textContent = 'The rest of this page cannot be loaded. Reload it: the server is away, or has a newer page.';
+  words.textContent =
+    'The rest of this page cannot be loaded. Reload it: the server is away, or has a newer page.';
   target?.append(words);
 }
 
