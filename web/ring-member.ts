@@ -31,10 +31,10 @@ export interface Sight {
 }
 
 /**
- * A program that runs so many milliseconds after it could is not alone on its device, or the device is
- * a slow one. Either way one offer less is made before the join.
+ * A program that runs so many milliseconds after it could is not alone on its device, as is one whose page
+ * was drawn late. One offer less is made then before the join.
  */
-const BUSY = 60;
+const BUSY = 200;
 
 /** Entries kept; older ones fall out of page and download. */
 const MAX_LOG = 5_000;
@@ -145,6 +145,7 @@ export class RingMember {
 }
 
 function isDeviceBusy(): boolean {
+  if (performance.getEntriesByName('device-busy').length > 0) return true;
   const [ready] = performance.getEntriesByName('program-ready');
   return ready !== undefined && performance.now() - ready.startTime > BUSY;
 }

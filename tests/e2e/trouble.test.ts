@@ -204,36 +204,51 @@ test('a browser that does not understand the program says so', async () => {
   await server.close();
 });
 
-test('a tab whose program starts late brings one offer with its join, another two', async () => {
+test('a tab that is drawn or whose program starts late brings one offer with its join, another two', async () => {
   const server = await serve();
-  const offersOf = async (late: number) => {
+  /**
+   * @param late by how many milliseconds its program starts later than it does
+   * @param frame after how many more than now it is drawn; null where it counts as drawn in time
+   */
+  const offersOf = async (late: number, frame: number | null) => {
     const tab = await Tab.make(browser);
-    await tab.page.evaluateOnNewDocument((milliseconds) => {
-      const entriesOf = performance.getEntriesByName.bind(performance);
-      performance.getEntriesByName = (name, type) => {
-        const entries = entriesOf(name, type);
-        for (const entry of entries)
-          Object.defineProperty(entry, 'startTime', { value: entry.startTime - milliseconds });
-        return entries;
-      };
-      globalThis.RTCPeerConnection = class extends RTCPeerConnection {
-        constructor(configuration?: RTCConfiguration) {
-          super(configuration);
-          document.body.dataset['offers'] = String(
-            Number(document.body.dataset['offers'] ?? 0) + 1,
-          );
-        }
-      };
-    }, late);
-    await tab.page.goto(`http://localhost:${server.port}/?room=late${late}`);
+    await tab.page.evaluateOnNewDocument(
+      (late, frame) => {
+        const entriesOf = performance.getEntriesByName.bind(performance);
+        performance.getEntriesByName = (name, type) => {
+          if (name === 'device-busy' && frame === null) return [];
+          const entries = entriesOf(name, type);
+          for (const entry of entries)
+            Object.defineProperty(entry, 'startTime', { value: entry.startTime - late });
+          return entries;
+        };
+        const { requestAnimationFrame } = globalThis;
+        globalThis.requestAnimationFrame = (draw) =>
+          requestAnimationFrame((at) => setTimeout(draw, frame ?? 0, at));
+        globalThis.RTCPeerConnection = class extends RTCPeerConnection {
+          constructor(configuration?: RTCConfiguration) {
+            super(configuration);
+            const { dataset } = document.body;
+            dataset['offers'] = String(Number(dataset['offers'] ?? 0) + 1);
+          }
+        };
+      },
+      late,
+      frame,
+    );
+    await tab.page.goto(`http://localhost:${server.port}/`);
     await untilOneRing([tab]);
     const offers = await tab.page.$eval('body', (body) => body.dataset['offers']);
     await tab.close();
+    await until(() => {
+      expect(server.signaling.size.peers).toBe(0);
+    });
     return Number(offers);
   };
   // No machine is too slow for that.
-  expect(await offersOf(-60_000)).toBe(2);
-  expect(await offersOf(1_000)).toBe(1);
+  expect(await offersOf(-60_000, null)).toBe(2);
+  expect(await offersOf(1_000, null)).toBe(1);
+  expect(await offersOf(-60_000, 200)).toBe(1);
   await server.close();
 });
 
