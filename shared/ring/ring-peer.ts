@@ -14,8 +14,8 @@ export interface RingPeerOptions {
   readonly priority?: number;
   /**
    * Whether the device has more to do than it can, as where it is slow or opens many tabs at once; not by
-   * default.
-   * It then brings one offer instead of two, as that is all that is used of newcomers next to each other.
+   * default. It then brings one offer instead of two, as that is all that is used of newcomers next to
+   * each other.
    */
   readonly isBusy?: boolean;
 }

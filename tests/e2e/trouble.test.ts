@@ -1,5 +1,5 @@
 import { once } from 'node:events';
-import { createServer } from 'node:http';
+import { createServer, type Server } from 'node:http';
 import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -28,6 +28,15 @@ beforeAll(async () => {
 afterAll(async () => {
   await browser.close();
 });
+
+/** Has a server of the test's own listen; returns its port. */
+async function portOf(server: Server): Promise<number> {
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const address = server.address();
+  if (address === null || typeof address === 'string') throw new Error('no port');
+  return address.port;
+}
 
 test('a room of an impossible name is refused in plain words', async () => {
   const server = await serve();
@@ -69,11 +78,9 @@ test('a server that is down when the page opens is said so and tried again', asy
   const files = sirv(PAGE_FOLDER);
   const pageOnly = createServer((request, response) => {
     files(request, response);
-  }).listen(0, '127.0.0.1');
-  await once(pageOnly, 'listening');
-  const address = pageOnly.address();
-  if (address === null || typeof address === 'string') throw new Error('no port');
-  const tab = await Tab.open(browser, `http://localhost:${address.port}/`);
+  });
+  const port = await portOf(pageOnly);
+  const tab = await Tab.open(browser, `http://localhost:${port}/`);
   await until(async () => {
     expect(await tab.alert()).toContain('The server cannot be reached.');
     const values = await tab.values();
@@ -83,7 +90,7 @@ test('a server that is down when the page opens is said so and tried again', asy
   pageOnly.closeAllConnections();
   pageOnly.close();
   await once(pageOnly, 'close');
-  const server = await serve({ port: address.port });
+  const server = await serve({ port });
   await untilOneRing([tab]);
   expect(await tab.alert()).toBe('');
   await tab.close();
@@ -142,13 +149,6 @@ test('a page of which only a part has come says so, one that comes slowly runs',
     response.write(page.slice(0, body / 2));
     sendRest = () => response.end(page.slice(body / 2));
   });
-  const portOf = async (started: typeof slow) => {
-    started.listen(0, 'localhost');
-    await once(started, 'listening');
-    const address = started.address();
-    if (address === null || typeof address === 'string') throw new Error('no port');
-    return address.port;
-  };
   const port = await portOf(proxy);
   // In the middle of the program, before it, after it, and among what the page shows.
   for (const cut of [
@@ -189,12 +189,9 @@ test('a browser that does not understand the program says so', async () => {
   const newer = createServer((_request, response) => {
     response.writeHead(200, { 'content-type': 'text/html' });
     response.end(page.replace(program, '$1what is of tomorrow;'));
-  }).listen(0, 'localhost');
-  await once(newer, 'listening');
-  const address = newer.address();
-  if (address === null || typeof address === 'string') throw new Error('no port');
+  });
   const tab = await Tab.make(browser);
-  await tab.page.goto(`http://localhost:${address.port}/`);
+  await tab.page.goto(`http://localhost:${await portOf(newer)}/`);
   await until(async () => {
     expect(await tab.alert()).toContain('This browser cannot run this page.');
   });
