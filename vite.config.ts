@@ -1,3 +1,4 @@
+import { availableParallelism } from 'node:os';
 import { readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -5,6 +6,7 @@ import { gzipSync } from 'node:zlib';
 import { svelte } from '@sveltejs/vite-plugin-svelte';
 import type { Plugin, Rolldown } from 'vite';
 import { defineConfig } from 'vitest/config';
+import { BaseSequencer, type TestSpecification } from 'vitest/node';
 
 /** What simple-peer asks of Node, in the little that a page needs of it. */
 const SIMPLE_PEER_NEEDS = ['buffer', 'debug', 'randombytes', 'readable-stream'].map((name) => ({
@@ -157,6 +159,35 @@ const inBrowsers = {
 const TIMED = 'tests/e2e/**/*.timed.test.ts';
 const MIXED = 'tests/e2e/mixed.test.ts';
 
+/** What takes longest, longest first: begun last, it would be what all else waits for. */
+const LONGEST = [
+  'hostile',
+  'simulation/ring',
+  'places',
+  'checker',
+  'bad-input',
+  'axe',
+  'e2e/ring',
+  'trouble',
+  'controls',
+  'watch',
+  'picture',
+].map((name) => `${name}.test.ts`);
+
+/** Of the files that may run at the same time, first those that take longest, of whichever project. */
+class LongestFirst extends BaseSequencer {
+  override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
+    const placeOf = ({ moduleId }: TestSpecification) => {
+      const place = LONGEST.findIndex((ending) => moduleId.endsWith(`/${ending}`));
+      return place === -1 ? LONGEST.length : place;
+    };
+    const groupOf = ({ project }: TestSpecification) => project.config.sequence.groupOrder;
+    return (await super.sort(files)).toSorted(
+      (one, other) => groupOf(one) - groupOf(other) || placeOf(one) - placeOf(other),
+    );
+  }
+}
+
 /**
  * The page of a member, and in mode `watch` the one for the front of the room, which goes beside it:
  * built by themselves, so that neither's code is split for what the other has of it too.
@@ -185,8 +216,9 @@ export default defineConfig(({ mode }) => ({
   },
   test: {
     root: '.',
-    // Vitest leaves one processor free, which is half of a small machine.
-    maxWorkers: '100%',
+    // Vitest leaves one processor free, which is half of a small machine; and some of the tests wait.
+    maxWorkers: availableParallelism() + 1,
+    sequence: { sequencer: LongestFirst },
     projects: [
       {
         test: {

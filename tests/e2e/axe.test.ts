@@ -12,6 +12,12 @@ import { byRole, launchChromium, openTabs, PATIENCE, serve, Tab, untilOneRing } 
 
 const AXE = createRequire(import.meta.url).resolve('axe-core/axe.min.js');
 
+/** Colours are judged in both schemes, sizes at both widths. */
+const LOOKS = [
+  ['light', 390],
+  ['dark', 1280],
+] as const;
+
 declare global {
   /** In a page that {@link AXE} was put into. */
   interface Window {
@@ -40,26 +46,25 @@ afterAll(async () => {
   await server.close();
 });
 
-/** Each rule that is broken, with the first element that breaks it, in both schemes and at two sizes. */
+/** Each rule that is broken, with the first element that breaks it, in each of {@link LOOKS}. */
 async function violations(page: Page): Promise<string[]> {
   await page.waitForSelector('[data-testid=ring-picture], h1', { timeout: PATIENCE });
   if (await page.evaluate(() => !('axe' in window))) await page.addScriptTag({ path: AXE });
   const found: string[] = [];
-  for (const scheme of ['light', 'dark'])
-    for (const width of [390, 1280]) {
-      await page.bringToFront();
-      await page.setViewport({ width, height: 800 });
-      await page.emulateMediaFeatures([
-        { name: 'prefers-color-scheme', value: scheme },
-        // Colours in mid-flight are not what is to be judged.
-        { name: 'prefers-reduced-motion', value: 'reduce' },
-      ]);
-      const broken = await page.evaluate(async () => {
-        const { violations } = await window.axe.run(document, { resultTypes: ['violations'] });
-        return violations.map(({ id, nodes }) => `${id}: ${nodes[0]?.html ?? ''}`);
-      });
-      found.push(...broken.map((words) => `${scheme} ${width}: ${words}`));
-    }
+  for (const [scheme, width] of LOOKS) {
+    await page.bringToFront();
+    await page.setViewport({ width, height: 800 });
+    await page.emulateMediaFeatures([
+      { name: 'prefers-color-scheme', value: scheme },
+      // Colours in mid-flight are not what is to be judged.
+      { name: 'prefers-reduced-motion', value: 'reduce' },
+    ]);
+    const broken = await page.evaluate(async () => {
+      const { violations } = await window.axe.run(document, { resultTypes: ['violations'] });
+      return violations.map(({ id, nodes }) => `${id}: ${nodes[0]?.html ?? ''}`);
+    });
+    found.push(...broken.map((words) => `${scheme} ${width}: ${words}`));
+  }
   return found;
 }
 
