@@ -150,7 +150,7 @@ function watchAddress(): Plugin {
 }
 
 const inBrowsers = {
-  globalSetup: 'tests/e2e/build-page.ts',
+  globalSetup: 'tests/e2e/setup.ts',
   testTimeout: 120_000,
   hookTimeout: 60_000,
 };

@@ -7,7 +7,7 @@ import type { RingEvent, RingState } from '../../shared/ring/events.ts';
 import type { RunningServer } from '../../signaling-server/server.ts';
 import { defined, peerId } from '../support.ts';
 import { ringState } from '../web/ring-state.ts';
-import { showMember, startShowcase, tellMember, type Showcase } from './showcase.ts';
+import { showMember, openShowcase, tellMember } from './showcase.ts';
 import { byRole, launchChromium, openTabs, PATIENCE, serve, Tab, untilOneRing } from './support.ts';
 
 const AXE = createRequire(import.meta.url).resolve('axe-core/axe.min.js');
@@ -128,17 +128,14 @@ describe('given what a ring tells,', () => {
     ring: null,
   };
 
-  let showcase: Showcase;
   let page: Page;
 
   beforeAll(async () => {
-    showcase = await startShowcase();
-    page = await showcase.open(browser);
+    page = await openShowcase(browser);
   });
 
   afterAll(async () => {
     await page.close();
-    await showcase.close();
   });
 
   const claim = (of: number) =>

@@ -4,7 +4,7 @@ import type { Page } from 'puppeteer-core';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { defined, peerId } from '../support.ts';
 import { ringState } from '../web/ring-state.ts';
-import { showMember, startShowcase, tellMember, type Showcase } from './showcase.ts';
+import { showMember, openShowcase, tellMember } from './showcase.ts';
 import { byRole, openTabs, PATIENCE, setStage, Tab, until, untilOneRing } from './support.ts';
 
 const stage = setStage({ host: '0.0.0.0' });
@@ -203,7 +203,6 @@ test('connections are looked into while their panel is open, and only then', asy
 });
 
 describe('given what a ring tells,', () => {
-  let showcase: Showcase;
   let page: Page;
   const ids = [peerId(1), peerId(2), peerId(3)] as const;
   const [self, other] = ids;
@@ -227,14 +226,12 @@ describe('given what a ring tells,', () => {
     );
 
   beforeAll(async () => {
-    showcase = await startShowcase();
-    page = await showcase.open(stage.browser);
+    page = await openShowcase(stage.browser);
     await page.bringToFront();
   });
 
   afterAll(async () => {
     await page.close();
-    await showcase.close();
   });
 
   test('what was done is said until it is no longer so', async () => {

@@ -7,7 +7,7 @@ import { expect, onTestFinished, test } from 'vitest';
 import type { RingEvent } from '../../shared/ring/events.ts';
 import { defined, peerId } from '../support.ts';
 import { ringState } from '../web/ring-state.ts';
-import { showMember, startShowcase } from './showcase.ts';
+import { showMember, openShowcase } from './showcase.ts';
 import { launchChromium } from './support.ts';
 
 /** At sixty frames a second. */
@@ -131,12 +131,10 @@ function middleOf(numbers: readonly number[]): number {
 
 test('fifty messages a second in a ring of thirty leave room for sixty frames a second', async () => {
   const browser = await launchChromium();
-  const showcase = await startShowcase();
   onTestFinished(async () => {
     await browser.close();
-    await showcase.close();
   });
-  const page = await showcase.open(browser);
+  const page = await openShowcase(browser);
   const errors: string[] = [];
   page.on('pageerror', (error) => {
     errors.push(String(error));

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
 import { defined, peerId } from '../support.ts';
 import { ringState } from '../web/ring-state.ts';
-import { showMember, startShowcase } from './showcase.ts';
+import { showMember, openShowcase } from './showcase.ts';
 import { byRole, openTabs, PATIENCE, setStage, until, untilOneRing, type Tab } from './support.ts';
 
 const stage = setStage();
@@ -69,11 +69,9 @@ test('chips show only some kinds, each with its count, and by keyboard too', asy
 });
 
 test('how much is found is read out when the search changes, not with each event', async () => {
-  const showcase = await startShowcase();
-  const page = await showcase.open(stage.browser);
+  const page = await openShowcase(stage.browser);
   onTestFinished(async () => {
     await page.close();
-    await showcase.close();
   });
   const self = peerId(1);
   await showMember(page, ringState([self, peerId(2)], self));

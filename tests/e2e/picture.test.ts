@@ -8,7 +8,7 @@ import { factsOf } from '../../web/facts.ts';
 import type { Sight } from '../../web/ring-member.ts';
 import { defined, peerId, valueOf } from '../support.ts';
 import { ringState } from '../web/ring-state.ts';
-import { show, showMember, startShowcase, type Showcase } from './showcase.ts';
+import { show, showMember, openShowcase } from './showcase.ts';
 import {
   byRole,
   launchChromium,
@@ -51,17 +51,14 @@ async function drawn(page: Page): Promise<{ order: string[]; labels: string[] }>
 }
 
 describe('given what a ring tells,', () => {
-  let showcase: Showcase;
   let page: Page;
 
   beforeAll(async () => {
-    showcase = await startShowcase();
-    page = await showcase.open(browser);
+    page = await openShowcase(browser);
   });
 
   afterAll(async () => {
     await page.close();
-    await showcase.close();
   });
 
   afterEach(async () => {

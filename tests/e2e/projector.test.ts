@@ -6,23 +6,20 @@ import { nameOf } from '../../shared/ring/names.ts';
 import { defined, peerId } from '../support.ts';
 import { announcement, claim, report, sent, standing, threeReports } from '../watch/reports.ts';
 import { ReportingRing } from '../watch/simulated.ts';
-import { showWatched, startShowcase, type Showcase } from './showcase.ts';
+import { showWatched, openShowcase } from './showcase.ts';
 import { launchChromium, until } from './support.ts';
 
 let browser: Browser;
-let showcase: Showcase;
 let page: Page;
 let errors: string[];
 
 beforeAll(async () => {
   browser = await launchChromium();
-  showcase = await startShowcase();
-  page = await showcase.open(browser);
+  page = await openShowcase(browser);
   page.on('pageerror', (error) => errors.push(String(error)));
 });
 
 afterAll(async () => {
-  await showcase.close();
   await browser.close();
 });
 
