@@ -13,11 +13,28 @@ const CONTENDERS = {
 
 /** @typedef {keyof typeof CONTENDERS} Contender */
 
+/** @type {Partial<Record<Contender, Promise<{ url: string, stop: () => Promise<void> }>>>} */
+const running = {};
+
+/**
+ * Has one server of each for all runs, since a server that people use is up for days: what it does for
+ * the first time only is not theirs to wait for.
+ * @param {Contender} name
+ * @returns {Promise<string>} its address
+ */
+export async function serverOf(name) {
+  return (await (running[name] ??= startServer(name))).url;
+}
+
+export async function stopServers() {
+  for (const server of Object.values(running)) await (await server).stop();
+}
+
 /**
  * @param {Contender} name
  * @returns its address, and what ends it
  */
-export async function startServer(name) {
+async function startServer(name) {
   const server = spawn(process.execPath, [CONTENDERS[name]], {
     env: { ...process.env, PORT: '0', HOST: '127.0.0.1', LOG_LEVEL: 'silent' },
     stdio: ['ignore', 'pipe', 'inherit'],

@@ -3,7 +3,7 @@
  * so a number by itself says little: the ratio of the two in the same minutes is the result.
  */
 import { performance } from 'node:perf_hooks';
-import { startServer } from './contenders.mjs';
+import { serverOf } from './contenders.mjs';
 import { NotInTime, Tabs } from './tabs.mjs';
 
 /** Numbers of tabs opened at once; and the number that is tried once, and of ours alone. */
@@ -23,23 +23,27 @@ const now = () => performance.timeOrigin + performance.now();
 
 /** @typedef {import('./contenders.mjs').Contender} Contender */
 
+let rooms = 0;
+
 /**
- * Runs in one browser of its own.
+ * Runs in one browser and one room of its own.
  * @param {Contender} contender
+ * @param {{ sizes?: boolean }} options of its tabs
  * @param {(tabs: Tabs) => Promise<object>} measure
  */
-async function inBrowser(contender, measure) {
-  const server = await startServer(contender);
+async function inBrowser(contender, options, measure) {
+  rooms += 1;
+  const tabs = await Tabs.launch(`${await serverOf(contender)}?room=run-${rooms}`, options);
   try {
-    const tabs = await Tabs.launch(server.url);
-    try {
-      return await measure(tabs);
-    } finally {
-      await tabs.close();
-    }
+    return await measure(tabs);
   } finally {
-    await server.stop();
+    await tabs.close();
   }
+}
+
+/** Has a server's code run before its times count: see {@link serverOf}. */
+export async function warmUp(contender) {
+  await measureBurst(contender, RING);
 }
 
 /**
@@ -47,7 +51,7 @@ async function inBrowser(contender, measure) {
  * leader, and the processor time that the browser took for it.
  */
 export function measureBurst(contender, count) {
-  return inBrowser(contender, async (tabs) => {
+  return inBrowser(contender, {}, async (tabs) => {
     await tabs.prepare(count);
     const cpu = await tabs.cpu();
     await tabs.navigate();
@@ -64,7 +68,7 @@ export function measureBurst(contender, count) {
  * process is killed, in the older: from then until all others show the new leader.
  */
 export function measureChanges(contender, { join, loss }) {
-  return inBrowser(contender, async (tabs) => {
+  return inBrowser(contender, { sizes: join }, async (tabs) => {
     const result = {};
     await openRing(tabs, RING);
     const opened = now();

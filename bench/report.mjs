@@ -88,10 +88,11 @@ the floor beside them: a page of raw RTCPeerConnection and WebSocket that does t
 fewest lines ([bench/floor.html](../bench/floor.html), [bench/floor.mjs](../bench/floor.mjs)). The two
 are measured right after each other, and *ratio* is the median of the runs' ratios, not the ratio of
 the medians. All tabs run in one browser, each in a context of its own; pages take the times
-themselves, when what they show changes.
+themselves, when what they show changes. Browsers are new in each run, servers are not: each has
+brought twelve tabs together before.
 
 ${browser}; Node ${process.versions.node}; ${availableParallelism()} cores (${cpus()[0]?.model ?? 'unknown'}).
-Medians of ${runs} runs, with the least and the greatest.${stuck === 0 ? '' : ` The floor's tabs never agreed in ${stuck} more, which do not count.`}
+Medians of ${runs} runs, where tabs come at once of ${2 * runs}, with the least and the greatest.${stuck === 0 ? '' : ` The floor's tabs never agreed in ${stuck} more, which do not count.`}
 
 ![Times of Ringleader and of the floor](bench.svg)
 

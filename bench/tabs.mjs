@@ -31,25 +31,33 @@ const CALM = { moment: 1_000, moments: 2, shareOfTab: 0.04, shareOfBrowser: 0.1 
 const PATIENCE = 90_000;
 
 /**
- * Runs in the page from its first moment: reports each change of what it shows, with the time by
- * the page's own clock. Nobody asks the page anything while a measure lasts.
+ * Runs in the page from its first moment: reports each change of what is asked for, with the time by
+ * the page's own clock. Nobody asks the page anything while a measure lasts, and what else a page
+ * shows costs it nothing: one that shows more would be slower for being looked at.
+ * @param {string[]} names of the values: the peer's id, its leader's, and perhaps the ring's size
  */
-function watch() {
-  const names = ['own-id', 'leader-id', 'ring-size'];
-  const valueOf = (name) => document.querySelector(`[data-testid=${name}]`)?.dataset.value ?? '';
+function watch(names) {
   let last = '';
-  // Other changes are skipped: to look costs more in a page that shows more.
-  const isOfUse = ({ type, target }) =>
-    type === 'childList' || names.includes(target.dataset.testid);
-  new MutationObserver((changes) => {
-    if (!changes.some(isOfUse)) return;
-    const [id, leader, size] = names.map(valueOf);
+  /** The elements that have the values; the whole page has others than what came first. */
+  let watched = [];
+  const tell = () => {
+    const [id, leader, size] = watched.map((element) => element?.dataset.value ?? '');
     const shown = [id, leader, size].join();
     if (shown === last) return;
     last = shown;
     const started = performance.timeOrigin;
     report(JSON.stringify({ at: started + performance.now(), started, id, leader, size }));
-  }).observe(document, { subtree: true, childList: true, attributeFilter: ['data-value'] });
+  };
+  const values = new MutationObserver(tell);
+  new MutationObserver(() => {
+    const found = names.map((name) => document.querySelector(`[data-testid=${name}]`));
+    if (found.every((element, at) => element === watched[at])) return;
+    watched = found;
+    values.disconnect();
+    for (const element of watched)
+      if (element !== null) values.observe(element, { attributeFilter: ['data-value'] });
+    tell();
+  }).observe(document, { subtree: true, childList: true });
 }
 
 /** What was waited for did not come. */
@@ -58,16 +66,22 @@ export class NotInTime extends Error {}
 export class Tabs extends EventEmitter {
   #browser;
   #url;
+  #names;
   #session;
   /** What each page shows, and since when. */
   #shown = new Map();
   #blank = [];
 
-  /** Starts a browser. */
-  static async launch(url) {
+  /**
+   * Starts a browser.
+   * @param {string} url that its tabs open
+   * @param {{ sizes?: boolean }} options whether they are asked for the size of the ring, too
+   */
+  static async launch(url, { sizes = false } = {}) {
     const tabs = new Tabs();
     tabs.setMaxListeners(0);
     tabs.#url = url;
+    tabs.#names = ['own-id', 'leader-id', ...(sizes ? ['ring-size'] : [])];
     tabs.#browser = await puppeteer.launch({
       executablePath: process.env.CHROMIUM_PATH,
       // A copy: puppeteer takes the disabled features out of the array that it is given.
@@ -126,7 +140,7 @@ export class Tabs extends EventEmitter {
       });
       this.emit('change');
     });
-    await page.evaluateOnNewDocument(watch);
+    await page.evaluateOnNewDocument(watch, this.#names);
     return page;
   }
 
