@@ -17,8 +17,8 @@ const CONTENDERS = {
 const running = {};
 
 /**
- * Has one server of each for all runs, since a server that people use is up for days: what it does for
- * the first time only is not theirs to wait for.
+ * Has one server of each for all runs: a server's code takes longer when it runs for the first time,
+ * which is measured by itself, once.
  * @param {Contender} name
  * @returns {Promise<string>} its address
  */
@@ -27,7 +27,8 @@ export async function serverOf(name) {
 }
 
 export async function stopServers() {
-  for (const server of Object.values(running)) await (await server).stop();
+  for (const server of await Promise.allSettled(Object.values(running)))
+    if (server.status === 'fulfilled') await server.value.stop();
 }
 
 /**
@@ -39,15 +40,21 @@ async function startServer(name) {
     env: { ...process.env, PORT: '0', HOST: '127.0.0.1', LOG_LEVEL: 'silent' },
     stdio: ['ignore', 'pipe', 'inherit'],
   });
-  const ended = once(server, 'exit');
+  const kill = () => server.kill();
+  // However this process ends.
+  process.once('exit', kill);
+  const ended = once(server, 'exit').finally(() => process.off('exit', kill));
   const lines = createInterface(server.stdout);
   const [line] = await Promise.race([once(lines, 'line'), ended]);
   const url = /^listening on (\S+)$/.exec(String(line))?.[1];
-  if (url === undefined) throw new Error(`the server of ${name} did not start`);
+  if (url === undefined) {
+    kill();
+    throw new Error(`the server of ${name} did not start`);
+  }
   return {
     url: `${url}/`,
     stop: async () => {
-      server.kill();
+      kill();
       await ended;
     },
   };

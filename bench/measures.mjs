@@ -10,8 +10,8 @@ import { NotInTime, Tabs } from './tabs.mjs';
 export const BURSTS = [3, 12, 30];
 export const CROWD = 60;
 
-/** The ring whose changes are measured. */
-const RING = 12;
+/** The ring whose changes are measured, and whose tabs are the first that a server has. */
+export const RING = 12;
 
 /**
  * From when on a ring is not one of newcomers alone any more, in milliseconds (WELCOME in
@@ -26,7 +26,8 @@ const now = () => performance.timeOrigin + performance.now();
 let rooms = 0;
 
 /**
- * Runs in one browser and one room of its own.
+ * Runs in one browser of its own, and in a room of its own, as our server keeps places for a while.
+ * The floor knows no rooms, and forgets its peers as they go.
  * @param {Contender} contender
  * @param {{ sizes?: boolean }} options of its tabs
  * @param {(tabs: Tabs) => Promise<object>} measure
@@ -39,11 +40,6 @@ async function inBrowser(contender, options, measure) {
   } finally {
     await tabs.close();
   }
-}
-
-/** Has a server's code run before its times count: see {@link serverOf}. */
-export async function warmUp(contender) {
-  await measureBurst(contender, RING);
 }
 
 /**

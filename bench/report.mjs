@@ -28,9 +28,10 @@ function ratiosOf({ what, ours, floor }) {
 /** The rows of each table, headings first. */
 export function timingRows(timings) {
   return [
-    ['', 'ours, ms', 'spread', 'floor, ms', 'spread', 'ratio', 'spread'],
+    ['', 'runs', 'ours, ms', 'spread', 'floor, ms', 'spread', 'ratio', 'spread'],
     ...timings.map((timing) => [
       timing.what,
+      String(timing.ours.length),
       milliseconds(timing.ours),
       spread(timing.ours),
       ...(timing.floor.length === 0
@@ -80,7 +81,7 @@ function asMarkdown([headings, ...rows]) {
   return [headings, rule, ...rows].map(line).join('\n');
 }
 
-export function markdown({ timings, elections, joins, runs, stuck, browser }) {
+export function markdown({ timings, elections, joins, stuck, browser }) {
   return `# Benchmarks
 
 Written by \`npm run bench\`. Do not compare the times with those of another machine or day, only with
@@ -88,16 +89,18 @@ the floor beside them: a page of raw RTCPeerConnection and WebSocket that does t
 fewest lines ([bench/floor.html](../bench/floor.html), [bench/floor.mjs](../bench/floor.mjs)). The two
 are measured right after each other, and *ratio* is the median of the runs' ratios, not the ratio of
 the medians. All tabs run in one browser, each in a context of its own; pages take the times
-themselves, when what they show changes. Browsers are new in each run, servers are not: each has
-brought twelve tabs together before.
+themselves, when what they show changes. Browsers are new in each run, servers are not: the first
+tabs that each of them had are a row of their own.
 
 ${browser}; Node ${process.versions.node}; ${availableParallelism()} cores (${cpus()[0]?.model ?? 'unknown'}).
-Medians of ${runs} runs, where tabs come at once of ${2 * runs}, with the least and the greatest.${stuck === 0 ? '' : ` The floor's tabs never agreed in ${stuck} more, which do not count.`}
+Medians of the runs, with the least and the greatest.${stuck === 0 ? '' : ` The floor's tabs never agreed in ${stuck} more, which do not count.`}
 
 ![Times of Ringleader and of the floor](bench.svg)
 
 ${asMarkdown(timingRows(timings))}
 
+- *tabs at a new server*: the same as the next, of the first tabs of all: the server's code takes
+  longer then.
 - *tabs at once*: from the start of the last tab's navigation until all show the same leader. With many
   tabs it is the time that a small machine's processors are busy; what ours takes more is the program
   being compiled and run for the first time in each tab. The largest number, of ours alone and in one

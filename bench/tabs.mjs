@@ -32,8 +32,8 @@ const PATIENCE = 90_000;
 
 /**
  * Runs in the page from its first moment: reports each change of what is asked for, with the time by
- * the page's own clock. Nobody asks the page anything while a measure lasts, and what else a page
- * shows costs it nothing: one that shows more would be slower for being looked at.
+ * the page's own clock. Nobody asks the page anything while a measure lasts, and changes of other
+ * values are not looked at: a page that shows more would be slower for it.
  * @param {string[]} names of the values: the peer's id, its leader's, and perhaps the ring's size
  */
 function watch(names) {

@@ -39,8 +39,7 @@ const executable = await ensureBrowser('chromium');
 process.env[variableOf('chromium')] = executable;
 
 const { stopServers } = await import('../bench/contenders.mjs');
-const { BURSTS, CROWD, measureBurst, measureChanges, warmUp } =
-  await import('../bench/measures.mjs');
+const { BURSTS, CROWD, RING, measureBurst, measureChanges } = await import('../bench/measures.mjs');
 const { NotInTime } = await import('../bench/tabs.mjs');
 const report = await import('../bench/report.mjs');
 
@@ -82,6 +81,12 @@ async function burst(contender, count) {
   note(`processor time of each of ${count}`, contender, cpu / count);
 }
 
+/** What a server brings together first, with code that has never run before. */
+async function firstBurst(contender) {
+  const { time } = await untilAgreed(contender, () => measureBurst(contender, RING));
+  note(`${RING} tabs at a new server`, contender, time);
+}
+
 async function changes(contender) {
   const { joined, counted, closedEarly, closed, killed } = await untilAgreed(contender, () =>
     measureChanges(contender, { join: only.has('b'), loss: only.has('c') }),
@@ -97,14 +102,14 @@ const measures = [];
 if (only.has('a'))
   for (const count of BURSTS) {
     const measure = (contender) => burst(contender, count);
-    // Twice in each run: of all times these are the ones that a machine's moods change most.
+    // Twice in each run, as they take seconds, not minutes.
     measures.push(measure, measure);
   }
 if (only.has('b') || only.has('c')) measures.push(changes);
 
 try {
-  for (const contender of ['ours', 'floor'])
-    if (measures.length > 0) await untilAgreed(contender, () => warmUp(contender));
+  for (const contender of measures.length > 0 ? ['ours', 'floor'] : ['ours'])
+    if (measures.length > 0 || only.has('f')) await firstBurst(contender);
   let pairs = 0;
   for (let done = 0; done < runs; done += 1)
     for (const measure of measures) {
@@ -128,7 +133,7 @@ try {
   await stopServers();
 }
 
-const results = { timings: [...timings.values()], runs, stuck };
+const results = { timings: [...timings.values()], stuck };
 if (results.timings.length > 0)
   console.log(`\n${report.asText(report.timingRows(results.timings))}`);
 if (only.has('d') || only.has('e')) {

@@ -5,7 +5,6 @@
  */
 import { parseRoomName } from '../shared/protocol/ids.ts';
 import { BriefPage } from './brief-page.ts';
-import { isDeviceBusy } from './device-busy.ts';
 import { takeFirstConnection } from './first-connection.ts';
 import type * as Page from './page.ts';
 import { RingMember } from './ring-member.ts';
@@ -24,9 +23,8 @@ if (target === null) throw new Error('index.html has no #page');
 const name = new URLSearchParams(location.search).get('room') ?? 'lobby';
 const room = parseRoomName(name);
 if (room.ok) {
-  const isBusy = isDeviceBusy();
-  const member = new RingMember(room.value, isBusy);
-  await untilQuiet(member, new BriefPage(target), isBusy);
+  const member = new RingMember(room.value);
+  await untilQuiet(member, new BriefPage(target));
   const { showMember } = await loadPage();
   showMember(target, member);
 } else {

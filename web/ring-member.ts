@@ -30,6 +30,12 @@ export interface Sight {
   readonly facts: ReturnType<typeof factsOf>;
 }
 
+/**
+ * A program that runs so many milliseconds after it could is not alone on its device, as is one whose page
+ * was drawn late. One offer less is made then before the join.
+ */
+const BUSY = 200;
+
 /** Entries kept; older ones fall out of page and download. */
 const MAX_LOG = 5_000;
 
@@ -42,11 +48,8 @@ export class RingMember {
   #isInTrouble = false;
   #keys = 0;
 
-  /**
-   * Makes the tab a member of a room at once, and lets it go with the tab.
-   * @param isBusy whether its device is, so that one offer less is made before the join
-   */
-  constructor(room: RoomName, isBusy: boolean) {
+  /** Makes the tab a member of a room at once, and lets it go with the tab. */
+  constructor(room: RoomName) {
     this.room = room;
     const ports: PeerPorts = {
       openLink: simplePeerLinks(SimplePeer, { iceServers: [] }),
@@ -63,7 +66,7 @@ export class RingMember {
         this.#onEvent(event, state);
       },
     };
-    this.#peer = createRingPeer(room, ports, { isBusy });
+    this.#peer = createRingPeer(room, ports, { isBusy: isDeviceBusy() });
     this.#peer.join();
     addEventListener('pagehide', () => {
       this.leave();
@@ -139,6 +142,12 @@ export class RingMember {
     this.#log.push({ ...newest, key: this.#keys, times: 1 });
     if (this.#log.length > MAX_LOG) this.#log.shift();
   }
+}
+
+function isDeviceBusy(): boolean {
+  if (performance.getEntriesByName('device-busy').length > 0) return true;
+  const [ready] = performance.getEntriesByName('program-ready');
+  return ready !== undefined && performance.now() - ready.startTime > BUSY;
 }
 
 /** Whether something is wrong after an event; who only lost its place is back as a new peer. */

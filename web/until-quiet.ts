@@ -19,19 +19,16 @@ const STUCK = 10_000;
 const LONGEST = 60_000;
 
 /**
- * After so many milliseconds of the program a page that has nothing else to show yet says what it is
- * doing; later on a device that is busy, where drawing words would keep the other tabs from agreeing.
+ * After so many milliseconds a page that has nothing else to show yet says what it is doing. Counted
+ * from the program's start, which is late where many tabs open at once: drawing words would make it
+ * later still for the others.
  */
-const WORDLESS = { alone: 4_000, busy: 8_000 };
+const WORDLESS = 4_000;
 
-/**
- * Shows briefly how the member fares until it has its place and its leader, or some trouble.
- * @param isBusy whether the device has more to do than this
- */
+/** Shows briefly how the member fares until it has its place and its leader, or some trouble. */
 export function untilQuiet(
   member: Pick<RingMember, 'ring' | 'isInTrouble' | 'log' | 'onChange'>,
   page: Pick<BriefPage, 'show' | 'tell'>,
-  isBusy: boolean,
   random: () => number = Math.random,
 ): Promise<void> {
   return new Promise((resolve) => {
@@ -70,13 +67,10 @@ export function untilQuiet(
         Math.ceil(quietAt - performance.now()),
       );
     };
-    setTimeout(
-      () => {
-        isWordless = false;
-        page.tell(member.ring);
-      },
-      isBusy ? WORDLESS.busy : WORDLESS.alone,
-    );
+    setTimeout(() => {
+      isWordless = false;
+      page.tell(member.ring);
+    }, WORDLESS);
     setTimeout(resolve, LONGEST * (1 + random()));
     // One message is several changes.
     member.onChange = () => {
