@@ -15,7 +15,7 @@ const steps = {
   ],
   imports: [
     ...tool('dependency-cruiser/bin/dependency-cruise.mjs'),
-    ...['--output-type', 'err-long', ...FOLDERS, 'vite.config.ts'],
+    ...['--output-type', 'err-long', ...FOLDERS, 'vite.config.ts', 'vitest.config.ts'],
   ],
   'unused code': tool('knip/bin/knip.js'),
   'page size': [process.execPath, `${root}/scripts/page-size.mjs`],

@@ -22,7 +22,14 @@ const TURN = 1_000;
 /** Of the yardstick: texts drawn anew in a frame, and frames in a turn. */
 const TEXTS = 60;
 const FRAMES = 45;
-/** What a message may cost at most, in frames of the yardstick. */
+
+/** Frames after a page is brought to the front that are not measured: it catches up in them. */
+const SETTLING = 5;
+
+/**
+ * What a message may cost at most, in frames of the yardstick; it costs 1.4 to 1.8. Its work twice over
+ * does not pass.
+ */
 const MOST = 2.5;
 
 const peers = Array.from({ length: 30 }, (_, at) => peerId(((at + 1) * 7_919) % 65_537));
@@ -79,10 +86,7 @@ function frames(
   );
 }
 
-/**
- * Shows a page that does a fixed work in each frame, to be the measure of what this machine does in a
- * millisecond, which differs by half from one hour to the next.
- */
+/** Opens a page for a fixed work in each frame: the measure of what this machine does in a millisecond. */
 async function openYardstick(browser: Browser): Promise<Page> {
   const page = await browser.newPage();
   await page.setViewport({ width: 1_280, height: 800 });
@@ -90,9 +94,17 @@ async function openYardstick(browser: Browser): Promise<Page> {
   return page;
 }
 
-/** Milliseconds of the processor for a frame in which every text is another one, elsewhere. */
-async function yard(page: Page, session: CDPSession): Promise<number> {
+async function bringToFront(page: Page): Promise<void> {
   await page.bringToFront();
+  await page.evaluate(async (settling) => {
+    for (let frame = 0; frame < settling; frame += 1)
+      await new Promise((resolve) => requestAnimationFrame(resolve));
+  }, SETTLING);
+}
+
+/** Milliseconds of the processor for a frame in which every text is another one, elsewhere. */
+async function yardstickWork(page: Page, session: CDPSession): Promise<number> {
+  await bringToFront(page);
   const before = await metrics(session);
   await page.evaluate(async (frames) => {
     const texts = [...document.querySelectorAll('text')];
@@ -156,15 +168,16 @@ test('fifty messages a second in a ring of thirty leave room for sixty frames a 
   await page.waitForSelector(`[data-testid=event-log][data-value="${LOG}"]`);
   const session = await measuredSession(page);
   const yardstick = await openYardstick(browser);
-  const yardSession = await measuredSession(yardstick);
+  const yardstickSession = await measuredSession(yardstick);
   const quiet: number[] = [];
   const busy: number[] = [];
   let work = 0;
-  let yards = 0;
+  /** The sum of a frame's work in each turn. */
+  let yardstickFrames = 0;
   let messages = 0;
   for (let turn = 0; turn < TURNS; turn += 1) {
-    yards += await yard(yardstick, yardSession);
-    await page.bringToFront();
+    yardstickFrames += await yardstickWork(yardstick, yardstickSession);
+    await bringToFront(page);
     const [before, still] = [await metrics(session), await frames(page, 0)];
     const [between, moving] = [await metrics(session), await frames(page, MESSAGES_A_SECOND)];
     const after = await metrics(session);
@@ -178,13 +191,14 @@ test('fifty messages a second in a ring of thirty leave room for sixty frames a 
     'milliseconds from frame to frame': middleOf(busy),
     'the same while nothing happens': middleOf(quiet),
     'milliseconds of work for a message': work / messages,
-    'milliseconds of work of the yardstick': yards / TURNS,
+    'the same in frames of the yardstick': work / messages / (yardstickFrames / TURNS),
     'megabytes of heap': (await metrics(session)).heap,
   };
   console.log(measured);
   expect(errors).toEqual([]);
   expect(messages).toBeGreaterThan((TURNS * TURN * MESSAGES_A_SECOND) / 2_000);
-  expect(work / messages / (yards / TURNS)).toBeLessThan(MOST);
+  expect(work).toBeGreaterThan(0);
+  expect(measured['the same in frames of the yardstick']).toBeLessThan(MOST);
   expect(middleOf(busy)).toBeLessThan(1.1 * Math.max(FRAME, middleOf(quiet)));
   expect(measured['megabytes of heap']).toBeLessThan(100);
 });

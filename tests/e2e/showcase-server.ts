@@ -1,6 +1,7 @@
-/** Serves the page that {@link file://./showcase.ts} opens: once for all tests, as it is much to make. */
+/** Serves the page that {@link file://./showcase.ts} opens: once for each project. */
 import { fileURLToPath } from 'node:url';
 import { createServer } from 'vite';
+import type { TestProject } from 'vitest/node';
 
 /** Mounts a component in place of the one before, or gives the same one other data. */
 const PAGE = `<!doctype html>
@@ -69,18 +70,13 @@ declare module 'vitest' {
   }
 }
 
-export interface ShowcaseServer {
-  readonly url: string;
-  close(): Promise<void>;
-}
-
-/** @param name of its cache: two that fill one at the same time would get into each other's way */
-export async function serveShowcase(name: string): Promise<ShowcaseServer> {
+export async function setup(project: TestProject): Promise<() => Promise<void>> {
   const server = await createServer({
     configFile: fileURLToPath(new URL('../../vite.config.ts', import.meta.url)),
     logLevel: 'error',
-    cacheDir: `../node_modules/.vite/showcase-${name}`,
-    server: { port: 0, host: '127.0.0.1', hmr: false },
+    // Of its own: two that fill one at the same time would get into each other's way.
+    cacheDir: `../node_modules/.vite/showcase-${project.name}`,
+    server: { port: 0, host: '127.0.0.1', hmr: false, watch: null },
     plugins: [
       {
         name: 'showcase',
@@ -95,8 +91,6 @@ export async function serveShowcase(name: string): Promise<ShowcaseServer> {
     ],
   });
   await server.listen();
-  return {
-    url: new URL('/showcase', server.resolvedUrls?.local[0]).href,
-    close: () => server.close(),
-  };
+  project.provide('showcase', new URL('/showcase', server.resolvedUrls?.local[0]).href);
+  return () => server.close();
 }

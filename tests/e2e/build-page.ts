@@ -1,12 +1,10 @@
-/** Builds page and server, and serves the showcase, once before the end-to-end tests. */
+/** Builds page and server once before the end-to-end tests. */
 import { spawnSync } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
-import type { TestProject } from 'vitest/node';
-import { serveShowcase } from './showcase-server.ts';
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 
-export async function setup(project: TestProject): Promise<() => Promise<void>> {
+export function setup(): void {
   // In a process of its own: the test runner's NODE_ENV would make it a development build.
   const env = { ...process.env };
   delete env['NODE_ENV'];
@@ -16,7 +14,4 @@ export async function setup(project: TestProject): Promise<() => Promise<void>> 
     encoding: 'utf8',
   });
   if (build.status !== 0) throw new Error(`the build failed:\n${build.stdout}${build.stderr}`);
-  const showcase = await serveShowcase(project.name);
-  project.provide('showcase', showcase.url);
-  return () => showcase.close();
 }

@@ -1,0 +1,112 @@
+/** How the tests are run; what is built is vite.config.ts's. */
+import { availableParallelism } from 'node:os';
+import { defineConfig } from 'vitest/config';
+import { BaseSequencer, type TestSpecification } from 'vitest/node';
+
+const inBrowsers = {
+  globalSetup: ['tests/e2e/build-page.ts', 'tests/e2e/showcase-server.ts'],
+  testTimeout: 120_000,
+  hookTimeout: 60_000,
+};
+
+/** What looks at frames and delays is to have a small machine for itself. */
+const TIMED = 'tests/e2e/**/*.timed.test.ts';
+const MIXED = 'tests/e2e/mixed.test.ts';
+
+/** What takes longest, longest first: begun last, it would be what all else waits for. */
+const LONGEST = [
+  'simulation/hostile',
+  'simulation/ring',
+  'signaling-server/places',
+  'verify/checker',
+  'signaling-server/bad-input',
+  'e2e/axe',
+  'e2e/ring',
+  'e2e/trouble',
+  'e2e/controls',
+  'e2e/watch',
+  'e2e/picture',
+].map((name) => `${name}.test.ts`);
+
+/** Of the files that may run at the same time, first those that take longest, of whichever project. */
+class LongestFirst extends BaseSequencer {
+  override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
+    const placeOf = ({ moduleId }: TestSpecification) => {
+      const place = LONGEST.findIndex((ending) => moduleId.endsWith(`/${ending}`));
+      return place === -1 ? LONGEST.length : place;
+    };
+    const groupOf = ({ project }: TestSpecification) => project.config.sequence.groupOrder;
+    return (await super.sort(files)).toSorted(
+      (one, other) => groupOf(one) - groupOf(other) || placeOf(one) - placeOf(other),
+    );
+  }
+}
+
+export default defineConfig({
+  test: {
+    // Vitest leaves one processor free, which is half of a small machine; and some of the tests wait.
+    maxWorkers: availableParallelism() + 1,
+    sequence: { sequencer: LongestFirst },
+    projects: [
+      {
+        test: {
+          name: 'unit',
+          // Rings of sixty take seconds of a processor, and more where others want it.
+          testTimeout: 60_000,
+          // Modules of pure code keep nothing; to load them for each file takes longer than most tests.
+          isolate: false,
+          include: [
+            'tests/{election,fuzz,page,protocol,ring,scenarios,simulation,watch,web}/**/*.test.ts',
+          ],
+        },
+      },
+      { test: { name: 'verify', include: ['tests/verify/**/*.test.ts'], testTimeout: 120_000 } },
+      {
+        test: {
+          name: 'server',
+          include: ['tests/signaling-server/**/*.test.ts'],
+          testTimeout: 20_000,
+        },
+      },
+      {
+        test: {
+          ...inBrowsers,
+          name: 'e2e',
+          include: ['tests/e2e/**/*.test.ts'],
+          exclude: [TIMED, MIXED],
+          // Mostly they wait, so two share a small machine; more would make each other late.
+          maxWorkers: 2,
+          sequence: { groupOrder: 1 },
+        },
+      },
+      {
+        test: {
+          ...inBrowsers,
+          name: 'timed',
+          include: [TIMED],
+          fileParallelism: false,
+          sequence: { groupOrder: 2 },
+        },
+      },
+      {
+        test: {
+          ...inBrowsers,
+          globalSetup: 'tests/e2e/build-page.ts',
+          name: 'mixed',
+          include: [MIXED],
+          fileParallelism: false,
+          sequence: { groupOrder: 2 },
+        },
+      },
+      {
+        test: {
+          name: 'chaos',
+          include: ['tests/chaos/**/*.test.ts'],
+          // After all others: it leaves them nothing of a small machine.
+          sequence: { groupOrder: 3 },
+          testTimeout: 240_000,
+        },
+      },
+    ],
+  },
+});
