@@ -133,7 +133,7 @@ ${asMarkdown(joinRows(joins))}
 /** Bars of the medians, side by side. */
 export function plot(timings) {
   const shown = timings.filter(({ floor }) => floor.length > 0);
-  const chart = echarts.init(null, null, { renderer: 'svg', ssr: true, width: 860, height: 420 });
+  const chart = echarts.init(null, null, { renderer: 'svg', ssr: true, width: 1_080, height: 420 });
   const bars = (name, color, values) => ({
     ...{ name, type: 'bar', itemStyle: { color }, data: shown.map((row) => median(values(row))) },
     label: {
@@ -147,11 +147,11 @@ export function plot(timings) {
     textStyle: { fontFamily: 'sans-serif' },
     title: { text: 'Milliseconds, and how many times the floor', left: 'center' },
     legend: { bottom: 0 },
-    grid: { left: 60, right: 20, top: 50, bottom: 80 },
+    grid: { left: 60, right: 20, top: 50, bottom: 90 },
     xAxis: {
       type: 'category',
       data: shown.map((row) => `${row.what}\n× ${median(ratiosOf(row)).toFixed(2)}`),
-      axisLabel: { interval: 0, width: 90, overflow: 'break' },
+      axisLabel: { interval: 0, width: 78, overflow: 'break' },
     },
     yAxis: { type: 'value', name: 'ms' },
     series: [
