@@ -91,12 +91,14 @@ async function changes(contender) {
   const { joined, counted, closedEarly, closed, killed } = await untilAgreed(contender, () =>
     measureChanges(contender, { join: only.has('b'), loss: only.has('c') }),
   );
-  note('a tab joins 12', contender, joined);
-  note('and all show 13', contender, counted);
+  note(`a tab joins ${RING}`, contender, joined);
+  note(`and all show ${RING + 1}`, contender, counted);
   note('leader of newcomers closed', contender, closedEarly);
   note('leader closed', contender, closed);
   note('leader killed', contender, killed);
 }
+
+const BOTH = ['ours', 'floor'];
 
 const measures = [];
 if (only.has('a'))
@@ -107,14 +109,16 @@ if (only.has('a'))
   }
 if (only.has('b') || only.has('c')) measures.push(changes);
 
+/** Who is measured at all: the floor is not where only the most tabs are tried. */
+const measured = measures.length > 0 ? BOTH : only.has('f') ? ['ours'] : [];
+
 try {
-  for (const contender of measures.length > 0 ? ['ours', 'floor'] : ['ours'])
-    if (measures.length > 0 || only.has('f')) await firstBurst(contender);
+  for (const contender of measured) await firstBurst(contender);
   let pairs = 0;
   for (let done = 0; done < runs; done += 1)
     for (const measure of measures) {
       // The one that goes first changes: what is left of the other's browser may cost a little.
-      const order = pairs % 2 === 0 ? ['ours', 'floor'] : ['floor', 'ours'];
+      const order = pairs % 2 === 0 ? BOTH : BOTH.toReversed();
       pairs += 1;
       // One right after the other: how fast a machine is changes by the minute.
       for (const contender of order) await measure(contender);
