@@ -34,8 +34,11 @@ const TICK = 100;
 /** Entries of a room that are passed on in one tick; more are only counted. */
 export const MAX_ENTRIES_PER_TICK = 1_024;
 
-/** Messages that a watcher may have on the way to it; with more it misses what comes. */
-export const MAX_UNTAKEN = 4;
+/**
+ * Entries that a watcher may have on the way to it; with more it misses what comes. Their messages are
+ * not what counts: a page that does nothing for half a second is not to miss five small ones.
+ */
+export const MAX_UNTAKEN = 4 * MAX_ENTRIES_PER_TICK;
 
 /**
  * Reports that a peer may send at once, and in a second from then on. One that keeps to the protocol
@@ -49,6 +52,7 @@ interface Watcher {
   /** The order it was told last. */
   order: Order;
   isOrderTaken: boolean;
+  /** Entries. */
   untaken: number;
   missed: number;
 }
@@ -174,14 +178,16 @@ export class Watching {
     open.reports = [];
     open.entries = 0;
     open.missed = 0;
+    // One that has but a number to tell is to be taken as well.
+    const size = Math.max(1, entries);
     for (const watcher of open.watchers) {
-      if (watcher.untaken >= MAX_UNTAKEN) {
+      if (watcher.untaken + size > MAX_UNTAKEN) {
         watcher.missed += entries + missed;
         continue;
       }
-      watcher.untaken += 1;
+      watcher.untaken += size;
       watcher.port.reports({ reports, missed: watcher.missed + missed }, () => {
-        watcher.untaken -= 1;
+        watcher.untaken -= size;
       });
       watcher.missed = 0;
     }

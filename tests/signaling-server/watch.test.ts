@@ -69,6 +69,10 @@ class Watcher {
     return this.#held.length;
   }
 
+  get entries(): number {
+    return this.reports.reduce((sum, { trace }) => sum + trace.entries.length, 0);
+  }
+
   #take(taken: () => void): void {
     if (this.isSlow) this.#held.push(taken);
     else taken();
@@ -209,29 +213,55 @@ describe('a watcher', () => {
     expect(reports).toEqual([]);
   });
 
-  test('that is slow misses what comes, and is told how much once it keeps up', async () => {
+  test('that does nothing for a while misses none of what little comes, each with a message of its own', async () => {
     const server = await startTestServer();
     const one = await member(server, 1);
     const slow = await watcher(server);
     const quick = await watcher(server);
     slow.isSlow = true;
-    const count = MAX_UNTAKEN + 3;
+    const count = 15;
     for (let term = 1; term <= count; term += 1) {
       await ask(one.socket, 'trace', trace(term));
-      // Each with a message of its own.
       await vi.waitFor(() => {
         expect(quick.reports).toHaveLength(term);
       });
     }
-    expect(slow.held).toBe(MAX_UNTAKEN);
-    slow.hurry();
-    await vi.waitFor(async () => {
-      await ask(one.socket, 'trace', trace(99));
-      expect(slow.reports.length).toBeGreaterThan(MAX_UNTAKEN);
-    });
-    expect(slow.missed).toBeGreaterThanOrEqual(3);
     await vi.waitFor(() => {
-      expect(slow.reports.length + slow.missed).toBe(quick.reports.length);
+      expect(slow.held).toBe(count);
+    });
+    slow.hurry();
+    expect(slow.reports).toEqual(quick.reports);
+    expect(slow.missed).toBe(0);
+  });
+
+  test('that is slow misses what comes, and is told how much once it keeps up', async () => {
+    const server = await startTestServer();
+    const members = await Promise.all([1, 2, 3, 4].map((number) => member(server, number)));
+    const slow = await watcher(server);
+    const quick = await watcher(server);
+    slow.isSlow = true;
+    // As many at once as are passed on in one tick, and once more than the slow one is sent.
+    const each = MAX_ENTRIES_PER_TICK / MAX_ENTRIES / members.length;
+    const rounds = MAX_UNTAKEN / MAX_ENTRIES_PER_TICK + 1;
+    for (let round = 1; round <= rounds; round += 1) {
+      const reports = members.flatMap(({ socket }) =>
+        Array.from({ length: each }, () => ask(socket, 'trace', trace(round, MAX_ENTRIES))),
+      );
+      for (const reply of await Promise.all(reports)) expect(reply).toEqual({ ok: true });
+      await vi.waitFor(() => {
+        expect(quick.entries).toBe(round * MAX_ENTRIES_PER_TICK);
+        expect(slow.entries).toBe(Math.min(quick.entries, MAX_UNTAKEN));
+      });
+    }
+    slow.hurry();
+    const another = await member(server, members.length + 1);
+    await vi.waitFor(async () => {
+      await ask(another.socket, 'trace', trace(99));
+      expect(slow.entries).toBeGreaterThan(MAX_UNTAKEN);
+    });
+    expect(slow.missed).toBeGreaterThanOrEqual(MAX_ENTRIES_PER_TICK);
+    await vi.waitFor(() => {
+      expect(slow.entries + slow.missed).toBe(quick.entries);
     });
     expect(quick.missed).toBe(0);
   });
