@@ -149,7 +149,7 @@ const REQUESTS_PER_SECOND = 1_000;
 
 /**
  * Bytes that may wait for a client to read them; with more it is cut off. The most that an honest one
- * has to catch up with are a watcher's reports, some hundred kilobytes each.
+ * has to catch up with are a watcher's reports: MAX_UNTAKEN entries, of some 800 bytes at most.
  */
 const MAX_UNREAD_BYTES = 4_194_304;
 

@@ -34,11 +34,17 @@ const TICK = 100;
 /** Entries of a room that are passed on in one tick; more are only counted. */
 export const MAX_ENTRIES_PER_TICK = 1_024;
 
-/**
- * Entries that a watcher may have on the way to it; with more it misses what comes. Their messages are
- * not what counts: a page that does nothing for half a second is not to miss five small ones.
- */
+/** Entries that a watcher may have on the way to it; with more it misses what comes. */
 export const MAX_UNTAKEN = 4 * MAX_ENTRIES_PER_TICK;
+
+/**
+ * As how many a message counts at least. So there may be as many small ones as come in 25 s; a page that
+ * takes nothing for 15 s is found dead.
+ */
+const LEAST_PER_MESSAGE = 16;
+
+/** Milliseconds between two times that a room's members are asked to say again what they are, at least. */
+const RESTATE_INTERVAL = 1_000;
 
 /**
  * Reports that a peer may send at once, and in a second from then on. One that keeps to the protocol
@@ -62,6 +68,9 @@ interface WatchedRoom {
   reports: Reports['reports'];
   entries: number;
   missed: number;
+  /** Whether something was missed that members tell only once, and when they may be asked for it again. */
+  isStale: boolean;
+  restateAt: number;
   readonly allowances: Map<PeerId, Allowance>;
 }
 
@@ -106,6 +115,8 @@ export class Watching {
         reports: [],
         entries: 0,
         missed: 0,
+        isStale: false,
+        restateAt: 0,
         allowances: new Map(),
       };
       this.#rooms.set(room, open);
@@ -165,6 +176,7 @@ export class Watching {
   #tick(): void {
     for (const [room, open] of this.#rooms) {
       this.#passOn(open);
+      this.#restate(room, open);
       const order = this.#ports.order(room);
       for (const watcher of open.watchers) this.#tellOrder(watcher, order);
       const members = new Set(order.peers);
@@ -174,23 +186,33 @@ export class Watching {
 
   #passOn(open: WatchedRoom): void {
     const { reports, entries, missed } = open;
-    if (entries === 0 && missed === 0) return;
+    if (entries === 0) return;
     open.reports = [];
     open.entries = 0;
     open.missed = 0;
-    // One that has but a number to tell is to be taken as well.
-    const size = Math.max(1, entries);
+    const size = Math.max(LEAST_PER_MESSAGE, entries);
+    if (missed > 0) open.isStale = true;
     for (const watcher of open.watchers) {
       if (watcher.untaken + size > MAX_UNTAKEN) {
         watcher.missed += entries + missed;
         continue;
       }
+      if (watcher.missed > 0) open.isStale = true;
       watcher.untaken += size;
       watcher.port.reports({ reports, missed: watcher.missed + missed }, () => {
         watcher.untaken -= size;
       });
       watcher.missed = 0;
     }
+  }
+
+  /** Whoever has missed something learns what the peers are now, as one that comes anew does. */
+  #restate(room: RoomName, open: WatchedRoom): void {
+    const now = this.#ports.clock.now();
+    if (!open.isStale || now < open.restateAt) return;
+    open.isStale = false;
+    open.restateAt = now + RESTATE_INTERVAL;
+    this.#ports.tell(room, true);
   }
 
   /** One that has not taken the last order gets the next when it has. */

@@ -24,6 +24,9 @@ import {
   type TestServer,
 } from './test-server.ts';
 
+/** How long a condition is looked at, in milliseconds. */
+const WAIT = { timeout: 5_000 };
+
 const WATCH = { version: 1, room: ROOM };
 
 /** A report of the given length; all of it of one term. */
@@ -221,48 +224,67 @@ describe('a watcher', () => {
     slow.isSlow = true;
     const count = 15;
     for (let term = 1; term <= count; term += 1) {
-      await ask(one.socket, 'trace', trace(term));
+      expect(await ask(one.socket, 'trace', trace(term))).toEqual({ ok: true });
       await vi.waitFor(() => {
         expect(quick.reports).toHaveLength(term);
-      });
+      }, WAIT);
     }
     await vi.waitFor(() => {
       expect(slow.held).toBe(count);
-    });
+    }, WAIT);
     slow.hurry();
     expect(slow.reports).toEqual(quick.reports);
     expect(slow.missed).toBe(0);
   });
 
-  test('that is slow misses what comes, and is told how much once it keeps up', async () => {
+  test('that is slow misses what comes, and is told how much and what the peers are once it keeps up', async () => {
     const server = await startTestServer();
-    const members = await Promise.all([1, 2, 3, 4].map((number) => member(server, number)));
+    const each = MAX_REPORTS_AT_ONCE / 2;
+    const members = await Promise.all(
+      Array.from({ length: Math.ceil(MAX_UNTAKEN / MAX_ENTRIES / each) }, (_, number) =>
+        member(server, number + 1),
+      ),
+    );
     const slow = await watcher(server);
     const quick = await watcher(server);
+    /** Has all members report, a tick's worth at a time. */
+    const report = async () => {
+      for (const { socket } of members) {
+        const expected = quick.entries + each * MAX_ENTRIES;
+        const replies = Array.from({ length: each }, () =>
+          ask(socket, 'trace', trace(1, MAX_ENTRIES)),
+        );
+        for (const reply of await Promise.all(replies)) expect(reply).toEqual({ ok: true });
+        await vi.waitFor(() => {
+          expect(quick.entries).toBeGreaterThanOrEqual(expected);
+        }, WAIT);
+      }
+    };
     slow.isSlow = true;
-    // As many at once as are passed on in one tick, and once more than the slow one is sent.
-    const each = MAX_ENTRIES_PER_TICK / MAX_ENTRIES / members.length;
-    const rounds = MAX_UNTAKEN / MAX_ENTRIES_PER_TICK + 1;
-    for (let round = 1; round <= rounds; round += 1) {
-      const reports = members.flatMap(({ socket }) =>
-        Array.from({ length: each }, () => ask(socket, 'trace', trace(round, MAX_ENTRIES))),
-      );
-      for (const reply of await Promise.all(reports)) expect(reply).toEqual({ ok: true });
-      await vi.waitFor(() => {
-        expect(quick.entries).toBe(round * MAX_ENTRIES_PER_TICK);
-        expect(slow.entries).toBe(Math.min(quick.entries, MAX_UNTAKEN));
-      });
-    }
+    await report();
+    const got = slow.entries;
+    expect(got).toBeLessThanOrEqual(MAX_UNTAKEN);
+    expect(got).toBeGreaterThan(MAX_UNTAKEN - each * MAX_ENTRIES);
+    const told = members.map(({ watched }) => watched.length);
+
     slow.hurry();
     const another = await member(server, members.length + 1);
     await vi.waitFor(async () => {
       await ask(another.socket, 'trace', trace(99));
-      expect(slow.entries).toBeGreaterThan(MAX_UNTAKEN);
-    });
-    expect(slow.missed).toBeGreaterThanOrEqual(MAX_ENTRIES_PER_TICK);
+      expect(slow.entries).toBeGreaterThan(got);
+    }, WAIT);
+    const { missed } = slow;
+    expect(missed).toBeGreaterThan(0);
     await vi.waitFor(() => {
-      expect(slow.entries + slow.missed).toBe(quick.entries);
-    });
+      expect(members.every(({ watched }, at) => watched.length > (told[at] ?? 0))).toBe(true);
+    }, WAIT);
+
+    // As much again is missed by nobody.
+    await report();
+    await vi.waitFor(() => {
+      expect(slow.entries + missed).toBe(quick.entries);
+    }, WAIT);
+    expect(slow.missed).toBe(missed);
     expect(quick.missed).toBe(0);
   });
 });
