@@ -43,8 +43,8 @@ export const MAX_UNTAKEN = 4 * MAX_ENTRIES_PER_TICK;
  */
 const LEAST_PER_MESSAGE = 16;
 
-/** Milliseconds between two times that a room's members are asked to say again what they are, at least. */
-const RESTATE_INTERVAL = 1_000;
+/** How many times a second a room's members may be asked to say again what they are. */
+const RESTATES_PER_SECOND = 1;
 
 /**
  * Reports that a peer may send at once, and in a second from then on. One that keeps to the protocol
@@ -68,9 +68,10 @@ interface WatchedRoom {
   reports: Reports['reports'];
   entries: number;
   missed: number;
-  /** Whether something was missed that members tell only once, and when they may be asked for it again. */
+  /** Whether a watcher that takes again has missed what members tell only once. */
   isStale: boolean;
-  restateAt: number;
+  /** Times that members are asked for it. */
+  readonly restates: Allowance;
   readonly allowances: Map<PeerId, Allowance>;
 }
 
@@ -116,7 +117,7 @@ export class Watching {
         entries: 0,
         missed: 0,
         isStale: false,
-        restateAt: 0,
+        restates: new Allowance(this.#ports.clock, 1, RESTATES_PER_SECOND),
         allowances: new Map(),
       };
       this.#rooms.set(room, open);
@@ -191,15 +192,15 @@ export class Watching {
     open.entries = 0;
     open.missed = 0;
     const size = Math.max(LEAST_PER_MESSAGE, entries);
-    if (missed > 0) open.isStale = true;
     for (const watcher of open.watchers) {
+      watcher.missed += missed;
       if (watcher.untaken + size > MAX_UNTAKEN) {
-        watcher.missed += entries + missed;
+        watcher.missed += entries;
         continue;
       }
       if (watcher.missed > 0) open.isStale = true;
       watcher.untaken += size;
-      watcher.port.reports({ reports, missed: watcher.missed + missed }, () => {
+      watcher.port.reports({ reports, missed: watcher.missed }, () => {
         watcher.untaken -= size;
       });
       watcher.missed = 0;
@@ -208,10 +209,8 @@ export class Watching {
 
   /** Whoever has missed something learns what the peers are now, as one that comes anew does. */
   #restate(room: RoomName, open: WatchedRoom): void {
-    const now = this.#ports.clock.now();
-    if (!open.isStale || now < open.restateAt) return;
+    if (!open.isStale || !open.restates.takeOne()) return;
     open.isStale = false;
-    open.restateAt = now + RESTATE_INTERVAL;
     this.#ports.tell(room, true);
   }
 

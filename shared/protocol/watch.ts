@@ -3,9 +3,10 @@
  * look at a ring without being in it, and what its members report for them.
  *
  * A watcher sends `watch` once. The server sends it `order`, the peers in ring order and the room's
- * policy, whenever that changes, and `reports`, what members said of late; it acknowledges each, and one that does not misses
- * what comes before long. The server tells the members of a room with `watched` whether anyone looks; only while
- * someone does they send `trace`.
+ * policy, whenever that changes, and `reports`, what members said of late; it acknowledges each, and one
+ * that does not misses what comes before long. The server tells the members of a room with `watched`
+ * that somebody looks, again where a watcher has to learn anew what they are, and that nobody does any
+ * more; only while someone does they send `trace`.
  */
 import * as v from 'valibot';
 import { parse, PeerIdSchema, RoomNameSchema, type Parsed } from './ids.ts';
