@@ -60,7 +60,7 @@ export class TokensHere {
 
   add(event: RingEvent): void {
     if (event.type === 'holding') this.#hold(event.message, event.milliseconds);
-    if (event.type === 'sent') this.#release(event.message);
+    if (event.type === 'sent' || event.type === 'unsent') this.#release(event.message);
     if (ENDS.has(event.type)) this.#keep([]);
   }
 
@@ -71,7 +71,7 @@ export class TokensHere {
     const pulse = { key: this.#count, kind: message.type, origin: originOf(message) };
     const held = { message, pulse };
     this.#keep([...this.#held, held]);
-    // Nothing is sent while there is no link.
+    // In case that nothing is heard of it any more.
     setTimeout(() => {
       this.#keep(this.#held.filter((each) => each !== held));
     }, milliseconds + OVERDUE);

@@ -130,6 +130,12 @@ export function describe(
         what: `held ${messageText(event.message, speaker)} for ${event.milliseconds} ms`,
         why: 'the hop delay of the room',
       };
+    case 'unsent':
+      return {
+        kind: 'pace',
+        what: `did not send ${messageText(event.message, speaker)}, which I held`,
+        why: UNSENT[event.reason],
+      };
     case 'pace':
       return {
         kind: 'pace',
@@ -215,6 +221,11 @@ const CAUSES: Record<Cause, string> = {
   removed: 'the candidate that I deferred to is gone',
   returned: 'a peer has returned',
   timeout: 'no word of a leader for too long',
+};
+
+const UNSENT: Record<Extract<RingEvent, { type: 'unsent' }>['reason'], string> = {
+  'its origin is gone': 'its origin has left the ring meanwhile',
+  'the link is lost': 'the link that it was for is lost',
 };
 
 const COMPLAINTS: Record<

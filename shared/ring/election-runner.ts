@@ -41,7 +41,7 @@ export interface ElectionOwner {
   onGhost(peer: PeerId): void;
   /** A leader was heard: one that was elected just now, or by a lap. */
   onLeader(decision: Decision, isNew: boolean): void;
-  /** For how long a message is held before it is passed on, in milliseconds. */
+  /** For how long a message is held before it is sent, in milliseconds. */
   hopDelay(): number;
 }
 
@@ -53,6 +53,8 @@ interface Pending {
   readonly from: PeerId;
   readonly because: Cause;
 }
+
+type Unsent = Extract<RingEvent, { type: 'unsent' }>;
 
 /** The one timer (SPEC.md, R7), while it runs. */
 interface RunningWait {
@@ -74,10 +76,6 @@ export class ElectionRunner {
   #cancelTimer: (() => void) | null = null;
   #running: RunningWait | null = null;
   readonly #census: CensusTaker;
-  /** Messages that are held, by what lets go of them unsent. */
-  readonly #held = new Set<() => void>();
-  /** When the last of them is to be sent. */
-  #heldUntil = 0;
 
   /** @param self the peer's base claim */
   constructor(self: Claim, policy: Policy, owner: ElectionOwner) {
@@ -156,8 +154,11 @@ export class ElectionRunner {
     this.#cancelTimer?.();
     this.#cancelTimer = null;
     this.#running = null;
-    for (const letGo of this.#held) letGo();
-    this.#held.clear();
+  }
+
+  /** To be called when a link to the successor is lost, with what it still held. */
+  lost(messages: readonly ElectionMessage[]): void {
+    if (!this.#hasStopped) this.#tellUnsent(messages, 'the link is lost');
   }
 
   #enqueue(pending: Pending): void {
@@ -178,6 +179,7 @@ export class ElectionRunner {
     const before = this.#state;
     const { state, effects } = step(before, pending.input);
     this.#state = state;
+    if (state.removed !== before.removed) this.#discardOfDeparted();
     if (decisionOf(state) !== null) this.#termGate.decided();
     if (state.term > before.term) this.#patience.termRose();
     const hasStarted =
@@ -232,40 +234,43 @@ export class ElectionRunner {
   }
 
   /**
-   * Sends a message, once the hop delay is over. Laps are not held, or a leader would be given up for
-   * being slow, but they overtake nothing.
+   * Sends a message to the successor over the link that is in use now, once the hop delay is over
+   * (SPEC.md, C5). Without a link it is lost; R4 makes up for that. Laps are not held, or a leader would
+   * be presumed lost for being slow, but they overtake nothing.
    */
   #send(message: ElectionMessage, received: readonly Extension[]): void {
-    const { clock } = this.#owner;
-    const extensions = this.#census.dress(message, received);
-    const delay =
-      isLap(message) || this.#owner.outlet() === 'loopback' ? 0 : this.#owner.hopDelay();
-    const now = clock.now();
-    const due = Math.max(now + delay, this.#heldUntil);
-    if (due <= now) {
-      this.#pass(message, extensions);
-      return;
-    }
-    this.#heldUntil = due;
-    if (!isLap(message)) this.#owner.tell({ type: 'holding', message, milliseconds: due - now });
-    const letGo = clock.after(due - now, () => {
-      this.#held.delete(letGo);
-      this.#pass(message, extensions);
-    });
-    this.#held.add(letGo);
-  }
-
-  /** Gives a message to the successor. Without one it is lost; R4 makes up for that. */
-  #pass(message: ElectionMessage, extensions: readonly Extension[]): void {
     const outlet = this.#owner.outlet();
     if (outlet === null) return;
     const self = this.#state.self.id;
-    const to = outlet === 'loopback' ? self : outlet.peer;
+    const extensions = this.#census.dress(message, received);
+    if (outlet === 'loopback') {
+      this.#owner.tell({ type: 'sent', message, to: self });
+      // After the present input: this is one of its effects.
+      this.receive(message, self, extensions);
+      return;
+    }
+    const to = outlet.peer;
     if (to === null) return;
-    if (outlet !== 'loopback') outlet.send(message, extensions);
-    this.#owner.tell({ type: 'sent', message, to });
-    // After the present input, if this is one of its effects.
-    if (outlet === 'loopback') this.receive(message, self, extensions);
+    const delay = isLap(message) ? 0 : this.#owner.hopDelay();
+    const milliseconds = outlet.pass(message, extensions, delay, () => {
+      this.#owner.tell({ type: 'sent', message, to });
+    });
+    if (milliseconds > 0 && !isLap(message))
+      this.#owner.tell({ type: 'holding', message, milliseconds });
+  }
+
+  /** What is held of a peer that is gone is not sent any more (SPEC.md, C5). */
+  #discardOfDeparted(): void {
+    const outlet = this.#owner.outlet();
+    if (outlet === null || outlet === 'loopback') return;
+    const { removed } = this.#state;
+    const discarded = outlet.discard((message) => removed.includes(originOf(message)));
+    this.#tellUnsent(discarded, 'its origin is gone');
+  }
+
+  #tellUnsent(messages: readonly ElectionMessage[], reason: Unsent['reason']): void {
+    for (const message of messages)
+      if (!isLap(message)) this.#owner.tell({ type: 'unsent', message, reason });
   }
 
   /** Restarts the one election timer (SPEC.md, R7). */

@@ -46,6 +46,12 @@ export type RingEvent =
     }
   /** A message that is to be sent once the room's hop delay is over: the token is here so long. */
   | { readonly type: 'holding'; readonly message: ElectionMessage; readonly milliseconds: number }
+  /** A message that was held is not sent: its origin, or the link that it was for, is gone. */
+  | {
+      readonly type: 'unsent';
+      readonly message: ElectionMessage;
+      readonly reason: 'its origin is gone' | 'the link is lost';
+    }
   /** The room's hop delay has changed, by this peer or another. */
   | { readonly type: 'pace'; readonly hopDelay: number; readonly by: PeerId }
   /** What is known of the whole ring has changed: see {@link RingState.ring}. */

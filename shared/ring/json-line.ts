@@ -54,6 +54,8 @@ function fieldsOf(event: RingEvent): Readonly<Record<string, unknown>> {
     case 'left':
     case 'vanished':
       return { event: event.type };
+    case 'unsent':
+      return { event: 'unsent', ...messageFields(event.message), reason: event.reason };
     case 'pace':
       return { event: 'pace', hopDelay: event.hopDelay, by: event.by };
     case 'complained':

@@ -1,9 +1,15 @@
 /** A link to one neighbour: its life from offer to goodbye, and messages instead of bytes. */
 import { encodeFrame, parseFrame, type Extension, type Frame } from '../protocol/frame.ts';
 import type { LinkId, PeerId } from '../protocol/ids.ts';
-import type { HeartbeatMessage, HelloMessage, PeerMessage } from '../protocol/messages.ts';
+import type {
+  ElectionMessage,
+  HeartbeatMessage,
+  HelloMessage,
+  PeerMessage,
+} from '../protocol/messages.ts';
 import { MAX_SIGNALS_PER_MESSAGE, type Edge, type Signal } from '../protocol/signaling.ts';
 import { Allowance } from './allowance.ts';
+import { HeldMessages } from './held-messages.ts';
 import type { Clock, Link, OpenLink } from './ports.ts';
 import { RoundTrip } from './round-trip.ts';
 import {
@@ -39,6 +45,8 @@ export interface NeighbourLinkHandlers {
   /** More came than any honest neighbour sends. Told once. */
   onFlood(link: NeighbourLink): void;
   onClosed(link: NeighbourLink, reason: string): void;
+  /** The link is lost, and with it messages of the election that it held. */
+  onUnsent(messages: readonly ElectionMessage[]): void;
   /** A signal for the neighbour; only after {@link NeighbourLink.bind}. */
   onSignals(link: NeighbourLink, signals: readonly Signal[]): void;
 }
@@ -78,6 +86,7 @@ export class NeighbourLink {
   /** Frames that may come, and heartbeats that are answered. */
   readonly #allowance: Allowance;
   readonly #answers: Allowance;
+  readonly #held: HeldMessages;
 
   /**
    * @param id the link's own; frames and signals of another are not for it
@@ -104,6 +113,7 @@ export class NeighbourLink {
     this.#measuredAt = this.#madeAt;
     this.#allowance = new Allowance(ports.clock, FRAME_BURST, FRAME_RATE);
     this.#answers = new Allowance(ports.clock, ANSWER_BURST, ANSWER_RATE);
+    this.#held = new HeldMessages(ports.clock);
     this.#peer = peer;
     this.#handlers = handlers;
     this.#clock = ports.clock;
@@ -249,12 +259,40 @@ export class NeighbourLink {
     this.#link.send(encodeFrame(message, extensions));
   }
 
-  /** Says goodbye and lets the neighbour close, so that nothing on its way is lost. */
+  /**
+   * Sends a message of the election once the hop delay is over, after all that is held already.
+   * @param milliseconds of the hop delay
+   * @param onSent called when it is sent; never where the link is given up before
+   * @returns for how many milliseconds it is held; 0 where it was sent at once
+   */
+  pass(
+    message: ElectionMessage,
+    extensions: readonly Extension[],
+    milliseconds: number,
+    onSent: () => void,
+  ): number {
+    return this.#held.add(message, milliseconds, () => {
+      this.send(message, extensions);
+      onSent();
+    });
+  }
+
+  /** Takes back messages that are held, all or those for which `matches` holds. Returns them. */
+  discard(matches?: (message: ElectionMessage) => boolean): readonly ElectionMessage[] {
+    return this.#held.discard(matches);
+  }
+
+  /**
+   * Says goodbye and lets the neighbour close, so that nothing on its way is lost. What is held is on
+   * its way; only a peer that leaves the ring takes it along.
+   */
   retire(reason: 'leaving' | 'relinked'): void {
     if (this.#phase !== 'open') {
       this.close();
       return;
     }
+    if (reason === 'relinked') this.#held.flush();
+    else this.#held.discard();
     this.send({ type: 'bye', reason });
     this.#phase = 'leaving';
     this.#clock.after(FAREWELL, () => {
@@ -265,6 +303,7 @@ export class NeighbourLink {
   close(): void {
     if (this.#phase === 'closed') return;
     this.#phase = 'closed';
+    this.#giveUpHeld();
     this.#link.close();
   }
 
@@ -281,9 +320,15 @@ export class NeighbourLink {
   #closeAfter(milliseconds: number): void {
     if (this.#phase === 'closed') return;
     this.#phase = 'closed';
+    this.#giveUpHeld();
     this.#clock.after(milliseconds, () => {
       this.#link.close();
     });
+  }
+
+  #giveUpHeld(): void {
+    const messages = this.#held.discard();
+    if (messages.length > 0) this.#handlers.onUnsent(messages);
   }
 
   #giveOut(signal: Signal): void {
@@ -388,6 +433,7 @@ export class NeighbourLink {
   #lost(reason: string): void {
     const wasOurs = !this.isClosed;
     this.#phase = 'closed';
+    this.#giveUpHeld();
     this.#offered();
     if (wasOurs) this.#handlers.onClosed(this, reason);
   }

@@ -495,6 +495,9 @@ export class RingNode {
       onFlood: (link) => {
         this.#watch.cutOff(link, 'more frames than a neighbour sends');
       },
+      onUnsent: (messages) => {
+        this.#election.lost(messages);
+      },
       onClosed: (link, reason) => {
         this.#watch.broke(link);
         this.#edges.at(edge).onClosed(link, reason, 'others');
