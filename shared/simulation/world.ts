@@ -297,11 +297,16 @@ export class World {
   get isLeaderAdmitted(): boolean {
     const state = this.states.find(({ role }) => role === 'leader');
     if (state === undefined) return this.#peers.size === 0;
-    const { id: leader, era, term } = state;
-    return this.#fence.admit({ leader, era: era ?? 0, term: term ?? 0 });
+    return this.#isAdmitted(state);
   }
 
-  #watch(device: Device, event: RingEvent, { id, era, term, role }: RingState): void {
+  /** A leader acts once it knows the era. Until then it has nothing to say to the fence. */
+  #isAdmitted({ id: leader, era, term }: RingState): boolean {
+    return era === null || this.#fence.admit({ leader, era, term: term ?? 0 });
+  }
+
+  #watch(device: Device, event: RingEvent, state: RingState): void {
+    const { id, term, role } = state;
     this.trace.push({ at: this.clock.now(), peer: id, event });
     if (event.type === 'sent') this.#sent += 1;
     if (event.type === 'dropped') this.#violations.push(`${id} dropped a frame: ${event.reason}`);
@@ -316,11 +321,12 @@ export class World {
     if ((term ?? 0) < (this.#terms.get(name) ?? 0))
       this.#violations.push(`the term of ${name} fell to ${String(term)}`);
     this.#terms.set(name, term ?? 0);
+    if (event.type === 'era' && role === 'leader') this.#isAdmitted(state);
     if (event.type !== 'leader') return;
     const office = `${event.leader} in term ${event.term}`;
     if (event.isSelf) {
       this.#elected.add(office);
-      this.#fence.admit({ leader: id, era: era ?? 0, term: event.term });
+      this.#isAdmitted(state);
     } else if (!this.#elected.has(office))
       this.#pretenders.push(`${name} follows ${office}, who was not elected in it`);
     const held = `${name} in term ${event.term}`;
