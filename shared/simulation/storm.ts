@@ -272,12 +272,16 @@ function strike(world: World, kinds: Faults): void {
   }
 }
 
-/** Runs until all is well or patience is over; what is still wrong, in words. */
+/**
+ * Runs until all is well or patience is over; what is still wrong, in words. Where a peer was away for
+ * long, its neighbour may wait for as long again before its next attempt at a link: the waits double
+ * (SPEC.md, L3). And elections take longer in slow motion (C5).
+ */
 function settle(world: World): readonly string[] {
   // Somebody must be able to lead.
   if (world.peers.every(({ priority }) => priority === 0)) world.join({ priority: 1 });
   const hopDelay = Math.max(...world.states.map((state) => state.hopDelay));
-  return world.settle(PATIENCE + slownessOf(hopDelay));
+  return world.settle(PATIENCE + world.longestAbsence + slownessOf(hopDelay));
 }
 
 /** What is wrong once the faults are over: what was before, what stays, and what it costs. */

@@ -14,7 +14,9 @@ import {
 import type { Claim } from '../protocol/messages.ts';
 import type { RingEvent, RingState } from '../ring/events.ts';
 import type { OpenLink, Random } from '../ring/ports.ts';
+import { PROBE_PATIENCE } from '../ring/broker.ts';
 import { RingPeer, type RingPeerOptions } from '../ring/ring-peer.ts';
+import { LINK_SILENCE, SILENCE_MARGIN } from '../ring/timing.ts';
 import { SimulatedClock } from './clock.ts';
 import { Device } from './device.ts';
 import { Farewells } from './judges/farewells.ts';
@@ -63,6 +65,12 @@ export interface SimulatedPeer {
   readonly routes: readonly Route[];
 }
 
+/**
+ * How long the ring may take a link for alive that is broken, in milliseconds: the link is silent for too
+ * long, the server finds both ends awake, and the link stays silent.
+ */
+const SILENT_BREAK = LINK_SILENCE + PROBE_PATIENCE + SILENCE_MARGIN;
+
 /** A local network. */
 const QUICK: Delays = { least: 1, most: 21 };
 
@@ -93,6 +101,7 @@ export class World {
   readonly #seated = new Set<PeerId>();
   #placesLost = 0;
   #faultsEnd = 0;
+  #longestAbsence = 0;
 
   /** @param seed repeats the run exactly */
   constructor(
@@ -142,6 +151,11 @@ export class World {
   /** When the last of the faults so far is over, those of devices and networks that mend by themselves. */
   get faultsEnd(): number {
     return this.#faultsEnd;
+  }
+
+  /** The longest time that a peer was asleep or cut off, in milliseconds. */
+  get longestAbsence(): number {
+    return this.#longestAbsence;
   }
 
   /** What a peer is by itself, or was before it went; undefined for one that never was a member. */
@@ -228,6 +242,7 @@ export class World {
   freeze(peer: SimulatedPeer, milliseconds: number): void {
     peer.device.freeze();
     for (const route of peer.routes) this.#server.sleep(route);
+    this.#longestAbsence = Math.max(this.#longestAbsence, milliseconds);
     this.#faultFor(milliseconds, () => {
       peer.device.thaw();
     });
@@ -277,13 +292,15 @@ export class World {
 
   /** All direct links of a peer break; both ends are told of it, or neither, or its own alone. */
   breakLinks(peer: SimulatedPeer, told: boolean | Told): void {
-    if (typeof told === 'boolean') this.#network.break(peer.device, told ? 'both' : 'neither');
-    else this.#network.break(peer.device, told);
+    const ends = typeof told === 'string' ? told : told ? 'both' : 'neither';
+    this.#network.break(peer.device, ends);
+    if (ends !== 'both') this.#faultFor(SILENT_BREAK);
   }
 
   /** What a peer sends on its present direct links gets lost from now on; it still hears. */
   mute(peer: SimulatedPeer): void {
     this.#network.mute(peer.device);
+    this.#faultFor(SILENT_BREAK);
   }
 
   /**
@@ -297,6 +314,7 @@ export class World {
     this.#network.separate(devices, milliseconds);
     for (const [peer, group] of groups)
       if (group !== MAINLAND) for (const route of peer.routes) this.#server.cutOff(route);
+    this.#longestAbsence = Math.max(this.#longestAbsence, milliseconds);
     this.#faultFor(milliseconds);
   }
 

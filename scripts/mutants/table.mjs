@@ -1,0 +1,500 @@
+/**
+ * The ring members and the broker with one rule changed at a time, and what catches each. A patch is
+ * text of a source file that must be there exactly once, and what stands in its place.
+ */
+
+/**
+ * A run of simulated storms, of which at least one must fail.
+ * @typedef {{ storm: string, from: number, seeds: number, peers: number }} StormCatch
+ *
+ * A test that must fail: its file, and its name or the beginning of it.
+ * @typedef {{ file: string, test: string }} TestCatch
+ *
+ * @typedef {object} Mutant
+ * @property {string} rule of SPEC.md
+ * @property {string} change what the mutant does
+ * @property {string} file below shared/
+ * @property {string} find
+ * @property {string} replace
+ * @property {StormCatch | TestCatch} caughtBy
+ */
+
+/**
+ * @param {string} name of the storm
+ * @param {number} from the first seed
+ * @returns {StormCatch}
+ */
+const storm = (name, from, seeds = 1, peers = 5) => ({ storm: name, from, seeds, peers });
+
+/**
+ * @param {string} file below tests/
+ * @param {string} name
+ * @returns {TestCatch}
+ */
+const test = (file, name) => ({ file: `tests/${file}.test.ts`, test: name });
+
+/** @type {readonly Mutant[]} */
+export const MUTANTS = [
+  {
+    rule: 'L1',
+    change: 'a view of the same version is not obeyed',
+    file: 'ring/ring-node.ts',
+    find: 'view.version < this.#view.version) return;',
+    replace: 'view.version <= this.#view.version) return;',
+    caughtBy: test('?', '?'),
+  },
+  {
+    rule: 'L1',
+    change: 'an older view is obeyed',
+    file: 'ring/ring-node.ts',
+    find: 'view.version < this.#view.version) return;',
+    replace: 'view.version < 0) return;',
+    caughtBy: test('?', '?'),
+  },
+  {
+    rule: 'L1',
+    change: 'the departures of a view are not taken',
+    file: 'ring/ring-node.ts',
+    find: 'this.#dropPeers(view.removed);',
+    replace: '',
+    caughtBy: test('?', '?'),
+  },
+  {
+    rule: 'L2',
+    change: 'offers that were not chosen stay open',
+    file: 'ring/ring-node.ts',
+    find: 'if (hasNewSuccessor) this.#offers.discard();',
+    replace: '',
+    caughtBy: test('?', '?'),
+  },
+  {
+    rule: 'L2',
+    change: 'the link that the view names is not used',
+    file: 'ring/ring-node.ts',
+    find: 'hasNewSuccessor ? this.#offerFor(edge, view) : null',
+    replace: 'null',
+    caughtBy: test('?', '?'),
+  },
+  {
+    rule: 'L3',
+    change: 'a link that does not come up is not offered again',
+    file: 'ring/edges.ts',
+    find: 'this.#retryIn(wait);',
+    replace: '',
+    caughtBy: test('?', '?'),
+  },
+  {
+    rule: 'L3',
+    change: 'a link that is lost is not offered again',
+    file: 'ring/edges.ts',
+    find: "if (!this.#isTrying('direct')) this.#retryIn(this.#afterLoss(this.#failures));",
+    replace: '',
+    caughtBy: test('?', '?'),
+  },
+  {
+    rule: 'L4',
+    change: 'a HELLO that names another link is taken',
+    file: 'ring/neighbour-link.ts',
+    find: 'if (message.id !== this.#peer || message.link !== this.id) {',
+    replace: 'if (message.id !== this.#peer) {',
+    caughtBy: test('?', '?'),
+  },
+  {
+    rule: 'L4',
+    change: 'a HELLO of another peer is taken',
+    file: 'ring/neighbour-link.ts',
+    find: 'if (message.id !== this.#peer || message.link !== this.id) {',
+    replace: 'if (message.link !== this.id) {',
+    caughtBy: test('?', '?'),
+  },
+  {
+    rule: 'L4',
+    change: 'messages before the first HELLO are taken',
+    file: 'ring/neighbour-link.ts',
+    find: "} else if (this.#hello === null && message.type !== 'bye') {",
+    replace: '} else if (this.id === null) {',
+    caughtBy: test('?', '?'),
+  },
+  {
+    rule: 'L4',
+    change: 'departures are taken from a second HELLO',
+    file: 'ring/ring-node.ts',
+    find: 'isFirst ? hello.removed : []',
+    replace: 'hello.removed',
+    caughtBy: test('?', '?'),
+  },
+  {
+    rule: 'L4',
+    change: 'no second HELLO tells that a peer is ready now',
+    file: 'ring/ring-node.ts',
+    find: 'for (const link of this.#edges.predecessor.links) link.send(this.#hello(link));',
+    replace: '',
+    caughtBy: test('?', '?'),
+  },
+  {
+    rule: 'L4',
+    change: 'a link without a HELLO stays open',
+    file: 'ring/neighbour-watch.ts',
+    find: 'if (link.silence >= HELLO_SILENCE) this.drop',
+    replace: 'if (link.silence >= Infinity) this.drop',
+    caughtBy: test('?', '?'),
+  },
+  {
+    rule: 'L5',
+    change: 'a link is used although its other end is not ready',
+    file: 'ring/edges.ts',
+    find: 'return link.hello.ready;',
+    replace: 'return true;',
+    caughtBy: test('?', '?'),
+  },
+  {
+    rule: 'L5',
+    change: 'a direct link does not take the place of a relayed one',
+    file: 'ring/edges.ts',
+    find: "this.#connection === 'relayed' && link.kind === 'direct'",
+    replace: 'false',
+    caughtBy: test('?', '?'),
+  },
+  {
+    rule: 'L5',
+    change: 'the link used before is cut, not retired',
+    file: 'ring/edges.ts',
+    find: "previous.retire('relinked');",
+    replace: 'previous.close();',
+    caughtBy: test('?', '?'),
+  },
+  {
+    rule: 'L6',
+    change: 'a successor is read',
+    file: 'ring/ring-node.ts',
+    find: "if (edge === 'successor') this.#dropFrame(link, `${message.type} from the successor`);",
+    replace: 'if (link.isClosed) return;',
+    caughtBy: test('?', '?'),
+  },
+  {
+    rule: 'L6',
+    change: 'an earlier predecessor is not read to its BYE',
+    file: 'ring/edges.ts',
+    find: 'if (!link.isOpen && link.peer !== id) this.#close(link);',
+    replace: 'if (link.peer !== id) this.#close(link);',
+    caughtBy: test('?', '?'),
+  },
+  {
+    rule: 'L7',
+    change: 'who has said BYE goes on reading',
+    file: 'ring/neighbour-link.ts',
+    find: "this.#phase = 'leaving';",
+    replace: '',
+    caughtBy: test('?', '?'),
+  },
+  {
+    rule: 'L7',
+    change: 'no BYE is said on a link that is given up',
+    file: 'ring/neighbour-link.ts',
+    find: "this.send({ type: 'bye', reason });",
+    replace: '',
+    caughtBy: test('?', '?'),
+  },
+  {
+    rule: 'L7',
+    change: 'BYE does not mean that the peer is gone',
+    file: 'ring/ring-node.ts',
+    find: "if (reason === 'leaving' && link.peer !== null) {",
+    replace: "if (reason === 'leaving' && link.peer === null) {",
+    caughtBy: test('?', '?'),
+  },
+  {
+    rule: 'L8',
+    change: 'a departure is noted only once its links are closed',
+    file: 'ring/ring-node.ts',
+    find: "this.#election.step({ type: 'removed', peers: gone });\n    this.#edges.dropPeers(new Set(gone));",
+    replace:
+      "this.#edges.dropPeers(new Set(gone));\n    this.#election.step({ type: 'removed', peers: gone });",
+    caughtBy: test('?', '?'),
+  },
+  {
+    rule: 'L8',
+    change: 'no other link takes the place of one to a peer that is gone',
+    file: 'ring/edges.ts',
+    find: "'closed', 'the peer has left');\n    this.trySwitch();",
+    replace: "'closed', 'the peer has left');",
+    caughtBy: test('?', '?'),
+  },
+  {
+    rule: 'L8',
+    change: 'links to peers that are gone are kept',
+    file: 'ring/ring-node.ts',
+    find: 'this.#edges.dropPeers(new Set(gone));',
+    replace: '',
+    caughtBy: test('?', '?'),
+  },
+  {
+    rule: 'L9',
+    change: 'who returns does not say whom it holds for gone',
+    file: 'ring/ring-node.ts',
+    find: 'removed: this.#goneForSure.slice(-MAX_REMOVED_IN_RESUME),',
+    replace: 'removed: [],',
+    caughtBy: test('?', '?'),
+  },
+  {
+    rule: 'L9',
+    change: 'who has lost its place does not come again',
+    file: 'ring/ring-peer.ts',
+    find: "(event.code === 'place-lost' || event.code === 'id-taken')",
+    replace: "event.code === 'id-taken'",
+    caughtBy: test('?', '?'),
+  },
+  {
+    rule: 'L9',
+    change: 'a join whose answer was lost is asked again under the same id',
+    file: 'ring/ring-node.ts',
+    find: "if (this.#membership !== 'joining' || !this.#isJoinSent) return;",
+    replace: 'if (this.#isJoinSent || !this.#isJoinSent) return;',
+    caughtBy: test('?', '?'),
+  },
+  {
+    rule: 'L10',
+    change: 'an offer of one that is no neighbour is taken',
+    file: 'ring/ring-node.ts',
+    find: 'if (end.target !== from || kind === null || !end.hasRoom) return;',
+    replace: 'if (kind === null || !end.hasRoom) return;',
+    caughtBy: test('?', '?'),
+  },
+  {
+    rule: 'L10',
+    change: 'a signal for a link is taken from a third peer',
+    file: 'ring/ring-node.ts',
+    find: 'if (known.peer === from) known.signal(signals);',
+    replace: 'known.signal(signals);',
+    caughtBy: test('?', '?'),
+  },
+  {
+    rule: 'L11',
+    change: 'a relayed link outlives the connection to the server',
+    file: 'ring/ring-node.ts',
+    find: "this.#watch.drop(link, 'server was lost');",
+    replace: 'this.#watch.placed();',
+    caughtBy: test('?', '?'),
+  },
+  {
+    rule: 'L11',
+    change: 'no relayed link is offered',
+    file: 'ring/edges.ts',
+    find: "const link = this.#owner.offer('successor', target, 'relayed');",
+    replace: 'const link = null as NeighbourLink | null;',
+    caughtBy: test('?', '?'),
+  },
+  {
+    rule: 'L12',
+    change: 'heartbeats are not answered',
+    file: 'ring/neighbour-link.ts',
+    find: "if (this.#answers.takeOne()) this.send({ type: 'heartbeat', isReply: true, count });",
+    replace: '',
+    caughtBy: test('?', '?'),
+  },
+  {
+    rule: 'L12',
+    change: 'a silent neighbour is not reported',
+    file: 'ring/neighbour-watch.ts',
+    find: "else this.complain(peer, 'silent');\n  }\n\n  /**\n   * A predecessor",
+    replace: '}\n\n  /**\n   * A predecessor',
+    caughtBy: test('?', '?'),
+  },
+  {
+    rule: 'L12',
+    change: 'a link that stays silent is not made anew, as the neighbour is awake',
+    file: 'ring/neighbour-watch.ts',
+    find: 'if (reply.ok && reply.isMember) this.#giveLastChance(about);',
+    replace: '',
+    caughtBy: test('?', '?'),
+  },
+  {
+    rule: 'L12',
+    change: 'nobody asks for a sign of life',
+    file: 'ring/link-watch.ts',
+    find: 'link.isRoundTripOld) link.beat();',
+    replace: 'link.isRoundTripOld) return;',
+    caughtBy: test('?', '?'),
+  },
+  {
+    rule: 'L13',
+    change: 'a neighbour without a connection is not asked about',
+    file: 'ring/neighbour-watch.ts',
+    find: 'if (!this.#owner.isMember() || !this.#edges.isNeighbour(peer)) return;\n    // A relayed',
+    replace: 'return;\n    // A relayed',
+    caughtBy: test('?', '?'),
+  },
+  {
+    rule: 'L13',
+    change: 'one neighbour alone turns a member out that has no connection',
+    file: 'ring/room.ts',
+    find: 'return !mayHear && [...words.values()]',
+    replace: 'return mayHear || [...words.values()]',
+    caughtBy: test('?', '?'),
+  },
+  {
+    rule: 'L14',
+    change: 'a server without memory does not wait for those who were there',
+    file: 'ring/broker.ts',
+    find: 'const RECOVERY_PATIENCE = 5_000;',
+    replace: 'const RECOVERY_PATIENCE = 0;',
+    caughtBy: test('?', '?'),
+  },
+  {
+    rule: 'L14',
+    change: 'edges that both ends name do not come first',
+    file: 'ring/recovery.ts',
+    find: 'Number(b.isMutual) - Number(a.isMutual) || b.version - a.version',
+    replace: 'b.version - a.version',
+    caughtBy: test('?', '?'),
+  },
+  {
+    rule: 'L15',
+    change: 'who has slept accuses its neighbours',
+    file: 'ring/link-watch.ts',
+    find: 'if (hasOverslept) link.forgive();\n    else if',
+    replace: 'if',
+    caughtBy: test('?', '?'),
+  },
+  {
+    rule: 'L16',
+    change: 'frames that cannot be used are not counted',
+    file: 'ring/ring-node.ts',
+    find: "if (link.fault()) this.#watch.cutOff(link, 'too many frames that cannot be used');",
+    replace: '',
+    caughtBy: test('?', '?'),
+  },
+  {
+    rule: 'L16',
+    change: 'a message of one hop is taken from another than its origin',
+    file: 'ring/intake.ts',
+    find: 'return (hops === 1) !== (originOf(message) === from);',
+    replace: 'return hops === 0 && originOf(message) === from;',
+    caughtBy: test('?', '?'),
+  },
+  {
+    rule: 'L16',
+    change: 'a neighbour that floods is not cut off',
+    file: 'ring/ring-node.ts',
+    find: "this.#watch.cutOff(link, 'more frames than a neighbour sends');",
+    replace: 'this.#noteDropped(link, "");',
+    caughtBy: test('?', '?'),
+  },
+  {
+    rule: 'L17',
+    change: 'a term may leap',
+    file: 'ring/intake.ts',
+    find: "if (verdict === 'fine') act();\n    else if (verdict === 'leap')",
+    replace: "if (verdict !== 'leap' || term > 0) act();\n    else if (verdict === 'leap')",
+    caughtBy: test('?', '?'),
+  },
+  {
+    rule: 'L18',
+    change: 'nobody asks about a leader',
+    file: 'ring/lookups.ts',
+    find: 'if (followed !== null && this.#isInQuestion(followed)) this.#ask(followed);',
+    replace: 'if (followed === null) this.#ask(leader);',
+    caughtBy: test('?', '?'),
+  },
+  {
+    rule: 'L19',
+    change: 'a predecessor that passes nothing on is not found out',
+    file: 'ring/neighbour-watch.ts',
+    find: "this.cutOff(link, 'passes nothing on');",
+    replace: 'return;',
+    caughtBy: test('?', '?'),
+  },
+  {
+    rule: 'C4',
+    change: 'a hop delay is not passed on',
+    file: 'ring/ring-node.ts',
+    find: "if (outlet !== null && outlet !== 'loopback') outlet.send(setting);",
+    replace: 'if (outlet === null) return;',
+    caughtBy: test('?', '?'),
+  },
+  {
+    rule: 'C5',
+    change: 'a lap overtakes what is held',
+    file: 'ring/held-messages.ts',
+    find: 'if (this.#queue.length === 0 && due <= now) {',
+    replace: 'if (milliseconds === 0) {',
+    caughtBy: test('?', '?'),
+  },
+  {
+    rule: 'C5',
+    change: 'what is held leaves over the link in use by then',
+    file: 'ring/election-runner.ts',
+    find: 'const milliseconds = outlet.pass(message, extensions, delay, () => {',
+    replace: `const milliseconds = delay;
+    this.#owner.clock.after(delay, () => {
+      const later = this.#owner.outlet();
+      if (this.#hasStopped || later === null || later === 'loopback') return;
+      later.send(message, extensions);`,
+    caughtBy: test('?', '?'),
+  },
+  {
+    rule: 'C5',
+    change: 'what is held of a peer that is gone is sent',
+    file: 'ring/election-runner.ts',
+    find: 'if (state.removed !== before.removed) this.#discardOfDeparted();',
+    replace: '',
+    caughtBy: test('?', '?'),
+  },
+  {
+    rule: 'C5',
+    change: 'what is held is lost with a link that is given up for another',
+    file: 'ring/neighbour-link.ts',
+    find: "if (reason === 'relinked') this.#held.flush();",
+    replace: "if (reason === 'relinked') this.#held.discard();",
+    caughtBy: test('?', '?'),
+  },
+  {
+    rule: 'C5',
+    change: 'waits do not grow with the hop delay',
+    file: 'ring/election-runner.ts',
+    find: "return until === 'lap' ? 0 : this.#slowness;",
+    replace: 'return 0;',
+    caughtBy: test('?', '?'),
+  },
+  {
+    rule: 'R4',
+    change: 'nothing is told to a new successor',
+    file: 'ring/ring-node.ts',
+    find: "this.#election.step({ type: 'new-successor' });",
+    replace: '',
+    caughtBy: test('?', '?'),
+  },
+  {
+    rule: 'R7',
+    change: 'a peer without a way to its successor starts on time-out',
+    file: 'ring/election-runner.ts',
+    find: "const isCutOff = this.#state.role.name !== 'leader' && !this.#owner.leadsRound();",
+    replace: 'const isCutOff = false;',
+    caughtBy: test('?', '?'),
+  },
+  {
+    rule: 'R7',
+    change: 'one that is still its own successor starts on time-out',
+    file: 'ring/edges.ts',
+    find: "if (this.#outlet === 'loopback') return this.#target === this.#owner.self;",
+    replace: "if (this.#outlet === 'loopback') return true;",
+    caughtBy: test('?', '?'),
+  },
+  {
+    rule: 'R7',
+    change: 'every second lap is dropped',
+    file: 'ring/intake.ts',
+    find: 'else if (this.#takesIn(link, message))',
+    replace:
+      "else if (!(message.type === 'elected' && message.decision.lap % 2 === 1) && this.#takesIn(link, message))",
+    caughtBy: test('?', '?'),
+  },
+  {
+    rule: 'R9',
+    change: 'no later era is named',
+    file: 'ring/room.ts',
+    find: 'this.#era = Math.max(this.#date(), this.#era + 1);',
+    replace: '',
+    caughtBy: test('?', '?'),
+  },
+];
