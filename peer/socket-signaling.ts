@@ -5,6 +5,7 @@ import {
   parseJoinReply,
   parseMembershipReply,
   parseReply,
+  parseSettleReply,
   parseSignalDelivery,
   parseView,
   type JoinReply,
@@ -169,6 +170,10 @@ export function socketSignaling(
     signal: (request, onReply) => {
       if (!socket.connected) return;
       socket.timeout(REPLY_PATIENCE).emit('signal', request, answered(parseReply, onReply));
+    },
+    settle: (onReply) => {
+      if (!socket.connected) return;
+      socket.timeout(REPLY_PATIENCE).emit('settle', answered(parseSettleReply, onReply));
     },
     report: (report, onReply) => {
       if (!socket.connected) return;

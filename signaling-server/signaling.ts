@@ -29,6 +29,7 @@ import {
   type RefusalCode,
   type Reply,
   type ServerToPeer,
+  type SettleReply,
 } from '../shared/protocol/signaling.ts';
 import {
   parseTrace,
@@ -92,7 +93,7 @@ type ToClient = ServerToPeer & ServerToReporter & ServerToWatcher;
 type PeerSocket = Socket<FromClient, ToClient, Record<string, never>, SocketData>;
 
 type OrderReply = Parameters<Parameters<WatcherToServer['watch']>[1]>[0];
-type Acknowledge = (reply: Reply | JoinReply | MembershipReply | OrderReply) => void;
+type Acknowledge = (reply: Reply | JoinReply | SettleReply | MembershipReply | OrderReply) => void;
 
 /** What engine.io is about to send; there are none of an event's data in a ping. */
 interface Packet {
@@ -123,6 +124,7 @@ const EVENTS: ReadonlySet<string> = new Set<keyof FromClient>([
   'join',
   'resume',
   'signal',
+  'settle',
   'report',
   'lookup',
   'leave',
@@ -333,6 +335,12 @@ export function createSignalingServer(
     if (!request.ok) reply(refusal('malformed', request.error));
     else if (membership === null) reply(refusal('not-joined', 'join a room first'));
     else reply(broker.signal(membership.room, membership.id, request.value));
+  }
+
+  function settle(socket: PeerSocket, reply: (reply: SettleReply) => void): void {
+    const { membership } = socket.data;
+    if (membership === null) reply(refusal('not-joined', 'join a room first'));
+    else reply(broker.settle(membership.room, membership.id));
   }
 
   function report(
@@ -568,6 +576,11 @@ export function createSignalingServer(
     socket.on('signal', (request: unknown, acknowledge: unknown) => {
       answer(socket, 'signal', acknowledge, (reply) => {
         signal(socket, request, reply);
+      });
+    });
+    socket.on('settle', (acknowledge: unknown) => {
+      answer(socket, 'settle', acknowledge, (reply) => {
+        settle(socket, reply);
       });
     });
     socket.on('report', (complaint: unknown, acknowledge: unknown) => {

@@ -36,6 +36,9 @@ export interface Sight {
  */
 const BUSY = 200;
 
+/** What the log leaves out: it is shown elsewhere, or of no use to who reads an election. */
+const UNLOGGED: ReadonlySet<RingEvent['type']> = new Set(['holding', 'ring', 'era']);
+
 /** Entries kept; older ones fall out of page and download. */
 const MAX_LOG = 5_000;
 
@@ -124,7 +127,7 @@ export class RingMember {
   }
 
   #onEvent(event: RingEvent, ring: RingState): void {
-    if (event.type !== 'holding' && event.type !== 'ring') this.#write(event, ring.id);
+    if (!UNLOGGED.has(event.type)) this.#write(event, ring.id);
     this.#isInTrouble = isTroubleAfter(event, this.#isInTrouble);
     this.onChange(event);
   }

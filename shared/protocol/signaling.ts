@@ -2,7 +2,7 @@
  * The signaling protocol: Socket.IO events between a peer and the signaling server.
  *
  * A peer sends `join` once, then `signal` as its links need, then perhaps `leave`; after a lost
- * connection it sends `resume`. It says with `report` what is wrong with a neighbour, and asks with
+ * connection it sends `resume`. It says with `settle` that it knows the ring's term, with `report` what is wrong with a neighbour, and asks with
  * `lookup` whether a peer is a member. Each is acknowledged. The server sends `view` whenever the
  * peer's place changes, passes `signal`s on, having put in the sender itself, and asks with `check`
  * about a neighbour whose connection it has lost and with `probe` whether the peer itself is there.
@@ -23,7 +23,7 @@ import {
 import { POLICIES } from './messages.ts';
 
 /** Raised when an old page could no longer talk to a new server, or the other way round. */
-export const SIGNALING_VERSION = 1;
+export const SIGNALING_VERSION = 2;
 
 /** Limits in characters and pieces; a real session description is about 500 characters. */
 const MAX_SDP_LENGTH = 16_384;
@@ -133,7 +133,7 @@ const ResumeRequestSchema = v.strictObject({
   policy: PolicySchema,
   place: v.strictObject({
     epoch: EpochSchema,
-    era: EraSchema,
+    era: v.nullable(EraSchema),
     version: ViewVersionSchema,
     successor: PeerIdSchema,
     predecessor: PeerIdSchema,
@@ -195,17 +195,19 @@ export type Neighbour = v.InferOutput<typeof NeighbourSchema>;
 
 const ViewSchema = v.object({
   epoch: EpochSchema,
-  era: EraSchema,
+  era: v.nullable(EraSchema),
   version: ViewVersionSchema,
+  size: v.pipe(v.number(), v.safeInteger(), v.minValue(1)),
   successor: NeighbourSchema,
   predecessor: NeighbourSchema,
   removed: v.pipe(v.array(PeerIdSchema), v.maxLength(256)),
 });
 /**
- * A peer's place in the ring. `epoch` changes when the server has lost its memory. `era` is when the
- * room was opened, in milliseconds since 1970 by the server's clock; a server that has lost its memory
- * begins a later one. `version` grows with every change of the room, `removed` names the peers gone since this peer's last view.
- * In a ring of one both neighbours are the peer itself.
+ * A peer's place in the ring. `epoch` changes when the server has lost its memory. `era` orders the
+ * leaders of the room together with the term (SPEC.md, R9): milliseconds since 1970 by the server's
+ * clock, or null for a peer that has not settled. `size` is the number of members. `version` grows with every change of the room,
+ * `removed` names the peers gone since this peer's last view. In a ring of one both neighbours are the
+ * peer itself.
  */
 export type View = v.InferOutput<typeof ViewSchema>;
 
@@ -238,6 +240,13 @@ export type JoinReply = v.InferOutput<typeof JoinReplySchema>;
 const ReplySchema = v.variant('ok', [v.object({ ok: v.literal(true) }), RefusalSchema]);
 export type Reply = v.InferOutput<typeof ReplySchema>;
 
+const SettleReplySchema = v.variant('ok', [
+  v.object({ ok: v.literal(true), era: EraSchema }),
+  RefusalSchema,
+]);
+/** The era of the room in which the member acts from now on, if it leads. */
+export type SettleReply = v.InferOutput<typeof SettleReplySchema>;
+
 const MembershipReplySchema = v.variant('ok', [
   v.object({ ok: v.literal(true), isMember: v.boolean() }),
   RefusalSchema,
@@ -250,6 +259,8 @@ export interface PeerToServer {
   join: (request: JoinRequest, reply: (reply: JoinReply) => void) => void;
   resume: (request: ResumeRequest, reply: (reply: JoinReply) => void) => void;
   signal: (request: SignalRequest, reply: (reply: Reply) => void) => void;
+  /** The peer has heard who leads, in the ring's term. Until then it is a newcomer. */
+  settle: (reply: (reply: SettleReply) => void) => void;
   report: (report: Report, reply: (reply: MembershipReply) => void) => void;
   lookup: (peer: PeerId, reply: (reply: MembershipReply) => void) => void;
   leave: (reply: (reply: Reply) => void) => void;
@@ -285,6 +296,9 @@ export function parseJoinReply(input: unknown): Parsed<JoinReply> {
 }
 export function parseReply(input: unknown): Parsed<Reply> {
   return parse(ReplySchema, input);
+}
+export function parseSettleReply(input: unknown): Parsed<SettleReply> {
+  return parse(SettleReplySchema, input);
 }
 export function parseMembershipReply(input: unknown): Parsed<MembershipReply> {
   return parse(MembershipReplySchema, input);

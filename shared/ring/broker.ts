@@ -14,6 +14,7 @@ import type {
   Reply,
   Report,
   ResumeRequest,
+  SettleReply,
   SignalRequest,
 } from '../protocol/signaling.ts';
 import type { Clock } from './ports.ts';
@@ -144,7 +145,10 @@ export class Broker {
   readonly #limits: BrokerLimits;
   readonly #rooms = new Map<RoomName, OpenRoom>();
   #opened = 0;
-  /** The latest era of the rooms that are closed: whoever was in one of them may come again. */
+  /**
+   * The latest era of the rooms that are closed, and of any that members of a lost memory have named:
+   * a room that is opened anew may be one of theirs.
+   */
   #latestEra = 0;
   readonly #startedAt: number;
   /** How many are on their way to each room. */
@@ -238,6 +242,8 @@ export class Broker {
     if (open !== undefined && seat !== undefined) {
       const isPending = open.room.view(id) === undefined;
       if (isPending || (seat.secret !== null && seat.secret !== secret)) return placeLost(request);
+      if (seat.secret === null)
+        this.#deliver(name, open.room.identify(id, this.#eraOf(request.place)));
       seat.secret = secret;
       seat.resumed += 1;
       this.#wake(name, open);
@@ -291,6 +297,13 @@ export class Broker {
   mayLeave({ room, id, secret }: LeaveRequest): boolean {
     const seat = this.#rooms.get(room)?.seats.get(id);
     return seat === undefined || seat.secret === secret;
+  }
+
+  /** A member knows the ring's term (SPEC.md, R9). Returns the era in which it acts, if it leads. */
+  settle(name: RoomName, id: PeerId): SettleReply {
+    const room = this.#rooms.get(name)?.room;
+    if (room?.has(id) !== true) return refusal('not-joined', `${id} is no member of ${name}`);
+    return { ok: true, era: room.settle(id) };
   }
 
   /** Passes a signal on to a neighbour, or says why not. */
@@ -427,8 +440,7 @@ export class Broker {
   #readmit(request: ResumeRequest, open: OpenRoom): JoinReply {
     const { room: name, id, secret, place, removed } = request;
     const { version, successor, predecessor } = place;
-    // No honest room was opened in the future; but clocks differ.
-    const era = place.era <= this.#ports.date() + CLOCK_SKEW ? place.era : 0;
+    const era = this.#eraOf(place);
     if (this.#mayRecover(name, open, place.epoch)) this.#startRecovery(name, open);
     // The room may have been opened by a newcomer who could not know.
     if (open.room.isRecovering) open.policy = request.policy;
@@ -439,6 +451,15 @@ export class Broker {
     const reply = this.#viewFor(open, request);
     this.#endRecovery(name, open);
     return reply;
+  }
+
+  /** The era that a member of a lost memory was told last; null where it was told none. */
+  #eraOf({ era }: ResumeRequest['place']): number | null {
+    if (era === null) return null;
+    // No honest room was opened in the future; but clocks differ.
+    if (era > this.#ports.date() + CLOCK_SKEW) return 0;
+    this.#latestEra = Math.max(this.#latestEra, era);
+    return era;
   }
 
   /** Anyone can make up a memory: it must not turn out those who have nothing to do with it. */

@@ -130,6 +130,12 @@ export function describe(
         what: `held ${messageText(event.message, speaker)} for ${event.milliseconds} ms`,
         why: 'the hop delay of the room',
       };
+    case 'era':
+      return {
+        kind: 'server',
+        what: `the room is in era ${event.era}`,
+        why: 'era and term together tell a late old leader from the present one',
+      };
     case 'unsent':
       return {
         kind: 'pace',

@@ -41,6 +41,8 @@ export interface ElectionOwner {
   onGhost(peer: PeerId): void;
   /** A leader was heard: one that was elected just now, or by a lap. */
   onLeader(decision: Decision, isNew: boolean): void;
+  /** A message from the predecessor has told the ring's term and who leads in it. */
+  onTold(): void;
   /** For how long a message is held before it is sent, in milliseconds. */
   hopDelay(): number;
 }
@@ -72,6 +74,7 @@ export class ElectionRunner {
   /** What is still to be stepped through; effects may bring more. */
   readonly #inputs: Pending[] = [];
   #isStepping = false;
+  #isTold = false;
   #hasStopped = false;
   #cancelTimer: (() => void) | null = null;
   #running: RunningWait | null = null;
@@ -90,6 +93,11 @@ export class ElectionRunner {
       },
     });
     this.#state = initialElection(self, policy);
+  }
+
+  /** Whether a message from the predecessor has told the ring's term and who leads in it. */
+  get isTold(): boolean {
+    return this.#isTold;
   }
 
   get state(): ElectionState {
@@ -196,6 +204,9 @@ export class ElectionRunner {
       this.#perform(effect, pending.from, extensions);
     }
     this.#takeCensus(pending, effects);
+    if (pending.input.type !== 'receive' || decisionOf(state) === null) return;
+    this.#isTold = true;
+    this.#owner.onTold();
   }
 
   #perform(effect: ElectionEffect, from: PeerId, extensions: readonly Extension[]): void {

@@ -46,6 +46,8 @@ export type RingEvent =
     }
   /** A message that is to be sent once the room's hop delay is over: the token is here so long. */
   | { readonly type: 'holding'; readonly message: ElectionMessage; readonly milliseconds: number }
+  /** The server has named the era in which this peer acts when it leads (SPEC.md, R9). */
+  | { readonly type: 'era'; readonly era: number }
   /** A message that was held is not sent: its origin, or the link that it was for, is gone. */
   | {
       readonly type: 'unsent';
@@ -109,7 +111,10 @@ export interface RingState {
   readonly room: RoomName;
   /** `candidate` as long as an election goes on, also for one whose claim is beaten already. */
   readonly role: 'joining' | 'follower' | 'candidate' | 'leader' | 'offline';
-  /** When this life of the room began, in milliseconds since 1970; with the term it orders all leaders. */
+  /**
+   * With the term it orders all leaders of the room: a leader acts in no other's name than (era, term).
+   * Milliseconds since 1970 by the server's clock; null before the server has named it.
+   */
   readonly era: number | null;
   /** null before the first election it hears of, and once it has left. */
   readonly term: number | null;

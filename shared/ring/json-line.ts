@@ -54,6 +54,8 @@ function fieldsOf(event: RingEvent): Readonly<Record<string, unknown>> {
     case 'left':
     case 'vanished':
       return { event: event.type };
+    case 'era':
+      return { event: 'era', era: event.era };
     case 'unsent':
       return { event: 'unsent', ...messageFields(event.message), reason: event.reason };
     case 'pace':

@@ -6,6 +6,7 @@ import type {
   Reply,
   Report,
   ResumeRequest,
+  SettleReply,
   Signal,
   SignalDelivery,
   SignalRequest,
@@ -67,6 +68,8 @@ export interface Signaling {
   /** Asks for the place held before the connection was lost. */
   resume(request: ResumeRequest, onReply: (reply: JoinReply) => void): void;
   signal(request: SignalRequest, onReply: (reply: Reply) => void): void;
+  /** Says that this member knows the ring's term, and asks for the era. */
+  settle(onReply: (reply: SettleReply) => void): void;
   /** Complains about a neighbour. */
   report(report: Report, onReply: (reply: MembershipReply) => void): void;
   /** Asks whether a peer is a member of the room. */

@@ -74,6 +74,10 @@ export class RingNode {
   readonly #election: ElectionRunner;
   readonly #pace: Pace;
   #view: View | null = null;
+  /** Of the room, once the server has named it. */
+  #era: number | null = null;
+  /** Whether the server was asked for it, over the present connection. */
+  #isSettling = false;
   readonly #offers: Offers;
   #isJoinSent = false;
   #wasReady = false;
@@ -107,6 +111,9 @@ export class RingNode {
       },
       onLeader: (decision, isNew) => {
         this.#lookups.heard(decision, isNew);
+      },
+      onTold: () => {
+        this.#settle();
       },
     });
     this.#offers = new Offers(
@@ -189,7 +196,7 @@ export class RingNode {
       id: this.#options.id,
       room: this.#options.room,
       role: this.#role,
-      era: view?.era ?? null,
+      era: isGone ? null : this.#era,
       term: isGone || this.#election.state.term === 0 ? null : this.#election.state.term,
       leader: decision?.leader.id ?? null,
       hopsFromLeader: decision?.hops ?? null,
@@ -310,6 +317,7 @@ export class RingNode {
   #disconnected(reason: string): void {
     if (this.#membership === 'gone') return;
     this.#server = 'reconnecting';
+    this.#isSettling = false;
     // By the time that a view comes again, this device may be in another network.
     if (this.#membership === 'member') this.#offers.discard();
     this.#tell({ type: 'server', state: 'reconnecting', reason });
@@ -341,7 +349,7 @@ export class RingNode {
   #resume(): void {
     const { id, room, secret } = this.#options;
     if (this.#view === null) return;
-    const { epoch, era, version, successor, predecessor } = this.#view;
+    const { epoch, version, successor, predecessor } = this.#view;
     this.#ports.signaling.resume(
       {
         version: SIGNALING_VERSION,
@@ -349,7 +357,13 @@ export class RingNode {
         id,
         secret,
         policy: this.#election.state.policy,
-        place: { epoch, era, version, successor: successor.id, predecessor: predecessor.id },
+        place: {
+          epoch,
+          era: this.#era,
+          version,
+          successor: successor.id,
+          predecessor: predecessor.id,
+        },
         removed: this.#goneForSure.slice(-MAX_REMOVED_IN_RESUME),
       },
       (reply) => {
@@ -381,9 +395,28 @@ export class RingNode {
       return;
     }
     this.#applyView(reply.view);
+    if (this.#election.isTold) this.#settle();
     // What was on the way through the server may be lost, and with it a relayed link.
     for (const link of this.#edges.links)
       if (link.kind === 'relayed') this.#watch.drop(link, 'server was lost');
+  }
+
+  /**
+   * Tells the server, once, that this member knows the ring's term. It is a newcomer until then, and
+   * knows no era: where nobody else knows the term either, the server begins another (SPEC.md, R9).
+   */
+  #settle(): void {
+    if (this.#era !== null || this.#isSettling || this.#server !== 'connected') return;
+    this.#isSettling = true;
+    this.#ports.signaling.settle((reply) => {
+      if (reply.ok && this.#membership === 'member') this.#learnEra(reply.era);
+    });
+  }
+
+  #learnEra(era: number | null): void {
+    if (era === null || (this.#era !== null && era <= this.#era)) return;
+    this.#era = era;
+    this.#tell({ type: 'era', era });
   }
 
   /** Obeys a view unless it is older than the last one of the same memory. */
@@ -398,6 +431,7 @@ export class RingNode {
     for (const edge of ['successor', 'predecessor'] as const)
       if (view[edge].id !== this.#view?.[edge].id) this.#linkShares.grant(view[edge].id);
     this.#view = view;
+    this.#learnEra(view.era);
     if (isNews)
       this.#tell({
         type: 'neighbours',

@@ -27,12 +27,6 @@ export type Newcomer = Pick<JoinRequest, 'id' | 'offers'>;
 /** How many departures a room remembers, to tell of them and to refuse their ids. */
 const MAX_DEPARTURES = 256;
 
-/**
- * By when a newcomer has heard of its place (PLACE_PATIENCE in timing.ts) and of the leader, if there is
- * one, or its neighbours are gone; in milliseconds.
- */
-const WELCOME = 30_000;
-
 /** How many of its former neighbours a member may still pass signals to, on each edge. */
 const MAX_FORMER = 4;
 
@@ -47,8 +41,8 @@ interface Loss {
 
 interface Member {
   readonly id: PeerId;
-  /** When it joined, in milliseconds since 1970. */
-  readonly joined: number;
+  /** Whether it has said that it knows the ring's term. Until then it is a newcomer. */
+  isSettled: boolean;
   /** When it got its place in this memory, whatever it says of another one. */
   readonly seated: number;
   /** Whether it has a connection to the server. */
@@ -60,7 +54,7 @@ interface Member {
   lost: Loss | null;
   /** Its neighbours before: a relayed link stays in use until another can replace it. */
   readonly former: Record<Edge, readonly PeerId[]>;
-  /** The version and the era of the last view it was given. */
+  /** The version of the last view it was given, and the era that it was told last. */
   told: number;
   toldEra: number;
 }
@@ -94,10 +88,10 @@ export class Room {
   constructor(epoch: string, date: () => number, eraBefore = 0) {
     this.epoch = epoch;
     this.#date = date;
-    this.#era = Math.max(date(), eraBefore + 1);
+    this.#era = eraBefore;
   }
 
-  /** The present one, which is the latest that any member was told. */
+  /** The latest that any member was told, or that came before all of them. */
   get era(): number {
     return this.#era;
   }
@@ -149,14 +143,23 @@ export class Room {
     this.#depart([id]);
     const before = this.#ring.at(at - 1);
     if (before !== undefined) before.edgeMade = this.#nextEdge();
-    this.#startEraAmongNewcomers();
     return this.#announce(new Map(), isGoodbye ? null : id);
   }
 
-  /** Where all have just come, nobody may have heard of the term that the last leader acted in. */
-  #startEraAmongNewcomers(): void {
-    const now = this.#date();
-    if (this.#ring.every(({ joined }) => now - joined < WELCOME)) this.#startEra();
+  /**
+   * A member knows the ring's term. Where no member did, the term began anew among newcomers: they
+   * could not know in which one the last leader acted, so another era begins.
+   * @param id of a member
+   * @returns the era in which it acts, if it leads
+   */
+  settle(id: PeerId): number {
+    if (!this.#ring.some(({ isSettled }) => isSettled)) this.#startEra();
+    const member = this.#find(id);
+    if (member !== undefined) {
+      member.isSettled = true;
+      member.toldEra = this.#era;
+    }
+    return this.#era;
   }
 
   #startEra(): void {
@@ -184,6 +187,20 @@ export class Room {
     if (member === undefined) return;
     member.isPresent = true;
     member.lost = null;
+  }
+
+  /**
+   * A member that was only named by its neighbours is here.
+   * @param era that it was told last; null where it was told none
+   * @returns what to tell the others
+   */
+  identify(id: PeerId, era: number | null): Delivery[] {
+    const member = this.#find(id);
+    if (member === undefined || era === null) return [];
+    member.isSettled = true;
+    if (era < this.#era) return [];
+    this.#era = era + 1;
+    return this.#announce(new Map());
   }
 
   /** Nobody was here, so nobody could come back: all who are lost have time to from now on. */
@@ -284,20 +301,21 @@ export class Room {
   /**
    * Takes a member of a lost memory. While the room is recovering it keeps its place as it says;
    * later it gets one beside its old neighbours. The room is in a later era than any that is brought.
-   * @param era in which the report was made
+   * @param era that it was told last; null where it was told none
    * @returns what to tell the others
    */
-  readmit(report: Report, era: number): Delivery[] {
+  readmit(report: Report, era: number | null): Delivery[] {
     const { id, place } = report;
-    this.#era = Math.max(this.#era, era + 1);
+    if (era !== null) this.#era = Math.max(this.#era, era + 1);
+    const member = { ...this.#newMember(id), isSettled: era !== null, place };
     if (this.#recovery !== null) {
       this.#recovery.push(report);
-      this.#ring.push({ ...this.#newMember(id), joined: 0, place });
+      this.#ring.push(member);
       return [];
     }
     this.#version += 1;
     this.#depart(report.removed.filter((peer) => !this.has(peer) && !this.hasLeft(peer)));
-    this.#insertAt(this.#gapFor(place), { ...this.#newMember(id), joined: 0, place });
+    this.#insertAt(this.#gapFor(place), member);
     return this.#announce(new Map());
   }
 
@@ -324,7 +342,7 @@ export class Room {
       if (member !== undefined) this.#ring.push(member);
       else if (mayAdd()) {
         absent.push(id);
-        this.#ring.push({ ...this.#newMember(id), joined: 0, isPresent: false });
+        this.#ring.push({ ...this.#newMember(id), isPresent: false });
       }
     }
     for (const member of this.#ring) member.edgeMade = this.#nextEdge();
@@ -343,7 +361,7 @@ export class Room {
    */
   view(id: PeerId): View | undefined {
     const member = this.#find(id);
-    return member?.place ? this.#viewOf(member.place, 0) : undefined;
+    return member?.place ? this.#viewOf(member, member.place, 0) : undefined;
   }
 
   /** Whether the two were told that they are next to each other. */
@@ -384,11 +402,10 @@ export class Room {
   }
 
   #newMember(id: PeerId): Member {
-    const now = this.#date();
     return {
       id,
-      joined: now,
-      seated: now,
+      isSettled: false,
+      seated: this.#date(),
       isPresent: true,
       edgeMade: this.#nextEdge(),
       lost: null,
@@ -459,7 +476,8 @@ export class Room {
     placed.sort((one, other) => Number(one.isSame) - Number(other.isSame));
     return placed.flatMap(({ member, place, before, isSame }) => {
       const mayListen = evicted !== null && member.former.predecessor.includes(evicted);
-      if (isSame && member.toldEra === this.#era && !mayListen) return [];
+      const knowsEra = !member.isSettled || member.toldEra === this.#era;
+      if (isSame && knowsEra && !mayListen) return [];
       member.place = place;
       const brought: Record<Edge, Brought | null> = { successor: null, predecessor: null };
       if (before?.successor !== place.successor) {
@@ -470,7 +488,7 @@ export class Room {
         brought.predecessor = broughtTo(offers, place.predecessor, member.id);
         remember(member, 'predecessor', before);
       }
-      const view = this.#viewOf(place, member.told, brought);
+      const view = this.#viewOf(member, place, member.told, brought);
       member.told = this.#version;
       member.toldEra = this.#era;
       return [
@@ -490,11 +508,17 @@ export class Room {
   }
 
   /** @param since the version after which departures are named */
-  #viewOf(place: Place, since: number, brought?: Record<Edge, Brought | null>): View {
+  #viewOf(
+    { isSettled }: Member,
+    place: Place,
+    since: number,
+    brought?: Record<Edge, Brought | null>,
+  ): View {
     return {
       epoch: this.epoch,
-      era: this.#era,
+      era: isSettled ? this.#era : null,
       version: this.#version,
+      size: this.#ring.length,
       successor: { id: place.successor, link: brought?.successor?.offer.link ?? null },
       predecessor: { id: place.predecessor, link: brought?.predecessor?.offer.link ?? null },
       removed: this.#departures.filter(({ version }) => version > since).map(({ id }) => id),

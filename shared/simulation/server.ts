@@ -126,6 +126,17 @@ export class SimulatedServer {
           });
         });
       },
+      settle: (onReply) => {
+        up((connection) => {
+          const reply =
+            connection.seat === null
+              ? NOT_JOINED
+              : this.#broker.settle(this.#room, connection.seat);
+          this.#toPeer(connection, () => {
+            onReply(reply);
+          });
+        });
+      },
       report: (report, onReply) => {
         up((connection) => {
           const answer = this.#answer(connection, onReply);

@@ -47,7 +47,7 @@ const PAGE = `<!doctype html>
           const self = next.ring.id;
           const key = (log.at(-1)?.key ?? 0) + 1;
           // As a member writes it, but for laps.
-          if (event.type !== 'holding' && event.type !== 'ring')
+          if (!['holding', 'ring', 'era'].includes(event.type))
             log.push({ key, at: Date.now(), event, self, isLap: false, times: 1 });
           if (log.length > 5_000) log.shift();
           member.sight = next;

@@ -10,10 +10,12 @@ import {
   parseReply,
   parseReport,
   parseResumeRequest,
+  parseSettleReply,
   parseSignalDelivery,
   parseSignalRequest,
   parseView,
   REFUSALS,
+  SIGNALING_VERSION,
 } from '../../shared/protocol/signaling.ts';
 import { errorOf, peerId, valueOf } from '../support.ts';
 
@@ -28,7 +30,7 @@ const candidateSignal = {
 };
 const offer = { link: 1, signals: [offerSignal, candidateSignal] };
 const joinRequest = {
-  version: 1,
+  version: SIGNALING_VERSION,
   room: 'lobby',
   id: peerId(1),
   secret: '0123456789abcdef',
@@ -41,6 +43,7 @@ const view = {
   epoch: 'monday',
   era: 1_700_000_000_000,
   version: 3,
+  size: 4,
   successor: { id: peerId(2), link: null },
   predecessor: { id: peerId(3), link: 9 },
   removed: [peerId(4)],
@@ -58,7 +61,7 @@ const fromPeers: readonly Accepted[] = [
     parseResumeRequest,
     [
       {
-        version: 1,
+        version: SIGNALING_VERSION,
         room: 'lobby',
         id: peerId(1),
         secret: '0123456789abcdef',
@@ -96,13 +99,14 @@ const fromPeers: readonly Accepted[] = [
 
 const fromServer: readonly Accepted[] = [
   ['signal to a peer', parseSignalDelivery, [delivery]],
-  ['view', parseView, [view, { ...view, removed: [] }]],
+  ['view', parseView, [view, { ...view, era: null, removed: [] }]],
   [
     'reply to join',
     parseJoinReply,
     [{ ok: true, view, policy: 'incumbent' }, ...REFUSALS.map((code) => ({ ...refusal, code }))],
   ],
   ['reply', parseReply, [{ ok: true }, refusal]],
+  ['reply to settle', parseSettleReply, [{ ok: true, era: 1 }, refusal]],
   ['reply on membership', parseMembershipReply, [{ ok: true, isMember: false }, refusal]],
 ];
 
@@ -142,7 +146,12 @@ const refused: readonly [string, Parser, unknown, RegExp][] = [
   ['nothing', parseJoinRequest, undefined, /object/i],
   ['null', parseJoinRequest, null, /object/i],
   ['a list', parseJoinRequest, [joinRequest], /^\w.*/],
-  ['another version', parseJoinRequest, { ...joinRequest, version: 2 }, /different versions/],
+  [
+    'another version',
+    parseJoinRequest,
+    { ...joinRequest, version: SIGNALING_VERSION + 1 },
+    /different versions/,
+  ],
   [
     'a room with a space',
     parseJoinRequest,
@@ -235,6 +244,7 @@ const refused: readonly [string, Parser, unknown, RegExp][] = [
   ],
   ['a sender put in by itself', parseSignalRequest, { ...signalRequest, from: peerId(9) }, /from/],
   ['version 0', parseView, { ...view, version: 0 }, /^version: /],
+  ['nobody in the room', parseView, { ...view, size: 0 }, /^size: /],
   ['no epoch', parseView, { ...view, epoch: '' }, /^epoch: /],
   [
     'a neighbour without an id',

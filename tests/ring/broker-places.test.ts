@@ -519,7 +519,7 @@ describe('an evicted peer', () => {
     server.pass(10 * WINDOW);
     const [before, after] = neighbours(server.broker.peers(LOBBY), peerId(1));
     expect([before, after]).not.toContain(peerId(2));
-    // Later than its members' first half minute, a departure opens no era, of which all are told.
+    // Long enough to be believed.
     server.pass(MINUTE);
     server.delivered.length = 0;
     return server;
@@ -848,13 +848,26 @@ describe('a memory that somebody makes up', () => {
 
   test('of an era to come has no later one fall behind it, also in the room opened next', () => {
     const server = new Server();
-    const { era: now } = viewOf(server.join(1));
-    const made = { ...placeOf(MADE_UP, 7, 1), era: now + 4 * MINUTE };
-    const { era } = viewOf([resumed(server, MADE_UP, 7, { place: made })]);
+    server.join(1);
+    const made = { ...placeOf(MADE_UP, 7, 1), era: server.settle(1) + 4 * MINUTE };
+    const era = defined(viewOf([resumed(server, MADE_UP, 7, { place: made })]).era);
     expect(era).toBe(made.era + 1);
     for (const id of server.broker.peers(LOBBY)) server.broker.leave(LOBBY, id);
     expect(server.broker.size.rooms).toBe(0);
-    expect(viewOf(server.join(2)).era).toBeGreaterThan(era);
+    server.join(2);
+    expect(server.settle(2)).toBeGreaterThan(era);
+  });
+
+  test('of an era to come has no later one fall behind it in a room that all of its members left', () => {
+    const server = new Server();
+    server.join(1);
+    const made = { ...placeOf(MADE_UP, 7, 1), era: server.settle(1) + 4 * MINUTE };
+    resumed(server, MADE_UP, 7, { place: made });
+    // Its clock was set back while it was down, and this room emptied meanwhile.
+    const elsewhere = roomName('elsewhere');
+    server.join(2, { room: elsewhere });
+    const reply = server.broker.settle(elsewhere, peerId(2));
+    expect(reply.ok && reply.era > made.era).toBe(true);
   });
 
   test('of an era far ahead of the clock is not taken up', () => {

@@ -321,8 +321,9 @@ describe('who is let in', () => {
     expect(server.broker.peers(LOBBY)).toEqual(ring);
     expect(view).toEqual({
       epoch: view.epoch,
-      era: 1e12,
+      era: null,
       version: 4,
+      size: 4,
       successor: { id: ring[(place + 1) % 4], link: null },
       predecessor: { id: ring.at(place - 1), link: null },
       removed: [],

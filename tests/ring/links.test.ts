@@ -485,6 +485,7 @@ describe('where no direct link comes up', () => {
     epoch: 'e',
     era: 1,
     version: 9,
+    size: 3,
     successor: { id: peerId(8), link: null },
     predecessor: { id: NEIGHBOURS.predecessor, link: null },
     removed: [],

@@ -14,6 +14,7 @@ import type {
   Reply,
   Report,
   ResumeRequest,
+  SettleReply,
   Signal,
   SignalDelivery,
   SignalRequest,
@@ -64,6 +65,7 @@ export class Ring {
   readonly signals: Asked<SignalRequest, Reply>[] = [];
   readonly reports: Asked<Report, MembershipReply>[] = [];
   readonly lookups: Asked<PeerId, MembershipReply>[] = [];
+  readonly settles: ((reply: SettleReply) => void)[] = [];
   readonly resumes: Asked<ResumeRequest, JoinReply>[] = [];
   hasLeft = false;
   hasDropped = false;
@@ -119,6 +121,7 @@ export class Ring {
           },
           resume: (request, onReply) => this.resumes.push({ request, reply: onReply }),
           signal: (request, onReply) => this.signals.push({ request, reply: onReply }),
+          settle: (onReply) => this.settles.push(onReply),
           report: (request, onReply) => this.reports.push({ request, reply: onReply }),
           lookup: (request, onReply) => this.lookups.push({ request, reply: onReply }),
           leave: () => {
@@ -141,6 +144,7 @@ export class Ring {
         epoch: 'e',
         era: 1,
         version: 3,
+        size: 3,
         successor: { id: NEIGHBOURS.successor, link: this.#ids.successor },
         predecessor: { id: NEIGHBOURS.predecessor, link: this.#ids.predecessor },
         removed: [],
@@ -224,6 +228,7 @@ export class Ring {
       epoch: 'e',
       era: 1,
       version: this.#version,
+      size: 3,
       successor: { id: NEIGHBOURS.successor, link: null },
       predecessor: { id: NEIGHBOURS.predecessor, link: null },
       removed: [],

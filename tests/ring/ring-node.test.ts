@@ -18,6 +18,7 @@ const ALONE: View = {
   epoch: 'e',
   era: 1,
   version: 1,
+  size: 3,
   successor: ITSELF,
   predecessor: ITSELF,
   removed: [],
@@ -51,6 +52,7 @@ function memberOf(openLink: OpenLink, isBusy = false) {
         join: (request, reply) => joins.push({ request, reply }),
         resume: (request, reply) => resumes.push({ request, reply }),
         signal: () => undefined,
+        settle: () => undefined,
         report: () => undefined,
         lookup: () => undefined,
         leave: () => undefined,
@@ -73,6 +75,7 @@ function countedLinks() {
     if (initiator) handlers.onSignal({ type: 'offer', sdp: `offer ${counts.made}` });
     return {
       signal: () => undefined,
+      settle: () => undefined,
       send: () => undefined,
       close: () => {
         if (!isClosed) counts.open -= 1;

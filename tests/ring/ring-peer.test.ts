@@ -38,6 +38,7 @@ class Played {
           reply({ ok: false, code: 'place-lost', message: 'the place is lost' });
         },
         signal: () => undefined,
+        settle: () => undefined,
         report: () => undefined,
         lookup: () => undefined,
         leave: () => undefined,
@@ -58,6 +59,7 @@ class Played {
       epoch: 'e',
       era: 1,
       version: 1,
+      size: 3,
       successor: itself,
       predecessor: itself,
       removed: [],

@@ -1,18 +1,19 @@
 /** A broker whose network and time the test plays. */
 import { expect } from 'vitest';
 import type { PeerId, RoomName } from '../../shared/protocol/ids.ts';
-import type {
-  JoinReply,
-  JoinRequest,
-  MembershipReply,
-  Report,
-  ResumeRequest,
-  View,
+import {
+  SIGNALING_VERSION,
+  type JoinReply,
+  type JoinRequest,
+  type MembershipReply,
+  type Report,
+  type ResumeRequest,
+  type View,
 } from '../../shared/protocol/signaling.ts';
 import { Broker, type BrokerLimits } from '../../shared/ring/broker.ts';
 import type { Delivery } from '../../shared/ring/room.ts';
 import { SimulatedClock } from '../../shared/simulation/clock.ts';
-import { roomName } from '../support.ts';
+import { peerId, roomName } from '../support.ts';
 import { newcomer } from './newcomers.ts';
 
 export const LOBBY = roomName('lobby');
@@ -69,6 +70,13 @@ export class Server {
     });
   }
 
+  /** A member says that it knows the ring's term. Returns the era that it is told. */
+  settle(number: number): number {
+    const reply = this.broker.settle(LOBBY, peerId(number));
+    if (!reply.ok) throw new Error(reply.message);
+    return reply.era;
+  }
+
   /** Joins one peer after another, each long after the one before. */
   seat(...numbers: readonly number[]): void {
     for (const number of numbers) {
@@ -111,7 +119,7 @@ export class Server {
 
 export function requestOf(number: number, part: Partial<JoinRequest> = {}): JoinRequest {
   return {
-    version: 1,
+    version: SIGNALING_VERSION,
     room: LOBBY,
     policy: 'highest',
     secret: `the secret of ${number}`,

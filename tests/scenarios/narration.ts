@@ -25,7 +25,12 @@ interface Lap {
 
 /** What a peer tells of itself, or null where that is left out of a story. */
 export function eventLine(at: number, peer: PeerId, event: RingEvent): Line | null {
-  if (event.type === 'ring' || (event.type === 'link' && isToldByMessages(event))) return null;
+  if (
+    event.type === 'ring' ||
+    event.type === 'era' ||
+    (event.type === 'link' && isToldByMessages(event))
+  )
+    return null;
   const { what, why } = describe(event, peer);
   const message = event.type === 'sent' || event.type === 'received' ? event.message : null;
   const text = why === '' ? what : `${what} (${why})`;

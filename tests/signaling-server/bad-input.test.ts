@@ -4,7 +4,7 @@
  */
 import type { Socket } from 'socket.io-client';
 import { describe, expect, test, vi } from 'vitest';
-import { MAX_SIGNALING_MESSAGE_BYTES } from '../../shared/protocol/signaling.ts';
+import { MAX_SIGNALING_MESSAGE_BYTES, SIGNALING_VERSION } from '../../shared/protocol/signaling.ts';
 import { defined, peerId } from '../support.ts';
 import {
   ask,
@@ -188,7 +188,7 @@ describe('a request in bad shape is refused as malformed', () => {
     await besideAPair(
       server,
       async () => {
-        for (const version of [0, 2]) {
+        for (const version of [0, SIGNALING_VERSION - 1, SIGNALING_VERSION + 1]) {
           const reply = await ask(socket, 'join', { ...joinRequest(9), version, more: 'to come' });
           expect(reply).toMatchObject({ ok: false, code: 'version' });
         }

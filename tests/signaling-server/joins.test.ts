@@ -1,5 +1,6 @@
 /** Joining and going: places, views and offers, over real connections. */
 import { describe, expect, test, vi } from 'vitest';
+import { SIGNALING_VERSION } from '../../shared/protocol/signaling.ts';
 import { defined, roomName } from '../support.ts';
 import {
   connect,
@@ -128,7 +129,7 @@ describe('joining', () => {
     const returning = await wait('returning', 4);
     expect(placed).toEqual([]);
     going.stranger.disconnect();
-    await watching.stranger.emitWithAck('watch', { version: 1, room: 'watching' });
+    await watching.stranger.emitWithAck('watch', { version: SIGNALING_VERSION, room: 'watching' });
     await returning.stranger.emitWithAck('resume', 'no request');
     await Promise.all([staying, going, watching, returning].map(({ joined }) => joined));
     expect(placed.at(-1)).toBe('staying');
@@ -168,7 +169,7 @@ describe('joining', () => {
   test('a page of another version is told so', async () => {
     const server = await startTestServer();
     const old = await peer(server, 1);
-    Reflect.set(old.request, 'version', 2);
+    Reflect.set(old.request, 'version', SIGNALING_VERSION - 1);
     expect(await old.join()).toMatchObject({ ok: false, code: 'version' });
     expect(server.signaling.size).toEqual({ rooms: 0, peers: 0 });
   });

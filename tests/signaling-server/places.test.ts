@@ -238,6 +238,24 @@ describe('a complaint', () => {
   });
 });
 
+describe('a member that knows the term (R9b)', () => {
+  test('is told the era, which no other member knew, and the next is told the same', async () => {
+    const server = await startTestServer();
+    const ring = await ringOf(server, 2);
+    expect(ring.map(({ view }) => view.era)).toEqual([null, null]);
+    const [first, second] = await Promise.all(ring.map((each) => each.askEra()));
+    expect(first).toMatchObject({ ok: true });
+    expect(defined(first?.ok === true ? first.era : null)).toBeGreaterThan(0);
+    expect(second).toEqual(first);
+  });
+
+  test('is not believed to be one without a place', async () => {
+    const server = await startTestServer();
+    const socket = await connect(server);
+    expect(await socket.emitWithAck('settle')).toMatchObject({ ok: false, code: 'not-joined' });
+  });
+});
+
 /** The same peers at another server, which knows nothing. */
 async function restarted(ring: readonly TestPeer[], except: readonly TestPeer[] = []) {
   const server = await startTestServer();

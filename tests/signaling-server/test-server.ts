@@ -12,8 +12,10 @@ import {
   parseJoinReply,
   parseMembershipReply,
   parseReply,
+  parseSettleReply,
   parseSignalDelivery,
   parseView,
+  SIGNALING_VERSION,
   type Edge,
   type JoinReply,
   type JoinRequest,
@@ -23,6 +25,7 @@ import {
   type Report,
   type ResumeRequest,
   type ServerToPeer,
+  type SettleReply,
   type SignalDelivery,
   type SignalRequest,
   type View,
@@ -151,7 +154,7 @@ const offerOf = (sdp: string) => ({ type: 'offer' as const, sdp });
 /** A request that is in order. Link ids follow from the number, so that all are different. */
 export function joinRequest(number: number, changes: Partial<JoinRequest> = {}): JoinRequest {
   return {
-    version: 1,
+    version: SIGNALING_VERSION,
     room: ROOM,
     policy: 'highest',
     id: peerId(number),
@@ -234,7 +237,7 @@ export class TestPeer {
     const view = this.views.at(-1);
     return {
       epoch: view?.epoch ?? 'another',
-      era: view?.era ?? 0,
+      era: view?.era ?? null,
       version: view?.version ?? 1,
       successor: view?.successor.id ?? this.id,
       predecessor: view?.predecessor.id ?? this.id,
@@ -249,6 +252,11 @@ export class TestPeer {
     const reply = valueOf(parseJoinReply(input));
     if (reply.ok) this.views.push(reply.view);
     return reply;
+  }
+
+  /** Says that it knows the ring's term, and asks for the era. */
+  async askEra(): Promise<SettleReply> {
+    return valueOf(parseSettleReply(await this.#socket.timeout(PATIENCE).emitWithAck('settle')));
   }
 
   async signal(to: PeerId, edge: Edge, text = 'hello'): Promise<Reply> {

@@ -1,6 +1,7 @@
 /** Those who watch a room, and what its members report for them. */
 import type { Socket } from 'socket.io-client';
 import { describe, expect, test, vi } from 'vitest';
+import { SIGNALING_VERSION } from '../../shared/protocol/signaling.ts';
 import {
   MAX_ENTRIES,
   parseOrder,
@@ -27,7 +28,7 @@ import {
 /** How long a condition is looked at, in milliseconds. */
 const WAIT = { timeout: 5_000 };
 
-const WATCH = { version: 1, room: ROOM };
+const WATCH = { version: SIGNALING_VERSION, room: ROOM };
 
 /** A report of the given length; all of it of one term. */
 function trace(term = 1, length = 1, changes: Partial<Trace> = {}): Trace {
@@ -156,7 +157,10 @@ describe('a watcher', () => {
   test('hears nothing of other rooms', async () => {
     const server = await startTestServer();
     const one = await member(server, 1);
-    const elsewhere = await watcher(server, { version: 1, room: roomName('elsewhere') });
+    const elsewhere = await watcher(server, {
+      version: SIGNALING_VERSION,
+      room: roomName('elsewhere'),
+    });
     const here = await watcher(server);
     await ask(one.socket, 'trace', trace());
     await vi.waitFor(() => {
@@ -168,8 +172,8 @@ describe('a watcher', () => {
 
   test.each([
     ['nothing', undefined, 'malformed'],
-    ['no room', { version: 1 }, 'malformed'],
-    ['a room that has no such name', { version: 1, room: 'a b' }, 'malformed'],
+    ['no room', { version: SIGNALING_VERSION }, 'malformed'],
+    ['a room that has no such name', { version: SIGNALING_VERSION, room: 'a b' }, 'malformed'],
     ['more than there is', { ...WATCH, id: peerId(1) }, 'malformed'],
     ['another version', { ...WATCH, version: 9 }, 'version'],
   ])('that asks for %s is refused', async (_, request, code) => {
@@ -188,11 +192,13 @@ describe('a watcher', () => {
       code: 'room-full',
       message: 'room lobby is watched by 2 already',
     });
-    await watcher(server, { version: 1, room: 'elsewhere' });
-    expect(await ask(socket, 'watch', { version: 1, room: 'third' })).toMatchObject({
-      code: 'room-full',
-      message: 'this server has 3 watchers already',
-    });
+    await watcher(server, { version: SIGNALING_VERSION, room: 'elsewhere' });
+    expect(await ask(socket, 'watch', { version: SIGNALING_VERSION, room: 'third' })).toMatchObject(
+      {
+        code: 'room-full',
+        message: 'this server has 3 watchers already',
+      },
+    );
     first.socket.disconnect();
     await vi.waitFor(async () => {
       expect(await ask(socket, 'watch', WATCH)).toMatchObject({ ok: true });

@@ -62,6 +62,42 @@ test.each([45_360, 74_160, 77_348])(
   },
 );
 
+test.each([0, 10_000, 22_000, 26_000, 120_000])(
+  'R9 a newcomer that slept for %i ms, and never heard of the ring, leads in a later era',
+  (milliseconds) => {
+    const world = new World(3);
+    const first = world.join();
+    world.run(500);
+    for (let election = 0; election < 4; election += 1) {
+      first.ring.campaign();
+      world.run(200);
+    }
+    world.run(40_000);
+    const before = defined(world.states[0]);
+    expect([before.role, before.term]).toEqual(['leader', 5]);
+    // The server has lost it by then, and keeps its place.
+    world.freeze(first, 300_000);
+    world.run(16_500);
+    const newcomer = world.join();
+    world.run(200);
+    world.freeze(newcomer, milliseconds);
+    world.run(milliseconds + 60_000);
+    const { role, era } = newcomer.ring.state;
+    expect(role).toBe('leader');
+    expect(era).toBeGreaterThan(defined(before.era));
+  },
+);
+
+test('R9 whom a neighbour has told the term leads on in the same era, in a later term', () => {
+  const world = ringOf(3, 5);
+  const before = defined(world.states.find(({ role }) => role === 'leader'));
+  for (const peer of world.peers) if (peer.ring.state.id === before.id) world.crash(peer);
+  expectOneRing(world);
+  const leader = defined(world.states.find(({ role }) => role === 'leader'));
+  expect(leader.era).toBe(before.era);
+  expect(leader.term).toBeGreaterThan(defined(before.term));
+});
+
 /** A ring that has settled. */
 function ringOf(peers: number, seed: number): World {
   const world = new World(seed);

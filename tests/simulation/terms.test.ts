@@ -74,7 +74,7 @@ test.each([
 ])(
   'a ring of a high term takes in %i newcomers at once, mostly within %i ms',
   (newcomers, milliseconds) => {
-    const times = [1, 2, 3, 4, 5].map((seed) => {
+    const times = [1, 2, 3, 4, 5, 6, 7, 8, 9].map((seed) => {
       const { world } = highRing(seed);
       const before = defined(world.states[0]?.term);
       const complaintsSoFar = () =>
@@ -91,7 +91,7 @@ test.each([
       expect(complaintsSoFar()).toBe(complaints);
       return time;
     });
-    const [, , median] = times.toSorted((a, b) => a - b);
+    const [, , , , median] = times.toSorted((a, b) => a - b);
     expect(median).toBeLessThanOrEqual(milliseconds);
   },
 );

@@ -147,6 +147,9 @@ export class Bench {
           signal: (request, reply) => {
             this.#signaled(request, reply);
           },
+          settle: (reply) => {
+            reply({ ok: true, era: 1 });
+          },
           report: (report, reply) => {
             if (!parseReport(report).ok) this.faults.push('a report that is malformed');
             if (report.fault === 'misbehaves') this.accused.add(report.about);
