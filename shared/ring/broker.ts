@@ -334,7 +334,8 @@ export class Broker {
     }
     // Who is whose neighbour is only said so yet; and anyone can come in to accuse others.
     const isHeard =
-      !open.room.isRecovering && open.room.hasBeenHereSince(from, this.#ports.date() - STANDING);
+      !open.room.isRecovering &&
+      open.room.hasBeenHereSince(from, this.#ports.clock.now() - STANDING);
     if (fault === 'misbehaves') {
       const goes = isHeard ? this.#blame(open, from, about) : null;
       onReply({ ok: true, isMember: goes !== about });
@@ -343,7 +344,7 @@ export class Broker {
     }
     const seat = open.seats.get(about);
     if (seat === undefined || !open.room.isPresent(about)) {
-      const before = this.#ports.date() - GRACE;
+      const before = this.#ports.clock.now() - GRACE;
       const isGone = open.room.isGoneByWordOf(from, fault === 'silent', about, before);
       onReply({ ok: true, isMember: !isGone });
       if (isGone) this.#evict(name, about);
@@ -558,7 +559,11 @@ export class Broker {
   #open(name: RoomName, policy: Policy): OpenRoom {
     this.#opened += 1;
     const open: OpenRoom = {
-      room: new Room(`${this.#epoch}.${this.#opened}`, this.#ports.date, this.#latestEra),
+      room: new Room(
+        `${this.#epoch}.${this.#opened}`,
+        { now: () => this.#ports.clock.now(), date: () => this.#ports.date() },
+        this.#latestEra,
+      ),
       policy,
       openedAt: this.#ports.clock.now(),
       presentAt: this.#ports.clock.now(),

@@ -65,6 +65,14 @@ interface Brought {
   readonly offer: Offer;
 }
 
+/** Two kinds of time: the date may be set back or forward, so durations are not told by it. */
+export interface RoomTime {
+  /** Milliseconds since any fixed moment; never falls. */
+  now(): number;
+  /** Milliseconds since 1970, for eras. */
+  date(): number;
+}
+
 type Offers = ReadonlyMap<PeerId, JoinRequest['offers']>;
 
 export class Room {
@@ -77,17 +85,16 @@ export class Room {
   #edgesMade = 0;
   /** What members say who held places in a memory that the server has lost. */
   #recovery: Report[] | null = null;
-  readonly #date: () => number;
+  readonly #time: RoomTime;
   #era: number;
 
   /**
    * @param epoch names this memory of the server; another one means that it was lost
-   * @param date tells the milliseconds since 1970
    * @param eraBefore an era after which its own are to be
    */
-  constructor(epoch: string, date: () => number, eraBefore = 0) {
+  constructor(epoch: string, time: RoomTime, eraBefore = 0) {
     this.epoch = epoch;
-    this.#date = date;
+    this.#time = time;
     this.#era = eraBefore;
   }
 
@@ -163,7 +170,7 @@ export class Room {
   }
 
   #startEra(): void {
-    this.#era = Math.max(this.#date(), this.#era + 1);
+    this.#era = Math.max(this.#time.date(), this.#era + 1);
   }
 
   /**
@@ -205,7 +212,7 @@ export class Room {
 
   /** Nobody was here, so nobody could come back: all who are lost have time to from now on. */
   wake(): void {
-    const at = this.#date();
+    const at = this.#time.now();
     for (const member of this.#ring)
       if (member.lost !== null) member.lost = { ...member.lost, at, words: new Map() };
   }
@@ -213,7 +220,7 @@ export class Room {
   #lostNow({ id, place }: Member): Loss {
     const neighbours = place === null ? [] : [place.successor, place.predecessor];
     return {
-      at: this.#date(),
+      at: this.#time.now(),
       neighbours: neighbours.filter((neighbour) => neighbour !== id),
       words: new Map(),
     };
@@ -249,9 +256,9 @@ export class Room {
     return this.#find(id)?.isPresent === true;
   }
 
-  /** Whether a peer had its place here at that time already, in milliseconds since 1970. */
-  hasBeenHereSince(id: PeerId, date: number): boolean {
-    return (this.#find(id)?.seated ?? Infinity) <= date;
+  /** Whether a peer had its place here at that moment already. */
+  hasBeenHereSince(id: PeerId, moment: number): boolean {
+    return (this.#find(id)?.seated ?? Infinity) <= moment;
   }
 
   get hasAbsent(): boolean {
@@ -405,7 +412,7 @@ export class Room {
     return {
       id,
       isSettled: false,
-      seated: this.#date(),
+      seated: this.#time.now(),
       isPresent: true,
       edgeMade: this.#nextEdge(),
       lost: null,

@@ -215,7 +215,8 @@ describe('whatever is said,', () => {
 /** An hour passes between any two things that happen. */
 function newRoom(): Room {
   let now = 0;
-  return new Room('tuesday', () => (now += 3_600_000));
+  const later = () => (now += 3_600_000);
+  return new Room('tuesday', { now: later, date: later });
 }
 
 describe('a room that recovers', () => {

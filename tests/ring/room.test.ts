@@ -23,7 +23,8 @@ const EDGES: readonly Edge[] = ['successor', 'predecessor'];
 /** An hour passes between any two things that happen. */
 function newRoom(): Room {
   let now = 0;
-  return new Room('monday', () => (now += 3_600_000));
+  const later = () => (now += 3_600_000);
+  return new Room('monday', { now: later, date: later });
 }
 
 function roomOf(...numbers: readonly number[]): Room {
@@ -230,7 +231,7 @@ describe('leaving', () => {
   });
 
   test('R9 a departure is told to the two whose neighbour it was, also in a room of newcomers', () => {
-    const room = new Room('monday', () => 0);
+    const room = new Room('monday', { now: () => 0, date: () => 0 });
     room.join([1, 2, 3, 4, 5, 6].map((number) => newcomer(number)));
     const [, , third, fourth, fifth] = room.peers;
     expect([...viewsIn(room.leave(defined(fourth))).keys()]).toEqual([third, fifth]);

@@ -193,7 +193,7 @@ describe('a request in bad shape is refused as malformed', () => {
           expect(reply).toMatchObject({ ok: false, code: 'version' });
         }
       },
-      2,
+      3,
     );
   });
 
