@@ -1,8 +1,8 @@
 /** Rules of a ring member that no storm shows the want of, each at one member between two neighbours. */
 import { describe, expect, test } from 'vitest';
 import type { Decision } from '../../shared/protocol/messages.ts';
-import { peerId } from '../support.ts';
-import { NEIGHBOURS, Ring } from './played-ring.ts';
+import { linkId, peerId } from '../support.ts';
+import { helloOf, NEIGHBOURS, Ring } from './played-ring.ts';
 
 const DECISION: Decision = { leader: { priority: 1, id: peerId(9) }, lap: 1, size: 3, hops: 2 };
 const OTHER = { id: peerId(8), link: null };
@@ -23,6 +23,32 @@ describe('L1: a view', () => {
     expect(ring.node.state.successor).toBe(NEIGHBOURS.successor);
     ring.view({ epoch: 'f', version: 1, successor: OTHER });
     expect(ring.node.state.successor).toBe(OTHER.id);
+  });
+});
+
+describe('L4: a link', () => {
+  test('is of no use upon a HELLO of another peer or of another link', () => {
+    const ring = new Ring(null, 450, []);
+    ring.successor.give(helloOf(peerId(8), ring.idOf('successor')));
+    ring.successor.give(helloOf(NEIGHBOURS.successor, linkId(99)));
+    expect(ring.node.state.successorLink).toBe('connecting');
+    expect(ring.told('dropped')).toHaveLength(2);
+    ring.greet('successor', 0);
+    expect(ring.node.state.successorLink).toBe('direct');
+  });
+
+  test('brings no claim before the first HELLO', () => {
+    const ring = new Ring(null, 450, ['successor']);
+    const claim = { priority: 1, id: NEIGHBOURS.predecessor };
+    const give = () => {
+      ring.predecessor.give({ type: 'claim', term: 9, claim, hops: 1 });
+    };
+    give();
+    expect(ring.told('received')).toEqual([]);
+    expect(ring.told('dropped')).toHaveLength(1);
+    ring.greet('predecessor', 0);
+    give();
+    expect(ring.told('received')).toHaveLength(1);
   });
 });
 
