@@ -19,6 +19,7 @@ import type {
 } from '../protocol/signaling.ts';
 import type { Clock } from './ports.ts';
 import { Room, type Delivery } from './room.ts';
+import { RELAYED_PROBE_SILENCE } from './timing.ts';
 
 export interface BrokerPorts {
   readonly clock: Clock;
@@ -62,8 +63,11 @@ const RECOVERY_PERIOD = 60_000;
  */
 const CLOCK_SKEW = 300_000;
 
-/** How long an absent member is safe from the word of those who never were its neighbours. */
-const GRACE = 4_000;
+/**
+ * How long an absent member is safe from the word of those who cannot know: as long as a neighbour on a
+ * relayed link, who is one of them, listens before it complains.
+ */
+const GRACE = RELAYED_PROBE_SILENCE;
 
 /** How long a peer must have been a member before it is believed that another misbehaves. */
 const STANDING = 10_000;

@@ -4,20 +4,32 @@
  */
 import type { LinkId, PeerId } from '../protocol/ids.ts';
 import type { Edge, Neighbour } from '../protocol/signaling.ts';
+import type { DirectLinks } from './direct-links.ts';
 import type { NeighbourLinkState } from './events.ts';
 import type { LinkKind, NeighbourLink } from './neighbour-link.ts';
 import type { Clock } from './ports.ts';
-import { FIRST_ATTEMPT, LAST_ATTEMPT, LASTING, MAX_ATTEMPTS, RELAY_AFTER } from './timing.ts';
+import {
+  FIRST_ATTEMPT,
+  FIRST_RELAY_RETRY,
+  LAST_ATTEMPT,
+  LAST_RELAY_RETRY,
+  LASTING,
+  MAX_ATTEMPTS,
+} from './timing.ts';
 
 /** What an edge asks of the ring member it belongs to. */
 export interface EdgeOwner {
   readonly self: PeerId;
   readonly clock: Clock;
+  readonly directLinks: DirectLinks;
   /** Whether an offer made now could reach the neighbour. */
   canSignal(): boolean;
   /** Makes and binds a link that this end offers; null where links cannot be made. */
   offer(edge: Edge, peer: PeerId, kind: LinkKind): NeighbourLink | null;
-  /** From now on messages to the successor take another way. */
+  /**
+   * From now on messages to the successor take another way. Nothing is called where they only go over
+   * another link to the same peer, after all that was sent on the one before.
+   */
   onSwitched(): void;
   /** Links of no kind can be made to the successor, or none that lasts. */
   onUnreachable(peer: PeerId): void;
@@ -110,8 +122,15 @@ export class SuccessorEdge {
     if (link !== null || offered !== null) {
       if (link === null) this.#failures += 1;
       this.#retryIn(FIRST_ATTEMPT);
-      this.#relayIn(RELAY_AFTER);
+      this.#relayIn(this.#owner.directLinks.patience);
     } else if (this.#attempts.size === 0) this.#attempt();
+  }
+
+  /** Gives up what is in the making and begins afresh: its signals were lost with a connection. */
+  forgetAttempts(): void {
+    this.#failures = 0;
+    this.#relayFailures = 0;
+    for (const link of this.#attempts.values()) if (!link.isOpen) this.#closeAttempt(link);
   }
 
   find(id: LinkId): NeighbourLink | undefined {
@@ -201,12 +220,20 @@ export class SuccessorEdge {
   #switch(next: NeighbourLink | 'loopback'): void {
     const previous = this.#outlet;
     if (previous === next) return;
+    const isMove = this.#isMove(previous, next);
     this.#outlet = next;
     if (previous !== null && previous !== 'loopback') previous.retire('relinked');
     if (next === 'loopback') this.#startAfresh();
     else if (next.peer === this.#target) this.#settle(next.kind);
     if (next !== 'loopback') this.#owner.onLink('successor', next, 'in use', '');
-    this.#owner.onSwitched();
+    if (!isMove) this.#owner.onSwitched();
+  }
+
+  /** Whether the same peer is reached by both, and all that was sent on the first arrives. */
+  #isMove(previous: Outlet, next: Outlet): boolean {
+    if (previous === null || previous === 'loopback' || next === null || next === 'loopback')
+      return false;
+    return previous.peer === next.peer && previous.isOpen && this.#owner.canSignal();
   }
 
   /** The target is reached; only a direct link is still worth trying for where this is none. */
@@ -272,8 +299,11 @@ export class SuccessorEdge {
     const target = this.#target;
     if (target === null || target === this.#owner.self || this.#connection === 'direct') return;
     const wait = Math.min(FIRST_ATTEMPT * 2 ** this.#failures, LAST_ATTEMPT);
-    if (this.#cancelRelay === null && this.#connection === null) this.#relayIn(RELAY_AFTER);
+    if (this.#cancelRelay === null && this.#connection === null)
+      this.#relayIn(this.#owner.directLinks.patience);
     if (this.#owner.canSignal()) {
+      if (this.#connection === 'relayed' && this.#isTrying('direct'))
+        this.#owner.directLinks.failed();
       this.#abandon('direct');
       this.#failures += 1;
       const link = this.#owner.offer('successor', target, 'direct');
@@ -286,7 +316,7 @@ export class SuccessorEdge {
   #attemptRelay(): void {
     const target = this.#target;
     if (target === null || target === this.#owner.self || this.#connection !== null) return;
-    const wait = Math.min(RELAY_AFTER * 2 ** this.#relayFailures, LAST_ATTEMPT);
+    const wait = Math.min(FIRST_RELAY_RETRY * 2 ** this.#relayFailures, LAST_RELAY_RETRY);
     if (this.#owner.canSignal()) {
       this.#abandon('relayed');
       if (this.#relayFailures >= RELAYS_IN_VAIN) this.#owner.onUnreachable(target);
@@ -352,6 +382,17 @@ export class PredecessorEdge {
 
   find(id: LinkId): NeighbourLink | undefined {
     return this.#links.get(id);
+  }
+
+  /**
+   * The relayed link on which the peer at the other end of a direct one spoke before, as long as it may
+   * still do so; null where there is none.
+   */
+  relayedBefore({ kind, peer }: NeighbourLink): NeighbourLink | null {
+    if (kind === 'relayed') return null;
+    const isBefore = (other: NeighbourLink) =>
+      other.kind === 'relayed' && other.peer === peer && other.hasCarriedElection;
+    return this.links.find(isBefore) ?? null;
   }
 
   /** Another link offered by the predecessor may always be tried: another has to go for it. */

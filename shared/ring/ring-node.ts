@@ -22,12 +22,14 @@ import {
   type SignalDelivery,
   type View,
 } from '../protocol/signaling.ts';
+import type { DirectLinks } from './direct-links.ts';
 import { Edges, termSaid, type EdgeOwner } from './edges.ts';
 import { ElectionRunner, slownessOf } from './election-runner.ts';
 import type { LinkSight, RingEvent, RingState, ServerLink } from './events.ts';
 import { Intake } from './intake.ts';
 import { LinkShares, type LinkBudget } from './link-budget.ts';
 import { Lookups } from './lookups.ts';
+import { MovedLink } from './moved-link.ts';
 import { NeighbourLink, type LinkKind, type NeighbourLinkHandlers } from './neighbour-link.ts';
 import { NeighbourWatch } from './neighbour-watch.ts';
 import { Offers } from './offers.ts';
@@ -55,6 +57,8 @@ export interface RingPorts {
   readonly openLink: OpenLink;
   /** What may still be opened with it; shared by all members of one page. */
   readonly budget: LinkBudget;
+  /** What the device has learned of them; shared by all members of one page. */
+  readonly directLinks: DirectLinks;
   readonly signaling: Signaling;
   /** Told of everything, in order, after the node's state has changed. */
   onEvent(event: RingEvent): void;
@@ -89,6 +93,7 @@ export class RingNode {
   readonly #watch: NeighbourWatch;
   readonly #lookups: Lookups;
   readonly #intake: Intake;
+  readonly #moved: MovedLink;
   #droppedFrames = 0;
 
   constructor(options: RingNodeOptions, ports: RingPorts) {
@@ -129,6 +134,7 @@ export class RingNode {
     const owner: EdgeOwner = {
       self: options.id,
       clock: ports.clock,
+      directLinks: ports.directLinks,
       canSignal: () => this.#server === 'connected' && this.#membership === 'member',
       offer: (edge, peer, kind) => this.#makeLink(edge, kind, peer, true, this.#newLinkId()),
       onSwitched: () => {
@@ -139,6 +145,7 @@ export class RingNode {
       },
       onLink: (edge, link, state, reason) => {
         if (edge === 'successor' && state === 'closed') this.#wasReady = false;
+        if (edge === 'predecessor' && state === 'closed') this.#moved.closed();
         const { peer, kind } = link;
         if (peer !== null) this.#tell({ type: 'link', edge, kind, peer, state, reason });
       },
@@ -166,6 +173,16 @@ export class RingNode {
       },
       onFault: (link, reason) => {
         this.#dropFrame(link, reason);
+      },
+    });
+    this.#moved = new MovedLink({
+      clock: ports.clock,
+      linkBefore: (link) => this.#edges.predecessor.relayedBefore(link),
+      deliver: ({ link, message, extensions }) => {
+        if (link.peer !== null) this.#intake.receive(link, link.peer, message, extensions);
+      },
+      onOverdue: (link) => {
+        this.#watch.drop(link, 'no goodbye');
       },
     });
     this.#lookups = new Lookups({
@@ -394,6 +411,7 @@ export class RingNode {
       this.#applyView(reply.view);
       return;
     }
+    this.#edges.successor.forgetAttempts();
     this.#applyView(reply.view);
     if (this.#election.isTold) this.#settle();
     // What was on the way through the server may be lost, and with it a relayed link.
@@ -593,7 +611,7 @@ export class RingNode {
       case 'claim':
       case 'elected':
         if (edge === 'successor') this.#dropFrame(link, `${message.type} from the successor`);
-        else this.#intake.receive(link, from, message, extensions);
+        else this.#moved.receive({ link, message, extensions });
         return;
       case 'pace':
         if (edge === 'successor') this.#dropFrame(link, 'pace from the successor');
@@ -623,6 +641,7 @@ export class RingNode {
     if (isFirst) {
       this.#greeted.add(link);
       this.#watch.greeted(peer);
+      if (link.kind === 'direct') this.#ports.directLinks.succeeded();
       this.#tell({ type: 'link', edge, kind: link.kind, peer, state: 'open', reason: '' });
     }
     // Later departures come from the server; a liar could go on naming the living.
@@ -708,6 +727,7 @@ export class RingNode {
     this.#election.stop();
     this.#watch.stop();
     this.#intake.stop();
+    this.#moved.stop();
     this.#lookups.stop();
     this.#offers.discard();
   }

@@ -2,6 +2,7 @@
 import type { PeerId, RoomName } from '../protocol/ids.ts';
 import type { Policy } from '../protocol/messages.ts';
 import type { LinkSight, RingEvent, RingState } from './events.ts';
+import { DirectLinks } from './direct-links.ts';
 import { LinkBudget } from './link-budget.ts';
 import type { Clock, OpenLink, Random, Signaling } from './ports.ts';
 import { RingNode } from './ring-node.ts';
@@ -45,6 +46,7 @@ export class RingPeer {
   readonly #room: RoomName;
   readonly #options: RingPeerOptions;
   readonly #budget = new LinkBudget();
+  readonly #directLinks = new DirectLinks();
   readonly #ports: RingPeerPorts;
   #node: RingNode;
   /** When the present node became a member, and how often one had to be made anew just before. */
@@ -117,6 +119,7 @@ export class RingPeer {
         random,
         openLink,
         budget: this.#budget,
+        directLinks: this.#directLinks,
         signaling: newSignaling(),
         onEvent: (event) => {
           this.#onEvent(node, event);

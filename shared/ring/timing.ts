@@ -72,8 +72,16 @@ export const HOST_CANDIDATE_DELAY: Readonly<Record<Edge, number>> = {
   successor: 600,
 };
 
-/** How long a direct link may take before one through the server is offered as well. */
-export const RELAY_AFTER = 4_000;
+/**
+ * How long a direct link may take before one through the server is offered as well: where the device
+ * has not made any, and where the last one came up. Where it did not, nothing is waited for.
+ */
+export const RELAY_SOON = 500;
+export const RELAY_LATE = 2_000;
+
+/** After how long a relayed link that does not come up is offered again; doubled up to the last. */
+export const FIRST_RELAY_RETRY = 4_000;
+export const LAST_RELAY_RETRY = 8_000;
 
 /** After so long without a frame a link is asked for a sign of life. */
 export const HEARTBEAT_INTERVAL = 1_000;

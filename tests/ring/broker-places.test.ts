@@ -6,6 +6,7 @@ import { PROBE_PATIENCE } from '../../shared/ring/broker.ts';
 import { COMPLAINT_INTERVAL } from '../../shared/ring/timing.ts';
 import { defined, linkId, peerId, roomName } from '../support.ts';
 import { signalsTo, viewsIn } from './newcomers.ts';
+import { RELAYED_PROBE_SILENCE } from '../../shared/ring/timing.ts';
 import { codeOf, LOBBY, Server, viewOf, WINDOW } from './test-broker.ts';
 
 const CHECKS = 4_000;
@@ -146,7 +147,7 @@ describe('a word about one without a connection', () => {
     ]);
   });
 
-  test('of a newcomer counts 4 s after anybody could come again where all were lost', () => {
+  test('of a newcomer counts 3 s after anybody could come again where all were lost', () => {
     for (const size of [1, 3]) {
       const { server, ring } = ringOf(size);
       for (const id of ring) server.broker.lose(LOBBY, id);
@@ -155,11 +156,11 @@ describe('a word about one without a connection', () => {
       const [, after] = neighbours(server.broker.peers(LOBBY), peerId(9));
       const word = () => server.report(peerId(9), after, 'unlinked');
       expect(word()).toEqual([{ ok: true, isMember: true }]);
-      server.pass(CHECKS - 1);
+      server.pass(RELAYED_PROBE_SILENCE - 1);
       expect(word()).toEqual([{ ok: true, isMember: true }]);
       server.checks();
-      // Asked again to the moment.
-      server.pass(1);
+      // Asked again soon after that.
+      server.pass(CHECKS - RELAYED_PROBE_SILENCE + 1);
       expect(server.checks()).toContainEqual([peerId(9), after]);
       expect(word()).toEqual([{ ok: true, isMember: false }]);
     }
@@ -219,7 +220,7 @@ describe('a complaint', () => {
     const [first, second] = ring;
     server.broker.lose(LOBBY, defined(second));
     expect(server.report(defined(first), defined(second), 'silent')).toEqual(STAYS);
-    server.pass(CHECKS - 1);
+    server.pass(RELAYED_PROBE_SILENCE - 1);
     expect(server.report(defined(first), defined(second), 'silent')).toEqual(STAYS);
     server.pass(1);
     expect(server.report(defined(first), defined(second), 'silent')).toEqual(GOES);

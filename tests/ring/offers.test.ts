@@ -147,7 +147,7 @@ describe('an offer for whoever follows on a successor that has left', () => {
     const ring = new Ring(null, 2);
     leave(ring);
     ring.view({ successor: { id: peerId(9), link: null } });
-    ring.pass(3_900);
+    ring.pass(1_900);
     expect(madeSince(ring)).toEqual([]);
     expect(offered(ring)).toEqual([]);
   });

@@ -22,6 +22,7 @@ import type {
 } from '../../shared/protocol/signaling.ts';
 import type { RingEvent } from '../../shared/ring/events.ts';
 import type { LinkHandlers, SignalingHandlers } from '../../shared/ring/ports.ts';
+import { DirectLinks } from '../../shared/ring/direct-links.ts';
 import { LinkBudget } from '../../shared/ring/link-budget.ts';
 import { RingNode } from '../../shared/ring/ring-node.ts';
 import { SimulatedClock } from '../../shared/simulation/clock.ts';
@@ -96,6 +97,7 @@ export class Ring {
         clock: this.clock,
         random: seededRandom(1),
         budget: new LinkBudget(budget),
+        directLinks: new DirectLinks(),
         openLink: (initiator, handlers) => {
           const link = new TestLink(handlers);
           this.links.push(link);

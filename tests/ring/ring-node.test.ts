@@ -7,6 +7,7 @@ import type {
 } from '../../shared/protocol/signaling.ts';
 import type { RingEvent } from '../../shared/ring/events.ts';
 import type { OpenLink, SignalingHandlers } from '../../shared/ring/ports.ts';
+import { DirectLinks } from '../../shared/ring/direct-links.ts';
 import { LinkBudget } from '../../shared/ring/link-budget.ts';
 import { RingNode } from '../../shared/ring/ring-node.ts';
 import { SimulatedClock } from '../../shared/simulation/clock.ts';
@@ -44,6 +45,7 @@ function memberOf(openLink: OpenLink, isBusy = false) {
       clock,
       random: seededRandom(1),
       budget: new LinkBudget(),
+      directLinks: new DirectLinks(),
       openLink,
       signaling: {
         connect: (handlers) => {

@@ -15,6 +15,7 @@ import {
   type SignalRequest,
 } from '../../protocol/signaling.ts';
 import type { RingEvent } from '../../ring/events.ts';
+import { DirectLinks } from '../../ring/direct-links.ts';
 import { LinkBudget } from '../../ring/link-budget.ts';
 import type { Clock, LinkHandlers, SignalingHandlers } from '../../ring/ports.ts';
 import { RingNode } from '../../ring/ring-node.ts';
@@ -129,6 +130,7 @@ export class Bench {
         clock: this.#countedClock(),
         random: dice.random,
         budget: new LinkBudget(),
+        directLinks: new DirectLinks(),
         openLink: (initiator, handlers) => this.#openLink(initiator, handlers),
         signaling: {
           connect: (handlers) => {
