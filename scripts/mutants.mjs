@@ -24,14 +24,13 @@ function readArguments() {
 
 const { only, by } = readArguments();
 await ensureInstalled();
-const { build, patched } = await import('./mutants/build.mjs');
-const { caughtByStorm, caughtByTest, firstFailure } = await import('./mutants/catch.mjs');
+const { patched } = await import('./mutants/build.mjs');
+const { caughtByStorm, caughtByTest } = await import('./mutants/catch.mjs');
 const { MUTANTS } = await import('./mutants/table.mjs');
 
 for (const mutant of MUTANTS) patched(mutant);
 mkdirSync(join(root, 'dist/mutants'), { recursive: true });
 const began = performance.now();
-const shipped = build('shipped');
 let tried = 0;
 let missed = 0;
 for (const [number, { rule, change, caughtBy }] of MUTANTS.entries()) {
@@ -39,8 +38,6 @@ for (const [number, { rule, change, caughtBy }] of MUTANTS.entries()) {
   if (only !== undefined && rule !== only) continue;
   if (by !== undefined && isStorm !== (by === 'storms')) continue;
   tried += 1;
-  const failure = isStorm ? await firstFailure(shipped, caughtBy) : null;
-  if (failure !== null) fail(`as shipped, ${JSON.stringify(caughtBy)} fails, too: ${failure}`);
   const caught = await (isStorm ? caughtByStorm(number, caughtBy) : caughtByTest(number, caughtBy));
   if (caught === null) missed += 1;
   const means = isStorm ? `storm ${caughtBy.storm}, ${caughtBy.peers} peers` : caughtBy.file;

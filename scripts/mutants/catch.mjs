@@ -7,30 +7,39 @@ import { build } from './build.mjs';
 import { MUTANTS } from './table.mjs';
 
 /**
- * The first of some storms that fails.
+ * What is wrong with a storm.
  * @param {string} folder of the simulation to run, as {@link build} has written it
- * @param {import('./table.mjs').StormCatch} range
- * @returns {Promise<string | null>} the seed and what was wrong; null where none fails
+ * @param {import('./table.mjs').StormCatch['storm']} storm
+ * @param {number} seed
+ * @param {number} peers
+ * @returns {Promise<string | undefined>}
  */
-export async function firstFailure(folder, { storm, from, seeds, peers }) {
+async function failure(folder, storm, seed, peers) {
   const { runStorm } = await import(pathToFileURL(join(folder, 'simulation/storm.js')).href);
-  for (let seed = from; seed < from + seeds; seed += 1) {
-    const [problem] = runStorm(storm, seed, peers).problems;
-    if (problem !== undefined) return `seed ${seed}: ${problem}`;
-  }
-  return null;
+  return runStorm(storm, seed, peers).problems[0];
 }
 
 /**
  * @param {number} number of a mutant that storms catch
  * @param {import('./table.mjs').StormCatch} range
+ * @returns {Promise<string | null>} the first seed that fails, and how; null where none does
+ * @throws {Error} where that seed fails as shipped, too
  */
-export async function caughtByStorm(number, range) {
+export async function caughtByStorm(number, { storm, from, seeds, peers }) {
   const folder = build(`${number}`, MUTANTS[number]);
-  const failure = await firstFailure(folder, range);
-  rmSync(folder, { recursive: true });
-  return failure;
+  for (let seed = from; seed < from + seeds; seed += 1) {
+    const problem = await failure(folder, storm, seed, peers);
+    if (problem === undefined) continue;
+    shipped ??= build('shipped');
+    const asShipped = await failure(shipped, storm, seed, peers);
+    if (asShipped === undefined) return `seed ${seed}: ${problem}`;
+    throw new Error(`${storm}, seed ${seed}, ${peers} peers fails as shipped, too: ${asShipped}`);
+  }
+  return null;
 }
+
+/** The folder of the simulation as it is shipped, once it is built. @type {string | undefined} */
+let shipped;
 
 /**
  * @param {number} number of a mutant that a test catches

@@ -24,7 +24,7 @@
  * @param {number} from the first seed
  * @returns {StormCatch}
  */
-const storm = (name, from, seeds = 1, peers = 5) => ({ storm: name, from, seeds, peers });
+const storm = (name, from, seeds = 20, peers = 5) => ({ storm: name, from, seeds, peers });
 
 /**
  * @param {string} file below tests/
@@ -41,7 +41,7 @@ export const MUTANTS = [
     file: 'ring/ring-node.ts',
     find: 'view.version < this.#view.version) return;',
     replace: 'view.version <= this.#view.version) return;',
-    caughtBy: test('?', '?'),
+    caughtBy: test('ring/rules', 'L1: a view of the same version as the last one'),
   },
   {
     rule: 'L1',
@@ -49,7 +49,7 @@ export const MUTANTS = [
     file: 'ring/ring-node.ts',
     find: 'view.version < this.#view.version) return;',
     replace: 'view.version < 0) return;',
-    caughtBy: test('?', '?'),
+    caughtBy: test('ring/rules', 'L1: a view of a lower version'),
   },
   {
     rule: 'L1',
@@ -57,7 +57,7 @@ export const MUTANTS = [
     file: 'ring/ring-node.ts',
     find: 'this.#dropPeers(view.removed);',
     replace: '',
-    caughtBy: test('?', '?'),
+    caughtBy: storm('outages', 0),
   },
   {
     rule: 'L2',
@@ -65,7 +65,7 @@ export const MUTANTS = [
     file: 'ring/ring-node.ts',
     find: 'if (hasNewSuccessor) this.#offers.discard();',
     replace: '',
-    caughtBy: test('?', '?'),
+    caughtBy: test('ring/ring-node', 'a peer alone leads and has let go of its offers'),
   },
   {
     rule: 'L2',
@@ -73,7 +73,10 @@ export const MUTANTS = [
     file: 'ring/ring-node.ts',
     find: 'hasNewSuccessor ? this.#offerFor(edge, view) : null',
     replace: 'null',
-    caughtBy: test('?', '?'),
+    caughtBy: test(
+      'ring/offers',
+      'an offer for whoever follows on a successor that has left is made at once',
+    ),
   },
   {
     rule: 'L3',
@@ -81,7 +84,10 @@ export const MUTANTS = [
     file: 'ring/edges.ts',
     find: 'this.#retryIn(wait);',
     replace: '',
-    caughtBy: test('?', '?'),
+    caughtBy: test(
+      'ring/links',
+      'where no direct link comes up L11 one through the server is offered',
+    ),
   },
   {
     rule: 'L3',
@@ -89,7 +95,7 @@ export const MUTANTS = [
     file: 'ring/edges.ts',
     find: "if (!this.#isTrying('direct')) this.#retryIn(this.#afterLoss(this.#failures));",
     replace: '',
-    caughtBy: test('?', '?'),
+    caughtBy: storm('partitions', 0),
   },
   {
     rule: 'L4',
@@ -97,7 +103,7 @@ export const MUTANTS = [
     file: 'ring/neighbour-link.ts',
     find: 'if (message.id !== this.#peer || message.link !== this.id) {',
     replace: 'if (message.id !== this.#peer) {',
-    caughtBy: test('?', '?'),
+    caughtBy: test('ring/rules', 'L4: a link is of no use upon'),
   },
   {
     rule: 'L4',
@@ -105,7 +111,7 @@ export const MUTANTS = [
     file: 'ring/neighbour-link.ts',
     find: 'if (message.id !== this.#peer || message.link !== this.id) {',
     replace: 'if (message.link !== this.id) {',
-    caughtBy: test('?', '?'),
+    caughtBy: test('ring/rules', 'L4: a link is of no use upon'),
   },
   {
     rule: 'L4',
@@ -113,7 +119,7 @@ export const MUTANTS = [
     file: 'ring/neighbour-link.ts',
     find: "} else if (this.#hello === null && message.type !== 'bye') {",
     replace: '} else if (this.id === null) {',
-    caughtBy: test('?', '?'),
+    caughtBy: test('ring/rules', 'L4: a link brings no claim'),
   },
   {
     rule: 'L4',
@@ -121,7 +127,10 @@ export const MUTANTS = [
     file: 'ring/ring-node.ts',
     find: 'isFirst ? hello.removed : []',
     replace: 'hello.removed',
-    caughtBy: test('?', '?'),
+    caughtBy: test(
+      'ring/lookups',
+      'one that is held for gone and speaks is not so because a neighbour says it again',
+    ),
   },
   {
     rule: 'L4',
@@ -129,7 +138,10 @@ export const MUTANTS = [
     file: 'ring/ring-node.ts',
     find: 'for (const link of this.#edges.predecessor.links) link.send(this.#hello(link));',
     replace: '',
-    caughtBy: test('?', '?'),
+    caughtBy: test(
+      'ring/mute',
+      'a predecessor that answers heartbeats and says nothing else is not blamed by one that has not told it',
+    ),
   },
   {
     rule: 'L4',
@@ -137,7 +149,7 @@ export const MUTANTS = [
     file: 'ring/neighbour-watch.ts',
     find: 'if (link.silence >= HELLO_SILENCE) this.drop',
     replace: 'if (link.silence >= Infinity) this.drop',
-    caughtBy: test('?', '?'),
+    caughtBy: test('ring/links', 'silence of one that says'),
   },
   {
     rule: 'L5',
@@ -145,7 +157,7 @@ export const MUTANTS = [
     file: 'ring/edges.ts',
     find: 'return link.hello.ready;',
     replace: 'return true;',
-    caughtBy: test('?', '?'),
+    caughtBy: test('ring/rules', 'L8: a successor that is gone is not used any more'),
   },
   {
     rule: 'L5',
@@ -153,7 +165,10 @@ export const MUTANTS = [
     file: 'ring/edges.ts',
     find: "this.#connection === 'relayed' && link.kind === 'direct'",
     replace: 'false',
-    caughtBy: test('?', '?'),
+    caughtBy: test(
+      'ring/links',
+      'where no direct link comes up a direct one that comes up later takes over',
+    ),
   },
   {
     rule: 'L5',
@@ -161,7 +176,10 @@ export const MUTANTS = [
     file: 'ring/edges.ts',
     find: "previous.retire('relinked');",
     replace: 'previous.close();',
-    caughtBy: test('?', '?'),
+    caughtBy: test(
+      'ring/links',
+      'where no direct link comes up the one through the server is used',
+    ),
   },
   {
     rule: 'L6',
@@ -169,7 +187,10 @@ export const MUTANTS = [
     file: 'ring/ring-node.ts',
     find: "if (edge === 'successor') this.#dropFrame(link, `${message.type} from the successor`);",
     replace: 'if (link.isClosed) return;',
-    caughtBy: test('?', '?'),
+    caughtBy: test(
+      'ring/ring-node-messages',
+      'bad frames of the election are not taken from the successor',
+    ),
   },
   {
     rule: 'L6',
@@ -177,7 +198,10 @@ export const MUTANTS = [
     file: 'ring/edges.ts',
     find: 'if (!link.isOpen && link.peer !== id) this.#close(link);',
     replace: 'if (link.peer !== id) this.#close(link);',
-    caughtBy: test('?', '?'),
+    caughtBy: test(
+      'ring/intake',
+      'a neighbour that sends as many messages as a link may carry and is the predecessor no more',
+    ),
   },
   {
     rule: 'L7',
@@ -185,7 +209,7 @@ export const MUTANTS = [
     file: 'ring/neighbour-link.ts',
     find: "this.#phase = 'leaving';",
     replace: '',
-    caughtBy: test('?', '?'),
+    caughtBy: test('ring/rules', 'L7: after its BYE a peer'),
   },
   {
     rule: 'L7',
@@ -193,7 +217,7 @@ export const MUTANTS = [
     file: 'ring/neighbour-link.ts',
     find: "this.send({ type: 'bye', reason });",
     replace: '',
-    caughtBy: test('?', '?'),
+    caughtBy: test('ring/rules', 'L7: after its BYE a peer'),
   },
   {
     rule: 'L7',
@@ -201,7 +225,10 @@ export const MUTANTS = [
     file: 'ring/ring-node.ts',
     find: "if (reason === 'leaving' && link.peer !== null) {",
     replace: "if (reason === 'leaving' && link.peer === null) {",
-    caughtBy: test('?', '?'),
+    caughtBy: test(
+      'ring/links',
+      'a check by the server of a neighbour that has said goodbye for good',
+    ),
   },
   {
     rule: 'L8',
@@ -210,7 +237,7 @@ export const MUTANTS = [
     find: "this.#election.step({ type: 'removed', peers: gone });\n    this.#edges.dropPeers(new Set(gone));",
     replace:
       "this.#edges.dropPeers(new Set(gone));\n    this.#election.step({ type: 'removed', peers: gone });",
-    caughtBy: test('?', '?'),
+    caughtBy: test('ring/rules', 'L8: a successor that is gone is known to be gone'),
   },
   {
     rule: 'L8',
@@ -218,7 +245,7 @@ export const MUTANTS = [
     file: 'ring/edges.ts',
     find: "'closed', 'the peer has left');\n    this.trySwitch();",
     replace: "'closed', 'the peer has left');",
-    caughtBy: test('?', '?'),
+    caughtBy: test('ring/rules', 'L8: a successor that is gone is not used any more'),
   },
   {
     rule: 'L8',
@@ -226,7 +253,7 @@ export const MUTANTS = [
     file: 'ring/ring-node.ts',
     find: 'this.#edges.dropPeers(new Set(gone));',
     replace: '',
-    caughtBy: test('?', '?'),
+    caughtBy: test('ring/rules', 'L8: a successor that is gone is not used any more'),
   },
   {
     rule: 'L9',
@@ -234,7 +261,7 @@ export const MUTANTS = [
     file: 'ring/ring-node.ts',
     find: 'removed: this.#goneForSure.slice(-MAX_REMOVED_IN_RESUME),',
     replace: 'removed: [],',
-    caughtBy: test('?', '?'),
+    caughtBy: test('ring/rules', 'L9: a member that returns'),
   },
   {
     rule: 'L9',
@@ -242,7 +269,7 @@ export const MUTANTS = [
     file: 'ring/ring-peer.ts',
     find: "(event.code === 'place-lost' || event.code === 'id-taken')",
     replace: "event.code === 'id-taken'",
-    caughtBy: test('?', '?'),
+    caughtBy: storm('partitions', 0),
   },
   {
     rule: 'L9',
@@ -250,7 +277,7 @@ export const MUTANTS = [
     file: 'ring/ring-node.ts',
     find: "if (this.#membership !== 'joining' || !this.#isJoinSent) return;",
     replace: 'if (this.#isJoinSent || !this.#isJoinSent) return;',
-    caughtBy: test('?', '?'),
+    caughtBy: test('ring/ring-node', 'a join that is lost with its connection'),
   },
   {
     rule: 'L10',
@@ -258,7 +285,7 @@ export const MUTANTS = [
     file: 'ring/ring-node.ts',
     find: 'if (end.target !== from || kind === null || !end.hasRoom) return;',
     replace: 'if (kind === null || !end.hasRoom) return;',
-    caughtBy: test('?', '?'),
+    caughtBy: test('ring/rules', 'L10: a signal that offers a link'),
   },
   {
     rule: 'L10',
@@ -266,7 +293,7 @@ export const MUTANTS = [
     file: 'ring/ring-node.ts',
     find: 'if (known.peer === from) known.signal(signals);',
     replace: 'known.signal(signals);',
-    caughtBy: test('?', '?'),
+    caughtBy: test('ring/rules', 'L10: a signal for a link'),
   },
   {
     rule: 'L11',
@@ -274,7 +301,7 @@ export const MUTANTS = [
     file: 'ring/ring-node.ts',
     find: "this.#watch.drop(link, 'server was lost');",
     replace: 'this.#watch.placed();',
-    caughtBy: test('?', '?'),
+    caughtBy: test('ring/links', 'where no direct link comes up a relayed one does not outlive'),
   },
   {
     rule: 'L11',
@@ -282,7 +309,7 @@ export const MUTANTS = [
     file: 'ring/edges.ts',
     find: "const link = this.#owner.offer('successor', target, 'relayed');",
     replace: 'const link = null as NeighbourLink | null;',
-    caughtBy: test('?', '?'),
+    caughtBy: storm('mishaps', 5),
   },
   {
     rule: 'L12',
@@ -290,7 +317,7 @@ export const MUTANTS = [
     file: 'ring/neighbour-link.ts',
     find: "if (this.#answers.takeOne()) this.send({ type: 'heartbeat', isReply: true, count });",
     replace: '',
-    caughtBy: test('?', '?'),
+    caughtBy: storm('kept', 1),
   },
   {
     rule: 'L12',
@@ -298,7 +325,7 @@ export const MUTANTS = [
     file: 'ring/neighbour-watch.ts',
     find: "else this.complain(peer, 'silent');\n  }\n\n  /**\n   * A predecessor",
     replace: '}\n\n  /**\n   * A predecessor',
-    caughtBy: test('?', '?'),
+    caughtBy: storm('mishaps', 1),
   },
   {
     rule: 'L12',
@@ -306,7 +333,7 @@ export const MUTANTS = [
     file: 'ring/neighbour-watch.ts',
     find: 'if (reply.ok && reply.isMember) this.#giveLastChance(about);',
     replace: '',
-    caughtBy: test('?', '?'),
+    caughtBy: storm('mishaps', 2),
   },
   {
     rule: 'L12',
@@ -314,7 +341,7 @@ export const MUTANTS = [
     file: 'ring/link-watch.ts',
     find: 'link.isRoundTripOld) link.beat();',
     replace: 'link.isRoundTripOld) return;',
-    caughtBy: test('?', '?'),
+    caughtBy: storm('kept', 1),
   },
   {
     rule: 'L13',
@@ -322,7 +349,7 @@ export const MUTANTS = [
     file: 'ring/neighbour-watch.ts',
     find: 'if (!this.#owner.isMember() || !this.#edges.isNeighbour(peer)) return;\n    // A relayed',
     replace: 'return;\n    // A relayed',
-    caughtBy: test('?', '?'),
+    caughtBy: storm('crashes', 1),
   },
   {
     rule: 'L13',
@@ -330,7 +357,7 @@ export const MUTANTS = [
     file: 'ring/room.ts',
     find: 'return !mayHear && [...words.values()]',
     replace: 'return mayHear || [...words.values()]',
-    caughtBy: test('?', '?'),
+    caughtBy: storm('kept', 5),
   },
   {
     rule: 'L14',
@@ -338,7 +365,10 @@ export const MUTANTS = [
     file: 'ring/broker.ts',
     find: 'const RECOVERY_PATIENCE = 5_000;',
     replace: 'const RECOVERY_PATIENCE = 0;',
-    caughtBy: test('?', '?'),
+    caughtBy: test(
+      'ring/broker-places',
+      'after the server has lost its memory newcomers wait until all are back',
+    ),
   },
   {
     rule: 'L14',
@@ -346,7 +376,10 @@ export const MUTANTS = [
     file: 'ring/recovery.ts',
     find: 'Number(b.isMutual) - Number(a.isMutual) || b.version - a.version',
     replace: 'b.version - a.version',
-    caughtBy: test('?', '?'),
+    caughtBy: test(
+      'ring/recovery',
+      'members of a true ring, some lost, the others back in any order, are one ring again',
+    ),
   },
   {
     rule: 'L15',
@@ -354,7 +387,7 @@ export const MUTANTS = [
     file: 'ring/link-watch.ts',
     find: 'if (hasOverslept) link.forgive();\n    else if',
     replace: 'if',
-    caughtBy: test('?', '?'),
+    caughtBy: test('ring/links', 'silence while this peer itself was asleep accuses nobody'),
   },
   {
     rule: 'L16',
@@ -362,7 +395,7 @@ export const MUTANTS = [
     file: 'ring/ring-node.ts',
     find: "if (link.fault()) this.#watch.cutOff(link, 'too many frames that cannot be used');",
     replace: '',
-    caughtBy: test('?', '?'),
+    caughtBy: test('ring/links', 'a neighbour that keeps to no rules as'),
   },
   {
     rule: 'L16',
@@ -370,7 +403,7 @@ export const MUTANTS = [
     file: 'ring/intake.ts',
     find: 'return (hops === 1) !== (originOf(message) === from);',
     replace: 'return hops === 0 && originOf(message) === from;',
-    caughtBy: test('?', '?'),
+    caughtBy: test('ring/links', 'a neighbour that keeps to no rules is not believed when'),
   },
   {
     rule: 'L16',
@@ -378,7 +411,7 @@ export const MUTANTS = [
     file: 'ring/ring-node.ts',
     find: "this.#watch.cutOff(link, 'more frames than a neighbour sends');",
     replace: 'this.#noteDropped(link, "");',
-    caughtBy: test('?', '?'),
+    caughtBy: test('ring/links', 'a neighbour that keeps to no rules is cut off when'),
   },
   {
     rule: 'L17',
@@ -386,7 +419,10 @@ export const MUTANTS = [
     file: 'ring/intake.ts',
     find: "if (verdict === 'fine') act();\n    else if (verdict === 'leap')",
     replace: "if (verdict !== 'leap' || term > 0) act();\n    else if (verdict === 'leap')",
-    caughtBy: test('?', '?'),
+    caughtBy: test(
+      'ring/ring-node-messages',
+      'bad frames of a term that leaps are dropped: honest',
+    ),
   },
   {
     rule: 'L18',
@@ -394,7 +430,7 @@ export const MUTANTS = [
     file: 'ring/lookups.ts',
     find: 'if (followed !== null && this.#isInQuestion(followed)) this.#ask(followed);',
     replace: 'if (followed === null) this.#ask(leader);',
-    caughtBy: test('?', '?'),
+    caughtBy: test('ring/lookups', 'a leader that a small ring decides for'),
   },
   {
     rule: 'L19',
@@ -402,7 +438,10 @@ export const MUTANTS = [
     file: 'ring/neighbour-watch.ts',
     find: "this.cutOff(link, 'passes nothing on');",
     replace: 'return;',
-    caughtBy: test('?', '?'),
+    caughtBy: test(
+      'ring/mute',
+      'a predecessor that answers heartbeats and says nothing else for two minutes',
+    ),
   },
   {
     rule: 'C4',
@@ -410,7 +449,7 @@ export const MUTANTS = [
     file: 'ring/ring-node.ts',
     find: "if (outlet !== null && outlet !== 'loopback') outlet.send(setting);",
     replace: 'if (outlet === null) return;',
-    caughtBy: test('?', '?'),
+    caughtBy: test('ring/ring-node-messages', 'the hop delay C4 is taken and passed on'),
   },
   {
     rule: 'C5',
@@ -418,7 +457,7 @@ export const MUTANTS = [
     file: 'ring/held-messages.ts',
     find: 'if (this.#queue.length === 0 && due <= now) {',
     replace: 'if (milliseconds === 0) {',
-    caughtBy: test('?', '?'),
+    caughtBy: test('ring/held-messages', 'C5: what a link holds is sent in order'),
   },
   {
     rule: 'C5',
@@ -430,7 +469,10 @@ export const MUTANTS = [
       const later = this.#owner.outlet();
       if (this.#hasStopped || later === null || later === 'loopback') return;
       later.send(message, extensions);`,
-    caughtBy: test('?', '?'),
+    caughtBy: test(
+      'simulation/holding',
+      'C5: a message that is held is on the link that it was decided for when a newcomer',
+    ),
   },
   {
     rule: 'C5',
@@ -438,7 +480,10 @@ export const MUTANTS = [
     file: 'ring/election-runner.ts',
     find: 'if (state.removed !== before.removed) this.#discardOfDeparted();',
     replace: '',
-    caughtBy: test('?', '?'),
+    caughtBy: test(
+      'simulation/holding',
+      'C5: a message that is held is on the link that it was decided for what is of a peer',
+    ),
   },
   {
     rule: 'C5',
@@ -446,7 +491,7 @@ export const MUTANTS = [
     file: 'ring/neighbour-link.ts',
     find: "if (reason === 'relinked') this.#held.flush();",
     replace: "if (reason === 'relinked') this.#held.discard();",
-    caughtBy: test('?', '?'),
+    caughtBy: test('ring/rules', 'C5 what is held goes over its link'),
   },
   {
     rule: 'C5',
@@ -454,7 +499,7 @@ export const MUTANTS = [
     file: 'ring/election-runner.ts',
     find: "return until === 'lap' ? 0 : this.#slowness;",
     replace: 'return 0;',
-    caughtBy: test('?', '?'),
+    caughtBy: test('simulation/whole-ring', 'the hop delay C5 of 2000 ms makes one election slow'),
   },
   {
     rule: 'R4',
@@ -462,7 +507,7 @@ export const MUTANTS = [
     file: 'ring/ring-node.ts',
     find: "this.#election.step({ type: 'new-successor' });",
     replace: '',
-    caughtBy: test('?', '?'),
+    caughtBy: storm('crashes', 0),
   },
   {
     rule: 'R7',
@@ -470,7 +515,10 @@ export const MUTANTS = [
     file: 'ring/election-runner.ts',
     find: "const isCutOff = this.#state.role.name !== 'leader' && !this.#owner.leadsRound();",
     replace: 'const isCutOff = false;',
-    caughtBy: test('?', '?'),
+    caughtBy: test(
+      'ring/rules',
+      'R7: a peer that hears of no leader waits again where it has none',
+    ),
   },
   {
     rule: 'R7',
@@ -478,7 +526,7 @@ export const MUTANTS = [
     file: 'ring/edges.ts',
     find: "if (this.#outlet === 'loopback') return this.#target === this.#owner.self;",
     replace: "if (this.#outlet === 'loopback') return true;",
-    caughtBy: test('?', '?'),
+    caughtBy: test('ring/rules', 'R7: a peer that hears of no leader waits again where it is'),
   },
   {
     rule: 'R7',
@@ -487,14 +535,14 @@ export const MUTANTS = [
     find: 'else if (this.#takesIn(link, message))',
     replace:
       "else if (!(message.type === 'elected' && message.decision.lap % 2 === 1) && this.#takesIn(link, message))",
-    caughtBy: test('?', '?'),
+    caughtBy: storm('crashes', 0),
   },
   {
     rule: 'R9',
     change: 'no later era is named',
     file: 'ring/room.ts',
-    find: 'this.#era = Math.max(this.#date(), this.#era + 1);',
+    find: 'this.#era = Math.max(this.#time.date(), this.#era + 1);',
     replace: '',
-    caughtBy: test('?', '?'),
+    caughtBy: test('ring/recovery', 'a room that recovers is in an era after theirs'),
   },
 ];
