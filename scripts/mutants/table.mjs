@@ -378,7 +378,7 @@ export const MUTANTS = [
     replace: 'b.version - a.version',
     caughtBy: test(
       'ring/recovery',
-      'members of a true ring, some lost, the others back in any order, are one ring again',
+      'members of a true ring, some lost, the others back in any order, L14',
     ),
   },
   {
@@ -469,10 +469,7 @@ export const MUTANTS = [
       const later = this.#owner.outlet();
       if (this.#hasStopped || later === null || later === 'loopback') return;
       later.send(message, extensions);`,
-    caughtBy: test(
-      'simulation/holding',
-      'C5: a message that is held is on the link that it was decided for when a newcomer',
-    ),
+    caughtBy: test('ring/rules', 'C5 what is held goes over its link'),
   },
   {
     rule: 'C5',
@@ -535,7 +532,7 @@ export const MUTANTS = [
     find: 'else if (this.#takesIn(link, message))',
     replace:
       "else if (!(message.type === 'elected' && message.decision.lap % 2 === 1) && this.#takesIn(link, message))",
-    caughtBy: storm('crashes', 0),
+    caughtBy: storm('campaigns', 0),
   },
   {
     rule: 'R9',
