@@ -1,4 +1,4 @@
-/** What a simulated ring member runs on: it may fall asleep and wake up again, or die. */
+/** What a simulated ring member runs on: it may be slow, fall asleep and wake up again, or die. */
 import type { Clock } from '../ring/ports.ts';
 import type { SimulatedClock } from './clock.ts';
 
@@ -7,6 +7,9 @@ export class Device implements Clock {
   readonly #clock: SimulatedClock;
   #condition: 'awake' | 'asleep' | 'dead' = 'awake';
   #naps = 0;
+  /** How late everything is handled, in milliseconds, and when the last of it will be. */
+  #lateness = 0;
+  #busyUntil = 0;
   /** What came while it was asleep: timers, frames, word from the server. */
   #missed: (() => void)[] = [];
 
@@ -47,8 +50,28 @@ export class Device implements Clock {
     };
   }
 
-  /** Something happens to the device, now or when it wakes up. */
+  /** Something happens to the device, now or when it comes to it. */
   run(call: () => void): void {
+    const now = this.#clock.now();
+    if (this.#lateness === 0 && this.#busyUntil < now) {
+      this.#handle(call);
+      return;
+    }
+    this.#busyUntil = Math.max(now + this.#lateness, this.#busyUntil);
+    this.#clock.after(this.#busyUntil - now, () => {
+      this.#handle(call);
+    });
+  }
+
+  /**
+   * Everything is handled so much later from now on, in its order.
+   * @param milliseconds 0 for a device that is quick again
+   */
+  slowDown(milliseconds: number): void {
+    this.#lateness = milliseconds;
+  }
+
+  #handle(call: () => void): void {
     switch (this.#condition) {
       case 'awake':
         call();
@@ -73,7 +96,7 @@ export class Device implements Clock {
     this.#condition = 'awake';
     const missed = this.#missed;
     this.#missed = [];
-    for (const call of missed) this.run(call);
+    for (const call of missed) this.#handle(call);
   }
 
   die(): void {

@@ -4,21 +4,47 @@ import type { Link, LinkHandlers, OpenLink, Random } from '../ring/ports.ts';
 import type { SimulatedClock } from './clock.ts';
 import type { Device } from './device.ts';
 
-/** The range of one hop's delay in milliseconds. */
+/** What one hop takes, in milliseconds, to a neighbour or to the server. */
 export interface Delays {
   readonly least: number;
   readonly most: number;
+  /** One direction of a link or connection may take up to so much more than the other. */
+  readonly asymmetry?: number;
+  /** A share of the hops, from 0 to 1, takes up to so long. */
+  readonly tail?: { readonly share: number; readonly most: number };
 }
+
+/** Which end of a link that breaks is told of it; here that of the device whose links break. */
+export type Told = 'both' | 'here' | 'neither';
+
+/** Devices that reach nobody outside their group for a while, each with the number of its group. */
+interface Partition {
+  readonly groups: ReadonlyMap<Device, number>;
+  readonly until: number;
+}
+
+/** The group of the server, and of each device that is in no other. */
+export const MAINLAND = 0;
+
+/**
+ * How long a browser's link outlives the network under it, in milliseconds: what was sent meanwhile
+ * arrives after all. Chromium and Firefox take from 15 to 30 s.
+ */
+const ICE_PATIENCE = 20_000;
 
 /** One end of a simulated link. */
 class SimulatedLink implements Link {
   readonly device: Device;
   readonly #network: SimulatedNetwork;
   readonly #handlers: LinkHandlers;
+  /** What its direction takes more than the least, in milliseconds. */
+  readonly #lag: number;
   #other: SimulatedLink | null = null;
   #isClosed = false;
   /** Nothing gets through any more, and nobody is told. */
   #isDead = false;
+  /** Nothing that it sends gets through, and it still hears. */
+  #isMuted = false;
   /** Frames arrive in order: none before the one ahead of it. */
   #lastArrival = 0;
 
@@ -26,10 +52,16 @@ class SimulatedLink implements Link {
     this.#network = network;
     this.device = device;
     this.#handlers = handlers;
+    this.#lag = network.lag();
   }
 
   get isOpen(): boolean {
     return this.#other !== null && !this.#isClosed && !this.#isDead;
+  }
+
+  /** The device at the other end, once that is known. */
+  get otherDevice(): Device | null {
+    return this.#other?.device ?? null;
   }
 
   /** Makes the offer; the name in it is how the answering end finds this one. */
@@ -74,16 +106,21 @@ class SimulatedLink implements Link {
     });
   }
 
-  /** The connection breaks. Both ends are told of it, or neither. */
-  break(isTold: boolean): void {
+  /** The connection breaks. An end that is not told of it finds nothing but silence. */
+  break(told: Told): void {
     for (const end of [this, this.#other]) {
       if (end === null || end.#isClosed) continue;
-      if (isTold)
+      if (told === 'both' || (told === 'here' && end === this))
         this.#network.later(end.device, () => {
           end.#fail('broken');
         });
       else end.#isDead = true;
     }
+  }
+
+  /** From now on frames get through in the other direction only. */
+  mute(): void {
+    this.#isMuted = true;
   }
 
   #fail(reason: string): void {
@@ -94,9 +131,10 @@ class SimulatedLink implements Link {
 
   #inOrder(call: (other: SimulatedLink) => void): void {
     const other = this.#other;
-    if (other === null || this.#isDead) return;
+    if (other === null || this.#isDead || this.#isMuted) return;
     const { clock } = this.#network;
-    this.#lastArrival = Math.max(clock.now() + this.#network.delay(), this.#lastArrival);
+    const sent = Math.max(clock.now(), this.#network.separatedUntil(this.device, other.device));
+    this.#lastArrival = Math.max(sent + this.#lag + this.#network.delay(), this.#lastArrival);
     clock.after(this.#lastArrival - clock.now(), () => {
       other.device.run(() => {
         if (!other.#isClosed && !other.#isDead) call(other);
@@ -108,10 +146,11 @@ class SimulatedLink implements Link {
 export class SimulatedNetwork {
   readonly clock: SimulatedClock;
   readonly #random: Random;
-  readonly #delays: Delays;
+  #delays: Delays;
   readonly #ends = new Map<string, SimulatedLink>();
   readonly #names = new Map<SimulatedLink, string>();
   #blocked: (readonly [Device, Device])[] = [];
+  #partitions: readonly Partition[] = [];
   #made = 0;
 
   constructor(clock: SimulatedClock, random: Random, delays: Delays) {
@@ -147,14 +186,57 @@ export class SimulatedNetwork {
     this.#blocked = this.#blocked.filter((pair) => !(pair.includes(one) && pair.includes(other)));
   }
 
+  /** Whether a direct link can be made between the two now. */
   canReach(one: Device, other: Device): boolean {
+    if (this.separatedUntil(one, other) > this.clock.now()) return false;
     return !this.#blocked.some((pair) => pair.includes(one) && pair.includes(other));
   }
 
   /** Breaks every link that ends at the device. */
-  break(device: Device, isTold: boolean): void {
-    for (const link of this.#ends.values())
-      if (link.device === device && link.isOpen) link.break(isTold);
+  break(device: Device, told: Told): void {
+    for (const link of this.#linksOf(device)) link.break(told);
+  }
+
+  /** Nothing that the device sends on its present links gets through any more. */
+  mute(device: Device): void {
+    for (const link of this.#linksOf(device)) link.mute();
+  }
+
+  /**
+   * Nothing gets through between the groups; what was sent arrives afterwards, unless it takes so long
+   * that links break.
+   * @param groups the number of each device's group; {@link MAINLAND} is that of the server and of
+   *   all who are not named
+   * @param milliseconds until it is over
+   */
+  separate(groups: ReadonlyMap<Device, number>, milliseconds: number): void {
+    const partition = { groups, until: this.clock.now() + milliseconds };
+    this.#partitions = [...this.#partitions, partition];
+    this.clock.after(Math.min(milliseconds, ICE_PATIENCE), () => {
+      if (milliseconds > ICE_PATIENCE)
+        for (const link of this.#ends.values())
+          if (link.isOpen && areApart(partition, link.device, link.otherDevice)) link.break('both');
+    });
+    this.clock.after(milliseconds, () => {
+      this.#partitions = this.#partitions.filter((each) => each !== partition);
+    });
+  }
+
+  /**
+   * Until when nothing gets through between two devices; long ago where it does.
+   * @param other null for the server
+   */
+  separatedUntil(one: Device, other: Device | null): number {
+    let until = 0;
+    for (const partition of this.#partitions)
+      if (areApart(partition, one, other)) until = Math.max(until, partition.until);
+    return until;
+  }
+
+  /** No hop takes longer than most of them do. */
+  hasten(): void {
+    const { least, most } = this.#delays;
+    this.#delays = { least, most };
   }
 
   find(name: string): SimulatedLink | undefined {
@@ -167,8 +249,15 @@ export class SimulatedNetwork {
 
   /** One hop's delay in milliseconds. */
   delay(): number {
-    const { least, most } = this.#delays;
-    return least + this.#random() * (most - least);
+    const { least, most, tail } = this.#delays;
+    const isInTail = tail !== undefined && this.#random() < tail.share;
+    return least + this.#random() * ((isInTail ? tail.most : most) - least);
+  }
+
+  /** What one direction takes more than another, in milliseconds. */
+  lag(): number {
+    const { asymmetry } = this.#delays;
+    return asymmetry === undefined ? 0 : this.upTo(asymmetry);
   }
 
   /** Any time up to the given one. */
@@ -181,4 +270,15 @@ export class SimulatedNetwork {
       device.run(call);
     });
   }
+
+  #linksOf(device: Device): SimulatedLink[] {
+    return [...this.#ends.values()].filter((link) => link.device === device && link.isOpen);
+  }
+}
+
+/** Whether a partition lies between two devices, or between one and the server. */
+function areApart({ groups }: Partition, one: Device, other: Device | null): boolean {
+  const groupOf = (device: Device | null) =>
+    device === null ? MAINLAND : (groups.get(device) ?? MAINLAND);
+  return groupOf(one) !== groupOf(other);
 }

@@ -1,9 +1,10 @@
 /** The simulated signaling server: the real broker, behind connections that may break. */
 import type { PeerId, RoomName } from '../protocol/ids.ts';
-import type { JoinReply, Refusal } from '../protocol/signaling.ts';
+import type { JoinReply, LeaveRequest, Refusal } from '../protocol/signaling.ts';
 import { Broker, PROBE_PATIENCE } from '../ring/broker.ts';
 import type { Signaling, SignalingHandlers } from '../ring/ports.ts';
 import type { Delivery } from '../ring/room.ts';
+import { PLACE_PATIENCE, REPLY_PATIENCE } from '../ring/timing.ts';
 import type { Device } from './device.ts';
 import type { SimulatedNetwork } from './network.ts';
 
@@ -12,6 +13,8 @@ export interface Route {
   readonly device: Device;
   isLeft: boolean;
   connection: Connection | null;
+  /** Whose place it is, once it has one. */
+  holder: LeaveRequest | null;
 }
 
 /** A connection to the server. Each reconnection is another one. */
@@ -28,6 +31,9 @@ interface Connection {
   /** When the last message arrives, to the peer and to the server: both ways keep the order. */
   lastDown: number;
   lastUp: number;
+  /** What each way takes more than the least, in milliseconds. */
+  readonly lagDown: number;
+  readonly lagUp: number;
 }
 
 /** Milliseconds between attempts to reach a server that is down. */
@@ -44,8 +50,14 @@ const ALREADY_JOINED: Refusal = {
   message: 'this connection has joined a room already',
 };
 
-/** How long the server takes to see that the other end of a connection sleeps. */
+/** The share of goodbyes over HTTP that never arrive: not everything that leaves has a way to say them. */
+const LOST_GOODBYES = 0.5;
+
+/** How long both ends take to see that the other sleeps or is cut off, in milliseconds. */
 const PING_PATIENCE = 15_000;
+
+/** When simulated time begins by the server's clock, in milliseconds since 1970. */
+const FIRST_DATE = Date.UTC(2026, 0);
 
 export class SimulatedServer {
   readonly #network: SimulatedNetwork;
@@ -53,6 +65,8 @@ export class SimulatedServer {
   #broker: Broker;
   #memories = 0;
   #isUp = true;
+  /** By how much the server's clock is ahead, in milliseconds. */
+  #clockError = 0;
   readonly #connections = new Set<Connection>();
   /** Whom the server talks to, by the id that has the seat. */
   readonly #seats = new Map<PeerId, Connection>();
@@ -73,8 +87,9 @@ export class SimulatedServer {
         this.#connect(route, handlers, 0);
       },
       join: (request, onReply) => {
+        const placed = this.#awaitPlace(route, request, PLACE_PATIENCE, onReply);
         up((connection) => {
-          if (this.#refusesSecond(connection, onReply)) return;
+          if (this.#refusesSecond(connection, placed)) return;
           connection.seat = request.id;
           this.#broker.join(request, (reply) => {
             // What a dead server had yet to do stays undone.
@@ -82,20 +97,21 @@ export class SimulatedServer {
             if (reply.ok) this.#seat(connection, request.id);
             else connection.seat = null;
             this.#toPeer(connection, () => {
-              onReply(reply);
+              placed(reply);
             });
           });
           connection.arrived();
         });
       },
       resume: (request, onReply) => {
+        const placed = this.#awaitPlace(route, request, REPLY_PATIENCE, onReply);
         up((connection) => {
-          if (this.#refusesSecond(connection, onReply)) return;
+          if (this.#refusesSecond(connection, placed)) return;
           const reply = this.#broker.resume(request);
           if (reply.ok) this.#seat(connection, request.id);
           connection.arrived();
           this.#toPeer(connection, () => {
-            onReply(reply);
+            placed(reply);
           });
         });
       },
@@ -137,6 +153,7 @@ export class SimulatedServer {
       },
       leave: () => {
         route.isLeft = true;
+        this.#leaveByHttp(route);
         const { connection } = route;
         if (connection === null) return;
         up(() => {
@@ -170,6 +187,33 @@ export class SimulatedServer {
       this.#drop(connection);
     });
     if (back < Infinity) this.#notice(connection, 'lost', back);
+  }
+
+  /**
+   * What is said on a connection arrives, both ways, so many milliseconds later: after what a next one
+   * brings, if this one is lost meanwhile.
+   */
+  stall({ connection }: Route, milliseconds: number): void {
+    if (connection === null) return;
+    const until = this.#network.clock.now() + milliseconds;
+    connection.lastDown = Math.max(connection.lastDown, until);
+    connection.lastUp = Math.max(connection.lastUp, until);
+  }
+
+  /** A device that the server cannot reach does not answer its pings, either. */
+  cutOff(route: Route): void {
+    const { connection } = route;
+    this.#network.clock.after(PING_PATIENCE, () => {
+      const isCutOff = this.#network.separatedUntil(route.device, null) > this.#network.clock.now();
+      if (connection === null || !isCutOff) return;
+      this.#drop(connection);
+      this.#notice(connection, 'ping timeout', RETRY);
+    });
+  }
+
+  /** The server's clock is so many milliseconds ahead of true time from now on. */
+  setClock(error: number): void {
+    this.#clockError = error;
   }
 
   /** A sleeping device does not answer the server's pings. */
@@ -220,7 +264,7 @@ export class SimulatedServer {
               if (memory === this.#memories) call();
             }),
         },
-        date: () => Math.floor(this.#network.clock.now()),
+        date: () => FIRST_DATE + Math.floor(this.#network.clock.now() + this.#clockError),
         deliver: (_room, delivery) => {
           if (isAlive()) this.#deliver(delivery);
         },
@@ -241,7 +285,8 @@ export class SimulatedServer {
   #connect(route: Route, handlers: SignalingHandlers, wait: number): void {
     route.device.after(wait, () => {
       if (route.isLeft) return;
-      if (!this.#isUp) {
+      const isCutOff = this.#network.separatedUntil(route.device, null) > this.#network.clock.now();
+      if (!this.#isUp || isCutOff) {
         this.#connect(route, handlers, RETRY / 2 + this.#network.upTo(RETRY));
         return;
       }
@@ -254,6 +299,8 @@ export class SimulatedServer {
         seat: null,
         lastDown: 0,
         lastUp: 0,
+        lagDown: this.#network.lag(),
+        lagUp: this.#network.lag(),
       };
       route.connection = connection;
       this.#connections.add(connection);
@@ -301,6 +348,48 @@ export class SimulatedServer {
     connection.isOpenAtServer = false;
     this.#connections.delete(connection);
     this.#notice(connection, 'io server disconnect', RETRY);
+  }
+
+  /** A peer that gets no answer to a request for a place lets go of its connection, and asks again. */
+  #awaitPlace(
+    route: Route,
+    { room, id, secret }: LeaveRequest,
+    patience: number,
+    onReply: (reply: JoinReply) => void,
+  ): (reply: JoinReply) => void {
+    const { connection } = route;
+    const cancel = route.device.after(patience, () => {
+      if (connection !== null) this.#giveUp(connection);
+    });
+    return (reply) => {
+      cancel();
+      if (reply.ok) route.holder = { room, id, secret };
+      onReply(reply);
+    };
+  }
+
+  /** The peer ends a connection, and tries another later. */
+  #giveUp(connection: Connection): void {
+    if (!connection.isOpen) return;
+    this.#toServer(connection, () => {
+      this.#drop(connection);
+    });
+    this.#notice(connection, 'io client disconnect', RETRY);
+  }
+
+  /**
+   * A page that leaves says so over HTTP besides, on a way of its own: that may arrive before what it
+   * has sent on its connection, or long after, or not at all.
+   */
+  #leaveByHttp({ device, holder }: Route): void {
+    if (holder === null || this.#network.upTo(1) < LOST_GOODBYES) return;
+    const arrival = this.#arrival({ device }, this.#network.lag());
+    this.#network.clock.after(arrival - this.#network.clock.now(), () => {
+      if (!this.#isUp || !this.#broker.mayLeave(holder)) return;
+      const connection = this.#seats.get(holder.id);
+      if (connection !== undefined) this.#unseat(connection, () => undefined);
+      this.#broker.leave(this.#room, holder.id);
+    });
   }
 
   #refusesSecond(connection: Connection, onReply: (reply: JoinReply) => void): boolean {
@@ -367,9 +456,17 @@ export class SimulatedServer {
     });
   }
 
+  /** When what is sent now arrives at the other end of a connection, if nothing was before it. */
+  #arrival({ device }: Pick<Route, 'device'>, lag: number): number {
+    const { clock } = this.#network;
+    const sent = Math.max(clock.now(), this.#network.separatedUntil(device, null));
+    return sent + lag + this.#network.delay();
+  }
+
   #toPeer(connection: Connection, call: () => void): void {
     const { clock } = this.#network;
-    connection.lastDown = Math.max(clock.now() + this.#network.delay(), connection.lastDown);
+    const arrival = this.#arrival(connection.route, connection.lagDown);
+    connection.lastDown = Math.max(arrival, connection.lastDown);
     clock.after(connection.lastDown - clock.now(), () => {
       if (!connection.isOpenAtServer) return;
       connection.route.device.run(() => {
@@ -380,7 +477,8 @@ export class SimulatedServer {
 
   #toServer(connection: Connection, call: (connection: Connection) => void): void {
     const { clock } = this.#network;
-    connection.lastUp = Math.max(clock.now() + this.#network.delay(), connection.lastUp);
+    const arrival = this.#arrival(connection.route, connection.lagUp);
+    connection.lastUp = Math.max(arrival, connection.lastUp);
     clock.after(connection.lastUp - clock.now(), () => {
       if (connection.isOpenAtServer && this.#isUp) call(connection);
     });

@@ -2,33 +2,216 @@
  * A run of a simulated ring through a storm of faults: while they rage, safety; once all is calm,
  * one ring with one leader within bounded time and messages, and for good.
  */
-import type { PeerId } from '../protocol/ids.ts';
 import type { Policy } from '../protocol/messages.ts';
-import { Keepsakes } from './keepsakes.ts';
-import { World, type SimulatedPeer, type TraceEntry } from './world.ts';
+import { PROBE_PATIENCE } from '../ring/broker.ts';
+import { slownessOf } from '../ring/election-runner.ts';
+import { FIRST_ATTEMPT, LEADER_SILENCE, LINK_SILENCE } from '../ring/timing.ts';
+import * as faults from './faults.ts';
+import { Keepsakes } from './judges/keepsakes.ts';
+import type { Delays } from './network.ts';
+import { World, type TraceEntry } from './world.ts';
+
+/** Faults, each with its weight: how often it strikes beside the others. */
+type Faults = readonly (readonly [weight: number, fault: faults.Fault])[];
+
+interface Kind {
+  readonly faults: Faults;
+  /** The longest pause before the next fault in milliseconds. */
+  readonly pause: number;
+  /** Whether the ring is whole when the storm begins. */
+  readonly isWholeBefore?: boolean;
+  /**
+   * Whether no member that is there may be let go. One that came first to a server without memory may
+   * (SPEC.md, L14); of whoever was there before, `kept` looks after the rest.
+   */
+  readonly keepsPlaces?: boolean;
+  /** Whether nobody leaves, so that nobody may lose its id, its place in the order or its leader. */
+  readonly keepsAll?: boolean;
+  /** Whether every other seed has the policy `incumbent`. */
+  readonly hasBothPolicies?: boolean;
+  /** Whether peers have different priorities. */
+  readonly hasPriorities?: boolean;
+  /** What networks there are; each seed has one of them. */
+  readonly networks: readonly Delays[];
+}
+
+const LAN: Delays = { least: 1, most: 21 };
+const WAN: Delays = { least: 1, most: 200 };
+/** One way takes longer than the other, and one hop in a hundred up to three seconds. */
+const CROWDED: Delays = {
+  least: 1,
+  most: 100,
+  asymmetry: 300,
+  tail: { share: 0.01, most: 3_000 },
+};
+
+const CRASHES: Faults = [
+  [2, faults.join],
+  [1, faults.leave],
+  [1, faults.crash],
+];
+
+/** Comings and goings of peers with different priorities. */
+const TURNOVER: Faults = [
+  [2, faults.joinWithAny],
+  [1, faults.leave],
+  [1, faults.crash],
+];
+
+const OUTAGES: Faults = [
+  ...CRASHES,
+  [6, faults.blip],
+  [1, faults.loseMemory],
+  [1, faults.restartServer],
+];
 
 /**
- * What a storm is made of, besides joins, departures and crashes. `crashes`: nothing else, on a
- * ring that was whole before. `outages`: lost connections to a server that goes down and may lose
- * its memory. `mishaps`: all that and devices that fall asleep, links that break or cannot be made,
- * an id that is used twice, and slow networks. `kept`: outages of a ring that was whole before and
- * that nobody leaves, so that nobody may lose anything.
+ * What each storm is made of.
+ *
+ * - `crashes`: joins, departures and crashes alone, on a ring that was whole before.
+ * - `outages`: besides, lost connections to a server that goes down and may lose its memory.
+ * - `mishaps`: all that and devices that fall asleep, links that break or cannot be made, an id that
+ *   is used twice, and slow networks.
+ * - `kept`: outages of a ring that was whole before and that nobody leaves, and steps of the server's
+ *   clock, so that nobody may lose anything.
+ * - `campaigns`: elections that somebody starts, hop delays, and peers that vanish or leave and come
+ *   again, with different priorities.
+ * - `partitions`: groups that reach neither each other nor the server for a while, links that get lost
+ *   at one end or in one direction.
+ * - `delays`: crowded networks, slow devices, newcomers that fall asleep as they join, and connections
+ *   to the server whose messages come late, after those of the next one.
+ * - `clocks`: steps of the clock of a server that keeps its memory, and rooms that empty.
+ * - `amnesia`: a server that loses its memory once or twice in a row, beside peers that sleep.
  */
-export const STORMS = ['crashes', 'outages', 'mishaps', 'kept'] as const;
-export type Storm = (typeof STORMS)[number];
+const KINDS = {
+  crashes: {
+    faults: CRASHES,
+    pause: 500,
+    isWholeBefore: true,
+    keepsPlaces: true,
+    networks: [LAN],
+  },
+  outages: { faults: OUTAGES, pause: 2_000, networks: [LAN] },
+  mishaps: {
+    faults: [
+      ...OUTAGES,
+      [3, faults.sleep],
+      [2, faults.breakLinks],
+      [2, faults.breakLinksSilently],
+      [3, faults.block],
+      [1, faults.joinAsAnother],
+    ],
+    pause: 4_000,
+    hasBothPolicies: true,
+    networks: [LAN, LAN, WAN, WAN],
+  },
+  kept: {
+    faults: [
+      [2, faults.joinWithAny],
+      [6, faults.blipOfPresent],
+      [1, faults.restartServer],
+      [1, faults.loseMemoryWhenSettled],
+      [1, faults.stepClock],
+    ],
+    pause: 4_000,
+    isWholeBefore: true,
+    keepsAll: true,
+    hasBothPolicies: true,
+    hasPriorities: true,
+    networks: [LAN],
+  },
+  campaigns: {
+    faults: [
+      ...TURNOVER,
+      [3, faults.campaign],
+      [2, faults.setHopDelay],
+      [1, faults.vanishAndComeAgain],
+      [1, faults.leaveAndComeAgain],
+      [1, faults.blip],
+    ],
+    pause: 1_000,
+    hasBothPolicies: true,
+    hasPriorities: true,
+    networks: [LAN, WAN],
+  },
+  partitions: {
+    faults: [
+      ...TURNOVER,
+      [2, faults.partition],
+      [1, faults.breakLinksAtOneEnd],
+      [1, faults.muteLinks],
+      [1, faults.campaign],
+      [2, faults.blip],
+      [1, faults.restartServer],
+    ],
+    pause: 8_000,
+    hasBothPolicies: true,
+    hasPriorities: true,
+    networks: [LAN, WAN],
+  },
+  delays: {
+    faults: [
+      ...CRASHES,
+      [3, faults.slowDown],
+      [1, faults.joinAndSleep],
+      [2, faults.reorderSignals],
+      [1, faults.sleep],
+      [1, faults.campaign],
+    ],
+    pause: 4_000,
+    hasBothPolicies: true,
+    networks: [CROWDED],
+  },
+  clocks: {
+    faults: [
+      ...CRASHES,
+      [2, faults.stepClockFar],
+      [1, faults.emptyRoom],
+      [1, faults.joinAndSleep],
+      [1, faults.sleep],
+      [2, faults.campaign],
+      [2, faults.blip],
+      [1, faults.restartServer],
+    ],
+    pause: 4_000,
+    networks: [LAN],
+  },
+  amnesia: {
+    faults: [
+      ...TURNOVER,
+      [2, faults.loseMemory],
+      [2, faults.loseMemoryTwice],
+      [1, faults.joinAndSleep],
+      [1, faults.sleep],
+      [1, faults.campaign],
+      [2, faults.blip],
+    ],
+    pause: 4_000,
+    hasBothPolicies: true,
+    hasPriorities: true,
+    networks: [LAN],
+  },
+} as const satisfies Record<string, Kind>;
+
+export type Storm = keyof typeof KINDS;
+export const STORMS = Object.keys(KINDS) as readonly Storm[];
 
 export interface StormReport {
   /** What went wrong, in words; empty where nothing did. */
   readonly problems: readonly string[];
-  /** Simulated milliseconds from the last fault to agreement. */
+  /** Simulated milliseconds from the end of the last fault to agreement. */
   readonly settledAfter: number;
   /** Election messages sent in that time, for each peer. */
   readonly messagesPerPeer: number;
   readonly trace: readonly TraceEntry[];
 }
 
-/** How long after the last fault the ring may take to agree, in milliseconds. */
-const PATIENCE = 60_000;
+/**
+ * How long after the last fault the ring may take to agree, in milliseconds: a neighbour's silence is
+ * noticed and the server asks it (8 s in all), the second attempt at a link succeeds (6 s later), and
+ * a peer that then hears of no leader starts (4.5 s later).
+ */
+const PATIENCE = LINK_SILENCE + PROBE_PATIENCE + FIRST_ATTEMPT + 1.5 * LEADER_SILENCE + 1_500;
 
 /** How many election messages for each peer and second of it. */
 const MOST_MESSAGES = 40;
@@ -51,162 +234,37 @@ const MOMENT = 10_000;
 /** Faults of one run. */
 const FAULTS = 12;
 
-/** How long a device sleeps at most, in milliseconds: longer than the server's patience. */
-const LONGEST_SLEEP = 20_000;
-
-type Fault = (world: World, peer: SimulatedPeer) => void;
-
-/** Faults with their weights. */
-type Faults = readonly (readonly [number, Fault])[];
-
-const JOIN: Faults[number] = [2, (world) => world.join()];
-
-const CRASHES: Faults = [
-  JOIN,
-  [
-    1,
-    (world, peer) => {
-      world.leave(peer);
-    },
-  ],
-  [
-    1,
-    (world, peer) => {
-      world.crash(peer);
-    },
-  ],
-];
-
-const blip: Fault = (world, peer) => {
-  world.blip(peer, world.random() * 2_000, world.random() * 4_000);
-};
-
-const RESTART: Faults[number] = [
-  1,
-  (world) => {
-    world.crashServer(world.random() * 5_000, true);
-  },
-];
-
-const OUTAGES: Faults = [
-  ...CRASHES,
-  [6, blip],
-  [
-    1,
-    (world) => {
-      world.crashServer(world.random() * 5_000, false);
-    },
-  ],
-  RESTART,
-];
-
-const KEPT: Faults = [
-  JOIN,
-  [
-    6,
-    (world, peer) => {
-      // Whoever is away already would be so for longer than its place is kept.
-      if (peer.ring.state.server === 'connected') blip(world, peer);
-    },
-  ],
-  RESTART,
-  [
-    1,
-    (world) => {
-      // Two memories lost at once may leave two rings, of which neither is the newcomers' (R3c).
-      world.settle(PATIENCE);
-      world.crashServer(world.random() * 5_000, false);
-    },
-  ],
-];
-
-const MISHAPS: Faults = [
-  ...OUTAGES,
-  [
-    3,
-    (world, peer) => {
-      world.freeze(peer, world.random() * LONGEST_SLEEP);
-    },
-  ],
-  [
-    2,
-    (world, peer) => {
-      world.breakLinks(peer, true);
-    },
-  ],
-  [
-    2,
-    (world, peer) => {
-      world.breakLinks(peer, false);
-    },
-  ],
-  [
-    3,
-    (world, peer) => {
-      world.block(peer, anyOf(world) ?? peer);
-    },
-  ],
-  [
-    1,
-    (world, peer) => {
-      joinAs(world, peer.ring.state.id);
-    },
-  ],
-];
-
-interface Kind {
-  readonly faults: Faults;
-  /** The longest pause before the next fault in milliseconds. */
-  readonly pause: number;
-  /** Whether the ring is whole when the storm begins. */
-  readonly isWholeBefore: boolean;
-  /**
-   * Whether no member that is there may be let go. One that came first to a server without memory may
-   * (SPEC.md, L14); of whoever was there before, `kept` looks after the rest.
-   */
-  readonly keepsPlaces: boolean;
-}
-
-const KINDS: Record<Storm, Kind> = {
-  crashes: { faults: CRASHES, pause: 500, isWholeBefore: true, keepsPlaces: true },
-  outages: { faults: OUTAGES, pause: 2_000, isWholeBefore: false, keepsPlaces: false },
-  mishaps: { faults: MISHAPS, pause: 4_000, isWholeBefore: false, keepsPlaces: false },
-  kept: { faults: KEPT, pause: 4_000, isWholeBefore: true, keepsPlaces: false },
-};
-
 /**
  * Runs one storm; the same arguments give the same run.
  * @param seed any integer
  * @param peers in the ring before the storm
  */
 export function runStorm(storm: Storm, seed: number, peers: number): StormReport {
-  const hasPolicies = storm === 'mishaps' || storm === 'kept';
-  const policy: Policy = hasPolicies && seed % 2 === 1 ? 'incumbent' : 'highest';
-  const most = storm === 'mishaps' && seed % 4 > 1 ? 200 : 21;
-  const world = new World(seed, { delays: { least: 1, most }, peers: { policy } });
+  const kind: Kind = KINDS[storm];
+  const policy: Policy = kind.hasBothPolicies === true && seed % 2 === 1 ? 'incumbent' : 'highest';
+  const delays = kind.networks[(seed >>> 1) % kind.networks.length];
+  const world = new World(seed, { peers: { policy }, ...(delays && { delays }) });
+  const join = kind.hasPriorities === true ? faults.joinWithAny : faults.join;
   for (let joined = 0; joined < peers; joined += 1) {
-    world.join();
+    join(world);
     if (world.random() < 0.5) world.run(world.random() * 300);
   }
-  const { faults, pause, isWholeBefore, keepsPlaces } = KINDS[storm];
-  const keepsakes = storm === 'kept' ? new Keepsakes(world, policy) : null;
-  const first = isWholeBefore ? world.settle(PATIENCE) : [];
-  if (first.length === 0)
+  const keepsakes = kind.keepsAll === true ? new Keepsakes(world) : null;
+  const before = kind.isWholeBefore === true ? settle(world) : [];
+  if (before.length === 0)
     for (let fault = 0; fault < FAULTS; fault += 1) {
       keepsakes?.look();
-      strike(world, faults);
-      world.run(world.random() * pause);
+      strike(world, kind.faults);
+      world.run(world.random() * kind.pause);
     }
-  // Whoever sleeps wakes up at last.
-  if (storm === 'mishaps') world.run(LONGEST_SLEEP);
-  return calm(world, first, keepsakes, keepsPlaces);
+  return { ...calm(world, kind, before, keepsakes), trace: world.trace };
 }
 
-function strike(world: World, faults: Faults): void {
-  const peer = anyOf(world) ?? world.join();
-  const total = faults.reduce((sum, [weight]) => sum + weight, 0);
+function strike(world: World, kinds: Faults): void {
+  const peer = faults.anyOf(world) ?? faults.join(world);
+  const total = kinds.reduce((sum, [weight]) => sum + weight, 0);
   let dice = world.random() * total;
-  for (const [weight, fault] of faults) {
+  for (const [weight, fault] of kinds) {
     dice -= weight;
     if (dice >= 0) continue;
     fault(world, peer);
@@ -214,15 +272,30 @@ function strike(world: World, faults: Faults): void {
   }
 }
 
+/**
+ * Runs until all is well or patience is over; what is still wrong, in words. Where a peer was away for
+ * long, its neighbour may wait for as long again before its next attempt at a link: the waits double
+ * (SPEC.md, L3). And elections take longer in slow motion (C5).
+ */
+function settle(world: World): readonly string[] {
+  // Somebody must be able to lead.
+  if (world.peers.every(({ priority }) => priority === 0)) world.join({ priority: 1 });
+  const hopDelay = Math.max(...world.states.map((state) => state.hopDelay));
+  return world.settle(PATIENCE + world.longestAbsence + slownessOf(hopDelay));
+}
+
+/** What is wrong once the faults are over: what was before, what stays, and what it costs. */
 function calm(
   world: World,
+  kind: Kind,
   before: readonly string[],
   keepsakes: Keepsakes | null,
-  keepsPlaces: boolean,
-): StormReport {
+): Omit<StormReport, 'trace'> {
+  world.run(Math.max(0, world.faultsEnd - world.clock.now()));
+  world.hasten();
   const began = world.clock.now();
   const sent = world.messages;
-  const unsettled = world.settle(PATIENCE);
+  const unsettled = settle(world);
   const settledAfter = world.clock.now() - began;
   const peers = Math.max(1, world.peers.length);
   const messagesPerPeer = (world.messages - sent) / peers;
@@ -236,12 +309,12 @@ function calm(
   const problems = [
     ...before,
     ...world.violations,
-    ...world.pretenders,
+    ...world.contradictions,
     ...unsettled,
     ...late,
     ...lost,
   ];
-  if (keepsPlaces && world.placesLost > 0)
+  if (kind.keepsPlaces === true && world.placesLost > 0)
     problems.push(`${world.placesLost} places were lost by peers that were there all the time`);
   if (problems.length === 0 && !world.isLeaderAdmitted)
     problems.push('the leader is refused: somebody acted in a later term');
@@ -249,21 +322,5 @@ function calm(
     problems.push(`${messagesPerPeer} messages for each peer in ${settledAfter} ms`);
   if (calmMessages > CALM_MESSAGES)
     problems.push(`${calmMessages} messages for each peer and second after the agreement`);
-  return { problems, settledAfter, messagesPerPeer, trace: world.trace };
-}
-
-/** Somebody comes with an id that is another's, and with its own once that is refused. */
-function joinAs(world: World, id: PeerId): void {
-  let tries = 0;
-  world.join({
-    newId: () => {
-      tries += 1;
-      return tries === 1 ? id : world.newId();
-    },
-  });
-}
-
-function anyOf(world: World): SimulatedPeer | undefined {
-  const { peers } = world;
-  return peers[Math.floor(world.random() * peers.length)];
+  return { problems, settledAfter, messagesPerPeer };
 }

@@ -3,6 +3,7 @@
  * clock. The same seed gives the same run, message for message.
  */
 import { compareClaims } from '../election/claim.ts';
+import { initialElection, sittingClaim } from '../election/state.ts';
 import {
   parsePeerId,
   parseRoomName,
@@ -10,14 +11,21 @@ import {
   type PeerId,
   type RoomName,
 } from '../protocol/ids.ts';
-import { Fence } from '../election/fence.ts';
 import type { Claim } from '../protocol/messages.ts';
 import type { RingEvent, RingState } from '../ring/events.ts';
 import type { OpenLink, Random } from '../ring/ports.ts';
+import { PROBE_PATIENCE } from '../ring/broker.ts';
 import { RingPeer, type RingPeerOptions } from '../ring/ring-peer.ts';
+import { LINK_SILENCE, SILENCE_MARGIN } from '../ring/timing.ts';
 import { SimulatedClock } from './clock.ts';
 import { Device } from './device.ts';
-import { SimulatedNetwork, type Delays } from './network.ts';
+import { Farewells } from './judges/farewells.ts';
+import { Fencing } from './judges/fencing.ts';
+import type { Judge } from './judges/judge.ts';
+import { Offices } from './judges/offices.ts';
+import { Pretenders } from './judges/pretenders.ts';
+import { Terms } from './judges/terms.ts';
+import { MAINLAND, SimulatedNetwork, type Delays, type Told } from './network.ts';
 import { randomUuid, seededRandom } from './random.ts';
 import { SimulatedServer, SOCKET_CLOSE, type Route } from './server.ts';
 
@@ -57,6 +65,12 @@ export interface SimulatedPeer {
   readonly routes: readonly Route[];
 }
 
+/**
+ * How long the ring may take a link for alive that is broken, in milliseconds: the link is silent for too
+ * long, the server finds both ends awake, and the link stays silent.
+ */
+const SILENT_BREAK = LINK_SILENCE + PROBE_PATIENCE + SILENCE_MARGIN;
+
 /** A local network. */
 const QUICK: Delays = { least: 1, most: 21 };
 
@@ -69,20 +83,25 @@ export class World {
   readonly #server: SimulatedServer;
   readonly #room: RoomName;
   readonly #peers = new Set<SimulatedPeer>();
-  /** Whom each peer held for the leader of each term. */
-  readonly #decisions = new Map<string, PeerId>();
-  /** Who was elected, and in which term. */
-  readonly #elected = new Set<string>();
-  readonly #pretenders: string[] = [];
-  readonly #terms = new Map<string, number>();
-  /** Something that only the leader may use, and every leader does as soon as it is one. */
-  readonly #fence = new Fence();
+  readonly #terms = new Terms();
+  readonly #fencing = new Fencing(() => this.states);
+  /** Those that judge what cannot be where nobody lies. */
+  readonly #judges: readonly Judge[] = [
+    new Pretenders(),
+    new Offices(),
+    this.#fencing,
+    new Farewells((id) => this.states.some((state) => state.id === id)),
+  ];
+  /** The claim that each peer had when it joined, of those that have gone, too. */
+  readonly #bases = new Map<PeerId, Claim>();
   readonly #violations: string[] = [];
   /** Messages of elections that were sent, laps included. */
   #sent = 0;
   #devices = 0;
   readonly #seated = new Set<PeerId>();
   #placesLost = 0;
+  #faultsEnd = 0;
+  #longestAbsence = 0;
 
   /** @param seed repeats the run exactly */
   constructor(
@@ -114,9 +133,9 @@ export class World {
     return this.peers.map(({ ring }) => ring.state);
   }
 
-  /** Leaders that were followed and not elected, in words: there are none where nobody lies. */
-  get pretenders(): readonly string[] {
-    return this.#pretenders;
+  /** What there was so far, in words, that cannot be where nobody lies. */
+  get contradictions(): readonly string[] {
+    return this.#judges.flatMap(({ problems }) => problems);
   }
 
   /** How often a member that had not left was refused its place. */
@@ -126,7 +145,27 @@ export class World {
 
   /** Safety broken so far, in words. */
   get violations(): readonly string[] {
-    return this.#violations;
+    return [...this.#violations, ...this.#terms.problems];
+  }
+
+  /** When the last of the faults so far is over, those of devices and networks that mend by themselves. */
+  get faultsEnd(): number {
+    return this.#faultsEnd;
+  }
+
+  /** The longest time that a peer was asleep or cut off, in milliseconds. */
+  get longestAbsence(): number {
+    return this.#longestAbsence;
+  }
+
+  /** What a peer is by itself, or was before it went; undefined for one that never was a member. */
+  baseOf(id: PeerId): Claim | undefined {
+    return this.#bases.get(id);
+  }
+
+  /** What an incumbent of such a base claims under this world's policy. */
+  claimInOffice(base: Claim): Claim {
+    return sittingClaim(initialElection(base, this.#options.policy ?? 'highest'));
   }
 
   /** An id that nobody had before. */
@@ -153,14 +192,14 @@ export class World {
         random,
         openLink: tap(this.#network.port(device)),
         newSignaling: () => {
-          const route: Route = { device, isLeft: false, connection: null };
+          const route: Route = { device, isLeft: false, connection: null, holder: null };
           routes.push(route);
           return this.#server.port(route);
         },
         newId,
         newSecret: () => randomUuid(this.random),
         onEvent: (event, state) => {
-          this.#watch(device, event, state);
+          this.#watch(device, priority, event, state);
         },
       },
       { isBusy, ...this.#options, priority },
@@ -203,8 +242,32 @@ export class World {
   freeze(peer: SimulatedPeer, milliseconds: number): void {
     peer.device.freeze();
     for (const route of peer.routes) this.#server.sleep(route);
-    this.clock.after(milliseconds, () => {
+    this.#longestAbsence = Math.max(this.#longestAbsence, milliseconds);
+    this.#faultFor(milliseconds, () => {
       peer.device.thaw();
+    });
+  }
+
+  /**
+   * A peer's device handles everything late for a while.
+   * @param lateness milliseconds by which it does
+   * @param milliseconds until it is quick again
+   */
+  slowDown(peer: SimulatedPeer, lateness: number, milliseconds: number): void {
+    peer.device.slowDown(lateness);
+    this.#faultFor(milliseconds + lateness, () => {
+      peer.device.slowDown(0);
+    });
+  }
+
+  /**
+   * A peer vanishes, or leaves, and is here again later, as a new one.
+   * @param milliseconds until it joins
+   */
+  comeAgain(peer: SimulatedPeer, how: 'vanish' | 'leave', milliseconds: number): void {
+    this[how](peer);
+    this.#faultFor(milliseconds, () => {
+      this.rejoin(peer);
     });
   }
 
@@ -215,11 +278,54 @@ export class World {
    */
   blip(peer: SimulatedPeer, noticed: number, back: number): void {
     for (const route of peer.routes) this.#server.lose(route, noticed, back);
+    this.#faultFor(Math.max(noticed, back));
   }
 
-  /** All direct links of a peer break; both ends are told of it, or neither. */
-  breakLinks(peer: SimulatedPeer, isTold: boolean): void {
-    this.#network.break(peer.device, isTold);
+  /**
+   * What a peer and the server say to each other on their present connection arrives later. Where that
+   * connection is lost meanwhile, it arrives after what is said on the next one.
+   */
+  stall(peer: SimulatedPeer, milliseconds: number): void {
+    for (const route of peer.routes) this.#server.stall(route, milliseconds);
+    this.#faultFor(milliseconds);
+  }
+
+  /** All direct links of a peer break; both ends are told of it, or neither, or its own alone. */
+  breakLinks(peer: SimulatedPeer, told: boolean | Told): void {
+    const ends = typeof told === 'string' ? told : told ? 'both' : 'neither';
+    this.#network.break(peer.device, ends);
+    if (ends !== 'both') this.#faultFor(SILENT_BREAK);
+  }
+
+  /** What a peer sends on its present direct links gets lost from now on; it still hears. */
+  mute(peer: SimulatedPeer): void {
+    this.#network.mute(peer.device);
+    this.#faultFor(SILENT_BREAK);
+  }
+
+  /**
+   * Groups of peers reach neither each other nor the server.
+   * @param groups the number of each peer's group; {@link MAINLAND} is the server's, and that of all
+   *   who are not named
+   * @param milliseconds until they do
+   */
+  partition(groups: ReadonlyMap<SimulatedPeer, number>, milliseconds: number): void {
+    const devices = new Map([...groups].map(([peer, group]) => [peer.device, group]));
+    this.#network.separate(devices, milliseconds);
+    for (const [peer, group] of groups)
+      if (group !== MAINLAND) for (const route of peer.routes) this.#server.cutOff(route);
+    this.#longestAbsence = Math.max(this.#longestAbsence, milliseconds);
+    this.#faultFor(milliseconds);
+  }
+
+  /** No hop takes longer than most do from now on. */
+  hasten(): void {
+    this.#network.hasten();
+  }
+
+  /** The server's clock is so many milliseconds ahead of true time from now on. */
+  setServerClock(error: number): void {
+    this.#server.setClock(error);
   }
 
   /** No direct link can be made between two peers from now on. */
@@ -239,6 +345,7 @@ export class World {
    */
   crashServer(downFor: number, keepsMemory: boolean): void {
     this.#server.crash(downFor, keepsMemory);
+    this.#faultFor(downFor);
   }
 
   /** Lets time pass. */
@@ -277,64 +384,60 @@ export class World {
     return problems;
   }
 
-  /** The greatest peer that may lead, or under `incumbent` any one that is there. */
+  /**
+   * Under `highest` the greatest peer that may lead. Under `incumbent` the one that is followed, unless
+   * another one's base outranks the claim that it has in office (SPEC.md, Policies).
+   */
   #rightfulLeader(): PeerId | null {
-    const claims: Claim[] = this.peers.map(({ ring, priority }) => ({
-      priority,
-      id: ring.state.id,
-    }));
-    if (this.#options.policy === 'incumbent') {
-      const followed = this.states[0]?.leader ?? null;
-      return claims.some(({ id }) => id === followed) ? followed : null;
-    }
-    const [greatest] = claims
+    const bases = this.peers.map(({ ring, priority }) => ({ priority, id: ring.state.id }));
+    const greatest = bases
       .filter(({ priority }) => priority > 0)
-      .sort((a, b) => (compareClaims(a, b) === 'greater' ? -1 : 1));
-    return greatest?.id ?? null;
+      .reduce<Claim | null>((best, base) => (isGreater(base, best) ? base : best), null);
+    if (this.#options.policy !== 'incumbent') return greatest?.id ?? null;
+    const followed = bases.find(({ id }) => id === this.states[0]?.leader);
+    const isEligible = followed !== undefined && followed.priority > 0;
+    if (!isEligible || isGreater(greatest, this.claimInOffice(followed)))
+      return greatest?.id ?? null;
+    return followed.id;
   }
 
   /** Whether the leader may do now what only the leader may do. */
   get isLeaderAdmitted(): boolean {
     const state = this.states.find(({ role }) => role === 'leader');
     if (state === undefined) return this.#peers.size === 0;
-    return this.#isAdmitted(state);
+    return this.#fencing.admits(state);
   }
 
-  /** A leader acts once it knows the era. Until then it has nothing to say to the fence. */
-  #isAdmitted({ id: leader, era, term }: RingState): boolean {
-    return era === null || this.#fence.admit({ leader, era, term: term ?? 0 });
+  /** A fault lasts so long, and is undone then. */
+  #faultFor(milliseconds: number, undo: () => void = () => undefined): void {
+    if (milliseconds === Infinity) return;
+    this.#faultsEnd = Math.max(this.#faultsEnd, this.clock.now() + milliseconds);
+    this.clock.after(milliseconds, undo);
   }
 
-  #watch(device: Device, event: RingEvent, state: RingState): void {
-    const { id, term, role } = state;
-    this.trace.push({ at: this.clock.now(), peer: id, event });
+  #watch(device: Device, priority: number, event: RingEvent, state: RingState): void {
+    const { id } = state;
+    const at = this.clock.now();
+    this.trace.push({ at, peer: id, event });
     if (event.type === 'sent') this.#sent += 1;
     if (event.type === 'dropped') this.#violations.push(`${id} dropped a frame: ${event.reason}`);
     if (event.type === 'complained' && event.fault === 'misbehaves')
       this.#violations.push(`${id} accuses ${event.about}`);
-    if (event.type === 'joined') this.#seated.add(id);
+    if (event.type === 'joined') {
+      this.#seated.add(id);
+      this.#bases.set(id, { priority, id });
+    }
     const isPlaceLost = event.type === 'refused' && event.code === 'place-lost';
     if (isPlaceLost && this.#seated.has(id)) this.#placesLost += 1;
-    if (role === 'offline') return;
-    // An id alone does not name a peer: somebody may try another's.
-    const name = `${id} on device ${device.number}`;
-    if ((term ?? 0) < (this.#terms.get(name) ?? 0))
-      this.#violations.push(`the term of ${name} fell to ${String(term)}`);
-    this.#terms.set(name, term ?? 0);
-    if (event.type === 'era' && role === 'leader') this.#isAdmitted(state);
-    if (event.type !== 'leader') return;
-    const office = `${event.leader} in term ${event.term}`;
-    if (event.isSelf) {
-      this.#elected.add(office);
-      this.#isAdmitted(state);
-    } else if (!this.#elected.has(office))
-      this.#pretenders.push(`${name} follows ${office}, who was not elected in it`);
-    const held = `${name} in term ${event.term}`;
-    const before = this.#decisions.get(held) ?? event.leader;
-    this.#decisions.set(held, before);
-    if (before !== event.leader)
-      this.#violations.push(`${held} followed ${before}, then ${event.leader}`);
+    const sight = { at, name: `${id} on device ${device.number}`, event, state };
+    this.#terms.see(sight);
+    for (const judge of this.#judges) judge.see(sight);
   }
+}
+
+function isGreater(claim: Claim | null, other: Claim | null): boolean {
+  if (claim === null || other === null) return claim !== null;
+  return compareClaims(claim, other) === 'greater';
 }
 
 /** How often the world is looked at while it settles, in milliseconds. */

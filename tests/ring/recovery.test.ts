@@ -136,6 +136,17 @@ describe('members of a true ring, some lost, the others back in any order,', () 
     for (const said of [reports, reports.toReversed()])
       expect(edgesOf(joinFragments(said, nobody).order).get(a)).toBe(peerId(next));
   });
+
+  test('L14 and an edge that both ends name stays, whatever a later view says of one end', () => {
+    const [a, b, c, d] = [peerId(1), peerId(2), peerId(3), peerId(4)];
+    const reports = [
+      { id: a, place: { successor: b, predecessor: d }, version: 3, removed: [] },
+      { id: b, place: { successor: d, predecessor: a }, version: 3, removed: [] },
+      { id: c, place: { successor: b, predecessor: d }, version: 9, removed: [] },
+    ];
+    for (const said of [reports, reports.toReversed()])
+      expect(edgesOf(joinFragments(said, nobody).order).get(a)).toBe(b);
+  });
 });
 
 /** Reports that anybody may send: few ids, so that they contradict each other. */

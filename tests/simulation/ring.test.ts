@@ -3,7 +3,7 @@ import { runStorm, STORMS } from '../../shared/simulation/storm.ts';
 import { World } from '../../shared/simulation/world.ts';
 import { defined } from '../support.ts';
 
-const SEEDS = Array.from({ length: 150 }, (_, seed) => seed);
+const SEEDS = Array.from({ length: 70 }, (_, seed) => seed);
 
 /** Safety held all the time, and once all is calm there is one ring with one leader, for good. */
 function expectOneRing(world: World): void {

@@ -1,12 +1,10 @@
 /** What nobody may lose while nobody leaves: its id, its place in the ring's order, its leader. */
-import { compareClaims } from '../election/claim.ts';
-import type { PeerId } from '../protocol/ids.ts';
-import type { Policy } from '../protocol/messages.ts';
-import type { SimulatedPeer, World } from './world.ts';
+import { compareClaims } from '../../election/claim.ts';
+import type { PeerId } from '../../protocol/ids.ts';
+import type { SimulatedPeer, World } from '../world.ts';
 
 export class Keepsakes {
   readonly #world: World;
-  readonly #policy: Policy;
   readonly #problems: string[] = [];
   /** The members of the ring that all agreed on last, in its order, and whom they followed. */
   #ring: readonly PeerId[] = [];
@@ -15,9 +13,8 @@ export class Keepsakes {
   /** What of the world's trace has been read. */
   #read = 0;
 
-  constructor(world: World, policy: Policy) {
+  constructor(world: World) {
     this.#world = world;
-    this.#policy = policy;
   }
 
   /** What was lost so far, in words. */
@@ -55,13 +52,16 @@ export class Keepsakes {
     this.#read = this.#world.trace.length;
   }
 
+  #outranks(newcomer: PeerId, leader: PeerId): boolean {
+    const [claim, base] = [this.#world.baseOf(newcomer), this.#world.baseOf(leader)];
+    if (claim === undefined || base === undefined) return false;
+    return compareClaims(claim, this.#world.claimInOffice(base)) === 'greater';
+  }
+
   #mayLead(id: PeerId): boolean {
     if (id === this.#leader || this.#leader === null) return true;
-    if (this.#policy === 'incumbent' || this.#ring.includes(id)) return false;
-    const [claim, before] = [id, this.#leader].map((each) => ({ priority: 1, id: each }));
-    return (
-      claim !== undefined && before !== undefined && compareClaims(claim, before) === 'greater'
-    );
+    if (this.#ring.includes(id)) return false;
+    return this.#outranks(id, this.#leader);
   }
 }
 

@@ -1,0 +1,42 @@
+/** Nothing is sent of a peer that has left, or died, and that its sender knows to be gone. */
+import type { PeerId } from '../../protocol/ids.ts';
+import type { RingEvent } from '../../ring/events.ts';
+import { originOf, type Judge, type Sight } from './judge.ts';
+
+export class Farewells implements Judge {
+  readonly problems: string[] = [];
+  readonly #isThere: (id: PeerId) => boolean;
+  /** Whom each peer knows to be gone. */
+  readonly #known = new Map<string, Set<PeerId>>();
+
+  /** @param isThere whether a peer is there: one that was let go by mistake may be found out to be */
+  constructor(isThere: (id: PeerId) => boolean) {
+    this.#isThere = isThere;
+  }
+
+  see({ at, name, event }: Sight): void {
+    const known = this.#known.get(name) ?? new Set();
+    this.#known.set(name, known);
+    for (const id of departuresIn(event)) known.add(id);
+    if (event.type !== 'sent') return;
+    const origin = originOf(event);
+    if (known.has(origin) && !this.#isThere(origin))
+      this.problems.push(
+        `at ${at.toFixed(0)} ms ${name} sent ${event.message.type} of ${origin}, which it knew to be gone`,
+      );
+  }
+}
+
+/** The peers that an event shows its peer to know to be gone. */
+function departuresIn(event: RingEvent): readonly PeerId[] {
+  switch (event.type) {
+    case 'neighbours':
+      return event.removed;
+    case 'link':
+      return event.reason === 'the peer has left' ? [event.peer] : [];
+    case 'received':
+      return event.judgement.reason === 'its origin is gone' ? [originOf(event)] : [];
+    default:
+      return [];
+  }
+}

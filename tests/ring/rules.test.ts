@@ -1,0 +1,180 @@
+/** Rules of a ring member that no storm shows the want of, each at one member between two neighbours. */
+import { describe, expect, test } from 'vitest';
+import type { PeerId } from '../../shared/protocol/ids.ts';
+import type { Decision } from '../../shared/protocol/messages.ts';
+import { defined, linkId, peerId } from '../support.ts';
+import { helloOf, NEIGHBOURS, Ring, SELF } from './played-ring.ts';
+
+const DECISION: Decision = { leader: { priority: 1, id: peerId(9) }, lap: 1, size: 3, hops: 2 };
+const OTHER = { id: peerId(8), link: null };
+
+describe('L1: a view', () => {
+  test('of the same version as the last one is obeyed', () => {
+    const ring = new Ring(DECISION);
+    ring.view({ version: 7 });
+    ring.view({ version: 7, successor: OTHER });
+    expect(ring.node.state.successor).toBe(OTHER.id);
+    expect(ring.signals.at(-1)?.request.to).toBe(OTHER.id);
+  });
+
+  test('of a lower version is obeyed in another epoch alone', () => {
+    const ring = new Ring(DECISION);
+    ring.view({ version: 7 });
+    ring.view({ version: 6, successor: OTHER });
+    expect(ring.node.state.successor).toBe(NEIGHBOURS.successor);
+    ring.view({ epoch: 'f', version: 1, successor: OTHER });
+    expect(ring.node.state.successor).toBe(OTHER.id);
+  });
+});
+
+describe('L4: a link', () => {
+  test('is of no use upon a HELLO of another peer or of another link', () => {
+    const ring = new Ring(null, 450, []);
+    ring.successor.give(helloOf(peerId(8), ring.idOf('successor')));
+    ring.successor.give(helloOf(NEIGHBOURS.successor, linkId(99)));
+    expect(ring.node.state.successorLink).toBe('connecting');
+    expect(ring.told('dropped')).toHaveLength(2);
+    ring.greet('successor', 0);
+    expect(ring.node.state.successorLink).toBe('direct');
+  });
+
+  test('brings no claim before the first HELLO', () => {
+    const ring = new Ring(null, 450, ['successor']);
+    const claim = { priority: 1, id: NEIGHBOURS.predecessor };
+    const give = () => {
+      ring.predecessor.give({ type: 'claim', term: 9, claim, hops: 1 });
+    };
+    give();
+    expect(ring.told('received')).toEqual([]);
+    expect(ring.told('dropped')).toHaveLength(1);
+    ring.greet('predecessor', 0);
+    give();
+    expect(ring.told('received')).toHaveLength(1);
+  });
+});
+
+describe('L7: after its BYE a peer', () => {
+  test('neither answers nor says anything on that link', () => {
+    const ring = new Ring(DECISION);
+    ring.node.leave();
+    const said = ring.predecessor.sent.length;
+    expect(ring.predecessor.sent.at(-1)?.message.type).toBe('bye');
+    ring.predecessor.give({ type: 'heartbeat', isReply: false, count: 1 });
+    expect(ring.predecessor.sent).toHaveLength(said);
+  });
+});
+
+describe('L8: a successor that is gone', () => {
+  /** The successor leads; another is to follow on it, and its link is open, but not ready. */
+  function beforeDeparture() {
+    const leader = { priority: 1, id: NEIGHBOURS.successor };
+    const ring = new Ring({ ...DECISION, leader });
+    ring.view({ successor: OTHER });
+    const { link } = defined(ring.signals.at(-1)).request;
+    const next = defined(ring.links.at(-1));
+    next.handlers.onOpen();
+    next.give({ ...helloOf(OTHER.id, link), ready: false });
+    next.sent.length = 0;
+    return { ring, next };
+  }
+
+  test('is not used any more, and an open link takes its place', () => {
+    const { ring, next } = beforeDeparture();
+    expect(ring.node.state.successorLink).toBe('connecting');
+    ring.view({ successor: OTHER, removed: [NEIGHBOURS.successor] });
+    expect(ring.node.state.successorLink).toBe('direct');
+    expect(next.sent.length).toBeGreaterThan(0);
+    ring.pass(1_500);
+    expect(ring.successor.isClosed).toBe(true);
+  });
+
+  test('is known to be gone by the time that another takes its place: its leadership is not passed on', () => {
+    const { ring, next } = beforeDeparture();
+    ring.view({ successor: OTHER, removed: [NEIGHBOURS.successor] });
+    const said = next.sent.map(({ message }) => message);
+    expect(said.filter(({ type }) => type === 'elected')).toEqual([]);
+    expect(said).toContainEqual(expect.objectContaining({ type: 'claim', term: 5 }));
+  });
+});
+
+describe('L9: a member that returns', () => {
+  test('names those that it holds for gone', () => {
+    const ring = new Ring(DECISION);
+    ring.view({ removed: [peerId(9)] });
+    ring.disconnect();
+    ring.connect();
+    expect(ring.resumes.map(({ request }) => request.removed)).toEqual([[peerId(9)]]);
+  });
+});
+
+describe('L10: a signal', () => {
+  test.each(['successor', 'predecessor'] as const)(
+    'that offers a link is taken from the %s alone',
+    (edge) => {
+      const ring = new Ring(DECISION);
+      expect(ring.offer(peerId(8), edge, linkId(77))).toBeUndefined();
+      expect(ring.offer(NEIGHBOURS[edge], edge, linkId(77))).toBeDefined();
+    },
+  );
+
+  test('for a link is taken from the peer at its other end alone', () => {
+    const ring = new Ring(DECISION);
+    const link = ring.idOf('successor');
+    const answerOf = (from: PeerId) => {
+      ring.signal({ from, edge: 'successor', link, signals: [{ type: 'answer', sdp: 'here' }] });
+      return ring.successor.signals.length;
+    };
+    const before = ring.successor.signals.length;
+    expect(answerOf(peerId(8))).toBe(before);
+    expect(answerOf(NEIGHBOURS.successor)).toBe(before + 1);
+  });
+});
+
+describe('R7: a peer that hears of no leader', () => {
+  const started = (ring: Ring) => ring.told('started').map(({ because }) => because);
+
+  test('starts after its patience where it has a way to its successor', () => {
+    const ring = new Ring(DECISION);
+    ring.pass(10_000);
+    expect(started(ring)).toContain('timeout');
+  });
+
+  test('waits again where it has none, and its term does not rise', () => {
+    const ring = new Ring(DECISION, 450, ['predecessor']);
+    const { term } = ring.node.state;
+    ring.pass(60_000);
+    expect(started(ring)).toEqual([]);
+    expect(ring.node.state.term).toBe(term);
+  });
+
+  test('waits again where it is still its own successor, as its claim would only come straight back', () => {
+    const ring = new Ring(DECISION);
+    const itself = { id: SELF, link: null };
+    const removed = [NEIGHBOURS.successor, NEIGHBOURS.predecessor, DECISION.leader.id];
+    ring.view({ successor: itself, predecessor: itself, removed });
+    ring.pass(100);
+    expect(ring.node.state.role).toBe('leader');
+    ring.view({ successor: OTHER, predecessor: OTHER });
+    const leader = { priority: 1, id: peerId(10) };
+    const decision = { ...DECISION, leader };
+    ring.offer(OTHER.id, 'predecessor', linkId(77))?.give({ type: 'elected', term: 9, decision });
+    expect(ring.node.state).toMatchObject({ role: 'follower', term: 9 });
+    const before = started(ring).length;
+    ring.pass(60_000);
+    expect(started(ring)).toHaveLength(before);
+  });
+});
+
+test('C5 what is held goes over its link before that is given up for another', () => {
+  const ring = new Ring(DECISION);
+  ring.predecessor.give({ type: 'pace', hopDelay: 2_000, count: 1, by: peerId(9) });
+  ring.sent();
+  const claim = { priority: 1, id: peerId(9) };
+  ring.predecessor.give({ type: 'claim', term: 5, claim, hops: 2 });
+  expect(ring.sent()).toEqual([]);
+  ring.view({ successor: OTHER });
+  const next = ring.links.at(-1);
+  next?.handlers.onOpen();
+  next?.give(helloOf(OTHER.id, defined(ring.signals.at(-1)).request.link));
+  expect(ring.sent().map(({ message }) => message.type)).toEqual(['claim', 'bye']);
+});
