@@ -19,7 +19,7 @@ interface Parts {
   readonly pageFolder: string;
   readonly logger: Logger;
   /** By which other devices reach it, once it listens. */
-  origins(port: number): readonly string[];
+  readonly origins: (port: number) => readonly string[];
 }
 
 /** Puts the server together, which does not listen yet. */
