@@ -1,8 +1,9 @@
 /** The whole server on one port: signaling, page, health and metrics. */
 import type { Server } from 'node:http';
-import { pino, type Logger } from 'pino';
+import type { Logger } from 'pino';
 import { lanOrigins } from './addresses.ts';
 import { createHttpServer, limitRequests } from './http.ts';
+import { createLogger } from './log.ts';
 import type { ServerOptions } from './options.ts';
 import { createSignalingServer, type SignalingOptions, type SignalingServer } from './signaling.ts';
 import { Warnings } from './warnings.ts';
@@ -52,8 +53,7 @@ export async function startServer(
   options: ServerOptions,
   pageFolder: string,
 ): Promise<RunningServer> {
-  // Logs go to stderr; stdout is for the addresses.
-  const logger = pino({ level: options.logLevel, base: null }, pino.destination(2));
+  const logger = createLogger(options.logLevel);
   const { httpServer, signaling } = assembleServer(options, {
     pageFolder,
     logger,
