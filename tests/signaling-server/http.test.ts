@@ -315,6 +315,14 @@ describe('a connection', () => {
 });
 
 describe('anything else', () => {
+  test('that cannot be accepted ends nothing, and is said once a minute', async () => {
+    const server = await startTestServer();
+    for (let time = 0; time < 3; time += 1)
+      server.httpServer.emit('error', new Error('accept EMFILE'));
+    expect(server.warnings()).toMatchObject([{ msg: 'cannot accept', error: 'accept EMFILE' }]);
+    expect((await fetch(`${server.url}/healthz`)).status).toBe(200);
+  });
+
   test('that cannot be answered is said to be so, and the server lives on', async () => {
     const server = await startTestServer();
     const fault = new Error('broken');
