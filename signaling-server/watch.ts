@@ -98,8 +98,9 @@ export class Watching {
     return this.#watchers;
   }
 
+  /** Whether the members of a room have been told that they are watched, and not since that they are not. */
   isWatched(room: RoomName): boolean {
-    return (this.#rooms.get(room)?.watchers.size ?? 0) > 0;
+    return this.#rooms.get(room)?.isTold === true;
   }
 
   /** Why nobody else may watch a room; null where one may. */

@@ -342,6 +342,30 @@ describe('members', () => {
     }, WAIT);
   });
 
+  test('that come while the others are not told yet learn the end as well', async () => {
+    const server = await startTestServer();
+    const one = await member(server, 1);
+    /** Has a watcher there for the time of something. */
+    const beside = async (happen: () => Promise<void>) => {
+      const { socket } = await watcher(server);
+      await happen();
+      socket.disconnect();
+      await vi.waitFor(() => {
+        expect(server.signaling.watchers).toBe(0);
+      }, WAIT);
+    };
+    // So often that nothing more may be said for now.
+    for (let time = 0; time < MAX_TELLS_AT_ONCE / 2; time += 1)
+      await beside(() => Promise.resolve());
+    let watched: readonly boolean[] = [];
+    await beside(async () => {
+      ({ watched } = await member(server, 2));
+    });
+    await vi.waitFor(() => {
+      expect([watched.at(-1), one.watched.at(-1)]).not.toContain(true);
+    }, WAIT);
+  });
+
   test('may still report as the last watcher goes', async () => {
     const server = await startTestServer();
     const one = await member(server, 1);
