@@ -4,7 +4,7 @@
  */
 import type { Policy } from '../protocol/messages.ts';
 import { PROBE_PATIENCE } from '../ring/broker.ts';
-import { slownessOf } from '../ring/election-runner.ts';
+import { slownessOf } from '../ring/patience.ts';
 import { FIRST_ATTEMPT, LEADER_SILENCE, LINK_SILENCE } from '../ring/timing.ts';
 import * as faults from './faults.ts';
 import { Keepsakes } from './judges/keepsakes.ts';
@@ -213,6 +213,9 @@ export interface StormReport {
  */
 const PATIENCE = LINK_SILENCE + PROBE_PATIENCE + FIRST_ATTEMPT + 1.5 * LEADER_SILENCE + 1_500;
 
+/** With how many more peers the shipped ones reckon at least. */
+const SPARE_PEERS = 12;
+
 /** How many election messages for each peer and second of it. */
 const MOST_MESSAGES = 40;
 
@@ -281,7 +284,9 @@ function settle(world: World): readonly string[] {
   // Somebody must be able to lead.
   if (world.peers.every(({ priority }) => priority === 0)) world.join({ priority: 1 });
   const hopDelay = Math.max(...world.states.map((state) => state.hopDelay));
-  return world.settle(PATIENCE + world.longestAbsence + slownessOf(hopDelay));
+  // Doubled up to three times, as after terms in vain.
+  const slowness = slownessOf(hopDelay, 8 * (world.peers.length + SPARE_PEERS));
+  return world.settle(PATIENCE + world.longestAbsence + slowness);
 }
 
 /** What is wrong once the faults are over: what was before, what stays, and what it costs. */
