@@ -26,6 +26,11 @@ export default defineConfig(
   js.configs.recommended,
   { files: ['**/*.{js,mjs}'], languageOptions: { globals: globals.node } },
   {
+    // Read by any Node.
+    files: ['scripts/*.cjs'],
+    languageOptions: { ecmaVersion: 5, globals: globals.node },
+  },
+  {
     files: ['web/**/*.cjs'],
     languageOptions: { globals: { ...globals.commonjs, ...globals.browser } },
   },
