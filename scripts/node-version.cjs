@@ -30,7 +30,7 @@ if (!ranges.some(includesOwn)) {
       ranges.map(inWords).join(', or ') +
       '; this is Node ' +
       process.versions.node +
-      ': see https://nodejs.org',
+      ': see https://nodejs.org'
   );
   process.exit(1);
 }

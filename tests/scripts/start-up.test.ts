@@ -82,7 +82,8 @@ describe('a Node that is too old', () => {
 
   test.each(['20.18.3', '21.7.3', '22.11.0'])('may be %s', async (version) => {
     const { status, stderr } = await runAs(version, 'node scripts/start.mjs');
-    expect({ status, stderr }).toEqual({ status: 1, stderr: expect.stringContaining(NEEDED) });
+    expect(status).toBe(1);
+    expect(stderr).toContain(NEEDED);
   });
 
   test.each(['20.19.0', '22.12.0', '23.0.0', '24.1.0'])('is not %s', async (version) => {
@@ -116,7 +117,8 @@ describe('another package manager', () => {
       cwd: folder,
       env,
     });
-    expect({ status, stderr }).toEqual({ status: 1, stderr: expect.stringContaining('npm') });
+    expect(status).toBe(1);
+    expect(stderr).toContain('npm could not install');
     expect(existsSync(trace)).toBe(false);
   });
 });
@@ -142,9 +144,11 @@ test('a folder whose name has #, ?, % and a space is one to build and test in', 
       ['scripts/test.mjs', '--browsers', 'none', '--project', 'unit'],
     ].map((args) => run(process.execPath, args, { cwd: folder })),
   );
-  expect(built).toMatchObject({ status: 0, stdout: expect.stringContaining('index.html') });
+  expect(built?.status, built?.stderr).toBe(0);
+  expect(built?.stdout).toContain('index.html');
   expect(existsSync(join(folder, 'dist/web/watch.html'))).toBe(true);
-  expect(tested).toMatchObject({ status: 0, stdout: expect.stringContaining('1 passed') });
+  expect(tested?.status, tested?.stderr).toBe(0);
+  expect(tested?.stdout).toContain('1 passed');
 }, 60_000);
 
 test('a clone with CRLF line ends has the files as they are', async () => {
