@@ -1,16 +1,47 @@
 /** The whole server on one port: signaling, page, health and metrics. */
-import { createServer, type Server } from 'node:http';
-import { pino } from 'pino';
+import type { Server } from 'node:http';
+import type { Logger } from 'pino';
 import { lanOrigins } from './addresses.ts';
-import { createRequestListener } from './http.ts';
+import { createHttpServer, limitRequests } from './http.ts';
+import { createLogger } from './log.ts';
 import type { ServerOptions } from './options.ts';
-import { createSignalingServer, type SignalingServer } from './signaling.ts';
+import { createSignalingServer, type SignalingOptions, type SignalingServer } from './signaling.ts';
+import { Warnings } from './warnings.ts';
 
 export interface RunningServer {
   /** The port it listens on, also where 0 was asked for. */
   readonly port: number;
   readonly signaling: SignalingServer;
   close(): Promise<void>;
+}
+
+interface Parts {
+  /** The built page. */
+  readonly pageFolder: string;
+  readonly logger: Logger;
+  /** By which other devices reach it, once it listens. */
+  readonly origins: (port: number) => readonly string[];
+}
+
+/** Puts the server together, which does not listen yet. */
+export function assembleServer(
+  options: Omit<SignalingOptions, 'logger'>,
+  { pageFolder, logger, origins }: Parts,
+): { readonly httpServer: Server; readonly signaling: SignalingServer } {
+  const warnings = new Warnings(logger);
+  const httpServer: Server = createHttpServer({
+    signaling: () => signaling,
+    pageFolder,
+    origins: () => origins(portOf(httpServer)),
+    warnings,
+  });
+  httpServer.once('close', () => {
+    warnings.close();
+  });
+  const signaling = createSignalingServer(httpServer, { ...options, logger });
+  // After Socket.IO's own listener, before which this one is put.
+  limitRequests(httpServer, warnings);
+  return { httpServer, signaling };
 }
 
 /**
@@ -22,16 +53,12 @@ export async function startServer(
   options: ServerOptions,
   pageFolder: string,
 ): Promise<RunningServer> {
-  // Logs go to stderr; stdout is for the addresses.
-  const logger = pino({ level: options.logLevel, base: null }, pino.destination(2));
-  const httpServer: Server = createServer(
-    createRequestListener(
-      () => signaling,
-      pageFolder,
-      () => lanOrigins(options.host, portOf(httpServer)),
-    ),
-  );
-  const signaling = createSignalingServer(httpServer, { ...options, logger });
+  const logger = createLogger(options.logLevel);
+  const { httpServer, signaling } = assembleServer(options, {
+    pageFolder,
+    logger,
+    origins: (port) => lanOrigins(options.host, port),
+  });
   await new Promise<void>((resolve, reject) => {
     httpServer.once('error', reject);
     httpServer.listen(options.port, options.host, () => {

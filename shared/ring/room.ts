@@ -137,7 +137,7 @@ export class Room {
   }
 
   /**
-   * Closes the ring over a peer.
+   * Closes the ring over a peer. It may begin an era, see {@link tellEra}.
    * @param isGoodbye whether it went by its own word; one that did not may go on speaking on old links
    * @returns views for those whose neighbour it was; nothing where it was not a member
    */
@@ -283,9 +283,10 @@ export class Room {
 
   /**
    * Takes a member of a lost memory. While the room is recovering it keeps its place as it says;
-   * later it gets one beside its old neighbours. The room is in a later era than any that is brought.
+   * later it gets one beside its old neighbours. The room is in a later era than any that is brought:
+   * see {@link tellEra}.
    * @param era in which the report was made
-   * @returns what to tell the others
+   * @returns what to tell its neighbours
    */
   readmit(report: Report, era: number): Delivery[] {
     const { id, place } = report;
@@ -302,7 +303,8 @@ export class Room {
   }
 
   /**
-   * Ends the recovery: one ring of all who have come back and of all whom they named as neighbours.
+   * Ends the recovery: one ring of all who have come back and of all whom they named as neighbours. It
+   * may begin an era, see {@link tellEra}.
    * @param mayAdd whether the room can take one more who has not come back yet
    * @returns views for those whose neighbours are others than they said, checks for the absent,
    *   and who is known to have left before
@@ -441,6 +443,25 @@ export class Room {
       .map((peer) => ({ to: id, type: 'check' as const, peer }));
   }
 
+  /** Whether there are members that have not been told of the present era. */
+  get hasUntoldEra(): boolean {
+    return this.#recovery === null && this.#ring.some(({ toldEra }) => toldEra !== this.#era);
+  }
+
+  /**
+   * What is to be told of the present era to those whose places are as they were. It is not a part of
+   * what a change returns: that concerns a few, and this everyone.
+   */
+  tellEra(): Delivery[] {
+    if (this.#recovery !== null) return [];
+    const lost = this.#lost();
+    return this.#ring.flatMap((member) =>
+      member.place === null || member.toldEra === this.#era
+        ? []
+        : [this.#tell(member, member.place), ...this.#checksOf(member, lost)],
+    );
+  }
+
   /**
    * Tells every member whose place has changed, together with the newcomers' offers to it.
    * @param evicted whom those are told of as well who may still listen to it
@@ -459,7 +480,7 @@ export class Room {
     placed.sort((one, other) => Number(one.isSame) - Number(other.isSame));
     return placed.flatMap(({ member, place, before, isSame }) => {
       const mayListen = evicted !== null && member.former.predecessor.includes(evicted);
-      if (isSame && member.toldEra === this.#era && !mayListen) return [];
+      if (isSame && !mayListen) return [];
       member.place = place;
       const brought: Record<Edge, Brought | null> = { successor: null, predecessor: null };
       if (before?.successor !== place.successor) {
@@ -470,16 +491,21 @@ export class Room {
         brought.predecessor = broughtTo(offers, place.predecessor, member.id);
         remember(member, 'predecessor', before);
       }
-      const view = this.#viewOf(place, member.told, brought);
-      member.told = this.#version;
-      member.toldEra = this.#era;
       return [
-        { to: member.id, type: 'view' as const, view },
+        this.#tell(member, place, brought),
         ...offerFor(member.id, 'successor', brought.successor),
         ...offerFor(member.id, 'predecessor', brought.predecessor),
         ...this.#checksOf(member, lost),
       ];
     });
+  }
+
+  /** The next view of a member. */
+  #tell(member: Member, place: Place, brought?: Record<Edge, Brought | null>): Delivery {
+    const view = this.#viewOf(place, member.told, brought);
+    member.told = this.#version;
+    member.toldEra = this.#era;
+    return { to: member.id, type: 'view', view };
   }
 
   #placeAt(at: number, member: Member): Place {

@@ -7,9 +7,10 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
-import { io } from 'socket.io-client';
+import { io, type Socket } from 'socket.io-client';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test, vi } from 'vitest';
 import { defined } from '../support.ts';
+import { joinRequest } from './test-server.ts';
 
 const ROOT = dirname(dirname(import.meta.dirname));
 
@@ -40,7 +41,11 @@ interface ServerProcess {
   readonly status: Promise<number | null>;
 }
 
-function start(environment: Readonly<Record<string, string>>): ServerProcess {
+/** @param reads whether somebody reads its stderr; `gone` where its reader is there no more */
+function start(
+  environment: Readonly<Record<string, string>>,
+  reads: 'yes' | 'no' | 'gone' = 'yes',
+): ServerProcess {
   const child = spawn(process.execPath, [join(folder, 'dist/signaling-server/main.js')], {
     env: { PATH: process.env['PATH'], HOST: '127.0.0.1', ...environment },
     stdio: ['ignore', 'pipe', 'pipe'],
@@ -51,8 +56,12 @@ function start(environment: Readonly<Record<string, string>>): ServerProcess {
   let stdout = '';
   let stderr = '';
   child.stdout.setEncoding('utf8').on('data', (text: string) => (stdout += text));
-  child.stderr.setEncoding('utf8').on('data', (text: string) => (stderr += text));
-  const status = new Promise<number | null>((resolve) => child.once('close', resolve));
+  if (reads === 'yes')
+    child.stderr.setEncoding('utf8').on('data', (text: string) => (stderr += text));
+  if (reads === 'gone') child.stderr.destroy();
+  const status = new Promise<number | null>((resolve) =>
+    child.once(reads === 'yes' ? 'close' : 'exit', resolve),
+  );
   return {
     stdout: () => stdout,
     stderr: () => stderr,
@@ -69,6 +78,18 @@ function start(environment: Readonly<Record<string, string>>): ServerProcess {
   };
 }
 
+function connect(port: number): Socket {
+  const client = io(`http://127.0.0.1:${port}`, {
+    transports: ['websocket'],
+    reconnection: false,
+    forceNew: true,
+  });
+  onTestFinished(() => {
+    client.disconnect();
+  });
+  return client;
+}
+
 describe('the server', () => {
   test.each(['SIGTERM', 'SIGINT'] as const)(
     'prints where it listens, and ends with status 0 on %s while a client is connected',
@@ -76,14 +97,7 @@ describe('the server', () => {
       const server = start({ PORT: '0' });
       const port = await server.port();
       expect(port).toBeGreaterThan(0);
-      const client = io(`http://127.0.0.1:${port}`, {
-        transports: ['websocket'],
-        reconnection: false,
-        forceNew: true,
-      });
-      onTestFinished(() => {
-        client.disconnect();
-      });
+      const client = connect(port);
       await new Promise<void>((resolve) => client.once('connect', resolve));
       const end = new Promise((resolve) => client.once('disconnect', resolve));
 
@@ -92,6 +106,24 @@ describe('the server', () => {
       await end;
       expect(server.stdout()).toBe(`listening on http://localhost:${port}\n`);
       expect(server.stderr()).toBe('');
+    },
+  );
+
+  test.each(['no', 'gone'] as const)(
+    'serves and ends as ever where its log has no reader: %s',
+    async (reads) => {
+      const server = start({ PORT: '0', LOG_LEVEL: 'debug' }, reads);
+      const client = connect(await server.port());
+      await client.emitWithAck('join', joinRequest(1));
+      const { id: to } = joinRequest(2);
+      const signals = [{ type: 'answer', sdp: '' }];
+      // A line each; the system holds some hundreds of thousands of bytes of them.
+      const refused = Array.from({ length: 3_000 }, () =>
+        client.emitWithAck('signal', { to, edge: 'successor', link: 7, signals }),
+      );
+      expect((await Promise.all(refused)).at(-1)).toMatchObject({ code: 'not-a-neighbour' });
+      server.signal('SIGTERM');
+      expect(await server.status).toBe(0);
     },
   );
 

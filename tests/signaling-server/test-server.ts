@@ -1,5 +1,5 @@
 /** A real server on a free port, its log, and real clients; all of it is closed after the test. */
-import { createServer, request as httpRequest, type Server } from 'node:http';
+import { request as httpRequest, type Server } from 'node:http';
 import { once } from 'node:events';
 import { createConnection } from 'node:net';
 import { randomBytes } from 'node:crypto';
@@ -27,12 +27,8 @@ import {
   type SignalRequest,
   type View,
 } from '../../shared/protocol/signaling.ts';
-import { createRequestListener } from '../../signaling-server/http.ts';
-import {
-  createSignalingServer,
-  type SignalingOptions,
-  type SignalingServer,
-} from '../../signaling-server/signaling.ts';
+import { assembleServer } from '../../signaling-server/server.ts';
+import type { SignalingOptions, SignalingServer } from '../../signaling-server/signaling.ts';
 import { defined, linkId, peerId, roomName, valueOf } from '../support.ts';
 
 const LogLineSchema = v.looseObject({ level: v.number(), msg: v.string() });
@@ -69,22 +65,17 @@ export async function startTestServer(
     },
   );
   const { pageFolder = import.meta.dirname, origins = [], ...limits } = options;
-  const httpServer = createServer(
-    createRequestListener(
-      () => signaling,
-      pageFolder,
-      () => origins,
-    ),
+  const { httpServer, signaling } = assembleServer(
+    {
+      peersPerRoom: 1_000,
+      rooms: 100,
+      watchersPerRoom: 8,
+      watchers: 64,
+      allowedOrigins: [],
+      ...limits,
+    },
+    { pageFolder, logger, origins: () => origins },
   );
-  const signaling = createSignalingServer(httpServer, {
-    logger,
-    peersPerRoom: 1_000,
-    rooms: 100,
-    watchersPerRoom: 8,
-    watchers: 64,
-    allowedOrigins: [],
-    ...limits,
-  });
   httpServer.listen(0, '127.0.0.1');
   await once(httpServer, 'listening');
   onTestFinished(async () => {
