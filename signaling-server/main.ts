@@ -25,6 +25,7 @@ function announce({ here, others, problem }: Reach, host: string | undefined): v
 function explain(error: unknown, port: string | undefined): string {
   if (!(error instanceof Error)) return String(error);
   const code = 'code' in error ? error.code : undefined;
+  if (code === 'EADDRINUSE' && port === '0') return 'no port is free';
   if (code === 'EADDRINUSE') return `port ${port ?? '3000'} is in use; choose another with PORT`;
   if (code === 'EACCES') return `port ${port ?? '3000'} may not be opened by this user`;
   if (typeof code === 'string' && NO_SUCH_HOST.has(code))
