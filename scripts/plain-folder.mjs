@@ -10,6 +10,9 @@ import { fail, root } from './run.mjs';
 
 const SPECIAL = /[#?%]/;
 
+/** What is in the project's path that Vite does not take; null where it takes it. */
+export const specialCharacter = () => SPECIAL.exec(root)?.[0] ?? null;
+
 /** What is made from the rest. */
 const LEFT_OUT = ['.git', 'dist'];
 
@@ -36,8 +39,8 @@ async function mirror(from, to, leftOut = []) {
  * @param {(folder: string) => Promise<T>} act
  */
 export async function inPlainFolder(act) {
-  const [character] = SPECIAL.exec(root) ?? [];
-  if (character === undefined) return act(root);
+  const character = specialCharacter();
+  if (character === null) return act(root);
   if (SPECIAL.test(tmpdir())) fail(`the path ${root} has a "${character}": move the project`);
   process.stderr.write(`Vite takes no path with a "${character}": working in a copy\n`);
   const folder = await mkdtemp(join(tmpdir(), 'ringleader-'));
