@@ -8,9 +8,9 @@ export function isThisDevice(hostname: string): boolean {
 
 /**
  * The room's link.
- * @param address of a page of the server, or of the folder that they are in
+ * @param address of a page of the server, or of the folder that they are in; this page's, if not given
  */
-export function linkTo(room: RoomName, address: string): string {
+export function linkTo(room: RoomName, address = location.href): string {
   return new URL(`./?room=${room}`, address).href;
 }
 
