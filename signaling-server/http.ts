@@ -27,7 +27,7 @@ const IDLE_TIMEOUT = 30_000;
 const TIMEOUT_CHECKS = 5_000;
 
 /** Requests of one connection that may wait for their answers. Browsers and proxies send one at a time. */
-const MAX_WAITING_REQUESTS = 16;
+const MAX_WAITING_REQUESTS = 4;
 
 export interface HttpPorts {
   /** Asked for its state; set once it exists. */
@@ -70,12 +70,14 @@ export function createHttpServer(ports: HttpPorts): Server {
 export function limitRequests(server: Server, warnings: Warnings): void {
   const waiting = new WeakMap<Socket, number>();
   server.prependListener('request', ({ socket }: IncomingMessage, response: ServerResponse) => {
+    // What had come with the request that was too much.
+    if (socket.destroyed) return;
     const count = (waiting.get(socket) ?? 0) + 1;
     waiting.set(socket, count);
     response.once('close', () => {
       waiting.set(socket, (waiting.get(socket) ?? 1) - 1);
     });
-    if (count <= MAX_WAITING_REQUESTS || socket.destroyed) return;
+    if (count <= MAX_WAITING_REQUESTS) return;
     warnings.warn('waiting requests', { from: socket.remoteAddress }, 'asks faster than it reads');
     socket.destroy();
   });

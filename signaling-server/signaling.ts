@@ -547,6 +547,7 @@ export function createSignalingServer(
   const connections = new Map<Connection, boolean>();
   // With the id of its session a client could move to another WebSocket, of which nothing is known here.
   io.engine.use((request: IncomingMessage, _response: unknown, next: (error?: Error) => void) => {
+    if (request.socket.destroyed) return;
     const { searchParams } = new URL(request.url ?? '', 'http://localhost');
     next(searchParams.has('sid') ? new Error('a session stays with its WebSocket') : undefined);
   });

@@ -2,7 +2,7 @@
 import { execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { cp, mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises';
-import { createServer, isIPv6 } from 'node:net';
+import { createConnection, createServer, isIPv6 } from 'node:net';
 import { networkInterfaces, tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -11,6 +11,9 @@ import { io, type Socket } from 'socket.io-client';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test, vi } from 'vitest';
 import { defined } from '../support.ts';
 import { joinRequest } from './test-server.ts';
+
+/** How long a condition is looked at, in milliseconds. */
+const WAIT = { timeout: 10_000 };
 
 const ROOT = dirname(dirname(import.meta.dirname));
 
@@ -67,12 +70,21 @@ interface ServerProcess {
   readonly status: Promise<number | null>;
 }
 
-/** @param reads whether somebody reads its stderr; `gone` where its reader is there no more */
+interface Circumstances {
+  /** Whether somebody reads its stderr; `gone` where its reader is there no more. */
+  readonly reads?: 'yes' | 'no' | 'gone';
+  /** How many files and connections it may have open. */
+  readonly descriptors?: number;
+}
+
 function start(
   environment: Readonly<Record<string, string>>,
-  reads: 'yes' | 'no' | 'gone' = 'yes',
+  { reads = 'yes', descriptors }: Circumstances = {},
 ): ServerProcess {
-  const child = spawn(process.execPath, [join(folder, 'dist/signaling-server/main.js')], {
+  const command = [process.execPath, join(folder, 'dist/signaling-server/main.js')];
+  const limited = ['sh', '-c', `ulimit -n ${descriptors}; exec "$@"`, 'sh', ...command];
+  const [file = '', ...parameters] = descriptors === undefined ? command : limited;
+  const child = spawn(file, parameters, {
     env: { PATH: process.env['PATH'], HOST: '127.0.0.1', ...environment },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
@@ -116,6 +128,17 @@ function connect(port: number): Socket {
   return client;
 }
 
+/** What is answered to a request for the page, on a connection of its own; nothing where it is ended. */
+async function answerOf(port: number): Promise<string> {
+  const socket = createConnection(port, '127.0.0.1');
+  let text = '';
+  socket.setEncoding('utf8').on('data', (piece: string) => (text += piece));
+  socket.on('error', () => undefined);
+  socket.write('GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n');
+  await new Promise((resolve) => socket.once('close', resolve));
+  return text;
+}
+
 describe('the server', () => {
   test.each(['SIGTERM', 'SIGINT'] as const)(
     'prints where it listens, and ends with status 0 on %s while a client is connected',
@@ -140,7 +163,7 @@ describe('the server', () => {
   test.each(['no', 'gone'] as const)(
     'serves and ends as ever where its log has no reader: %s',
     async (reads) => {
-      const server = start({ PORT: '0', LOG_LEVEL: 'debug' }, reads);
+      const server = start({ PORT: '0', LOG_LEVEL: 'debug' }, { reads });
       const client = connect(await server.port());
       await client.emitWithAck('join', joinRequest(1));
       const { id: to } = joinRequest(2);
@@ -154,6 +177,31 @@ describe('the server', () => {
       expect(await server.status).toBe(0);
     },
   );
+
+  test('outlives the want of descriptors', async () => {
+    const server = start({ PORT: '0' }, { descriptors: 64 });
+    const port = await server.port();
+    const page = join(folder, 'dist/web');
+    onTestFinished(() => rm(page, { recursive: true }));
+    await mkdir(page);
+    await writeFile(join(page, 'index.html'), 'x'.repeat(1_000_000));
+    const sockets = Array.from({ length: 100 }, () => {
+      const socket = createConnection(port, '127.0.0.1').pause();
+      socket.on('error', () => undefined);
+      socket.write('GET / HTTP/1.1\r\nHost: x\r\n\r\n'.repeat(4));
+      return socket;
+    });
+    await vi.waitFor(async () => {
+      expect(await answerOf(port)).toBe('');
+    }, WAIT);
+    for (const socket of sockets) socket.destroy();
+    // Connections that came in between may have to be taken and ended first.
+    await vi.waitFor(async () => {
+      expect((await answerOf(port)).length).toBeGreaterThan(1_000_000);
+    }, WAIT);
+    server.signal('SIGTERM');
+    expect(await server.status).toBe(0);
+  });
 
   test('may be ended as soon as it has printed where it listens', async () => {
     const server = start({ PORT: '0' });

@@ -1,6 +1,6 @@
 /** A client that takes without end, or gives without end, costs the server no more than its share. */
 import { describe, expect, test, vi } from 'vitest';
-import { defined } from '../support.ts';
+import { defined, peerId } from '../support.ts';
 import {
   ask,
   connect,
@@ -97,4 +97,26 @@ test('requests beyond what a peer has to make are refused, and end the connectio
     code: 'malformed',
     message: 'more requests than a peer has to make',
   });
+});
+
+test('requests that move places are refused sooner, and end the connection', async () => {
+  const server = await startTestServer();
+  const socket = await connect(server);
+  const ended = disconnected(socket);
+  const { version, room, secret, policy } = joinRequest(1);
+  const place = { epoch: 'made up', era: 1, version: 1 };
+  let taken = 0;
+  for (let number = 1; number <= 300; number += 1) {
+    const id = peerId(number);
+    const own = { ...place, successor: id, predecessor: id };
+    const request = { version, room, id, secret, policy, place: own, removed: [] };
+    socket.emit('resume', request, (reply: { readonly ok: boolean }) => {
+      if (reply.ok) taken += 1;
+    });
+    socket.emit('leave', () => undefined);
+  }
+  expect(await ended).toBe('io server disconnect');
+  expect(taken).toBeGreaterThanOrEqual(30);
+  // It gets two more a second, for which 300 would take minutes.
+  expect(taken).toBeLessThan(100);
 });
