@@ -24,7 +24,7 @@ const ANY = '::';
 /** Of one network, and useless without the name of an interface, which browsers do not take. */
 const LINK_LOCAL_IPV6 = /^fe[89ab]/i;
 /** What a device gives itself where it has found nobody to give it one. */
-const LINK_LOCAL_IPV4 = /^169\.254\./;
+const LINK_LOCAL_IPV4 = '169.254.';
 
 /** Interfaces of virtual machines and containers, by name: other devices are seldom there. */
 const VIRTUAL =
@@ -83,7 +83,7 @@ export function rankAddresses(
   for (const [name, addresses] of Object.entries(interfaces))
     for (const { address, internal } of addresses ?? []) {
       if (internal) continue;
-      const isLast = VIRTUAL.test(name) || LINK_LOCAL_IPV4.test(address);
+      const isLast = VIRTUAL.test(name) || address.startsWith(LINK_LOCAL_IPV4);
       ranks.set(address, isLast ? 2 : 1);
     }
   for (const address of routed) ranks.set(address, 0);

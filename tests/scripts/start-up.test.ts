@@ -5,7 +5,7 @@ import { cp, mkdir, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/pr
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import * as v from 'valibot';
-import { describe, expect, onTestFinished, test } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 
 const ROOT = dirname(dirname(import.meta.dirname));
 
@@ -35,37 +35,47 @@ async function newFolder(): Promise<string> {
   return folder;
 }
 
-/** The commands and nothing that they use, with an npm that only leaves a trace of being called. */
-async function commandsAlone(): Promise<{ folder: string; npm: string; trace: string }> {
-  const folder = await newFolder();
-  const npm = join(folder, 'npm/npm-cli.js');
-  const trace = join(folder, 'installed');
+/** The commands and nothing that they use. */
+let commands = '';
+/** An npm that does nothing but write this file. */
+let npm = '';
+let trace = '';
+
+beforeAll(async () => {
+  commands = await mkdtemp(join(tmpdir(), 'start-up-'));
+  npm = join(commands, 'npm/npm-cli.js');
+  trace = join(commands, 'installed');
   await mkdir(dirname(npm));
-  await writeFile(join(folder, 'npm/package.json'), '{"type":"commonjs"}');
+  await writeFile(join(commands, 'npm/package.json'), '{"type":"commonjs"}');
   await writeFile(
     npm,
     `require('fs').writeFileSync(${JSON.stringify(trace)}, ''); process.exit(1)`,
   );
   for (const part of ['scripts', 'bench', 'package.json', '.yarnrc.yml'])
     if (existsSync(join(ROOT, part)))
-      await cp(join(ROOT, part), join(folder, part), { recursive: true });
-  return { folder, npm, trace };
-}
+      await cp(join(ROOT, part), join(commands, part), { recursive: true });
+});
+
+afterEach(() => rm(trace, { force: true }));
+
+afterAll(() => rm(commands, { recursive: true }));
 
 describe('a Node that is too old', () => {
   const NEEDED = 'Ringleader needs Node 20.19 or a later 20, or 22.12 or newer';
 
-  async function runAs(version: string, command: string): Promise<Ended & { trace: boolean }> {
-    const { folder, npm, trace } = await commandsAlone();
-    const asIf = join(folder, 'as-if.cjs');
+  async function runAs(
+    version: string,
+    command: string,
+  ): Promise<Ended & { isInstalled: boolean }> {
+    const asIf = join(commands, 'as-if.cjs');
     await writeFile(
       asIf,
       `Object.defineProperty(process.versions, 'node', { value: '${version}' })`,
     );
     const NODE_OPTIONS = `--require=${asIf}`;
     const env = { PATH: process.env['PATH'], NODE_OPTIONS, npm_execpath: npm };
-    const ended = await run('/bin/sh', ['-c', command], { cwd: folder, env });
-    return { ...ended, trace: existsSync(trace) };
+    const ended = await run('/bin/sh', ['-c', command], { cwd: commands, env });
+    return { ...ended, isInstalled: existsSync(trace) };
   }
 
   test.each(Object.entries(scripts))(
@@ -75,7 +85,7 @@ describe('a Node that is too old', () => {
         status: 1,
         stdout: '',
         stderr: `${NEEDED}; this is Node 18.20.8: see https://nodejs.org\n`,
-        trace: false,
+        isInstalled: false,
       });
     },
   );
@@ -87,21 +97,19 @@ describe('a Node that is too old', () => {
   });
 
   test.each(['20.19.0', '22.12.0', '23.0.0', '24.1.0'])('is not %s', async (version) => {
-    const { trace } = await runAs(version, scripts['build'] ?? '');
-    expect(trace).toBe(true);
+    expect(await runAs(version, scripts['build'] ?? '')).toMatchObject({ isInstalled: true });
   });
 });
 
 describe('another package manager', () => {
   test('Yarn is told in one line what to run instead', async () => {
-    const { folder } = await commandsAlone();
-    const settings = await readFile(join(folder, '.yarnrc.yml'), 'utf8');
+    const settings = await readFile(join(commands, '.yarnrc.yml'), 'utf8');
     const path = /^yarnPath: (.+)$/m.exec(settings)?.[1] ?? '';
     for (const [script, command] of [
       ['start', 'npm start'],
       ['test:unit', 'npm run test:unit'],
     ] as const)
-      expect(await run(process.execPath, [path, script], { cwd: folder })).toEqual({
+      expect(await run(process.execPath, [path, script], { cwd: commands })).toEqual({
         status: 1,
         stdout: '',
         stderr: `Ringleader is run by npm, not by Yarn: ${command}\n`,
@@ -109,12 +117,11 @@ describe('another package manager', () => {
   });
 
   test('does not install in the place of npm, which has the lock file', async () => {
-    const { folder, npm, trace } = await commandsAlone();
     const other = join(dirname(npm), 'yarn.js');
     await cp(npm, other);
-    const env = { PATH: join(folder, 'nothing'), npm_execpath: other };
+    const env = { PATH: join(commands, 'nothing'), npm_execpath: other };
     const { status, stderr } = await run(process.execPath, ['scripts/ensure-installed.mjs'], {
-      cwd: folder,
+      cwd: commands,
       env,
     });
     expect(status).toBe(1);

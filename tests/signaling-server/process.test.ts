@@ -1,5 +1,6 @@
 /** The server as a process of its own: what it prints, and how it ends. */
 import { execFile, spawn } from 'node:child_process';
+import { lookup } from 'node:dns/promises';
 import { once } from 'node:events';
 import { cp, mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises';
 import { createConnection, createServer, isIPv6 } from 'node:net';
@@ -40,8 +41,9 @@ const machine = Object.values(networkInterfaces()).flatMap((addresses) => addres
 const HOSTS = [
   ['0.0.0.0', 'localhost'],
   ['127.0.0.1', 'localhost'],
-  ['127.0.1.1', '127.0.1.1'],
-  ['localhost', 'localhost'],
+  ['localhost', (await lookup('localhost')).address === '::1' ? '[::1]' : 'localhost'],
+  // Other systems have but one of these addresses.
+  ...(process.platform === 'linux' ? [['127.0.1.1', '127.0.1.1']] : []),
   ...(machine.some(({ address }) => address === '::1')
     ? [
         ['::', 'localhost'],
