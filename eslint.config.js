@@ -90,6 +90,22 @@ export default defineConfig(
     languageOptions: { globals: globals.browser, parserOptions: { parser: ts.parser } },
   },
   {
+    files: ['web/**/*.{ts,svelte}'],
+    rules: {
+      'no-restricted-syntax': [
+        'error',
+        ...[
+          String.raw`Literal[value=/^\u002F[a-z?]/]`,
+          String.raw`TemplateLiteral > TemplateElement:first-child[value.raw=/^\u002F/]`,
+          String.raw`SvelteAttribute[key.name=/^(href|src)$/] > SvelteLiteral[value=/^\u002F/]`,
+        ].map((selector) => ({
+          selector,
+          message: 'The server may be below a path: give the address relative to the page.',
+        })),
+      ],
+    },
+  },
+  {
     files: ['web/**/*.svelte'],
     rules: {
       // The compiler leaves no import of a type for the check of import directions to see.
