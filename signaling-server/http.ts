@@ -7,7 +7,7 @@ import {
   type ServerResponse,
 } from 'node:http';
 import type { Socket } from 'node:net';
-import { isFromHere } from './addresses.ts';
+import { isFromHere, type Reach } from './addresses.ts';
 import { PageFiles } from './page-files.ts';
 import type { SignalingServer } from './signaling.ts';
 import type { Warnings } from './warnings.ts';
@@ -34,8 +34,10 @@ export interface HttpPorts {
   readonly signaling: () => SignalingServer;
   /** The built page. */
   readonly pageFolder: string;
-  /** By which other devices reach the server, for a page that invites them. */
-  readonly origins: () => readonly string[];
+  /** Below which all is: `/`, or a path that begins and ends with a slash. */
+  readonly basePath: string;
+  /** Where browsers reach the server, for a page that invites others. */
+  readonly reach: () => Promise<Reach>;
   readonly warnings: Warnings;
 }
 
@@ -83,7 +85,7 @@ export function limitRequests(server: Server, warnings: Warnings): void {
 
 /** Answers everything that is not Socket.IO's. */
 function createRequestListener(ports: HttpPorts): RequestListener {
-  const { signaling, origins, warnings } = ports;
+  const { signaling, basePath, reach, warnings } = ports;
   const startedAt = Date.now();
   const page = new PageFiles(ports.pageFolder, (error) => {
     warnings.warn('page', { error: String(error) }, 'the page cannot be read', 1);
@@ -99,8 +101,8 @@ function createRequestListener(ports: HttpPorts): RequestListener {
     json(response, { status: 'ok', uptime, ...signaling().size });
   }
 
-  function addresses(request: IncomingMessage, response: ServerResponse): void {
-    json(response, { origins: isFromHere(request) ? origins() : [] });
+  async function addresses(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    json(response, { addresses: isFromHere(request) ? (await reach()).others : [] });
   }
 
   async function leave(request: IncomingMessage, response: ServerResponse): Promise<void> {
@@ -122,7 +124,16 @@ function createRequestListener(ports: HttpPorts): RequestListener {
   }
 
   async function answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
-    const path = pathOf(request);
+    const { path: asked, query } = targetOf(request);
+    if (`${asked}/` === basePath) {
+      response.writeHead(307, { location: basePath + query }).end();
+      return;
+    }
+    if (!asked.startsWith(basePath)) {
+      plain(response, 404, 'there is nothing here\n');
+      return;
+    }
+    const path = asked.slice(basePath.length - 1);
     if (path === '/leave' && request.method === 'POST') {
       await leave(request, response);
       return;
@@ -137,7 +148,7 @@ function createRequestListener(ports: HttpPorts): RequestListener {
         health(request, response);
         return;
       case '/addresses':
-        addresses(request, response);
+        await addresses(request, response);
         return;
       case '/metrics':
         await metrics(request, response);
@@ -160,10 +171,10 @@ function createRequestListener(ports: HttpPorts): RequestListener {
   };
 }
 
-/** What a request asks for, without the query. */
-function pathOf({ url = '' }: IncomingMessage): string {
+/** What a request asks for; the query has its question mark, if there is one. */
+function targetOf({ url = '' }: IncomingMessage): { path: string; query: string } {
   const [path = ''] = url.split('?');
-  return path;
+  return { path, query: url.slice(path.length) };
 }
 
 /** A request's body; null where it is too large. */

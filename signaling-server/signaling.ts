@@ -50,6 +50,8 @@ import { BoundedWebSocketServer } from './websockets.ts';
 
 export interface SignalingOptions extends WatchLimits {
   readonly logger: Logger;
+  /** Below which the sockets are: `/`, or a path that begins and ends with a slash. */
+  readonly basePath: string;
   readonly peersPerRoom: number;
   readonly rooms: number;
   /** Origins whose pages may connect, besides the page this server serves; `*` for any. */
@@ -179,7 +181,7 @@ const BREACHES = new Set(['parse error', 'transport error', 'forced close', 'for
 
 /**
  * Adds the signaling server to an HTTP server.
- * @param httpServer may listen already or later; requests outside /socket.io are left to others
+ * @param httpServer may listen already or later; requests outside socket.io below the base path are left to others
  */
 export function createSignalingServer(
   httpServer: HttpServer,
@@ -206,6 +208,7 @@ export function createSignalingServer(
     options,
   );
   const io = new Server<FromClient, ToClient, Record<string, never>, SocketData>(httpServer, {
+    path: `${options.basePath}socket.io`,
     transports: ['websocket'],
     serveClient: false,
     wsEngine: BoundedWebSocketServer,

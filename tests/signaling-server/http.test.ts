@@ -7,10 +7,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { gzipSync } from 'node:zlib';
+import { io } from 'socket.io-client';
 import { describe, expect, onTestFinished, test, vi } from 'vitest';
-import { lanOrigins } from '../../signaling-server/addresses.ts';
 import { defined } from '../support.ts';
 import {
+  joinRequest,
   member,
   peer,
   ringOf,
@@ -99,37 +100,29 @@ describe('/metrics', () => {
 });
 
 describe('/addresses', () => {
-  const ORIGINS = ['http://192.0.2.7:3000', 'http://198.51.100.7:3000'];
+  const ADDRESSES = ['http://192.0.2.7:3000', 'http://198.51.100.7:3000/ring/'];
 
   test.each(['localhost', 'localhost:3000', 'ring.localhost', '127.0.0.1:3000', '[::1]:3000'])(
     'tells a page at %s, on this computer, where other devices reach the server',
     async (host) => {
-      const server = await startTestServer({ origins: ORIGINS });
+      const server = await startTestServer({ addresses: ADDRESSES });
       const answer = await get(server, '/addresses', '', host);
       expect(answer).toMatch(/^HTTP\/1\.1 200 OK\r\n/);
       expect(answer).toMatch(/^content-type: application\/json\r$/im);
-      expect(JSON.parse(answer.slice(answer.indexOf('\r\n\r\n')))).toEqual({ origins: ORIGINS });
+      expect(JSON.parse(answer.slice(answer.indexOf('\r\n\r\n')))).toEqual({
+        addresses: ADDRESSES,
+      });
     },
   );
 
   test.each(['example.org', 'localhost.example.org', '192.0.2.7:3000', '127.example.org', 'x'])(
     'tells a page at %s nothing: it may be anybody’s',
     async (host) => {
-      const server = await startTestServer({ origins: ORIGINS });
+      const server = await startTestServer({ addresses: ADDRESSES });
       const answer = await get(server, '/addresses', '', host);
-      expect(answer.slice(answer.indexOf('\r\n\r\n')).trim()).toBe('{"origins":[]}');
+      expect(answer.slice(answer.indexOf('\r\n\r\n')).trim()).toBe('{"addresses":[]}');
     },
   );
-
-  test('are those of the network where the server listens on all, and none where on this computer', () => {
-    expect(lanOrigins('127.0.0.1', 3_000)).toEqual([]);
-    expect(lanOrigins('localhost', 3_000)).toEqual([]);
-    for (const host of ['0.0.0.0', '::'])
-      for (const origin of lanOrigins(host, 3_000)) {
-        expect(origin).toMatch(/^http:\/\/[\d.]+:3000$/);
-        expect(origin).not.toContain('//127.');
-      }
-  });
 });
 
 describe('the page', () => {
@@ -260,6 +253,56 @@ describe('the page', () => {
       expect((await fetch(server.url)).status).toBe(200);
     },
   );
+});
+
+describe('below a base path', () => {
+  async function startBelow() {
+    const { page } = await startPageServer();
+    return startTestServer({ pageFolder: page, basePath: '/class/ring/' });
+  }
+
+  test.each([
+    ['/class/ring/', 200],
+    ['/class/ring/?room=lobby', 200],
+    ['/class/ring/healthz', 200],
+    ['/class/ring/metrics', 200],
+    ['/class/ring/addresses', 200],
+    ['/class/ring/nothing', 404],
+    ['/', 404],
+    ['/class/', 404],
+    ['/healthz', 404],
+    ['/class/ringhealthz', 404],
+    ['/class/ring/class/ring/', 404],
+    ['/class/ring/../ring/', 404],
+  ])('%s answers %i', async (target, status) => {
+    const server = await startBelow();
+    expect(await get(server, target)).toMatch(new RegExp(`^HTTP/1\\.1 ${status} `));
+  });
+
+  test('the path without its last slash leads to it, with the query', async () => {
+    const server = await startBelow();
+    const answer = await get(server, '/class/ring?room=x');
+    expect(answer).toMatch(/^HTTP\/1\.1 307 /);
+    expect(answer).toMatch(/^location: \/class\/ring\/\?room=x\r$/m);
+  });
+
+  test('members join and say goodbye there, and nowhere else', async () => {
+    const server = await startBelow();
+    const path = '/class/ring/socket.io';
+    const client = io(server.url, { path, transports: ['websocket'], reconnection: false });
+    onTestFinished(() => {
+      client.disconnect();
+    });
+    const request = joinRequest(1);
+    const { room, id, secret } = request;
+    expect(await client.emitWithAck('join', request)).toMatchObject({ ok: true });
+    const leave = (target: string) =>
+      fetch(server.url + target, { method: 'POST', body: JSON.stringify({ room, id, secret }) });
+    expect((await leave('/leave')).status).toBe(404);
+    expect(server.signaling.peers(ROOM)).toEqual([id]);
+    expect((await leave('/class/ring/leave')).status).toBe(204);
+    expect(server.signaling.peers(ROOM)).toEqual([]);
+  });
 });
 
 describe('a connection', () => {

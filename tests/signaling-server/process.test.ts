@@ -1,9 +1,10 @@
 /** The server as a process of its own: what it prints, and how it ends. */
 import { execFile, spawn } from 'node:child_process';
+import { lookup } from 'node:dns/promises';
 import { once } from 'node:events';
 import { cp, mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises';
-import { createConnection, createServer } from 'node:net';
-import { tmpdir } from 'node:os';
+import { createConnection, createServer, isIPv6 } from 'node:net';
+import { networkInterfaces, tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
@@ -33,6 +34,33 @@ beforeAll(async () => {
 }, 60_000);
 
 afterAll(() => rm(folder, { recursive: true, force: true }));
+
+const WAITING = { timeout: 10_000, interval: 1 };
+
+const machine = Object.values(networkInterfaces()).flatMap((addresses) => addresses ?? []);
+const HOSTS = [
+  ['0.0.0.0', 'localhost'],
+  ['127.0.0.1', 'localhost'],
+  ['localhost', (await lookup('localhost')).address === '::1' ? '[::1]' : 'localhost'],
+  // Other systems have but one of these addresses.
+  ...(process.platform === 'linux' ? [['127.0.1.1', '127.0.1.1']] : []),
+  ...(machine.some(({ address }) => address === '::1')
+    ? [
+        ['::', 'localhost'],
+        ['::1', '[::1]'],
+      ]
+    : []),
+  ...machine
+    .filter(({ address, internal }) => !internal && !address.startsWith('fe80:'))
+    .map(({ address }) => [address, isIPv6(address) ? `[${address}]` : address]),
+];
+
+/** Has a process run some lines first. */
+async function withPreload(lines: string): Promise<string> {
+  const path = join(folder, 'preload.cjs');
+  await writeFile(path, lines);
+  return `--require=${path}`;
+}
 
 interface ServerProcess {
   readonly stdout: () => string;
@@ -127,7 +155,9 @@ describe('the server', () => {
       server.signal(name);
       expect(await server.status).toBe(0);
       await end;
-      expect(server.stdout()).toBe(`listening on http://localhost:${port}\n`);
+      expect(server.stdout()).toBe(
+        `listening on http://localhost:${port}\non a projector  http://localhost:${port}/watch\n`,
+      );
       expect(server.stderr()).toBe('');
     },
   );
@@ -182,14 +212,63 @@ describe('the server', () => {
     expect(await server.status).toBe(0);
   });
 
-  test('prints the addresses on the network where it listens on all', async () => {
-    const server = start({ PORT: '0', HOST: '0.0.0.0' });
+  test.each(HOSTS)(
+    'where HOST is %s, prints addresses that answer, the first at %s',
+    async (host, name) => {
+      const server = start({ PORT: '0', HOST: defined(host) });
+      const printed = await vi.waitFor(() => {
+        expect(server.stdout()).toMatch(/\/watch\n$/);
+        return Array.from(server.stdout().matchAll(/http:\S+/g), ([url]) => url);
+      }, WAITING);
+      const [first = '', ...others] = printed;
+      expect(first).toBe(`http://${name}:${new URL(first).port}`);
+      expect(others.at(-1)).toBe(`${first}/watch`);
+      for (const url of printed) expect((await fetch(new URL('/healthz', url))).status).toBe(200);
+    },
+  );
+
+  test('says where it is below a base path, and answers there', async () => {
+    const server = start({ PORT: '0', BASE_PATH: '/ring' });
+    await vi.waitFor(() => {
+      expect(server.stdout()).toMatch(
+        /^listening on http:\/\/localhost:(\d+)\/ring\/\non a projector {2}http:\/\/localhost:\1\/ring\/watch\n$/,
+      );
+    }, WAITING);
+    const url = defined(/http:\S+/.exec(server.stdout())?.[0]);
+    expect((await fetch(`${url}healthz`)).status).toBe(200);
+  });
+
+  test('starts where the system does not tell its addresses, and says so', async () => {
+    const server = start({
+      PORT: '0',
+      HOST: '0.0.0.0',
+      NODE_OPTIONS: await withPreload(
+        "require('node:os').networkInterfaces = () => { throw new Error('not here'); };" +
+          "require('node:module').syncBuiltinESMExports();",
+      ),
+    });
     const port = await server.port();
-    server.signal('SIGTERM');
-    await server.status;
-    const [, ...others] = server.stdout().trimEnd().split('\n');
-    for (const line of others)
-      expect(line).toMatch(new RegExp(`^on the network {2}http://[\\d.]+:${port}$`));
+    expect((await fetch(`http://127.0.0.1:${port}/healthz`)).status).toBe(200);
+    expect(server.stdout()).toMatch(/^on the network {2}other addresses are not known: not here$/m);
+  });
+
+  test('is never at a port that browsers block, where it may choose', async () => {
+    const server = start({
+      PORT: '0',
+      NODE_OPTIONS: await withPreload(
+        'let isFirst = true;' +
+          "const { Server } = require('node:net');" +
+          'const { listen } = Server.prototype;' +
+          'Server.prototype.listen = function (port, ...more) {' +
+          '  const chosen = port === 0 && isFirst ? 10080 : port;' +
+          '  isFirst = false;' +
+          '  return listen.call(this, chosen, ...more);' +
+          '};',
+      ),
+    });
+    const port = await server.port();
+    expect(port).not.toBe(10_080);
+    expect((await fetch(`http://127.0.0.1:${port}/healthz`)).status).toBe(200);
   });
 
   test('says in one line that its port is busy, with status 1', async () => {
@@ -208,6 +287,8 @@ describe('the server', () => {
 
   test.each([
     ['PORT', 'abc', 'PORT must be a whole number from 0 to 65535, but is "abc"\n'],
+    ['PORT', '6000', 'PORT must be a port that browsers do not block, but is "6000"\n'],
+    ['BASE_PATH', 'ring', 'BASE_PATH must be a path such as /ring/, but is "ring"\n'],
     ['LOG_LEVEL', 'a\nb', 'LOG_LEVEL must be silent, error, warn, info or debug, but is "a\\nb"\n'],
   ])('says in one line that %s is wrong, with status 1', async (name, value, line) => {
     const server = start({ PORT: '0', [name]: value });

@@ -54,8 +54,8 @@ export interface TestServer {
 export async function startTestServer(
   options: Partial<SignalingOptions> & {
     readonly pageFolder?: string;
-    /** By which other devices reach it. */
-    readonly origins?: readonly string[];
+    /** At which other devices reach it. */
+    readonly addresses?: readonly string[];
   } = {},
 ): Promise<TestServer> {
   const lines: LogLine[] = [];
@@ -67,7 +67,7 @@ export async function startTestServer(
       },
     },
   );
-  const { pageFolder = import.meta.dirname, origins = [], ...limits } = options;
+  const { pageFolder = import.meta.dirname, addresses = [], ...limits } = options;
   const { httpServer, signaling } = assembleServer(
     {
       peersPerRoom: 1_000,
@@ -75,9 +75,14 @@ export async function startTestServer(
       watchersPerRoom: 8,
       watchers: 64,
       allowedOrigins: [],
+      basePath: '/',
       ...limits,
     },
-    { pageFolder, logger, origins: () => origins },
+    {
+      pageFolder,
+      logger,
+      reach: () => Promise.resolve({ here: null, others: addresses, problem: null }),
+    },
   );
   httpServer.listen(0, '127.0.0.1');
   await once(httpServer, 'listening');
