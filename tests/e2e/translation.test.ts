@@ -22,6 +22,7 @@ type Manner = 'elements' | 'text nodes';
 /** In a page: translates all there is and, as translators do, all that comes. */
 function translate(manner: Manner): void {
   const done = new WeakSet<Node>();
+  const HTML = 'http://www.w3.org/1999/xhtml';
   const put = (node: Text) => {
     const text = new Text(node.data);
     done.add(text);
@@ -30,8 +31,6 @@ function translate(manner: Manner): void {
       node.replaceWith(text);
       return;
     }
-    // Not to be used by anyone but those who translate pages.
-    const tag = 'font';
     const outer = document.createElementNS(HTML, 'font');
     const inner = document.createElementNS(HTML, 'font');
     inner.append(text);
