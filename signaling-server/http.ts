@@ -40,9 +40,14 @@ export function createRequestListener(
     response.setHeader('content-type', registry.contentType).end(text);
   }
 
-  function health(response: ServerResponse): void {
+  function health({ url = '', headers }: IncomingMessage, response: ServerResponse): void {
     const uptime = Math.round((Date.now() - startedAt) / 1_000);
-    const body = JSON.stringify({ status: 'ok', uptime, ...signaling().size });
+    const origin = new URLSearchParams(url.split('?')[1]).get('origin');
+    // A page that gets no WebSocket asks why: a browser does not tell it of a refusal.
+    const { host } = headers;
+    const more =
+      origin === null ? {} : { host, allowsOrigin: signaling().allowsOrigin(origin, host) };
+    const body = JSON.stringify({ status: 'ok', uptime, ...signaling().size, ...more });
     response.setHeader('content-type', 'application/json').end(body);
   }
 
@@ -68,7 +73,7 @@ export function createRequestListener(
       response.setHeader('allow', 'GET, HEAD');
       plain(response, 405, 'only GET is answered here\n');
     } else if (path === '/healthz') {
-      health(response);
+      health(request, response);
     } else if (path === '/addresses') {
       const body = JSON.stringify({ origins: isFromHere(request) ? origins() : [] });
       response.setHeader('content-type', 'application/json').end(body);
