@@ -66,7 +66,7 @@ const START = `{
     mark('program-ready');
     addEventListener('error', () => {
       if (fact('own-id')?.dataset.value === '')
-        say('This browser cannot run this page. A newer one, or another, can.');
+        say('This browser cannot run this page. A newer one, or another, may.');
     });
     // Of another type a script is not run, and is looked at again when something is put into it.
     program.type = 'module';

@@ -3,7 +3,8 @@ import type { PeerId } from '../shared/protocol/ids.ts';
 import type { Edge } from '../shared/protocol/signaling.ts';
 import type { NeighbourLinkState, RingEvent, RingState } from '../shared/ring/events.ts';
 import { callOf } from './log.ts';
-import { lasting } from './time.ts';
+import { reachText, type Addresses, type Reach } from './reach.ts';
+import { lasting, timeOfDay } from './time.ts';
 
 type Kind =
   'no links' | 'refused' | 'fault' | 'server' | 'relayed' | 'new peer' | 'asleep' | 'switched';
@@ -20,26 +21,40 @@ type Refusal = Extract<RingEvent, { type: 'refused' }>;
 
 export class Troubles {
   readonly #hasWebRtc: boolean;
-  #isServerLost = false;
+  readonly #page: Addresses;
+  /** In Unix milliseconds. */
+  #serverLostAt: number | null = null;
+  /** What is known of a server that is lost. */
+  #reach: Reach | null = null;
   #refusal: Refusal | null = null;
   #error: string | null = null;
   /** Why it had to come back as a new peer. */
-  #newPeer: Refusal['code'] | null = null;
+  #newPeer: Refusal | null = null;
   #sleep: { readonly milliseconds: number; readonly id: PeerId } | null = null;
   /** Whether anything was heard since it woke up. */
   #isAwake = false;
   readonly #links = new Map<Edge, { readonly peer: PeerId | null; link: NeighbourLinkState }>();
   #switched: { readonly edge: Edge; readonly peer: PeerId } | null = null;
 
-  /** @param hasWebRtc whether the browser knows of such a thing */
-  constructor(hasWebRtc: boolean) {
+  /**
+   * @param hasWebRtc whether the browser knows of such a thing
+   * @param page its addresses
+   */
+  constructor(hasWebRtc: boolean, page: Addresses) {
     this.#hasWebRtc = hasWebRtc;
+    this.#page = page;
   }
 
-  note(event: RingEvent): void {
+  /** Whether there is no way to the server. */
+  get isServerLost(): boolean {
+    return this.#serverLostAt !== null;
+  }
+
+  /** @param at when it happened, in Unix milliseconds */
+  note(event: RingEvent, at: number): void {
     switch (event.type) {
       case 'server':
-        this.#isServerLost = event.state !== 'connected';
+        this.#serverLostAt = event.state === 'connected' ? null : (this.#serverLostAt ?? at);
         return;
       case 'left':
       case 'vanished':
@@ -50,7 +65,7 @@ export class Troubles {
         this.#error = null;
         return;
       case 'refused':
-        if (event.code === 'place-lost' || event.code === 'id-taken') this.#newPeer = event.code;
+        if (event.code === 'place-lost' || event.code === 'id-taken') this.#newPeer = event;
         else this.#refusal = event;
         return;
       case 'error':
@@ -78,6 +93,11 @@ export class Troubles {
     }
   }
 
+  /** What has been found out about a server that is lost; null: nothing that is true still. */
+  reached(reach: Reach | null): void {
+    this.#reach = reach;
+  }
+
   /** The page has woken up. */
   slept(milliseconds: number, { id }: RingState): void {
     this.#sleep = { milliseconds, id };
@@ -92,7 +112,7 @@ export class Troubles {
 
   /** A new membership begins, or one has ended as it was wanted to. */
   forget(): void {
-    this.#isServerLost = false;
+    this.#serverLostAt = null;
     this.#refusal = null;
     this.#error = null;
     this.#newPeer = null;
@@ -154,28 +174,22 @@ export class Troubles {
   }
 
   #ofServer(ring: RingState): Notice[] {
-    if (!this.#isServerLost || ring.role === 'offline') return [];
-    const what = 'The server cannot be reached.';
-    if (ring.successor === null)
-      return [
-        {
-          kind: 'server',
-          tone: 'bad',
-          what,
-          advice:
-            'This page keeps trying. See that the computer that serves it is on, and this device in the same network.',
-        },
-      ];
-    const links = [ring.successorLink, ring.predecessorLink];
-    const goesOn = links.includes('relayed')
-      ? 'The ring goes on where its links are direct; a relayed one waits for the server.'
-      : 'The ring goes on without it: its messages go from peer to peer.';
+    if (this.#serverLostAt === null || ring.role === 'offline') return [];
+    const since = timeOfDay(this.#serverLostAt).slice(0, 8);
+    const isMember = ring.successor !== null;
+    const advice = [
+      isMember
+        ? `${linksText(ring)} Until the server is back nobody can join, and the ring closes over nobody who goes.`
+        : '',
+      reachText(this.#reach, this.#page),
+      'This page keeps trying.',
+    ];
     return [
       {
         kind: 'server',
-        tone: 'warn',
-        what,
-        advice: `${goesOn} Until it is back nobody can join, and a gap that a peer leaves stays open. This page keeps trying; see that the server runs and that this device is in its network.`,
+        tone: isMember ? 'warn' : 'bad',
+        what: `This page cannot reach its signaling server, since ${since}.`,
+        advice: advice.filter((text) => text !== '').join(' '),
       },
     ];
   }
@@ -190,7 +204,7 @@ export class Troubles {
 
   #fate(ring: RingState, id: PeerId): string {
     if (ring.id !== id)
-      return 'The ring has closed over its place, so it came back as a new peer with a new uuid.';
+      return 'Its place was not kept, so it came back as a new peer with a new uuid.';
     const isKept = ring.server === 'connected' && (this.#isAwake || ring.successor === ring.id);
     return isKept ? 'It has kept its place in the ring.' : 'It finds out whether it has its place.';
   }
@@ -199,7 +213,8 @@ export class Troubles {
     // Who slept is told so already.
     if (this.#newPeer === null || ring.role === 'offline') return [];
     if (this.#sleep !== null && this.#sleep.id !== ring.id) return [];
-    const isTaken = this.#newPeer === 'id-taken';
+    const { code, message } = this.#newPeer;
+    const isTaken = code === 'id-taken';
     return [
       {
         kind: 'new peer',
@@ -209,7 +224,7 @@ export class Troubles {
           : 'This tab lost its place in the ring and came back as a new peer.',
         advice: isTaken
           ? 'There is nothing to do.'
-          : 'The others had not heard from it and closed the ring over it. Its old uuid counts as gone, so it has a new one. There is nothing to do; if it happens often, the network here is unsteady.',
+          : `It was told: ${message}. Its old uuid counts as gone, so it has a new one. There is nothing to do; if it happens often, the network here may be unsteady.`,
       },
     ];
   }
@@ -230,6 +245,19 @@ export class Troubles {
 }
 
 const KEEP_AWAKE = 'To stay in the ring keep the page in view and the screen on.';
+
+/** What this peer's own links are without the server: of more than them it cannot know. */
+function linksText(ring: RingState): string {
+  if (ring.successor === ring.id) return 'This peer is alone in its ring.';
+  const links = [ring.successorLink, ring.predecessorLink];
+  const direct = links.filter((link) => link === 'direct').length;
+  if (direct === links.length)
+    return 'The links to both neighbours are direct and open: messages go on from peer to peer.';
+  const relayed = links.includes('relayed') ? ' A relayed link waits for the server.' : '';
+  if (direct === 0)
+    return `No direct link to a neighbour is open, either: no message comes or goes.${relayed}`;
+  return `Only the link to the ${ring.successorLink === 'direct' ? 'successor' : 'predecessor'} is direct and open: no message goes all round through this peer.${relayed}`;
+}
 
 function relayed(ring: RingState): Notice[] {
   const call = callOf(ring.id);

@@ -109,7 +109,7 @@ test('a member’s page that is translated says in each state what is so', async
   );
   await same('Joining the ring');
   await tell({ type: 'server', state: 'reconnecting', reason: 'lost' }, ringState([A], A, nowhere));
-  await same('This page keeps trying');
+  await same('This page cannot reach its signaling server');
   await tell({ type: 'server', state: 'connected', reason: '' }, ringState([A], A));
   await same('This tab leads', 'It is alone in its ring');
   await tell(count, ringState([A, B, C], A, { role: 'candidate', leader: null }));

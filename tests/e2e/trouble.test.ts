@@ -1,11 +1,12 @@
 import { once } from 'node:events';
-import { createServer, type Server } from 'node:http';
+import { createServer, request, type IncomingMessage, type Server } from 'node:http';
+import { connect, type Socket } from 'node:net';
 import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Browser } from 'puppeteer-core';
 import sirv from 'sirv';
-import { afterAll, beforeAll, expect, test, vi } from 'vitest';
+import { afterAll, beforeAll, expect, onTestFinished, test, vi } from 'vitest';
 import {
   byRole,
   launchChromium,
@@ -82,7 +83,9 @@ test('a server that is down when the page opens is said so and tried again', asy
   const port = await portOf(pageOnly);
   const tab = await Tab.open(browser, `http://localhost:${port}/`);
   await until(async () => {
-    expect(await tab.alert()).toContain('The server cannot be reached.');
+    expect(await tab.alert()).toMatch(
+      /^This page cannot reach its signaling server, since \d\d:\d\d:\d\d\. localhost:\d+ answers over HTTP, with status 404, but not as this server/,
+    );
     const values = await tab.values();
     expect(values['server-link']).toBe('reconnecting');
     expect(values['role']).toBe('joining');
@@ -95,6 +98,68 @@ test('a server that is down when the page opens is said so and tried again', asy
   expect(await tab.alert()).toBe('');
   await tab.close();
   await server.close();
+});
+
+/**
+ * A proxy before a server that does not do all that it should.
+ * @param hasWebSockets whether it passes them on
+ * @param host the name that it calls the server by; null: the one that it was called by itself
+ */
+async function openProxy(
+  port: number,
+  hasWebSockets: boolean,
+  host: string | null,
+): Promise<string> {
+  const proxy = createServer(({ url, method, headers }, response) => {
+    const sent = { ...headers, ...(host === null ? {} : { host }) };
+    request({ port, path: url, method, headers: sent }, (answer) => {
+      response.writeHead(answer.statusCode ?? 500, answer.headers);
+      answer.pipe(response);
+    }).end();
+  });
+  proxy.on('upgrade', ({ url, headers }: IncomingMessage, socket: Socket) => {
+    if (!hasWebSockets) {
+      socket.end('HTTP/1.1 400 Bad Request\r\n\r\n');
+      return;
+    }
+    const sent = Object.entries({ ...headers, ...(host === null ? {} : { host }) });
+    const server = connect(port, '127.0.0.1');
+    server.write(
+      `GET ${url} HTTP/1.1\r\n${sent.map(([name, value]) => `${name}: ${String(value)}\r\n`).join('')}\r\n`,
+    );
+    server.pipe(socket).pipe(server);
+    for (const each of [server, socket]) each.on('error', () => undefined);
+  });
+  onTestFinished(() => {
+    proxy.closeAllConnections();
+    proxy.close();
+  });
+  return `http://localhost:${await portOf(proxy)}/`;
+}
+
+test('behind a proxy that passes no WebSockets on, or another name, both pages say what was found out', async () => {
+  const server = await serve();
+  onTestFinished(() => server.close());
+  const cases = [
+    [await openProxy(server.port, false, null), /answers over HTTP, but no WebSocket/],
+    [
+      await openProxy(server.port, true, 'inner.test'),
+      /refuses WebSockets from pages of the origin http:\/\/localhost:\d+: it was called inner\.test/,
+    ],
+  ] as const;
+  const tabs: Tab[] = [];
+  for (const [url, words] of cases)
+    for (const path of ['', 'watch']) {
+      const tab = await Tab.open(browser, `${url}${path}`);
+      tabs.push(tab);
+      await until(async () => {
+        const text = await tab.alert();
+        expect(text).toMatch(/^This page cannot reach its signaling server, since/);
+        expect(text).toMatch(words);
+        expect(text).not.toMatch(/\bis on\b/);
+      });
+    }
+  for (const tab of tabs) await tab.close();
 });
 
 test('a page whose server dies before all of it was loaded is whole once the server is back', async () => {

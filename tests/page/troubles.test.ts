@@ -1,6 +1,7 @@
 /** What is said of each trouble, and when it is said no more. */
 import { expect, test } from 'vitest';
 import type { RingEvent, RingState } from '../../shared/ring/events.ts';
+import type { Reach } from '../../web/reach.ts';
 import { Troubles } from '../../web/troubles.ts';
 import { peerId, roomName } from '../support.ts';
 
@@ -22,12 +23,16 @@ const STATE: RingState = {
   hopDelay: 0,
 };
 
+/** The addresses of the page, and when things happen. */
+const PAGE = { host: 'ring.test', origin: 'https://ring.test' };
+const AT = new Date(2026, 0, 2, 3, 4, 5).getTime();
+
 const kinds = (troubles: Troubles, state: Partial<RingState> = {}) =>
   troubles.of({ ...STATE, ...state }).map(({ kind }) => kind);
 
 function after(...events: readonly RingEvent[]): Troubles {
-  const troubles = new Troubles(true);
-  for (const event of events) troubles.note(event);
+  const troubles = new Troubles(true, PAGE);
+  for (const event of events) troubles.note(event, AT);
   return troubles;
 }
 
@@ -38,12 +43,16 @@ test('nothing is wrong where nothing is', () => {
   expect(after(FOUND).of(STATE)).toEqual([]);
 });
 
-test('a lost server is told with what goes on, until it is back or the tab has left', () => {
+test('a lost server is told with what its links are, until it is back or the tab has left', () => {
   const [notice] = after(LOST).of(STATE);
-  expect(notice).toMatchObject({ tone: 'warn', what: 'The server cannot be reached.' });
-  expect(notice?.advice).toContain('The ring goes on without it');
+  expect(notice).toMatchObject({
+    tone: 'warn',
+    what: 'This page cannot reach its signaling server, since 03:04:05.',
+  });
+  expect(notice?.advice).toContain('The links to both neighbours are direct and open');
   const [relayed] = after(LOST).of({ ...STATE, successorLink: 'relayed' });
-  expect(relayed?.advice).toContain('a relayed one waits for the server');
+  expect(relayed?.advice).toContain('Only the link to the predecessor is direct and open');
+  expect(relayed?.advice).toContain('A relayed link waits for the server');
   expect(kinds(after(LOST, FOUND))).toEqual([]);
   expect(kinds(after(LOST, { type: 'left' }))).toEqual([]);
   expect(kinds(after(LOST, { type: 'vanished' }))).toEqual([]);
@@ -100,8 +109,8 @@ test('a full room is told with what the server said, until the tab has joined', 
 
 test('a browser without WebRTC is told from one whose connections fail, and both from other faults', () => {
   const failed: RingEvent = { type: 'error', message: 'no connection can be made: none' };
-  const without = new Troubles(false);
-  without.note(failed);
+  const without = new Troubles(false, PAGE);
+  without.note(failed, AT);
   const gone = { ...STATE, role: 'offline' } as const;
   expect(without.of(gone)[0]?.what).toBe('This browser has no WebRTC.');
   expect(after(failed).of(gone)[0]?.what).toBe('This browser makes no WebRTC connection.');
@@ -119,17 +128,49 @@ test('sleep is told with what became of the place, and then not the new peer as 
     term: 1,
     decision: { leader: { priority: 1, id: peerId(3) }, size: 3, lap: 9, hops: 1 },
   } as const;
-  troubles.note({
-    type: 'received',
-    message,
-    from: peerId(3),
-    judgement: { outcome: 'forwarded', reason: 'announcement', compared: null },
-  });
+  troubles.note(
+    {
+      type: 'received',
+      message,
+      from: peerId(3),
+      judgement: { outcome: 'forwarded', reason: 'announcement', compared: null },
+    },
+    AT,
+  );
   expect(troubles.of(STATE)[0]?.advice).toContain('It has kept its place');
-  troubles.note({ type: 'refused', code: 'place-lost', message: 'gone' });
+  troubles.note({ type: 'refused', code: 'place-lost', message: 'gone' }, AT);
   const anew = { ...STATE, id: peerId(8) };
   const [notice, ...others] = troubles.of(anew);
   expect(others).toEqual([]);
   expect(notice?.advice).toContain('came back as a new peer');
   if (notice !== undefined) troubles.dismiss(notice);
+});
+
+test('a page never says that the ring goes on, of which without a server it sees two links at most', () => {
+  const links = ['none', 'connecting', 'direct', 'relayed'] as const;
+  for (const successorLink of links)
+    for (const predecessorLink of links) {
+      const [notice] = after(LOST).of({ ...STATE, successorLink, predecessorLink });
+      expect(notice?.advice).not.toContain('goes on');
+      const isOpen = successorLink === 'direct' && predecessorLink === 'direct';
+      expect(notice?.advice.includes('messages go on from peer to peer')).toBe(isOpen);
+      const isCutOff = successorLink !== 'direct' && predecessorLink !== 'direct';
+      expect(notice?.advice.includes('no message comes or goes')).toBe(isCutOff);
+    }
+  const [alone] = after(LOST).of({ ...STATE, successor: STATE.id, predecessor: STATE.id });
+  expect(alone?.advice).toContain('alone in its ring');
+});
+
+test.each<[Reach, string]>([
+  [{ type: 'silence' }, 'Nothing answers at ring.test over HTTP, either'],
+  [{ type: 'stranger', status: 502 }, 'answers over HTTP, with status 502, but not as this server'],
+  [{ type: 'answer' }, 'answers over HTTP, but no WebSocket to it comes about'],
+  [{ type: 'refusal', host: '10.0.0.1:3000' }, 'it was called 10.0.0.1:3000'],
+])('of a server that is lost it is told what was found out: %o', (reach, text) => {
+  const troubles = after(LOST);
+  const before = troubles.of(STATE)[0]?.advice;
+  troubles.reached(reach);
+  expect(troubles.of(STATE)[0]?.advice).toContain(text);
+  troubles.reached(null);
+  expect(troubles.of(STATE)[0]?.advice).toBe(before);
 });

@@ -12,6 +12,8 @@ import {
   type Reports,
   type WatcherToServer,
 } from '../../shared/protocol/watch.ts';
+import { reachText, ReachWatch, type Reach } from '../reach.ts';
+import { timeOfDay } from '../time.ts';
 
 /** Events from the server before they are parsed. */
 interface Unparsed {
@@ -38,6 +40,25 @@ export function watchRoom(room: RoomName, handlers: WatchHandlers): void {
     reconnectionDelayMax: 2_000,
     timeout: PATIENCE,
   });
+
+  let lostAt: number | null = null;
+  let reach: Reach | null = null;
+  const reaching = new ReachWatch((found) => {
+    reach = found;
+    if (lostAt !== null) sayLost();
+  });
+
+  function sayLost(): void {
+    lostAt ??= Date.now();
+    const since = timeOfDay(lostAt).slice(0, 8);
+    const more = reachText(reach, location);
+    handlers.onProblem(
+      [`This page cannot reach its signaling server, since ${since}.`, more, 'It keeps trying.']
+        .filter((text) => text !== '')
+        .join(' '),
+    );
+    reaching.lost();
+  }
 
   /** Of the one thing that is tried again later. */
   let timer: ReturnType<typeof setTimeout> | undefined;
@@ -67,13 +88,15 @@ export function watchRoom(room: RoomName, handlers: WatchHandlers): void {
     }
   }
 
-  socket.on('connect', ask);
-  socket.on('connect_error', () => {
-    handlers.onProblem('The server cannot be reached. This page keeps trying.');
+  socket.on('connect', () => {
+    lostAt = null;
+    reaching.found();
+    ask();
   });
+  socket.on('connect_error', sayLost);
   socket.on('disconnect', (reason) => {
     clearTimeout(timer);
-    handlers.onProblem('The connection to the server is lost. This page keeps trying.');
+    sayLost();
     // The library leaves this one case to its user: the server itself ended the connection.
     if (reason === 'io server disconnect') retry(() => socket.connect());
   });
