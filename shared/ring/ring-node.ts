@@ -369,7 +369,9 @@ export class RingNode {
   #joined(reply: JoinReply): void {
     if (this.#membership === 'gone') return;
     if (!reply.ok) {
-      this.#stop();
+      // A ring needs no server to go on (SPEC.md, L9).
+      if (reply.code === 'version' && this.#membership === 'member') this.#goWithoutServer();
+      else this.#stop();
       this.#tell({ type: 'refused', code: reply.code, message: reply.message });
       return;
     }
@@ -384,6 +386,14 @@ export class RingNode {
     // What was on the way through the server may be lost, and with it a relayed link.
     for (const link of this.#edges.links)
       if (link.kind === 'relayed') this.#watch.drop(link, 'server was lost');
+  }
+
+  /** Asks the server nothing any more, and keeps what links there are without it. */
+  #goWithoutServer(): void {
+    this.#server = 'offline';
+    this.#ports.signaling.drop();
+    for (const link of this.#edges.links)
+      if (link.kind === 'relayed') this.#watch.drop(link, 'the server is of another version');
   }
 
   /** Obeys a view unless it is older than the last one of the same memory. */
