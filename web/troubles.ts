@@ -15,6 +15,8 @@ export interface Notice {
   readonly tone: 'bad' | 'warn' | 'fine';
   readonly what: string;
   readonly advice: string;
+  /** Whether a new load of the page helps. */
+  readonly isReloadOffered?: boolean;
 }
 
 type Refusal = Extract<RingEvent, { type: 'refused' }>;
@@ -54,7 +56,7 @@ export class Troubles {
   note(event: RingEvent, at: number): void {
     switch (event.type) {
       case 'server':
-        this.#serverLostAt = event.state === 'connected' ? null : (this.#serverLostAt ?? at);
+        this.#serverLostAt = event.state === 'reconnecting' ? (this.#serverLostAt ?? at) : null;
         return;
       case 'left':
       case 'vanished':
@@ -67,6 +69,8 @@ export class Troubles {
       case 'refused':
         if (event.code === 'place-lost' || event.code === 'id-taken') this.#newPeer = event;
         else this.#refusal = event;
+        // It is not tried again.
+        if (event.code === 'version') this.#serverLostAt = null;
         return;
       case 'error':
         this.#error = event.message;
@@ -124,7 +128,7 @@ export class Troubles {
   of(ring: RingState): Notice[] {
     return [
       ...this.#ofError(),
-      ...this.#ofRefusal(),
+      ...this.#ofRefusal(ring),
       ...this.#ofServer(ring),
       ...relayed(ring),
       ...this.#ofSleep(ring),
@@ -166,11 +170,28 @@ export class Troubles {
     ];
   }
 
-  #ofRefusal(): Notice[] {
+  #ofRefusal(ring: RingState): Notice[] {
     if (this.#refusal === null) return [];
     const { code, message } = this.#refusal;
-    const what = `The server says no: ${message}.`;
-    return [{ kind: 'refused', tone: 'bad', what, advice: refusalAdvice(code) }];
+    if (code === 'version' && ring.role !== 'offline')
+      return [
+        {
+          kind: 'refused',
+          tone: 'warn',
+          what: 'The server is of another version than this page.',
+          advice: `It was asked for this peer’s place and says: ${message}. The peer keeps its links without the server: nobody can join this ring any more, and it closes over nobody who goes. Reload the page for its current version, which joins the server’s ring.`,
+          isReloadOffered: true,
+        },
+      ];
+    return [
+      {
+        kind: 'refused',
+        tone: 'bad',
+        what: `The server says no: ${message}.`,
+        advice: refusalAdvice(code),
+        isReloadOffered: code === 'version' || code === 'malformed',
+      },
+    ];
   }
 
   #ofServer(ring: RingState): Notice[] {

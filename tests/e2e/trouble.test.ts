@@ -100,6 +100,70 @@ test('a server that is down when the page opens is said so and tried again', asy
   await server.close();
 });
 
+/** In a page before its program: what makes it one of another version. */
+function makeOutdated(): void {
+  // eslint-disable-next-line @typescript-eslint/unbound-method -- called on whatever is to send
+  const { send } = WebSocket.prototype;
+  globalThis.isOutdated = false;
+  WebSocket.prototype.send = function (data) {
+    const isAsked = isOutdated && typeof data === 'string';
+    send.call(this, isAsked ? data.replace('{"version":1,"room"', '{"version":7,"room"') : data);
+  };
+}
+
+test('a server of another version leaves open pages their ring, and is said so with a way to reload', async () => {
+  const server = await serve();
+  const url = `http://localhost:${server.port}/`;
+  const open = async (path: string) => {
+    const tab = await Tab.make(browser);
+    await tab.page.evaluateOnNewDocument(makeOutdated);
+    await tab.page.goto(`${url}${path}`);
+    return tab;
+  };
+  const first = await open('');
+  const tabs = [first, ...(await Promise.all([open(''), open('')]))];
+  const before = await untilOneRing(tabs);
+  for (const { page } of tabs) await page.waitForSelector('[data-testid=event]');
+  const watching = await open('watch');
+  await watching.page.waitForSelector('[data-testid=watch-link][data-value=connected]');
+  for (const { page } of [...tabs, watching])
+    await page.evaluate(() => {
+      globalThis.isOutdated = true;
+    });
+  await server.close();
+  const next = await serve({ port: server.port });
+  onTestFinished(() => next.close());
+  for (const tab of tabs)
+    await until(async () => {
+      expect(await notices(tab, 'refused')).toEqual([
+        expect.stringMatching(/^The server is of another version than this page\./),
+      ]);
+      expect((await tab.values())['server-link']).toBe('offline');
+    });
+  await until(async () => {
+    expect(await watching.alert()).toBe(
+      'This page is of another version than the server. Reload it to go on watching.',
+    );
+  });
+  // They elect as before.
+  const wanted = before.map((values) => values['leader-id']);
+  await first.click('Start election');
+  await until(async () => {
+    const values = await Promise.all(tabs.map((tab) => tab.values()));
+    expect(values.map((each) => each['leader-id'])).toEqual(wanted);
+    const terms = new Set(values.map((each) => Number(each['term'])));
+    expect([...terms]).toEqual([Number(before[0]?.['term']) + 1]);
+  });
+  expect(next.signaling.size.peers).toBe(0);
+  // A page that is loaded anew is one of the server's version.
+  for (const tab of [first, watching]) await tab.click('Reload page');
+  await untilOneRing([first]);
+  await until(async () => {
+    expect((await watching.values())['watch-peers']).toBe('1');
+  });
+  for (const tab of [...tabs, watching]) await tab.close();
+});
+
 /**
  * A proxy before a server that does not do all that it should.
  * @param hasWebSockets whether it passes them on
@@ -392,6 +456,8 @@ test('a page that was asleep says so, and whether it kept its place', async () =
 });
 
 declare global {
+  /** Of a page that {@link makeOutdated} ran in: whether it speaks another version to the server. */
+  var isOutdated: boolean;
   /** Of a page that {@link makeCuttable} ran in. */
   var cutOff: (wanted: boolean) => void;
 }

@@ -174,3 +174,18 @@ test.each<[Reach, string]>([
   troubles.reached(null);
   expect(troubles.of(STATE)[0]?.advice).toBe(before);
 });
+
+test('a server of another version is told to a member with what it keeps, to a newcomer as a refusal', () => {
+  const refused: RingEvent = { type: 'refused', code: 'version', message: 'different versions' };
+  const offline: RingEvent = { type: 'server', state: 'offline', reason: '' };
+  const [member, ...others] = after(LOST, FOUND, refused, offline).of({
+    ...STATE,
+    server: 'offline',
+  });
+  expect(others).toEqual([]);
+  expect(member).toMatchObject({ kind: 'refused', tone: 'warn', isReloadOffered: true });
+  expect(member?.what).toBe('The server is of another version than this page.');
+  const [newcomer] = after(FOUND, refused).of({ ...STATE, role: 'offline', server: 'offline' });
+  expect(newcomer).toMatchObject({ tone: 'bad', isReloadOffered: true });
+  expect(newcomer?.what).toBe('The server says no: different versions.');
+});

@@ -24,8 +24,11 @@ interface Unparsed {
 export interface WatchHandlers {
   readonly onOrder: (order: Order) => void;
   readonly onReports: (reports: Reports) => void;
-  /** What keeps this page from watching, in a sentence; null when nothing does. */
-  readonly onProblem: (problem: string | null) => void;
+  /**
+   * What keeps this page from watching, in a sentence; null when nothing does.
+   * @param helps what does, where it is not to wait
+   */
+  readonly onProblem: (problem: string | null, helps?: 'reload') => void;
 }
 
 /** Milliseconds to wait for the answer, and before a watcher that was refused asks again. */
@@ -76,12 +79,24 @@ export function watchRoom(room: RoomName, handlers: WatchHandlers): void {
     });
   }
 
+  function sayUnknown(error: string): void {
+    const text = `The server sends what this page cannot read, so not all is shown: ${error}. The page may be of another version than the server: reload it.`;
+    handlers.onProblem(text, 'reload');
+  }
+
   function answered(input: unknown): void {
     const reply = parseWatchReply(input);
-    if (!reply.ok) handlers.onProblem(`The server answers something odd: ${reply.error}.`);
+    if (!reply.ok) sayUnknown(reply.error);
     else if (reply.value.ok) {
       handlers.onProblem(null);
       handlers.onOrder(reply.value.order);
+    } else if (reply.value.code === 'version') {
+      // No use in asking again.
+      socket.disconnect();
+      handlers.onProblem(
+        'This page is of another version than the server. Reload it to go on watching.',
+        'reload',
+      );
     } else {
       handlers.onProblem(`The server says no: ${reply.value.message}. Asking again.`);
       retry(ask);
@@ -96,6 +111,7 @@ export function watchRoom(room: RoomName, handlers: WatchHandlers): void {
   socket.on('connect_error', sayLost);
   socket.on('disconnect', (reason) => {
     clearTimeout(timer);
+    if (reason === 'io client disconnect') return;
     sayLost();
     // The library leaves this one case to its user: the server itself ended the connection.
     if (reason === 'io server disconnect') retry(() => socket.connect());
@@ -103,11 +119,13 @@ export function watchRoom(room: RoomName, handlers: WatchHandlers): void {
   socket.on('order', (input, taken) => {
     const order = parseOrder(input);
     if (order.ok) handlers.onOrder(order.value);
+    else sayUnknown(order.error);
     acknowledge(taken);
   });
   socket.on('reports', (input, taken) => {
     const reports = parseReports(input);
     if (reports.ok) handlers.onReports(reports.value);
+    else sayUnknown(reports.error);
     acknowledge(taken);
   });
 }
