@@ -36,6 +36,8 @@ export class Troubles {
   /** Whether anything was heard since it woke up. */
   #isAwake = false;
   readonly #links = new Map<Edge, { readonly peer: PeerId | null; link: NeighbourLinkState }>();
+  /** Whether the page has made as many direct links as it may. */
+  #isSpent = false;
   #switched: { readonly edge: Edge; readonly peer: PeerId } | null = null;
 
   /**
@@ -77,6 +79,12 @@ export class Troubles {
         return;
       case 'received':
         this.#isAwake = true;
+        return;
+      case 'spent':
+        this.#isSpent = true;
+        return;
+      case 'link':
+        if (event.kind === 'direct' && event.state === 'connecting') this.#isSpent = false;
         return;
       default:
         return;
@@ -130,7 +138,7 @@ export class Troubles {
       ...this.#ofError(),
       ...this.#ofRefusal(ring),
       ...this.#ofServer(ring),
-      ...relayed(ring),
+      ...relayed(ring, this.#isSpent),
       ...this.#ofSleep(ring),
       ...this.#ofNewPeer(ring),
       ...this.#ofSwitch(ring),
@@ -280,7 +288,7 @@ function linksText(ring: RingState): string {
   return `Only the link to the ${ring.successorLink === 'direct' ? 'successor' : 'predecessor'} is direct and open: no message goes all round through this peer.${relayed}`;
 }
 
-function relayed(ring: RingState): Notice[] {
+function relayed(ring: RingState, isSpent: boolean): Notice[] {
   const call = callOf(ring.id);
   const names = (['successor', 'predecessor'] as const).flatMap((edge) => {
     const peer = ring[edge];
@@ -291,9 +299,11 @@ function relayed(ring: RingState): Notice[] {
     {
       kind: 'relayed',
       tone: 'warn',
+      isReloadOffered: isSpent,
       what: `No direct connection to the ${names.join(' and the ')}: relayed.`,
-      advice:
-        'Messages go through the server instead, more slowly; the election is the same. Networks for guests often keep devices apart: another Wi-Fi or the hotspot of a phone helps, or turning a VPN off. This tab goes on trying for a direct one.',
+      advice: isSpent
+        ? 'This page has made as many direct connections as a browser lets a page make for now. Messages go through the server instead, more slowly; the election is the same. This page makes another direct one once it may; to have one at once, reload it.'
+        : 'Messages go through the server instead, more slowly; the election is the same. Networks for guests often keep devices apart: another Wi-Fi or the hotspot of a phone helps, or turning a VPN off. This tab goes on trying for a direct one.',
     },
   ];
 }

@@ -110,6 +110,12 @@ export function describe(
         what: `told the server that ${call(event.about)} ${COMPLAINTS[event.fault].what}`,
         why: COMPLAINTS[event.fault].why,
       };
+    case 'spent':
+      return {
+        kind: 'link',
+        what: 'made no direct link',
+        why: 'this page has made as many as it may for now; another is tried later',
+      };
     case 'server':
       return { kind: 'server', what: `server ${event.state}`, why: event.reason };
     case 'refused':

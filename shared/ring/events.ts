@@ -57,6 +57,8 @@ export type RingEvent =
       readonly reason: string;
       readonly count: number;
     }
+  /** A direct link is not made: as many were as a page may make. */
+  | { readonly type: 'spent' }
   /** The server was told of a neighbour that is silent or keeps to no rules. */
   | { readonly type: 'complained'; readonly about: PeerId; readonly fault: Report['fault'] }
   | { readonly type: 'server'; readonly state: ServerLink; readonly reason: string }

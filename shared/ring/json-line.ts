@@ -65,6 +65,7 @@ function fieldsOf(event: RingEvent): Readonly<Record<string, unknown>> {
     case 'error':
     case 'holding':
     case 'ring':
+    case 'spent':
       return { event: event.type };
   }
 }

@@ -86,6 +86,7 @@ export class RingNode {
   readonly #lookups: Lookups;
   readonly #intake: Intake;
   #droppedFrames = 0;
+  #wasSpent = false;
 
   constructor(options: RingNodeOptions, ports: RingPorts) {
     this.#options = options;
@@ -470,6 +471,7 @@ export class RingNode {
     initiator: boolean,
     id: LinkId,
   ): NeighbourLink | null {
+    if (kind === 'direct') this.#noteBudget();
     if (!this.#linkShares.spend(peer, kind)) return null;
     const { clock } = this.#ports;
     const openLink = kind === 'direct' ? this.#ports.openLink : this.#openRelayedLink;
@@ -486,6 +488,13 @@ export class RingNode {
       this.#tell({ type: 'error', message: `no connection can be made: ${reason}` });
       return null;
     }
+  }
+
+  /** Tells once when there is nothing left for a direct link that is to be made. */
+  #noteBudget(): void {
+    const { isSpent } = this.#ports.budget;
+    if (isSpent && !this.#wasSpent) this.#tell({ type: 'spent' });
+    this.#wasSpent = isSpent;
   }
 
   #linkHandlers(edge: Edge): NeighbourLinkHandlers {

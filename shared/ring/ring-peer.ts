@@ -44,7 +44,7 @@ export interface RingPeerPorts {
 export class RingPeer {
   readonly #room: RoomName;
   readonly #options: RingPeerOptions;
-  readonly #budget = new LinkBudget();
+  readonly #budget: LinkBudget;
   readonly #ports: RingPeerPorts;
   #node: RingNode;
   /** When the present node became a member, and how often one had to be made anew just before. */
@@ -57,6 +57,7 @@ export class RingPeer {
     this.#room = room;
     this.#options = options;
     this.#ports = ports;
+    this.#budget = new LinkBudget(ports.clock);
     this.#node = this.#newNode();
   }
 

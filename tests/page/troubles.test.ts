@@ -81,6 +81,19 @@ test('relayed neighbours are told together, and one that has become direct once'
   expect(kinds(troubles, mended)).toEqual(['relayed']);
 });
 
+test('a relayed link that is so as the page may make no direct one is not blamed on the network', () => {
+  const relayed = { ...STATE, successorLink: 'relayed' } as const;
+  const troubles = after(FOUND, { type: 'spent' });
+  const [notice] = troubles.of(relayed);
+  expect(notice?.advice).not.toMatch(/network|Wi-Fi|VPN/i);
+  expect(notice?.advice).toContain('reload');
+  expect(notice?.isReloadOffered).toBe(true);
+  const link = { edge: 'successor', kind: 'direct', peer: peerId(2), reason: '' } as const;
+  troubles.note({ type: 'link', state: 'connecting', ...link }, AT);
+  expect(troubles.of(relayed)[0]?.advice).toMatch(/Wi-Fi/);
+  expect(troubles.of(relayed)[0]?.isReloadOffered).toBe(false);
+});
+
 test('a direct link to another neighbour is no link that was mended', () => {
   const troubles = after(FOUND);
   troubles.see({ ...STATE, successorLink: 'relayed' });

@@ -74,7 +74,7 @@ export class Ring {
 
   /**
    * @param decision what both neighbours say of the leader, in term 4
-   * @param budget connections that it may make in all
+   * @param budget connections that it may make at once
    * @param greeted on which edges the neighbours have said so
    */
   constructor(decision: Decision | null, budget = 450, greeted = EDGES) {
@@ -93,7 +93,7 @@ export class Ring {
       {
         clock: this.clock,
         random: seededRandom(1),
-        budget: new LinkBudget(budget),
+        budget: new LinkBudget(this.clock, budget),
         openLink: (initiator, handlers) => {
           const link = new TestLink(handlers);
           this.links.push(link);

@@ -43,7 +43,7 @@ function memberOf(openLink: OpenLink, isBusy = false) {
     {
       clock,
       random: seededRandom(1),
-      budget: new LinkBudget(),
+      budget: new LinkBudget(clock),
       openLink,
       signaling: {
         connect: (handlers) => {
