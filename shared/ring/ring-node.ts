@@ -379,7 +379,10 @@ export class RingNode {
     if (this.#membership === 'joining') {
       this.#membership = 'member';
       this.#election.adopt(reply.policy);
-      this.#tell({ type: 'joined', id: this.#options.id, room: this.#options.room });
+      const { id, room } = this.#options;
+      const { otherSpelling } = reply;
+      const hint = otherSpelling === undefined ? {} : { otherSpelling };
+      this.#tell({ type: 'joined', id, room, ...hint });
       this.#applyView(reply.view);
       return;
     }
