@@ -1,5 +1,5 @@
 /** What is wrong with this tab's membership, or was a moment ago, and what to do about it, in words. */
-import type { PeerId } from '../shared/protocol/ids.ts';
+import type { PeerId, RoomName } from '../shared/protocol/ids.ts';
 import type { Edge } from '../shared/protocol/signaling.ts';
 import type { NeighbourLinkState, RingEvent, RingState } from '../shared/ring/events.ts';
 import { callOf } from './log.ts';
@@ -7,7 +7,15 @@ import { reachText, type Addresses, type Reach } from './reach.ts';
 import { lasting, timeOfDay } from './time.ts';
 
 type Kind =
-  'no links' | 'refused' | 'fault' | 'server' | 'relayed' | 'new peer' | 'asleep' | 'switched';
+  | 'no links'
+  | 'refused'
+  | 'fault'
+  | 'server'
+  | 'relayed'
+  | 'other room'
+  | 'new peer'
+  | 'asleep'
+  | 'switched';
 
 export interface Notice {
   readonly kind: Kind;
@@ -17,6 +25,8 @@ export interface Notice {
   readonly advice: string;
   /** Whether a new load of the page helps. */
   readonly isReloadOffered?: boolean;
+  /** A room to go to instead. */
+  readonly room?: RoomName;
 }
 
 type Refusal = Extract<RingEvent, { type: 'refused' }>;
@@ -30,6 +40,7 @@ export class Troubles {
   #reach: Reach | null = null;
   #refusal: Refusal | null = null;
   #error: string | null = null;
+  #otherSpelling: RoomName | null = null;
   /** Why it had to come back as a new peer. */
   #newPeer: Refusal | null = null;
   #sleep: { readonly milliseconds: number; readonly id: PeerId } | null = null;
@@ -67,6 +78,7 @@ export class Troubles {
       case 'joined':
         this.#refusal = null;
         this.#error = null;
+        this.#otherSpelling = event.otherSpelling ?? null;
         return;
       case 'refused':
         if (event.code === 'place-lost' || event.code === 'id-taken') this.#newPeer = event;
@@ -139,6 +151,7 @@ export class Troubles {
       ...this.#ofRefusal(ring),
       ...this.#ofServer(ring),
       ...relayed(ring, this.#isSpent),
+      ...this.#ofSpelling(ring),
       ...this.#ofSleep(ring),
       ...this.#ofNewPeer(ring),
       ...this.#ofSwitch(ring),
@@ -219,6 +232,21 @@ export class Troubles {
         tone: isMember ? 'warn' : 'bad',
         what: `This page cannot reach its signaling server, since ${since}.`,
         advice: advice.filter((text) => text !== '').join(' '),
+      },
+    ];
+  }
+
+  #ofSpelling(ring: RingState): Notice[] {
+    const room = this.#otherSpelling;
+    if (room === null || ring.successor !== ring.id) return [];
+    return [
+      {
+        kind: 'other room',
+        tone: 'warn',
+        what: `This tab is alone in room ${ring.room}. Somebody was in room ${room} when it joined.`,
+        advice:
+          'Names of rooms differ in small and capital letters; phones often begin with a capital.',
+        room,
       },
     ];
   }
