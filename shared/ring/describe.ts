@@ -107,8 +107,14 @@ export function describe(
     case 'complained':
       return {
         kind: 'link',
-        what: `told the server that ${call(event.about)} ${COMPLAINTS[event.fault].what}`,
+        what: `sent the server a report: ${call(event.about)} ${COMPLAINTS[event.fault].what}`,
         why: COMPLAINTS[event.fault].why,
+      };
+    case 'unreported':
+      return {
+        kind: 'link',
+        what: `could not report to the server: ${call(event.about)} ${COMPLAINTS[event.fault].what}`,
+        why: UNREPORTED[event.reason],
       };
     case 'spent':
       return {
@@ -223,6 +229,11 @@ const CAUSES: Record<Cause, string> = {
   timeout: 'no word of a leader for too long',
 };
 
+const UNREPORTED: Record<Extract<RingEvent, { type: 'unreported' }>['reason'], string> = {
+  'no connection': 'there is no connection to it',
+  'no answer': 'it has not answered the report',
+};
+
 const COMPLAINTS: Record<
   Extract<RingEvent, { type: 'complained' }>['fault'],
   Pick<Description, 'what' | 'why'>
@@ -236,7 +247,7 @@ const COMPLAINTS: Record<
     why: 'the ring closes over it if nobody can reach it for a while',
   },
   misbehaves: {
-    what: 'keeps to no rules',
+    what: 'violates the protocol',
     why: 'the ring closes over it, or over a peer that says so too often',
   },
 };

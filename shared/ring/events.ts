@@ -65,8 +65,15 @@ export type RingEvent =
     }
   /** A direct link is not made: as many were as a page may make. */
   | { readonly type: 'spent' }
-  /** The server was told of a neighbour that is silent or keeps to no rules. */
+  /** A report about a neighbour was sent to the server. */
   | { readonly type: 'complained'; readonly about: PeerId; readonly fault: Report['fault'] }
+  /** The server was not told of a neighbour, as far as is known. */
+  | {
+      readonly type: 'unreported';
+      readonly about: PeerId;
+      readonly fault: Report['fault'];
+      readonly reason: 'no connection' | 'no answer';
+    }
   | { readonly type: 'server'; readonly state: ServerLink; readonly reason: string }
   | { readonly type: 'refused'; readonly code: RefusalCode; readonly message: string }
   | { readonly type: 'error'; readonly message: string }

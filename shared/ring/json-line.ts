@@ -58,6 +58,10 @@ function fieldsOf(event: RingEvent): Readonly<Record<string, unknown>> {
       return { event: 'pace', hopDelay: event.hopDelay, by: event.by };
     case 'complained':
       return { event: 'complained', about: event.about, fault: event.fault };
+    case 'unreported': {
+      const { about, fault, reason } = event;
+      return { event: 'unreported', about, fault, reason };
+    }
     case 'dropped':
       return { event: 'error', from: event.from };
     case 'refused':

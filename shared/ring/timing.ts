@@ -129,6 +129,9 @@ export const PLACE_PATIENCE = 20_000;
 /** How long one complaint about a neighbour stands before the next. */
 export const COMPLAINT_INTERVAL = 5_000;
 
+/** How often it is said that one cannot be made. */
+export const UNREPORTED_INTERVAL = 60_000;
+
 /** The same for a question about a peer that is held for gone. */
 export const DOUBT_INTERVAL = 5_000;
 
