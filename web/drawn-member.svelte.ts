@@ -83,8 +83,8 @@ export class DrawnMember {
       this.#troubles.see(member.ring);
       this.#changed();
     };
-    watchSleep((milliseconds) => {
-      this.#troubles.slept(milliseconds, member.ring);
+    watchSleep((gap) => {
+      this.#troubles.slept(gap, member.ring);
       this.#changed();
     });
     // The frame that was asked for may not come while the page is hidden; who closes it sees none.

@@ -4,6 +4,7 @@ import type { Edge } from '../shared/protocol/signaling.ts';
 import type { NeighbourLinkState, RingEvent, RingState } from '../shared/ring/events.ts';
 import { callOf } from './log.ts';
 import { reachText, type Addresses, type Reach } from './reach.ts';
+import type { Gap } from './sleep-watch.ts';
 import { lasting, timeOfDay } from './time.ts';
 
 type Kind =
@@ -43,7 +44,7 @@ export class Troubles {
   #otherSpelling: RoomName | null = null;
   /** Why it had to come back as a new peer. */
   #newPeer: Refusal | null = null;
-  #sleep: { readonly milliseconds: number; readonly id: PeerId } | null = null;
+  #sleep: { readonly gap: Gap; readonly id: PeerId } | null = null;
   /** Whether anything was heard since it woke up. */
   #isAwake = false;
   readonly #links = new Map<Edge, { readonly peer: PeerId | null; link: NeighbourLinkState }>();
@@ -123,8 +124,8 @@ export class Troubles {
   }
 
   /** The page has woken up. */
-  slept(milliseconds: number, { id }: RingState): void {
-    this.#sleep = { milliseconds, id };
+  slept(gap: Gap, { id }: RingState): void {
+    this.#sleep = { gap, id };
     this.#isAwake = false;
   }
 
@@ -253,8 +254,12 @@ export class Troubles {
 
   #ofSleep(ring: RingState): Notice[] {
     if (this.#sleep === null || ring.role === 'offline') return [];
-    const { milliseconds, id } = this.#sleep;
-    const what = `This page was asleep for ${lasting(milliseconds)}.`;
+    const { gap, id } = this.#sleep;
+    const time = lasting(gap.milliseconds);
+    const what =
+      gap.by === 'page'
+        ? `This page did not run for ${time}.`
+        : `The clock of this device went on by ${time} at once: the device was asleep, or its clock was set.`;
     const advice = this.#fate(ring, id);
     return [{ kind: 'asleep', tone: 'fine', what, advice: `${advice} ${KEEP_AWAKE}` }];
   }

@@ -451,7 +451,7 @@ test('a page that was asleep says so, and whether it kept its place', async () =
   await session.send('Page.setWebLifecycleState', { state: 'active' });
   await until(async () => {
     const [text] = await notices(leader, 'asleep');
-    expect(text).toMatch(/This page was asleep for \d s\. It has kept its place/);
+    expect(text).toMatch(/This page did not run for \d s\. It has kept its place/);
     expect((await leader.values())['own-id']).toBe(id);
   });
   await leader.page.$eval('[data-kind=asleep] button', (button) => {

@@ -133,8 +133,12 @@ test('a browser without WebRTC is told from one whose connections fail, and both
 
 test('sleep is told with what became of the place, and then not the new peer as well', () => {
   const troubles = after(FOUND);
-  troubles.slept(35_200, STATE);
-  expect(troubles.of(STATE)[0]?.what).toBe('This page was asleep for 35 s.');
+  troubles.slept({ by: 'clock', milliseconds: 3_600_000 }, STATE);
+  expect(troubles.of(STATE)[0]?.what).toBe(
+    'The clock of this device went on by 1 h 0 min at once: the device was asleep, or its clock was set.',
+  );
+  troubles.slept({ by: 'page', milliseconds: 35_200 }, STATE);
+  expect(troubles.of(STATE)[0]?.what).toBe('This page did not run for 35 s.');
   expect(troubles.of(STATE)[0]?.advice).toContain('finds out');
   const message = {
     type: 'elected',
