@@ -222,7 +222,7 @@ test('translated pages of a real ring name the new leader once the old one has l
   const tabs = await openTabs(stage.browser, 2, stage.url);
   const open = async (path: string) => {
     const tab = await Tab.make(stage.browser);
-    await tab.page.evaluateOnNewDocument(translate, 'elements');
+    await tab.page.evaluateOnNewDocument(translate, 'elements' as const);
     await tab.page.goto(`${stage.url}${path}`);
     return tab;
   };
