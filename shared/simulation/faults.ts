@@ -7,7 +7,7 @@ import type { SimulatedPeer, World } from './world.ts';
 export type Fault = (world: World, peer: SimulatedPeer) => void;
 
 /** The most that a fault of each kind may last, in milliseconds. */
-export const LONGEST = {
+const LONGEST = {
   /** A sleep: longer than the server's patience. */
   sleep: 20_000,
   /** Until the server sees that a connection is lost, and until its peer is back. */
@@ -29,7 +29,7 @@ const AGREEMENT = 60_000;
 const LEAST_PARTITION = 5_000;
 
 /** The longest hop delay that is set in a storm, in milliseconds: elections take their time as it is. */
-export const LONGEST_HOP_DELAY = 400;
+const LONGEST_HOP_DELAY = 400;
 
 /**
  * How far the server's clock is from true time at most, in milliseconds: where memory is lost, within
@@ -185,7 +185,7 @@ export const setHopDelay: Fault = (world, peer) => {
 };
 
 /** A priority for a peer, where they have different ones: 1 to 3 mostly, 0 for one in ten. */
-export function anyPriority(world: World): number {
+function anyPriority(world: World): number {
   return world.random() < 0.1 ? 0 : 1 + Math.floor(world.random() * 3);
 }
 
