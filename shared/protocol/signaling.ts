@@ -211,6 +211,14 @@ const ViewSchema = v.object({
  */
 export type View = v.InferOutput<typeof ViewSchema>;
 
+/**
+ * How many members a room may have by now, at most, of which a view has told the size. With one more,
+ * all who know less are told.
+ */
+export function mostMembers(size: number): number {
+  return 2 * size + 12;
+}
+
 /** Why a request was refused; the sentence that comes with it is meant for people. */
 export const REFUSALS = [
   'malformed',

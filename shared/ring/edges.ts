@@ -460,6 +460,16 @@ export class Edges {
     return [...this.successor.links, ...this.predecessor.links];
   }
 
+  /** What a hop takes on the slowest link in use, in milliseconds; 0 where none was measured. */
+  get latency(): number {
+    const { outlet } = this.successor;
+    const onward = outlet === null || outlet === 'loopback' ? [] : [outlet];
+    const roundTrips = [...onward, ...this.predecessor.links].map(
+      ({ roundTrip }) => roundTrip ?? 0,
+    );
+    return Math.max(0, ...roundTrips) / 2;
+  }
+
   edgeOf(link: NeighbourLink): Edge {
     return this.successor.find(link.id) === link ? 'successor' : 'predecessor';
   }

@@ -12,6 +12,7 @@ import {
 } from '../election/step.ts';
 import type { Extension } from '../protocol/frame.ts';
 import type { PeerId } from '../protocol/ids.ts';
+import { mostMembers } from '../protocol/signaling.ts';
 import {
   isLap,
   type Claim,
@@ -45,6 +46,10 @@ export interface ElectionOwner {
   onTold(): void;
   /** For how long a message is held before it is sent, in milliseconds. */
   hopDelay(): number;
+  /** What a hop takes on the slower of this peer's links, in milliseconds; 0 before it is measured. */
+  latency(): number;
+  /** Members of the room by the server's last word. */
+  roomSize(): number;
 }
 
 /** An input with what came along in the same frame and is relayed unread. */
@@ -61,8 +66,9 @@ type Unsent = Extract<RingEvent, { type: 'unsent' }>;
 /** The one timer (SPEC.md, R7), while it runs. */
 interface RunningWait {
   readonly until: Wait;
-  /** What of it is not for the hop delay, in milliseconds. */
-  readonly patience: number;
+  readonly since: number;
+  /** From 0 to 1: how much longer it takes than it must. */
+  readonly luck: number;
   readonly due: number;
 }
 
@@ -83,7 +89,11 @@ export class ElectionRunner {
   /** @param self the peer's base claim */
   constructor(self: Claim, policy: Policy, owner: ElectionOwner) {
     this.#owner = owner;
-    this.#patience = new Patience(owner.clock, owner.random);
+    this.#patience = new Patience(owner.clock, () => ({
+      peers: this.#peers,
+      latency: owner.latency(),
+      hopDelay: owner.hopDelay(),
+    }));
     this.#termGate = new TermGate(owner.clock);
     this.#census = new CensusTaker({
       self: self.id,
@@ -109,21 +119,30 @@ export class ElectionRunner {
     return this.#census.ring;
   }
 
-  /** How long an election may take for no other reason than the hop delay, in milliseconds. */
-  get #slowness(): number {
-    const known = decisionOf(this.#state)?.size ?? this.#census.ring?.seats.length ?? 0;
-    const ring = Math.max(known + ROOM_TO_GROW, LEAST_RING) * this.#patience.doubling;
-    return slownessOf(this.#owner.hopDelay(), ring);
+  /** Peers of the ring as far as they are known, with some to spare: it may grow meanwhile. */
+  get #peers(): number {
+    const told = decisionOf(this.#state)?.size ?? this.#census.ring?.seats.length ?? 0;
+    const room = this.#owner.roomSize();
+    // An announcement may say any size.
+    return Math.min(Math.max(told + ROOM_TO_GROW, room, LEAST_RING), mostMembers(room));
   }
 
-  /** The hop delay was set. A wait that is too long for it begins anew; to one too short is added. */
+  /** The longest that an honest peer of this room is silent at such a hop delay, in milliseconds. */
+  longestSilence(hopDelay: number): number {
+    return this.#patience.longest({
+      peers: mostMembers(this.#owner.roomSize()),
+      latency: this.#owner.latency(),
+      hopDelay,
+    });
+  }
+
+  /** The hop delay was set. A wait that is too long for it begins anew; one too short is prolonged. */
   paceChanged(): void {
     const wait = this.#running;
     if (wait === null) return;
-    const slowness = this.#slownessOf(wait.until);
-    const milliseconds = wait.patience + slowness;
+    const milliseconds = this.#patience.for(wait.until, wait.luck);
     if (this.#owner.clock.now() + milliseconds < wait.due)
-      this.#waitFor(wait.until, wait.patience, milliseconds, slowness);
+      this.#waitFor({ ...wait, since: this.#owner.clock.now() });
   }
 
   /** Takes the policy that the room turns out to have. Nothing has happened before. */
@@ -254,6 +273,7 @@ export class ElectionRunner {
     if (outlet === null) return;
     const self = this.#state.self.id;
     const extensions = this.#census.dress(message, received);
+    if (message.type === 'claim') this.#patience.claimSent();
     if (outlet === 'loopback') {
       this.#owner.tell({ type: 'sent', message, to: self });
       // After the present input: this is one of its effects.
@@ -286,29 +306,25 @@ export class ElectionRunner {
 
   /** Restarts the one election timer (SPEC.md, R7). */
   #wait(until: Wait): void {
-    const slowness = this.#slownessOf(until);
-    const patience = this.#patience.for(until);
-    this.#waitFor(until, patience, patience + slowness, slowness);
+    if (until === 'return') this.#patience.lapSent();
+    const luck = until === 'leader' ? this.#owner.random() : 0;
+    this.#waitFor({ until, since: this.#owner.clock.now(), luck });
   }
 
-  /** @param allowed what of this time is for the hop delay; a longer delay may be set meanwhile */
-  #waitFor(until: Wait, patience: number, milliseconds: number, allowed: number): void {
+  #waitFor({ until, since, luck }: Omit<RunningWait, 'due'>): void {
+    const { clock } = this.#owner;
     this.#cancelTimer?.();
-    this.#running = { until, patience, due: this.#owner.clock.now() + milliseconds };
-    this.#cancelTimer = this.#owner.clock.after(milliseconds, () => {
+    const due = since + this.#patience.for(until, luck);
+    this.#running = { until, since, luck, due };
+    this.#cancelTimer = clock.after(due - clock.now(), () => {
       this.#cancelTimer = null;
       this.#running = null;
-      const slowness = this.#slownessOf(until);
       const isCutOff = this.#state.role.name !== 'leader' && !this.#owner.leadsRound();
-      if (slowness > allowed) this.#waitFor(until, patience, slowness - allowed, slowness);
+      // What is known of the ring may have grown meanwhile, and the hop delay, too.
+      if (since + this.#patience.for(until, luck) > due) this.#waitFor({ until, since, luck });
       else if (isCutOff) this.#wait('leader');
       else this.step({ type: 'timeout' });
     });
-  }
-
-  /** What the hop delay adds to a wait, in milliseconds. */
-  #slownessOf(until: Wait): number {
-    return until === 'lap' ? 0 : this.#slowness;
   }
 
   #noteLap(message: ElectionMessage, { outcome }: Judgement): void {
@@ -322,14 +338,6 @@ export class ElectionRunner {
 /** What is known of a ring may have grown since; and a newcomer knows nothing. */
 const ROOM_TO_GROW = 4;
 const LEAST_RING = 12;
-
-/** More peers than this are not allowed for: the size of a ring may be a lie. */
-const LARGEST_RING = 128;
-
-/** What a hop delay adds to a wait in a ring of so many peers, in milliseconds. */
-export function slownessOf(hopDelay: number, peers = LARGEST_RING): number {
-  return 2 * hopDelay * Math.min(peers, LARGEST_RING);
-}
 
 /** How an announcement fares that is not known yet. */
 const NEWS: ReadonlySet<Judgement['outcome']> = new Set(['forwarded', 'completed']);

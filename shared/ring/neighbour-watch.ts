@@ -16,8 +16,8 @@ import { COMPLAINT_INTERVAL, HELLO_SILENCE, MUTE } from './timing.ts';
 export interface NeighbourWatchOwner {
   readonly clock: Clock;
   readonly edges: Edges;
-  /** How much longer than usual a neighbour may have nothing to pass on, in milliseconds. */
-  slowness(): number;
+  /** The longest that an honest neighbour may have nothing of an election to send, in milliseconds. */
+  longestSilence(): number;
   isMember(): boolean;
   /** Whether a report made now could reach the server. */
   canReport(): boolean;
@@ -154,7 +154,7 @@ export class NeighbourWatch {
   }
 
   get #muteAfter(): number {
-    return MUTE + this.#owner.slowness();
+    return MUTE + this.#owner.longestSilence();
   }
 
   /** Whether there is life on another link with the same neighbour: of two peers, on either edge. */

@@ -24,7 +24,7 @@ import {
 } from '../protocol/signaling.ts';
 import type { DirectLinks } from './direct-links.ts';
 import { Edges, termSaid, type EdgeOwner } from './edges.ts';
-import { ElectionRunner, slownessOf } from './election-runner.ts';
+import { ElectionRunner } from './election-runner.ts';
 import type { LinkSight, RingEvent, RingState, ServerLink } from './events.ts';
 import { Intake } from './intake.ts';
 import { LinkShares, type LinkBudget } from './link-budget.ts';
@@ -107,6 +107,8 @@ export class RingNode {
       outlet: () => this.#edges.successor.outlet,
       linkOnward: () => this.#edges.successor.kindOnward,
       hopDelay: () => this.#pace.hopDelay,
+      latency: () => this.#edges.latency,
+      roomSize: () => this.#view?.size ?? 0,
       leadsRound: () => this.#edges.successor.leadsRound,
       tell: (event) => {
         this.#tell(event);
@@ -154,7 +156,7 @@ export class RingNode {
     this.#watch = new NeighbourWatch({
       clock: ports.clock,
       edges: this.#edges,
-      slowness: () => slownessOf(this.#pace.longest),
+      longestSilence: () => this.#election.longestSilence(this.#pace.longest),
       isMember: () => this.#membership === 'member',
       canReport: () => this.#server === 'connected',
       report: (report, onReply) => {

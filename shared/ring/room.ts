@@ -5,6 +5,7 @@
 import type { PeerId } from '../protocol/ids.ts';
 import { joinFragments, neighbourOf, type Place, type Report } from './recovery.ts';
 import {
+  mostMembers,
   opposite,
   type Edge,
   type JoinRequest,
@@ -54,9 +55,10 @@ interface Member {
   lost: Loss | null;
   /** Its neighbours before: a relayed link stays in use until another can replace it. */
   readonly former: Record<Edge, readonly PeerId[]>;
-  /** The version of the last view it was given, and the era that it was told last. */
+  /** The version of the last view it was given, and the era and the size that it was told last. */
   told: number;
   toldEra: number;
+  toldSize: number;
 }
 
 /** The link that a newcomer offers on an edge. */
@@ -420,6 +422,7 @@ export class Room {
       former: { successor: [], predecessor: [] },
       told: this.#version,
       toldEra: this.#era,
+      toldSize: this.size,
     };
   }
 
@@ -483,8 +486,9 @@ export class Room {
     placed.sort((one, other) => Number(one.isSame) - Number(other.isSame));
     return placed.flatMap(({ member, place, before, isSame }) => {
       const mayListen = evicted !== null && member.former.predecessor.includes(evicted);
+      const knowsSize = this.size <= mostMembers(member.toldSize);
       const knowsEra = !member.isSettled || member.toldEra === this.#era;
-      if (isSame && knowsEra && !mayListen) return [];
+      if (isSame && knowsSize && knowsEra && !mayListen) return [];
       member.place = place;
       const brought: Record<Edge, Brought | null> = { successor: null, predecessor: null };
       if (before?.successor !== place.successor) {
@@ -498,6 +502,7 @@ export class Room {
       const view = this.#viewOf(member, place, member.told, brought);
       member.told = this.#version;
       member.toldEra = this.#era;
+      member.toldSize = this.size;
       return [
         { to: member.id, type: 'view' as const, view },
         ...offerFor(member.id, 'successor', brought.successor),

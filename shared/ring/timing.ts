@@ -9,16 +9,19 @@ export const LAP_PAUSE = 1_000;
 export const LEADER_SILENCE = 3_000;
 
 /**
- * How often that time is doubled, once for each term in which no leader was heard for more than one
- * lap: in a ring of hundreds a claim takes longer than the first patience.
+ * Up to what that time is doubled at least, once for each term in which no leader was heard for more
+ * than one lap.
  */
-export const MAX_DOUBLINGS = 3;
+export const SHORTEST_LONG_WAIT = 8 * LEADER_SILENCE;
 
-/** How many laps may take as long as the last one did before the leader is given up. */
+/** How many circuits may take as long as the last one did before the leader is presumed lost. */
 export const SILENT_LAPS = 4;
 
-/** The most that laps may add to it, whatever they took: a peer may have slept in between. */
+/** The most that this many may come to; of a circuit that takes longer, only two. */
 export const LONGEST_SILENCE = 15_000;
+
+/** What a hop takes at most in a ring that is counted on, on average over its links. */
+export const LONGEST_HOP = 1_000;
 
 /**
  * How far the term of a message may be above a peer's own. Honest terms rise one by one; one that
@@ -103,10 +106,11 @@ export const PROBE_MARGIN = 200;
 export const RELAYED_PROBE_SILENCE = 3_000;
 
 /**
- * How long a predecessor may say nothing of the election to a peer that is ready. By R7 it starts
- * within 36 s if it hears nothing itself, and timers of a page in the background are late by a minute.
+ * How long a predecessor may say nothing of the election to a peer that is ready, beyond the wait after
+ * which it starts by R7 if it hears nothing itself: timers of a page in the background are late by a
+ * minute.
  */
-export const MUTE = 120_000;
+export const MUTE = 84_000;
 
 /** The longest round trip that is believed; whatever took more was spent asleep. */
 export const LONGEST_ROUND_TRIP = 8_000;
