@@ -4,7 +4,6 @@
  */
 import type { Policy } from '../protocol/messages.ts';
 import { PROBE_PATIENCE } from '../ring/broker.ts';
-import { slownessOf } from '../ring/election-runner.ts';
 import { FIRST_ATTEMPT, LEADER_SILENCE, LINK_SILENCE } from '../ring/timing.ts';
 import * as faults from './faults.ts';
 import { Keepsakes } from './judges/keepsakes.ts';
@@ -219,7 +218,8 @@ export interface StormReport {
 /**
  * How long after the last fault the ring may take to agree, in milliseconds: a neighbour's silence is
  * noticed and the server asks it (8 s in all), the second attempt at a link succeeds (6 s later), and
- * a peer that then hears of no leader starts (4.5 s later).
+ * a peer that then hears of no leader starts (4.5 s later). Where a peer was away, its neighbour may
+ * wait for as long again before the next attempt at a link, as those waits double (SPEC.md, L3).
  */
 const PATIENCE = LINK_SILENCE + PROBE_PATIENCE + FIRST_ATTEMPT + 1.5 * LEADER_SILENCE + 1_500;
 
@@ -282,16 +282,17 @@ function strike(world: World, kinds: Faults): void {
   }
 }
 
-/**
- * Runs until all is well or patience is over; what is still wrong, in words. Where a peer was away for
- * long, its neighbour may wait for as long again before its next attempt at a link: the waits double
- * (SPEC.md, L3). And elections take longer in slow motion (C5).
- */
+/** Runs until all is well or patience is over; what is still wrong, in words. */
 function settle(world: World): readonly string[] {
   // Somebody must be able to lead.
   if (world.peers.every(({ priority }) => priority === 0)) world.join({ priority: 1 });
-  const hopDelay = Math.max(...world.states.map((state) => state.hopDelay));
-  return world.settle(PATIENCE + world.longestAbsence + slownessOf(hopDelay));
+  return world.settle(PATIENCE + world.longestAbsence + slowMotion(world));
+}
+
+/** What the hop delay adds to a wait after three terms in vain, in milliseconds (SPEC.md, C5). */
+function slowMotion({ states }: World): number {
+  const hopDelay = Math.max(...states.map((state) => state.hopDelay));
+  return 2 * hopDelay * Math.max(states.length + 4, 12) * 2 ** 3;
 }
 
 /** What is wrong once the faults are over: what was before, what stays, and what it costs. */
