@@ -1,5 +1,6 @@
 /** What a storm may do to a ring: one small function for each fault. */
 import type { PeerId } from '../protocol/ids.ts';
+import { RELAYED_PROBE_SILENCE } from '../ring/timing.ts';
 import { MAINLAND } from './network.ts';
 import type { SimulatedPeer, World } from './world.ts';
 
@@ -74,9 +75,13 @@ export const blip: Fault = (world, peer) => {
   world.blip(peer, upTo(world, LONGEST.notice), upTo(world, LONGEST.absence));
 };
 
-/** Of a peer that is away already, the connection is not lost again: its place is kept for so long. */
+/**
+ * A connection is lost for less than a place is kept for, whatever the neighbours say (SPEC.md, L13);
+ * not that of a peer that is away already.
+ */
 export const blipOfPresent: Fault = (world, peer) => {
-  if (peer.ring.state.server === 'connected') blip(world, peer);
+  if (peer.ring.state.server !== 'connected') return;
+  world.blip(peer, upTo(world, LONGEST.notice), upTo(world, 0.9 * RELAYED_PROBE_SILENCE));
 };
 
 /** What is said on a connection arrives after what is said on the next one. */
