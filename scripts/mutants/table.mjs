@@ -574,4 +574,20 @@ export const MUTANTS = [
     replace: '',
     caughtBy: test('ring/recovery', 'a room that recovers is in an era after theirs'),
   },
+  {
+    rule: 'L6',
+    change: 'a direct link does not wait for the goodbye on the relayed one',
+    file: 'ring/moved-link.ts',
+    find: 'if (this.#owner.linkBefore(arrival.link) === null) {',
+    replace: 'if (arrival.link.isOpen) {',
+    caughtBy: test('ring/links', 'where no direct link comes up L6 what a predecessor sends'),
+  },
+  {
+    rule: 'L5',
+    change: 'a move from a relayed link to a direct one is a new successor',
+    file: 'ring/edges.ts',
+    find: 'if (!isMove) this.#owner.onSwitched();',
+    replace: 'this.#owner.onSwitched();',
+    caughtBy: test('ring/links', 'where no direct link comes up L5 a move from a relayed link'),
+  },
 ];
