@@ -26,6 +26,11 @@ export default defineConfig(
   js.configs.recommended,
   { files: ['**/*.{js,mjs}'], languageOptions: { globals: globals.node } },
   {
+    // Read by any Node.
+    files: ['scripts/*.cjs'],
+    languageOptions: { ecmaVersion: 5, globals: globals.node },
+  },
+  {
     files: ['web/**/*.cjs'],
     languageOptions: { globals: { ...globals.commonjs, ...globals.browser } },
   },
@@ -83,6 +88,22 @@ export default defineConfig(
   {
     files: ['**/*.svelte', '**/*.svelte.ts'],
     languageOptions: { globals: globals.browser, parserOptions: { parser: ts.parser } },
+  },
+  {
+    files: ['web/**/*.{ts,svelte}'],
+    rules: {
+      'no-restricted-syntax': [
+        'error',
+        ...[
+          String.raw`Literal[value=/^\u002F[a-z?]/]`,
+          String.raw`TemplateLiteral > TemplateElement:first-child[value.raw=/^\u002F/]`,
+          String.raw`SvelteAttribute[key.name=/^(href|src)$/] > SvelteLiteral[value=/^\u002F/]`,
+        ].map((selector) => ({
+          selector,
+          message: 'The server may be below a path: give the address relative to the page.',
+        })),
+      ],
+    },
   },
   {
     files: ['web/**/*.svelte'],

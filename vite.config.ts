@@ -152,6 +152,8 @@ function watchAddress(): Plugin {
  */
 export default defineConfig(({ mode }) => ({
   root: 'web',
+  // A page finds all by where it is itself, which may be below a path.
+  base: './',
   plugins: [svelte({ configFile: false }), watchAddress(), finished(mode === 'watch')],
   resolve: { alias: [...SIMPLE_PEER_NEEDS, ENGINE_NEEDS] },
   // The page imports from the folders beside its own.

@@ -64,7 +64,7 @@ export default defineConfig({
       {
         test: {
           name: 'server',
-          include: ['tests/signaling-server/**/*.test.ts'],
+          include: ['tests/{scripts,signaling-server}/**/*.test.ts'],
           // Some wait for what the server does after seconds, beside files that want the processors.
           testTimeout: 20_000,
         },

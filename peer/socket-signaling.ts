@@ -53,7 +53,7 @@ export interface SocketOptions {
 
 /**
  * Connects to a signaling server and keeps trying until told to leave.
- * @param url of the server, such as `https://example.org`; the page's own where it is empty
+ * @param url of the server or of a page of it, such as `https://example.org/ring/`
  */
 export function socketSignaling(
   url: string,
@@ -64,7 +64,10 @@ export function socketSignaling(
     onWatched = () => undefined,
   }: SocketOptions = {},
 ): Signaling {
-  const socket: Socket<Unparsed, PeerToServer & ReporterToServer> = io(url, {
+  // In an address given to the library, a path would be something else.
+  const { origin, pathname } = new URL('socket.io', url);
+  const socket: Socket<Unparsed, PeerToServer & ReporterToServer> = io(origin, {
+    path: pathname,
     transports,
     ...(room === undefined ? {} : { query: { room } }),
     autoConnect: false,

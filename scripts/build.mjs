@@ -1,28 +1,52 @@
 /** Builds the server into dist/signaling-server and the page into dist/web, where out of date. */
 import { createHash } from 'node:crypto';
-import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { dirname, join, relative } from 'node:path';
 import { ensureInstalled } from './ensure-installed.mjs';
-import { fail, isMain, root, run, tsc, vite } from './run.mjs';
+import { inPlainFolder } from './plain-folder.mjs';
+import { fail, isMain, root, run, tsc } from './run.mjs';
 
 const SOURCES = ['shared', 'signaling-server', 'peer', 'web'];
 const SETTINGS = ['package-lock.json', 'tsconfig.base.json', 'vite.config.ts'];
 
 /** What was built from what: a digest of the sources next to each result. */
 const SERVER = {
-  commands: [[...tsc, '-b', 'signaling-server']],
+  make: () => runOrFail([...tsc, '-b', 'signaling-server']),
   result: 'dist/signaling-server/main.js',
   digest: 'dist/signaling-server/.sources',
 };
 const PAGE = {
-  // The second adds to what the first has made.
-  commands: [
-    [...vite, 'build', '--logLevel', 'warn'],
-    [...vite, 'build', '--logLevel', 'warn', '--mode', 'watch'],
-  ],
+  make: () => inPlainFolder(makePages),
   result: 'dist/web/index.html',
   digest: 'dist/web/.vite/sources',
 };
+
+/**
+ * @param {string[]} command
+ * @param {string} [cwd]
+ */
+async function runOrFail(command, cwd) {
+  const { status, output } = await run(command, { cwd });
+  if (status !== 0) fail(`${output}the build failed`);
+}
+
+async function makePages(/** @type {string} */ folder) {
+  const vite = [process.execPath, join(folder, 'node_modules/vite/bin/vite.js')];
+  // The second adds to what the first has made.
+  for (const more of [[], ['--mode', 'watch']])
+    await runOrFail([...vite, 'build', '--logLevel', 'warn', ...more], folder);
+  if (folder === root) return;
+  rmSync(join(root, 'dist/web'), { recursive: true, force: true });
+  cpSync(join(folder, 'dist/web'), join(root, 'dist/web'), { recursive: true });
+}
 
 /** By content, so that deleted files count and new dates alone do not. */
 function digestOfSources() {
@@ -44,14 +68,11 @@ function digestOfSources() {
  * @param {typeof SERVER} target
  * @param {string} digest
  */
-async function buildTarget({ commands, result, digest: path }, digest) {
+async function buildTarget({ make, result, digest: path }, digest) {
   const stamp = join(root, path);
   const isBuilt = existsSync(join(root, result)) && existsSync(stamp);
   if (isBuilt && readFileSync(stamp, 'utf8') === digest) return;
-  for (const command of commands) {
-    const { status, output } = await run(command);
-    if (status !== 0) fail(`${output}the build failed`);
-  }
+  await make();
   mkdirSync(dirname(stamp), { recursive: true });
   writeFileSync(stamp, digest);
 }

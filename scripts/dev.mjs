@@ -6,12 +6,15 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { createServer as createSocket } from 'node:net';
 import { ensureInstalled } from './ensure-installed.mjs';
+import { specialCharacter } from './plain-folder.mjs';
 import { fail, root, run, tsc } from './run.mjs';
 
 const port = Number(process.env.PORT || 3000);
 if (!Number.isInteger(port) || port < 0 || port > 65_535)
   fail(`PORT must be a whole number from 0 to 65535, but is "${process.env.PORT}"`);
 
+const character = specialCharacter();
+if (character !== null) fail(`Vite takes no path with a "${character}": move ${root} elsewhere`);
 await ensureInstalled();
 const { createServer } = await import('vite');
 
@@ -28,6 +31,10 @@ async function freePort() {
 // Once before anything watches the result.
 const { status, output } = await run([...tsc, '-b', 'signaling-server']);
 if (status !== 0) fail(`${output}the build failed`);
+
+const { isBlockedByBrowsers } = await import('../dist/signaling-server/browser-ports.js');
+if (isBlockedByBrowsers(port))
+  fail(`PORT must be a port that browsers do not block, but is "${port}"`);
 
 const signalingPort = await freePort();
 const vite = await createServer({
@@ -63,7 +70,7 @@ const watching = [
   spawn(process.execPath, ['--watch', 'dist/signaling-server/main.js'], {
     cwd: root,
     stdio: ['ignore', 'ignore', 'inherit'],
-    env: { ...process.env, PORT: String(signalingPort), HOST: '127.0.0.1' },
+    env: { ...process.env, PORT: String(signalingPort), HOST: '127.0.0.1', BASE_PATH: '' },
   }),
 ];
 

@@ -1,7 +1,8 @@
 /** What the other scripts share: the place of the project, and running a command. */
+import './node-version.cjs';
 import { spawn } from 'node:child_process';
 import { existsSync, realpathSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 export const root = dirname(dirname(fileURLToPath(import.meta.url)));
@@ -13,27 +14,28 @@ export const tool = (/** @type {string} */ path) => [
 ];
 
 export const tsc = tool('typescript/bin/tsc');
-export const vite = tool('vite/bin/vite.js');
-export const vitest = tool('vitest/vitest.mjs');
 
 /** npm, through the file that runs us where npm started us. */
 export function npm() {
   const { npm_execpath: path } = process.env;
-  if (path?.endsWith('.js') && existsSync(path)) return [process.execPath, path];
+  // Other package managers name themselves there.
+  if (path !== undefined && basename(path) === 'npm-cli.js' && existsSync(path))
+    return [process.execPath, path];
   return [process.platform === 'win32' ? 'npm.cmd' : 'npm'];
 }
 
 /**
- * Runs a command in the project's folder. SIGTERM and SIGINT end it along with us.
+ * Runs a command. SIGTERM and SIGINT end it along with us.
  * @param {string[]} command
- * @param {{ show?: boolean, env?: Record<string, string> }} [options]
+ * @param {{ show?: boolean, env?: Record<string, string>, cwd?: string }} [options]
  *   show: on our own output as it comes, instead of collected in the result
+ *   cwd: where to run it; the project's folder where it is not given
  * @returns {Promise<{ status: number, output: string }>}
  */
-export function run([file = '', ...args], { show = false, env = {} } = {}) {
+export function run([file = '', ...args], { show = false, env = {}, cwd = root } = {}) {
   return new Promise((resolve) => {
     const child = spawn(file, args, {
-      cwd: root,
+      cwd,
       env: { ...process.env, ...env },
       stdio: show ? 'inherit' : ['ignore', 'pipe', 'pipe'],
       shell: file.endsWith('.cmd'),

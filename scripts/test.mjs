@@ -2,9 +2,11 @@
  * Runs the tests: `node scripts/test.mjs [--browsers none|chromium|firefox,…] [vitest's arguments]`.
  * The tests find the browsers by CHROMIUM_PATH and FIREFOX_PATH.
  */
+import { join } from 'node:path';
 import { ensureBrowser, isBrowser, variableOf } from './browsers.mjs';
 import { ensureInstalled } from './ensure-installed.mjs';
-import { fail, run, vitest } from './run.mjs';
+import { inPlainFolder } from './plain-folder.mjs';
+import { fail, run } from './run.mjs';
 
 /** The tests that need more than one kind of browser: a command of their own. */
 const MIXED = 'mixed';
@@ -19,5 +21,8 @@ if (!args.some((arg) => /^--project\b/.test(arg))) args.push('--project', `!${MI
 await ensureInstalled();
 const env = {};
 for (const name of browsers) env[variableOf(name)] = await ensureBrowser(name);
-const { status } = await run([...vitest, 'run', ...args], { show: true, env });
+const { status } = await inPlainFolder((folder) => {
+  const vitest = [process.execPath, join(folder, 'node_modules/vitest/vitest.mjs')];
+  return run([...vitest, 'run', ...args], { show: true, env, cwd: folder });
+});
 process.exitCode = status;

@@ -1,23 +1,137 @@
-/** Where other devices on the local network reach this server. */
+/** The addresses at which browsers reach this server. */
+import { createSocket } from 'node:dgram';
+import { once } from 'node:events';
 import type { IncomingMessage } from 'node:http';
-import { networkInterfaces } from 'node:os';
+import { isIPv6 } from 'node:net';
+import { networkInterfaces, type NetworkInterfaceInfo } from 'node:os';
 
-/**
- * The origins by which others reach it; none where it listens for this computer alone.
- * @param host that it listens on
- */
-export function lanOrigins(host: string, port: number): string[] {
-  if (host !== '0.0.0.0' && host !== '::') return [];
-  return Object.values(networkInterfaces())
-    .flatMap((addresses) => addresses ?? [])
-    .filter(({ family, internal }) => family === 'IPv4' && !internal)
-    .map(({ address }) => `http://${address}:${port}`);
+/** As node:os has them, by the interface's name. */
+export type Interfaces = Readonly<Record<string, readonly NetworkInterfaceInfo[] | undefined>>;
+
+/** Each an address to open, such as `http://localhost:3000` or `http://192.0.2.7:3000/ring/`. */
+export interface Reach {
+  /** On this computer; null where browsers cannot open what the server listens on. */
+  readonly here: string | null;
+  /** On other devices, the likeliest first. */
+  readonly others: readonly string[];
+  /** Why there may be more of the others; null where all are known. */
+  readonly problem: string | null;
 }
 
+const ANY_IPV4 = '0.0.0.0';
+const ANY = '::';
+
+/** Of one network, and useless without the name of an interface, which browsers do not take. */
+const LINK_LOCAL_IPV6 = /^fe[89ab]/i;
+/** What a device gives itself where it has found nobody to give it one. */
+const LINK_LOCAL_IPV4 = '169.254.';
+
+/** Interfaces of virtual machines and containers, by name: other devices are seldom there. */
+const VIRTUAL =
+  /^(?:docker|br-|veth|virbr|lxc|lxd|podman|cni|vbox|vmnet)|virtualbox|vmware|vethernet/i;
+
+/** Of blocks for documentation: no one is there, but the way there is the one to everywhere. */
+const ELSEWHERE = { udp4: '198.51.100.1', udp6: '2001:db8::1' } as const;
+
+/** None where the system does not tell, as on some phones. */
+function knownInterfaces(): { interfaces: Interfaces; problem: string | null } {
+  try {
+    return { interfaces: networkInterfaces(), problem: null };
+  } catch (error) {
+    return { interfaces: {}, problem: error instanceof Error ? error.message : String(error) };
+  }
+}
+
+/** What to listen on for all devices: with IPv6, too, where the network has nothing else. */
+export function everywhere(interfaces = knownInterfaces().interfaces): string {
+  const all = Object.values(interfaces).flatMap((addresses) => addresses ?? []);
+  const ipv4 = all.filter(({ family }) => family === 'IPv4');
+  if (ipv4.some(({ internal }) => !internal)) return ANY_IPV4;
+  const ipv6 = all.filter(({ address }) => isIPv6(address) && !LINK_LOCAL_IPV6.test(address));
+  const isAlone = ipv6.some(({ internal }) => !internal) || (ipv6.length > 0 && ipv4.length === 0);
+  return isAlone ? ANY : ANY_IPV4;
+}
+
+/** This device's address on the default route, if there is one. Sends nothing. */
+async function routedAddress(type: keyof typeof ELSEWHERE): Promise<string | null> {
+  const socket = createSocket(type);
+  try {
+    const connected = once(socket, 'connect');
+    socket.connect(9, ELSEWHERE[type]);
+    await connected;
+    return socket.address().address;
+  } catch {
+    // There is no such route.
+    return null;
+  } finally {
+    socket.close();
+  }
+}
+
+/**
+ * The addresses for other devices, the likeliest first: those on the default route, then those of no
+ * virtual interface; IPv4 before IPv6.
+ * @param routed the addresses on the default route
+ * @param host that the server listens on, for all: `0.0.0.0` or `::`
+ */
+export function rankAddresses(
+  interfaces: Interfaces,
+  routed: readonly string[],
+  host: string,
+): string[] {
+  const ranks = new Map<string, number>();
+  for (const [name, addresses] of Object.entries(interfaces))
+    for (const { address, internal } of addresses ?? []) {
+      if (internal) continue;
+      const isLast = VIRTUAL.test(name) || address.startsWith(LINK_LOCAL_IPV4);
+      ranks.set(address, isLast ? 2 : 1);
+    }
+  for (const address of routed) ranks.set(address, 0);
+  return [...ranks]
+    .filter(([address]) => (host === ANY || !isIPv6(address)) && !LINK_LOCAL_IPV6.test(address))
+    .map(([address, rank]) => ({ address, rank: 2 * rank + (isIPv6(address) ? 1 : 0) }))
+    .toSorted((one, other) => one.rank - other.rank)
+    .map(({ address }) => address);
+}
+
+/**
+ * Finds out where a server is reached.
+ * @param host the address that it listens on, not a name
+ * @param basePath such as `/` or `/ring/`
+ */
+export async function reachOf(host: string, port: number, basePath: string): Promise<Reach> {
+  const path = basePath === '/' ? '' : basePath;
+  const urlOf = (name: string) => `http://${isIPv6(name) ? `[${name}]` : name}:${port}${path}`;
+  if (host !== ANY_IPV4 && host !== ANY) {
+    if (LINK_LOCAL_IPV6.test(host)) return { here: null, others: [], problem: null };
+    const url = urlOf(host === '127.0.0.1' ? 'localhost' : host);
+    return { here: url, others: isOwn(host) ? [] : [url], problem: null };
+  }
+  const { interfaces, problem } = knownInterfaces();
+  const routed = await Promise.all([routedAddress('udp4'), routedAddress('udp6')]);
+  const addresses = rankAddresses(
+    interfaces,
+    routed.flatMap((address) => (address === null || isOwn(address) ? [] : [address])),
+    host,
+  );
+  return {
+    here: urlOf(hasLocalhost(host, interfaces) ? 'localhost' : '::1'),
+    others: addresses.map(urlOf),
+    problem,
+  };
+}
+
+/** Whether a server for all is at 127.0.0.1, which `localhost` means everywhere. */
+function hasLocalhost(host: string, interfaces: Interfaces): boolean {
+  const all = Object.values(interfaces).flatMap((addresses) => addresses ?? []);
+  return host === ANY_IPV4 || all.length === 0 || all.some(({ family }) => family === 'IPv4');
+}
+
+const isOwn = (address: string) => LOOPBACK.test(address);
 const LOOPBACK = /^(?:::ffff:)?127\.|^::1$/;
 const LOCAL_HOST = /^(?:localhost|[\w-]+\.localhost|127\.[\d.]+|\[::1\])(?::\d+)?$/i;
 
 /** Whether somebody at this computer asks, by its own name for itself: no one else need be told. */
 export function isFromHere({ headers, socket }: IncomingMessage): boolean {
-  return LOOPBACK.test(socket.remoteAddress ?? '') && LOCAL_HOST.test(headers.host ?? '');
+  return isOwn(socket.remoteAddress ?? '') && LOCAL_HOST.test(headers.host ?? '');
 }

@@ -1,49 +1,108 @@
 /** Plain HTTP: the built page, the server's health and its metrics, and goodbyes of closing pages. */
-import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http';
-import sirv from 'sirv';
-import { isFromHere } from './addresses.ts';
+import {
+  createServer,
+  type IncomingMessage,
+  type RequestListener,
+  type Server,
+  type ServerResponse,
+} from 'node:http';
+import type { Socket } from 'node:net';
+import { isFromHere, type Reach } from './addresses.ts';
+import { PageFiles } from './page-files.ts';
 import type { SignalingServer } from './signaling.ts';
+import type { Warnings } from './warnings.ts';
 
 /** The largest body of a request that is read, in characters. */
 const LARGEST_BODY = 1_024;
 
 /**
- * Answers everything that is not Socket.IO's.
- * @param signaling asked for its state; set once it exists
- * @param pageFolder the built page
- * @param origins by which other devices reach it, for a page that invites them
+ * How long a client may take, in milliseconds: to send a request's headers, and all of it; and to read
+ * anything of an answer, or to ask for anything.
  */
-export function createRequestListener(
-  signaling: () => SignalingServer,
-  pageFolder: string,
-  origins: () => readonly string[] = () => [],
-): RequestListener {
-  const startedAt = Date.now();
-  const page = sirv(pageFolder, {
-    // Looks for files when they are asked for: the page may be built later, or anew.
-    dev: true,
-    etag: true,
-    gzip: true,
-    // The names of assets carry their contents' hashes.
-    setHeaders: (response, path) => {
-      const isHashed = path.startsWith('/assets/');
-      response.setHeader(
-        'cache-control',
-        isHashed ? 'public, max-age=31536000, immutable' : 'no-cache',
-      );
+const HEADERS_TIMEOUT = 10_000;
+const REQUEST_TIMEOUT = 20_000;
+const IDLE_TIMEOUT = 30_000;
+
+/** How often the first two are looked at, in milliseconds. */
+const TIMEOUT_CHECKS = 5_000;
+
+/** Requests of one connection that may wait for their answers. Browsers and proxies send one at a time. */
+const MAX_WAITING_REQUESTS = 4;
+
+export interface HttpPorts {
+  /** Asked for its state; set once it exists. */
+  readonly signaling: () => SignalingServer;
+  /** The built page. */
+  readonly pageFolder: string;
+  /** Below which all is: `/`, or a path that begins and ends with a slash. */
+  readonly basePath: string;
+  /** Where browsers reach the server, for a page that invites others. */
+  readonly reach: () => Promise<Reach>;
+  readonly warnings: Warnings;
+}
+
+/**
+ * Makes the HTTP server. Neither a request's fault nor the want of descriptors ends it. Call
+ * {@link limitRequests} once all who listen to its requests do so.
+ */
+export function createHttpServer(ports: HttpPorts): Server {
+  const { warnings } = ports;
+  const server = createServer(
+    {
+      headersTimeout: HEADERS_TIMEOUT,
+      requestTimeout: REQUEST_TIMEOUT,
+      connectionsCheckingInterval: TIMEOUT_CHECKS,
     },
+    createRequestListener(ports),
+  );
+  server.timeout = IDLE_TIMEOUT;
+  server.on('error', (error) => {
+    // Before it listens, there is somebody who waits for it.
+    if (server.listening) warnings.warn('http', { error: error.message }, 'cannot accept', 1);
+  });
+  return server;
+}
+
+/**
+ * Ends connections on which too many requests wait for their answers. A client that reads none is not
+ * read from either, but what it had sent until then may be hundreds of requests.
+ */
+export function limitRequests(server: Server, warnings: Warnings): void {
+  const waiting = new WeakMap<Socket, number>();
+  server.prependListener('request', ({ socket }: IncomingMessage, response: ServerResponse) => {
+    // What had come with the request that was too much.
+    if (socket.destroyed) return;
+    const count = (waiting.get(socket) ?? 0) + 1;
+    waiting.set(socket, count);
+    response.once('close', () => {
+      waiting.set(socket, (waiting.get(socket) ?? 1) - 1);
+    });
+    if (count <= MAX_WAITING_REQUESTS) return;
+    warnings.warn('waiting requests', { from: socket.remoteAddress }, 'asks faster than it reads');
+    socket.destroy();
+  });
+}
+
+/** Answers everything that is not Socket.IO's. */
+function createRequestListener(ports: HttpPorts): RequestListener {
+  const { signaling, basePath, reach, warnings } = ports;
+  const startedAt = Date.now();
+  const page = new PageFiles(ports.pageFolder, (error) => {
+    warnings.warn('page', { error: String(error) }, 'the page cannot be read', 1);
   });
 
-  async function metrics(response: ServerResponse): Promise<void> {
-    const { registry } = signaling().metrics;
-    const text = await registry.metrics();
-    response.setHeader('content-type', registry.contentType).end(text);
+  async function metrics(_request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const { contentType, text } = await signaling().metrics.scrape();
+    response.setHeader('content-type', contentType).end(text);
   }
 
-  function health(response: ServerResponse): void {
+  function health(_request: IncomingMessage, response: ServerResponse): void {
     const uptime = Math.round((Date.now() - startedAt) / 1_000);
-    const body = JSON.stringify({ status: 'ok', uptime, ...signaling().size });
-    response.setHeader('content-type', 'application/json').end(body);
+    json(response, { status: 'ok', uptime, ...signaling().size });
+  }
+
+  async function addresses(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    json(response, { addresses: isFromHere(request) ? (await reach()).others : [] });
   }
 
   async function leave(request: IncomingMessage, response: ServerResponse): Promise<void> {
@@ -57,35 +116,65 @@ export function createRequestListener(
     else plain(response, reply.code === 'malformed' ? 400 : 403, `${reply.message}\n`);
   }
 
-  return (request: IncomingMessage, response: ServerResponse) => {
-    const path = request.url?.split('?')[0];
+  function file(path: string, request: IncomingMessage, response: ServerResponse): void {
+    if (page.answer(path, request, response)) return;
+    if (path === '/')
+      plain(response, 503, 'the page is not built; build it with "npm run build"\n');
+    else plain(response, 404, 'there is nothing here\n');
+  }
+
+  async function answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const { path: asked, query } = targetOf(request);
+    if (`${asked}/` === basePath) {
+      response.writeHead(307, { location: basePath + query }).end();
+      return;
+    }
+    if (!asked.startsWith(basePath)) {
+      plain(response, 404, 'there is nothing here\n');
+      return;
+    }
+    const path = asked.slice(basePath.length - 1);
     if (path === '/leave' && request.method === 'POST') {
-      leave(request, response).catch(() => {
-        // Whoever asked is gone.
-        response.destroy();
-      });
-    } else if (request.method !== 'GET' && request.method !== 'HEAD') {
+      await leave(request, response);
+      return;
+    }
+    if (request.method !== 'GET' && request.method !== 'HEAD') {
       response.setHeader('allow', 'GET, HEAD');
       plain(response, 405, 'only GET is answered here\n');
-    } else if (path === '/healthz') {
-      health(response);
-    } else if (path === '/addresses') {
-      const body = JSON.stringify({ origins: isFromHere(request) ? origins() : [] });
-      response.setHeader('content-type', 'application/json').end(body);
-    } else if (path === '/metrics') {
-      metrics(response).catch((error: unknown) => {
-        plain(response, 500, `${String(error)}\n`);
-      });
-    } else {
-      // A part of a file is not worth the care: sirv throws where the range ends before it starts.
-      delete request.headers.range;
-      page(request, response, () => {
-        if (path === '/')
-          plain(response, 503, 'the page is not built; build it with "npm run build"\n');
-        else plain(response, 404, 'there is nothing here\n');
-      });
+      return;
     }
+    switch (path) {
+      case '/healthz':
+        health(request, response);
+        return;
+      case '/addresses':
+        await addresses(request, response);
+        return;
+      case '/metrics':
+        await metrics(request, response);
+        return;
+      default:
+        file(path, request, response);
+    }
+  }
+
+  return (request, response) => {
+    // Its connection was ended by a request before it.
+    if (request.socket.destroyed) return;
+    answer(request, response).catch((error: unknown) => {
+      // Where the client is gone, nothing has failed.
+      if (request.socket.destroyed) return;
+      warnings.warn('answer', { error: String(error) }, 'a request cannot be answered');
+      if (response.headersSent) response.destroy();
+      else plain(response, 500, 'the server cannot answer this\n');
+    });
   };
+}
+
+/** What a request asks for; the query has its question mark, if there is one. */
+function targetOf({ url = '' }: IncomingMessage): { path: string; query: string } {
+  const [path = ''] = url.split('?');
+  return { path, query: url.slice(path.length) };
 }
 
 /** A request's body; null where it is too large. */
@@ -105,6 +194,10 @@ function fromJson(text: string): unknown {
   } catch {
     return undefined;
   }
+}
+
+function json(response: ServerResponse, body: object): void {
+  response.setHeader('content-type', 'application/json').end(JSON.stringify(body));
 }
 
 function plain(response: ServerResponse, status: number, text: string): void {

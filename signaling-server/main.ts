@@ -1,18 +1,23 @@
 /** Starts the server from the environment, says where it is, and ends it on SIGINT or SIGTERM. */
 import { fileURLToPath } from 'node:url';
 import { renderUnicodeCompact } from 'uqr';
-import { lanOrigins } from './addresses.ts';
+import type { Reach } from './addresses.ts';
 import { readOptions } from './options.ts';
 import { startServer } from './server.ts';
 
 /** How long open connections may take to end, in milliseconds. */
 const SHUTDOWN = 3_000;
 
-function announce(host: string, port: number): void {
-  console.log(`listening on http://localhost:${port}`);
-  const urls = lanOrigins(host, port);
-  for (const url of urls) console.log(`on the network  ${url}`);
-  const [first] = urls;
+/** What the system says of an address that is not this machine's, or is none. */
+const NO_SUCH_HOST = new Set(['ENOTFOUND', 'EAI_AGAIN', 'EADDRNOTAVAIL', 'EAFNOSUPPORT', 'EINVAL']);
+
+function announce({ here, others, problem }: Reach, host: string | undefined): void {
+  const [first] = others;
+  console.log(`listening on ${here ?? `${host}, an address that browsers do not open`}`);
+  for (const url of others) if (url !== here) console.log(`on the network  ${url}`);
+  if (problem !== null) console.log(`on the network  other addresses are not known: ${problem}`);
+  const url = here ?? first;
+  if (url !== undefined) console.log(`on a projector  ${url.replace(/\/$/, '')}/watch`);
   if (first !== undefined && process.stdout.isTTY)
     console.log(`\n${renderUnicodeCompact(first, { border: 2 })}`);
 }
@@ -20,9 +25,10 @@ function announce(host: string, port: number): void {
 function explain(error: unknown, port: string | undefined): string {
   if (!(error instanceof Error)) return String(error);
   const code = 'code' in error ? error.code : undefined;
+  if (code === 'EADDRINUSE' && port === '0') return 'no port is free';
   if (code === 'EADDRINUSE') return `port ${port ?? '3000'} is in use; choose another with PORT`;
   if (code === 'EACCES') return `port ${port ?? '3000'} may not be opened by this user`;
-  if (code === 'ENOTFOUND' || code === 'EADDRNOTAVAIL')
+  if (typeof code === 'string' && NO_SUCH_HOST.has(code))
     return `HOST ${process.env['HOST'] ?? ''} is no address of this machine`;
   return error.message;
 }
@@ -37,7 +43,7 @@ try {
   process.once('SIGINT', stop);
   process.once('SIGTERM', stop);
   // Whoever reads this may end the server at once.
-  announce(options.host, server.port);
+  announce(await server.reach(), options.host);
 } catch (error) {
   console.error(explain(error, process.env['PORT']));
   process.exit(1);

@@ -1,8 +1,18 @@
 /** What the server counts, for /metrics. */
 import { collectDefaultMetrics, Counter, Gauge, Registry } from 'prom-client';
 
+/** How long a scrape is good for, in milliseconds: each takes a look at every open descriptor. */
+const SCRAPE_LASTS = 1_000;
+
+/** The text for Prometheus. */
+interface Scrape {
+  readonly contentType: string;
+  readonly text: Buffer;
+}
+
 export interface Metrics {
-  readonly registry: Registry;
+  /** The present values, or those of up to a second ago. */
+  scrape(): Promise<Scrape>;
   readonly joins: Counter;
   readonly refusals: Counter<'code'>;
   readonly views: Counter;
@@ -33,8 +43,20 @@ export function createMetrics(size: () => { rooms: number; peers: number }): Met
       this.set(size().peers);
     },
   });
+  let latest: Promise<Scrape> | null = null;
+  async function scrape(): Promise<Scrape> {
+    const text = Buffer.from(await registry.metrics());
+    return { contentType: registry.contentType, text };
+  }
   return {
-    registry,
+    scrape: () => {
+      latest ??= scrape().finally(() => {
+        setTimeout(() => {
+          latest = null;
+        }, SCRAPE_LASTS).unref();
+      });
+      return latest;
+    },
     joins: new Counter({ name: 'ringleader_joins_total', help: 'Peers taken in', registers }),
     refusals: new Counter({
       name: 'ringleader_refusals_total',

@@ -1,5 +1,6 @@
 /** The server's settings, from the environment. */
 import * as v from 'valibot';
+import { isBlockedByBrowsers } from './browser-ports.ts';
 
 const wholeNumber = (least: number, most: number) =>
   v.pipe(
@@ -13,6 +14,9 @@ const wholeNumber = (least: number, most: number) =>
 /** An origin as browsers write it, without a path; `null` is that of a page from a file. */
 const ORIGIN = /^(\*|null|[a-z][a-z0-9+.-]*:\/\/[^/\s]+)$/;
 
+/** Of names that need no escapes and lead nowhere else; with a slash at its end or not. */
+const BASE_PATH = /^(?:\/(?!\.{1,2}(?:\/|$))[\w.~-]+)*\/?$/;
+
 function origins(list: string): string[] {
   return list
     .split(',')
@@ -21,8 +25,22 @@ function origins(list: string): string[] {
 }
 
 const EnvironmentSchema = v.object({
-  PORT: v.optional(wholeNumber(0, 65_535), '3000'),
-  HOST: v.optional(v.string(), '0.0.0.0'),
+  PORT: v.optional(
+    v.pipe(
+      wholeNumber(0, 65_535),
+      v.check((port) => !isBlockedByBrowsers(port), 'must be a port that browsers do not block'),
+    ),
+    '3000',
+  ),
+  HOST: v.optional(v.string()),
+  BASE_PATH: v.optional(
+    v.pipe(
+      v.string(),
+      v.regex(BASE_PATH, 'must be a path such as /ring/'),
+      v.transform((path) => (path.endsWith('/') ? path : `${path}/`)),
+    ),
+    '/',
+  ),
   LOG_LEVEL: v.optional(
     v.picklist(
       ['silent', 'error', 'warn', 'info', 'debug'],
@@ -49,7 +67,10 @@ const EnvironmentSchema = v.object({
 /** What `ringleader`'s server can be told; the README lists the meaning of each. */
 export interface ServerOptions {
   readonly port: number;
-  readonly host: string;
+  /** undefined for all addresses of this computer. */
+  readonly host: string | undefined;
+  /** Below which all is served: `/`, or a path that begins and ends with a slash. */
+  readonly basePath: string;
   readonly logLevel: string;
   readonly peersPerRoom: number;
   readonly rooms: number;
@@ -82,6 +103,7 @@ export function readOptions(
   return {
     port: output.PORT,
     host: output.HOST,
+    basePath: output.BASE_PATH,
     logLevel: output.LOG_LEVEL,
     peersPerRoom: output.MAX_PEERS_PER_ROOM,
     rooms: output.MAX_ROOMS,

@@ -1,16 +1,52 @@
 /** The whole server on one port: signaling, page, health and metrics. */
-import { createServer, type Server } from 'node:http';
-import { pino } from 'pino';
-import { lanOrigins } from './addresses.ts';
-import { createRequestListener } from './http.ts';
+import type { Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import type { Logger } from 'pino';
+import { everywhere, reachOf, type Reach } from './addresses.ts';
+import { isBlockedByBrowsers } from './browser-ports.ts';
+import { createHttpServer, limitRequests } from './http.ts';
+import { createLogger } from './log.ts';
 import type { ServerOptions } from './options.ts';
-import { createSignalingServer, type SignalingServer } from './signaling.ts';
+import { createSignalingServer, type SignalingOptions, type SignalingServer } from './signaling.ts';
+import { Warnings } from './warnings.ts';
 
 export interface RunningServer {
   /** The port it listens on, also where 0 was asked for. */
   readonly port: number;
+  /** Where browsers reach it now: the network may change. */
+  reach(): Promise<Reach>;
   readonly signaling: SignalingServer;
   close(): Promise<void>;
+}
+
+interface Parts {
+  /** The built page. */
+  readonly pageFolder: string;
+  readonly logger: Logger;
+  /** Where browsers reach it; asked once it listens. */
+  readonly reach: () => Promise<Reach>;
+}
+
+/** Puts the server together, which does not listen yet. */
+export function assembleServer(
+  options: Omit<SignalingOptions, 'logger'>,
+  { pageFolder, logger, reach }: Parts,
+): { readonly httpServer: Server; readonly signaling: SignalingServer } {
+  const warnings = new Warnings(logger);
+  const httpServer: Server = createHttpServer({
+    signaling: () => signaling,
+    pageFolder,
+    basePath: options.basePath,
+    reach,
+    warnings,
+  });
+  httpServer.once('close', () => {
+    warnings.close();
+  });
+  const signaling = createSignalingServer(httpServer, { ...options, logger });
+  // After Socket.IO's own listener, before which this one is put.
+  limitRequests(httpServer, warnings);
+  return { httpServer, signaling };
 }
 
 /**
@@ -22,30 +58,35 @@ export async function startServer(
   options: ServerOptions,
   pageFolder: string,
 ): Promise<RunningServer> {
-  // Logs go to stderr; stdout is for the addresses.
-  const logger = pino({ level: options.logLevel, base: null }, pino.destination(2));
-  const httpServer: Server = createServer(
-    createRequestListener(
-      () => signaling,
-      pageFolder,
-      () => lanOrigins(options.host, portOf(httpServer)),
-    ),
-  );
-  const signaling = createSignalingServer(httpServer, { ...options, logger });
+  const server = await listen(options, pageFolder);
+  if (options.port !== 0 || !isBlockedByBrowsers(server.port)) return server;
+  // Another, while this one is taken.
+  const other = await startServer(options, pageFolder);
+  await server.close();
+  return other;
+}
+
+async function listen(options: ServerOptions, pageFolder: string): Promise<RunningServer> {
+  const logger = createLogger(options.logLevel);
+  const reach = () => {
+    const { address, port } = addressOf(httpServer);
+    return reachOf(address, port, options.basePath);
+  };
+  const { httpServer, signaling } = assembleServer(options, { pageFolder, logger, reach });
   await new Promise<void>((resolve, reject) => {
     httpServer.once('error', reject);
-    httpServer.listen(options.port, options.host, () => {
+    httpServer.listen(options.port, options.host ?? everywhere(), () => {
       httpServer.off('error', reject);
       resolve();
     });
   });
-  const port = portOf(httpServer);
+  const { port } = addressOf(httpServer);
   logger.info({ port }, 'listening');
-  return { port, signaling, close: () => signaling.close() };
+  return { port, reach, signaling, close: () => signaling.close() };
 }
 
-function portOf(httpServer: Server): number {
+function addressOf(httpServer: Server): AddressInfo {
   const address = httpServer.address();
   if (address === null || typeof address === 'string') throw new Error('no port to listen on');
-  return address.port;
+  return address;
 }

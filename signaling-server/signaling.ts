@@ -44,10 +44,14 @@ import { Broker, PROBE_PATIENCE } from '../shared/ring/broker.ts';
 import type { Delivery } from '../shared/ring/room.ts';
 import { clockOf } from '../shared/ring/clock.ts';
 import { createMetrics, type Metrics } from './metrics.ts';
+import { Warnings } from './warnings.ts';
 import { Watching, type WatchLimits } from './watch.ts';
+import { BoundedWebSocketServer } from './websockets.ts';
 
 export interface SignalingOptions extends WatchLimits {
   readonly logger: Logger;
+  /** Below which the sockets are: `/`, or a path that begins and ends with a slash. */
+  readonly basePath: string;
   readonly peersPerRoom: number;
   readonly rooms: number;
   /** Origins whose pages may connect, besides the page this server serves; `*` for any. */
@@ -84,8 +88,9 @@ interface SocketData {
   /** Ends the watching of one that watches. */
   unwatch: (() => void) | null;
   faults: number;
-  /** Requests that it may make. */
-  readonly allowance: Allowance;
+  /** Requests that it may make, and those among them that move places. */
+  readonly requests: Allowance;
+  readonly moves: Allowance;
 }
 
 type FromClient = PeerToServer & ReporterToServer & WatcherToServer;
@@ -132,6 +137,9 @@ const EVENTS: ReadonlySet<string> = new Set<keyof FromClient>([
   'watch',
 ]);
 
+/** Requests that may change who is whose neighbour, which costs more than to answer one. */
+const MOVES: ReadonlySet<string> = new Set<keyof FromClient>(['join', 'resume', 'report']);
+
 /** How long a newcomer of a burst waits for the next one, in milliseconds. */
 const BURST_WINDOW = 50;
 
@@ -148,6 +156,10 @@ const MAX_FAULTS = 20;
  */
 const MAX_REQUESTS_AT_ONCE = 4_000;
 const REQUESTS_PER_SECOND = 1_000;
+
+/** Of these, such as move places. An honest client asks for a place once, and now and then complains. */
+const MAX_MOVES_AT_ONCE = 30;
+const MOVES_PER_SECOND = 2;
 
 /**
  * Bytes that may wait for a client to read them; with more it is cut off. The most that an honest one
@@ -169,13 +181,14 @@ const BREACHES = new Set(['parse error', 'transport error', 'forced close', 'for
 
 /**
  * Adds the signaling server to an HTTP server.
- * @param httpServer may listen already or later; requests outside /socket.io are left to others
+ * @param httpServer may listen already or later; requests outside socket.io below the base path are left to others
  */
 export function createSignalingServer(
   httpServer: HttpServer,
   options: SignalingOptions,
 ): SignalingServer {
   const { logger } = options;
+  const warnings = new Warnings(logger);
   const clock = clockOf(globalThis);
   const sockets = new Map<string, PeerSocket>();
   let isClosing = false;
@@ -195,8 +208,10 @@ export function createSignalingServer(
     options,
   );
   const io = new Server<FromClient, ToClient, Record<string, never>, SocketData>(httpServer, {
+    path: `${options.basePath}socket.io`,
     transports: ['websocket'],
     serveClient: false,
+    wsEngine: BoundedWebSocketServer,
     maxHttpBufferSize: MAX_SIGNALING_MESSAGE_BYTES,
     pingInterval: PING_INTERVAL,
     pingTimeout: PING_TIMEOUT,
@@ -473,7 +488,8 @@ export function createSignalingServer(
       logger.debug({ event, ...socket.data.membership }, message);
       return;
     }
-    logger.warn(
+    warnings.warn(
+      `${EVENTS.has(event) ? event : 'another event'}: ${code}`,
       { event, code, from: socket.handshake.address, ...socket.data.membership },
       message,
     );
@@ -498,14 +514,16 @@ export function createSignalingServer(
       acknowledge(reply);
       if (!reply.ok) noteFault(socket, event, reply);
     };
-    if (socket.data.allowance.takeOne()) handle(give);
+    const { requests, moves } = socket.data;
+    const isAllowed = requests.takeOne() && (!MOVES.has(event) || moves.takeOne());
+    if (isAllowed) handle(give);
     else give(refusal('malformed', 'more requests than a peer has to make'));
   }
 
   /** Notes a client that keeps to none of the protocols; it is or will be cut off. */
   function noteBreach({ socket, headers }: IncomingMessage, message: string): void {
     metrics.refusals.inc({ code: 'malformed' });
-    logger.warn({ from: socket.remoteAddress, origin: headers.origin }, message);
+    warnings.warn('breach', { from: socket.remoteAddress, origin: headers.origin }, message);
   }
 
   /** Those that were cut off by the server. */
@@ -513,31 +531,34 @@ export function createSignalingServer(
 
   /**
    * Cuts a client off for which too much waits. Packets wait with engine.io until those before them
-   * are sent, which wait with the connection below, as do the answers to WebSocket's own pings.
+   * are sent, which wait with the connection below. Answers to WebSocket's own pings are for ws to limit.
    */
   function limitUnread(connection: Connection): void {
     const { socket } = connection.request;
     let waiting = 0;
-    const check = () => {
+    connection.on('packetCreate', ({ data }: Packet) => {
+      waiting += PACKET_OVERHEAD + (data?.length ?? 0);
       if (waiting + socket.writableLength <= MAX_UNREAD_BYTES || cutOff.has(connection)) return;
       cutOff.add(connection);
       metrics.unread.inc();
-      logger.warn({ from: connection.remoteAddress }, 'does not read what is sent to it');
+      const details = { from: connection.remoteAddress };
+      warnings.warn('unread', details, 'does not read what is sent to it');
       // A goodbye would have to wait as well.
       socket.destroy();
-    };
-    connection.on('packetCreate', ({ data }: Packet) => {
-      waiting += PACKET_OVERHEAD + (data?.length ?? 0);
-      check();
     });
     connection.on('flush', () => {
       waiting = 0;
     });
-    socket.on('data', check);
   }
 
   /** Connections, each with whether it has become a socket. */
   const connections = new Map<Connection, boolean>();
+  // With the id of its session a client could move to another WebSocket, of which nothing is known here.
+  io.engine.use((request: IncomingMessage, _response: unknown, next: (error?: Error) => void) => {
+    if (request.socket.destroyed) return;
+    const { searchParams } = new URL(request.url ?? '', 'http://localhost');
+    next(searchParams.has('sid') ? new Error('a session stays with its WebSocket') : undefined);
+  });
   io.engine.on('connection_error', ({ req, message, context }: RefusedHandshake) => {
     noteBreach(req, context?.message ?? message);
   });
@@ -559,7 +580,8 @@ export function createSignalingServer(
       arrived: expected(socket),
       unwatch: null,
       faults: 0,
-      allowance: new Allowance(clock, MAX_REQUESTS_AT_ONCE, REQUESTS_PER_SECOND),
+      requests: new Allowance(clock, MAX_REQUESTS_AT_ONCE, REQUESTS_PER_SECOND),
+      moves: new Allowance(clock, MAX_MOVES_AT_ONCE, MOVES_PER_SECOND),
     };
     socket.on('join', (request: unknown, acknowledge: unknown) => {
       answer(socket, 'join', acknowledge, (reply) => {
@@ -637,6 +659,7 @@ export function createSignalingServer(
     }, CLOSING);
     await io.close();
     clearTimeout(cut);
+    warnings.close();
   }
 
   return {

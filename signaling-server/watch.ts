@@ -43,8 +43,12 @@ export const MAX_UNTAKEN = 4 * MAX_ENTRIES_PER_TICK;
  */
 const LEAST_PER_MESSAGE = 16;
 
-/** How many times a second a room's members may be asked to say again what they are. */
-const RESTATES_PER_SECOND = 1;
+/**
+ * How often at once, and in each second after that, a room's members are told that it is watched, upon
+ * which each says what it is, or that it is not. Watchers that come in between are served together.
+ */
+export const MAX_TELLS_AT_ONCE = 4;
+const TELLS_PER_SECOND = 1;
 
 /**
  * Reports that a peer may send at once, and in a second from then on. One that keeps to the protocol
@@ -68,16 +72,19 @@ interface WatchedRoom {
   reports: Reports['reports'];
   entries: number;
   missed: number;
-  /** Whether a watcher that takes again has missed what members tell only once. */
+  /** Whether a watcher is here that has not seen what members say only when they are told. */
   isStale: boolean;
-  /** Times that members are asked for it. */
-  readonly restates: Allowance;
+  /** Whether members were told last that they are watched. */
+  isTold: boolean;
+  /** Times that they may be told something. */
+  readonly tells: Allowance;
   readonly allowances: Map<PeerId, Allowance>;
 }
 
 export class Watching {
   readonly #ports: WatchPorts;
   readonly #limits: WatchLimits;
+  /** Those with watchers, and those that have been told so lately. */
   readonly #rooms = new Map<RoomName, WatchedRoom>();
   #watchers = 0;
   #timer: ReturnType<typeof setInterval> | undefined;
@@ -91,8 +98,9 @@ export class Watching {
     return this.#watchers;
   }
 
+  /** Whether the members of a room have been told that they are watched, and not since that they are not. */
   isWatched(room: RoomName): boolean {
-    return this.#rooms.has(room);
+    return this.#rooms.get(room)?.isTold === true;
   }
 
   /** Why nobody else may watch a room; null where one may. */
@@ -117,18 +125,21 @@ export class Watching {
         entries: 0,
         missed: 0,
         isStale: false,
-        restates: new Allowance(this.#ports.clock, 1, RESTATES_PER_SECOND),
+        isTold: false,
+        tells: new Allowance(this.#ports.clock, MAX_TELLS_AT_ONCE, TELLS_PER_SECOND),
         allowances: new Map(),
       };
       this.#rooms.set(room, open);
     }
-    const { watchers } = open;
+    const watched = open;
+    const { watchers } = watched;
     const order = this.#ports.order(room);
     const watcher: Watcher = { port, order, isOrderTaken: true, untaken: 0, missed: 0 };
     watchers.add(watcher);
     this.#watchers += 1;
     // Also where others watch: each is to learn what the peers are now, which they say at the start.
-    this.#ports.tell(room, true);
+    watched.isStale = true;
+    this.#tell(room, watched);
     this.#timer ??= setInterval(() => {
       this.#tick();
     }, TICK);
@@ -137,10 +148,7 @@ export class Watching {
       remove: () => {
         if (!watchers.delete(watcher)) return;
         this.#watchers -= 1;
-        if (watchers.size > 0) return;
-        this.#rooms.delete(room);
-        this.#ports.tell(room, false);
-        if (this.#rooms.size === 0) this.stop();
+        if (watchers.size === 0) this.#tell(room, watched);
       },
     };
   }
@@ -177,12 +185,18 @@ export class Watching {
   #tick(): void {
     for (const [room, open] of this.#rooms) {
       this.#passOn(open);
-      this.#restate(room, open);
+      this.#tell(room, open);
+      if (open.watchers.size === 0) {
+        // Until then it is known how often its members were told something.
+        if (!open.isTold && open.tells.isFull) this.#rooms.delete(room);
+        continue;
+      }
       const order = this.#ports.order(room);
       for (const watcher of open.watchers) this.#tellOrder(watcher, order);
       const members = new Set(order.peers);
       for (const id of open.allowances.keys()) if (!members.has(id)) open.allowances.delete(id);
     }
+    if (this.#rooms.size === 0) this.stop();
   }
 
   #passOn(open: WatchedRoom): void {
@@ -207,11 +221,14 @@ export class Watching {
     }
   }
 
-  /** Whoever has missed something learns what the peers are now, as one that comes anew does. */
-  #restate(room: RoomName, open: WatchedRoom): void {
-    if (!open.isStale || !open.restates.takeOne()) return;
+  /** Tells members that they are watched, where a watcher needs it, or that they are not any more. */
+  #tell(room: RoomName, open: WatchedRoom): void {
+    const isWatched = open.watchers.size > 0;
+    if (isWatched ? !open.isStale : !open.isTold) return;
+    if (!open.tells.takeOne()) return;
     open.isStale = false;
-    this.#ports.tell(room, true);
+    open.isTold = isWatched;
+    this.#ports.tell(room, isWatched);
   }
 
   /** One that has not taken the last order gets the next when it has. */

@@ -6,19 +6,22 @@ export function isThisDevice(hostname: string): boolean {
   return /^(?:localhost|.*\.localhost|127\.[\d.]+|\[::1\])$/.test(hostname);
 }
 
-/** The room's link at an origin. */
-export function linkTo(room: RoomName, origin: string): string {
-  return new URL(`/?room=${room}`, origin).href;
+/**
+ * The room's link.
+ * @param address of a page of the server, or of the folder that they are in; this page's, if not given
+ */
+export function linkTo(room: RoomName, address = location.href): string {
+  return new URL(`./?room=${room}`, address).href;
 }
 
-/** The origins at which the server says that other devices reach it; none where it cannot say. */
-export async function askForOrigins(): Promise<readonly string[]> {
+/** The addresses at which the server says that other devices reach it; none where it cannot say. */
+export async function askForAddresses(): Promise<readonly string[]> {
   try {
-    const answer: unknown = await (await fetch('/addresses')).json();
-    if (typeof answer !== 'object' || answer === null || !('origins' in answer)) return [];
-    const { origins } = answer;
-    if (!Array.isArray(origins)) return [];
-    return origins.filter((origin): origin is string => URL.canParse(String(origin)));
+    const answer: unknown = await (await fetch('addresses')).json();
+    if (typeof answer !== 'object' || answer === null || !('addresses' in answer)) return [];
+    const { addresses } = answer;
+    if (!Array.isArray(addresses)) return [];
+    return addresses.filter((address): address is string => URL.canParse(String(address)));
   } catch {
     return [];
   }

@@ -57,12 +57,12 @@ export class RingMember {
     const ports: PeerPorts = {
       openLink: simplePeerLinks(SimplePeer, { iceServers: [] }),
       newSignaling: (options) =>
-        socketSignaling(location.origin, {
+        socketSignaling(location.href, {
           ...options,
           transports: [FirstTransport],
           onLeave: (request) => {
             // What a page sends while it is being closed reaches the server only like this.
-            navigator.sendBeacon('/leave', JSON.stringify(request));
+            navigator.sendBeacon('leave', JSON.stringify(request));
           },
         }),
       onEvent: (event, state) => {

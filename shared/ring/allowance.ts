@@ -32,6 +32,12 @@ export class Allowance {
     return true;
   }
 
+  /** Whether as much is left as there may be at once. */
+  get isFull(): boolean {
+    this.#reckon();
+    return this.#left === this.#most;
+  }
+
   /** Puts one back. */
   give(): void {
     this.#reckon();

@@ -48,6 +48,12 @@ export const PROBE_PATIENCE = 4_500;
 /** How often neighbours are asked about a member without a connection, in milliseconds. */
 const CHECK_INTERVAL = 4_000;
 
+/**
+ * What lies at least between two times that all members of a room are told of a later era, in
+ * milliseconds: each takes a view for every one of them, and anyone can bring an era.
+ */
+const ERA_INTERVAL = 250;
+
 /** How long a room is remembered in which no member has a connection, in milliseconds. */
 const DESERTED_PATIENCE = 30_000;
 
@@ -138,6 +144,9 @@ interface OpenRoom {
   cancelAssign: (() => void) | null;
   cancelChecks: (() => void) | null;
   cancelRecovery: (() => void) | null;
+  /** When all were told of a later era last, and what waits for it. */
+  eraToldAt: number;
+  cancelEra: (() => void) | null;
   hasRecovered: boolean;
   /** Questions that wait for the end of the recovery. */
   lookups: (() => void)[];
@@ -246,12 +255,12 @@ export class Broker {
     if (open !== undefined && seat !== undefined) {
       const isPending = open.room.view(id) === undefined;
       if (isPending || (seat.secret !== null && seat.secret !== secret)) return placeLost(request);
-      if (seat.secret === null)
-        this.#deliver(name, open.room.identify(id, this.#eraOf(request.place)));
+      if (seat.secret === null) open.room.identify(id, this.#eraOf(request.place));
       seat.secret = secret;
       seat.resumed += 1;
       this.#wake(name, open);
       open.room.regain(id);
+      this.#announce(name, open, []);
       open.presentAt = this.#ports.clock.now();
       return this.#viewFor(open, request);
     }
@@ -452,7 +461,7 @@ export class Broker {
     open.seats.set(id, newSeat(secret));
     this.#wake(name, open);
     const report = { id, place: { successor, predecessor }, version, removed };
-    this.#deliver(name, open.room.readmit(report, era));
+    this.#announce(name, open, open.room.readmit(report, era));
     const reply = this.#viewFor(open, request);
     this.#endRecovery(name, open);
     return reply;
@@ -520,7 +529,7 @@ export class Broker {
     open.pending = open.pending.filter(({ request }) => !taken.has(request.id));
     for (const id of absent) open.seats.set(id, newSeat(null));
     for (const { request, onJoined } of refused) onJoined(idTaken(request));
-    this.#deliver(name, deliveries);
+    this.#announce(name, open, deliveries);
     for (const id of gone) {
       open.seats.delete(id);
       this.#ports.disconnect(name, id);
@@ -577,6 +586,8 @@ export class Broker {
       cancelAssign: null,
       cancelChecks: null,
       cancelRecovery: null,
+      eraToldAt: -Infinity,
+      cancelEra: null,
       hasRecovered: false,
       lookups: [],
     };
@@ -598,6 +609,7 @@ export class Broker {
     open.cancelAssign?.();
     open.cancelChecks?.();
     open.cancelRecovery?.();
+    open.cancelEra?.();
     this.#latestEra = Math.max(this.#latestEra, open.room.era);
     this.#rooms.delete(name);
   }
@@ -641,6 +653,23 @@ export class Broker {
         newcomer.onJoined({ ok: true, view: delivery.view, policy: open.policy });
       else this.#ports.deliver(name, delivery);
     }
+  }
+
+  /** Hands out what a change brings to those whom it concerns, and to all the era that it has begun. */
+  #announce(name: RoomName, open: OpenRoom, deliveries: readonly Delivery[]): void {
+    this.#deliver(name, deliveries);
+    if (open.cancelEra !== null || !open.room.hasUntoldEra) return;
+    const now = this.#ports.clock.now();
+    const wait = open.eraToldAt + ERA_INTERVAL - now;
+    if (wait > 0) {
+      open.cancelEra = this.#ports.clock.after(wait, () => {
+        open.cancelEra = null;
+        this.#announce(name, open, []);
+      });
+      return;
+    }
+    open.eraToldAt = now;
+    this.#deliver(name, open.room.tellEra());
   }
 
   #deliver(name: RoomName, deliveries: readonly Delivery[]): void {

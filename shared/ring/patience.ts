@@ -124,6 +124,6 @@ export class Patience {
 const MOST_DOUBLINGS = 3;
 
 /** What a hop delay adds to a wait in a ring of so many peers, in milliseconds. */
-function slownessOf(hopDelay: number, peers: number): number {
+export function slownessOf(hopDelay: number, peers: number): number {
   return 2 * hopDelay * peers;
 }

@@ -199,17 +199,15 @@ export class Room {
   }
 
   /**
-   * A member that was only named by its neighbours is here.
+   * A member that was only named by its neighbours is here. The room is in a later era than the one that
+   * it brings: see {@link tellEra}.
    * @param era that it was told last; null where it was told none
-   * @returns what to tell the others
    */
-  identify(id: PeerId, era: number | null): Delivery[] {
+  identify(id: PeerId, era: number | null): void {
     const member = this.#find(id);
-    if (member === undefined || era === null) return [];
+    if (member === undefined || era === null) return;
     member.isSettled = true;
-    if (era < this.#era) return [];
-    this.#era = era + 1;
-    return this.#announce(new Map());
+    this.#era = Math.max(this.#era, era + 1);
   }
 
   /** Nobody was here, so nobody could come back: all who are lost have time to from now on. */
@@ -309,9 +307,10 @@ export class Room {
 
   /**
    * Takes a member of a lost memory. While the room is recovering it keeps its place as it says;
-   * later it gets one beside its old neighbours. The room is in a later era than any that is brought.
+   * later it gets one beside its old neighbours. The room is in a later era than any that is brought:
+   * see {@link tellEra}.
    * @param era that it was told last; null where it was told none
-   * @returns what to tell the others
+   * @returns what to tell its neighbours
    */
   readmit(report: Report, era: number | null): Delivery[] {
     const { id, place } = report;
@@ -329,7 +328,8 @@ export class Room {
   }
 
   /**
-   * Ends the recovery: one ring of all who have come back and of all whom they named as neighbours.
+   * Ends the recovery: one ring of all who have come back and of all whom they named as neighbours. It
+   * may begin an era, see {@link tellEra}.
    * @param mayAdd whether the room can take one more who has not come back yet
    * @returns views for those whose neighbours are others than they said, checks for the absent,
    *   and who is known to have left before
@@ -468,6 +468,25 @@ export class Room {
       .map((peer) => ({ to: id, type: 'check' as const, peer }));
   }
 
+  /** Whether there are members that have not been told of the present era. */
+  get hasUntoldEra(): boolean {
+    return this.#recovery === null && this.#ring.some((member) => this.#hasOldEra(member));
+  }
+
+  /**
+   * What is to be told of the present era to those whose places are as they were. It is not a part of
+   * what a change returns: that concerns a few, and this everyone.
+   */
+  tellEra(): Delivery[] {
+    if (this.#recovery !== null) return [];
+    const lost = this.#lost();
+    return this.#ring.flatMap((member) =>
+      member.place !== null && this.#hasOldEra(member)
+        ? [this.#tell(member, member.place), ...this.#checksOf(member, lost)]
+        : [],
+    );
+  }
+
   /**
    * Tells every member whose place has changed, together with the newcomers' offers to it.
    * @param evicted whom those are told of as well who may still listen to it
@@ -487,8 +506,7 @@ export class Room {
     return placed.flatMap(({ member, place, before, isSame }) => {
       const mayListen = evicted !== null && member.former.predecessor.includes(evicted);
       const knowsSize = this.size <= mostMembers(member.toldSize);
-      const knowsEra = !member.isSettled || member.toldEra === this.#era;
-      if (isSame && knowsSize && knowsEra && !mayListen) return [];
+      if (isSame && knowsSize && !mayListen) return [];
       member.place = place;
       const brought: Record<Edge, Brought | null> = { successor: null, predecessor: null };
       if (before?.successor !== place.successor) {
@@ -499,17 +517,27 @@ export class Room {
         brought.predecessor = broughtTo(offers, place.predecessor, member.id);
         remember(member, 'predecessor', before);
       }
-      const view = this.#viewOf(member, place, member.told, brought);
-      member.told = this.#version;
-      member.toldEra = this.#era;
-      member.toldSize = this.size;
       return [
-        { to: member.id, type: 'view' as const, view },
+        this.#tell(member, place, brought),
         ...offerFor(member.id, 'successor', brought.successor),
         ...offerFor(member.id, 'predecessor', brought.predecessor),
         ...this.#checksOf(member, lost),
       ];
     });
+  }
+
+  /** A newcomer knows no era: it asks for one when it settles. */
+  #hasOldEra({ isSettled, toldEra }: Member): boolean {
+    return isSettled && toldEra !== this.#era;
+  }
+
+  /** The next view of a member. */
+  #tell(member: Member, place: Place, brought?: Record<Edge, Brought | null>): Delivery {
+    const view = this.#viewOf(member, place, member.told, brought);
+    member.told = this.#version;
+    member.toldEra = this.#era;
+    member.toldSize = this.size;
+    return { to: member.id, type: 'view', view };
   }
 
   #placeAt(at: number, member: Member): Place {

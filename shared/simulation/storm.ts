@@ -4,6 +4,7 @@
  */
 import type { Policy } from '../protocol/messages.ts';
 import { PROBE_PATIENCE } from '../ring/broker.ts';
+import { slownessOf } from '../ring/patience.ts';
 import { FIRST_ATTEMPT, LEADER_SILENCE, LINK_SILENCE } from '../ring/timing.ts';
 import * as faults from './faults.ts';
 import { Keepsakes } from './judges/keepsakes.ts';
@@ -223,6 +224,9 @@ export interface StormReport {
  */
 const PATIENCE = LINK_SILENCE + PROBE_PATIENCE + FIRST_ATTEMPT + 1.5 * LEADER_SILENCE + 1_500;
 
+/** With how many more peers the shipped ones reckon at least. */
+const SPARE_PEERS = 12;
+
 /** How many election messages for each peer and second of it. */
 const MOST_MESSAGES = 40;
 
@@ -286,13 +290,10 @@ function strike(world: World, kinds: Faults): void {
 function settle(world: World): readonly string[] {
   // Somebody must be able to lead.
   if (world.peers.every(({ priority }) => priority === 0)) world.join({ priority: 1 });
-  return world.settle(PATIENCE + world.longestAbsence + slowMotion(world));
-}
-
-/** What the hop delay adds to a wait after three terms in vain, in milliseconds (SPEC.md, C5). */
-function slowMotion({ states }: World): number {
-  const hopDelay = Math.max(...states.map((state) => state.hopDelay));
-  return 2 * hopDelay * Math.max(states.length + 4, 12) * 2 ** 3;
+  const hopDelay = Math.max(...world.states.map((state) => state.hopDelay));
+  // Doubled up to three times, as after terms in vain.
+  const slowness = slownessOf(hopDelay, 8 * (world.peers.length + SPARE_PEERS));
+  return world.settle(PATIENCE + world.longestAbsence + slowness);
 }
 
 /** What is wrong once the faults are over: what was before, what stays, and what it costs. */

@@ -1,5 +1,4 @@
 /** Every control of the page does what it says, and says that it did. */
-import { networkInterfaces } from 'node:os';
 import type { Page } from 'puppeteer-core';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { defined, peerId } from '../support.ts';
@@ -76,15 +75,12 @@ test('the QR code of a page on localhost has an address that phones can open', a
   await untilOneRing([tab]);
   await tab.click('Show QR code');
   const dialog = await tab.page.waitForSelector('dialog[open]');
-  const addresses = Object.values(networkInterfaces())
-    .flatMap((each) => each ?? [])
-    .filter(({ family, internal }) => family === 'IPv4' && !internal)
-    .map(({ address }) => `http://${address}:${stage.server.port}/?room=class`);
+  const { others } = await stage.server.reach();
   await until(async () => {
     const text = (await dialog?.evaluate((element) => element.textContent)) ?? '';
     const link = (await dialog?.$eval('a', (element) => element.href)) ?? '';
-    if (addresses.length > 0) {
-      expect(link).toBe(addresses[0]);
+    if (others.length > 0) {
+      expect(link).toBe(`${others[0]}/?room=class`);
       expect(text).toContain('which phones cannot open');
     } else expect(text).toContain('This is a link for this computer alone');
     const label = await dialog?.$eval('svg', (element) => element.getAttribute('aria-label'));

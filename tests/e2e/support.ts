@@ -69,6 +69,7 @@ export function serve(options: Partial<ServerOptions> = {}): Promise<RunningServ
       watchersPerRoom: 8,
       watchers: 64,
       allowedOrigins: [],
+      basePath: '/',
       ...options,
     },
     PAGE_FOLDER,

@@ -4,8 +4,8 @@ import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Browser } from 'puppeteer-core';
-import sirv from 'sirv';
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
+import { PageFiles } from '../../signaling-server/page-files.ts';
 import {
   byRole,
   launchChromium,
@@ -75,9 +75,12 @@ test('a full room says so, and takes the tab in once there is a place', async ()
 
 test('a server that is down when the page opens is said so and tried again', async () => {
   // A server that has the page and nothing else stands in for one that is down.
-  const files = sirv(PAGE_FOLDER);
+  const files = new PageFiles(PAGE_FOLDER, (error) => {
+    throw error;
+  });
   const pageOnly = createServer((request, response) => {
-    files(request, response);
+    const { pathname } = new URL(request.url ?? '', 'http://localhost');
+    if (!files.answer(pathname, request, response)) response.writeHead(404).end();
   });
   const port = await portOf(pageOnly);
   const tab = await Tab.open(browser, `http://localhost:${port}/`);

@@ -1,6 +1,6 @@
 /** The page for the front of the room, beside real tabs that elect. */
 import { readFile, mkdtemp, readdir, rm } from 'node:fs/promises';
-import { networkInterfaces, tmpdir } from 'node:os';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import type { Browser } from 'puppeteer-core';
@@ -232,15 +232,12 @@ test('a room that is empty is watched until somebody comes, and a server until i
 
 test('the code to join by of a page on localhost has an address that phones can open', async () => {
   const watching = await watch('class');
-  const addresses = Object.values(networkInterfaces())
-    .flatMap((each) => each ?? [])
-    .filter(({ family, internal }) => family === 'IPv4' && !internal)
-    .map(({ address }) => `http://${address}:${server.port}/?room=class`);
+  const { others } = await server.reach();
   await until(async () => {
     const link = await watching.page.$eval('.join a', (element) => element.href);
     const text = await watching.page.$eval('.join', (element) => element.textContent);
-    expect(link).toBe(addresses[0] ?? `${url}/?room=class`);
-    if (addresses.length === 0) expect(text).toContain('This address is only this computer’s');
+    expect(link).toBe(`${others[0] ?? url}/?room=class`);
+    if (others.length === 0) expect(text).toContain('This address is only this computer’s');
     else expect(text).not.toContain('only this computer’s');
     const label = await watching.page.$eval('.join svg', (svg) => svg.getAttribute('aria-label'));
     expect(label).toBe(`QR code of ${link}`);

@@ -836,6 +836,9 @@ describe('after the server has lost its memory', () => {
 describe('a memory that somebody makes up', () => {
   const MADE_UP = [7, 1, 6];
 
+  const viewsTo = ({ deliveries }: Server, id: PeerId) =>
+    deliveries.flatMap((each) => (each.type === 'view' && each.to === id ? [each.view] : []));
+
   test('turns nobody out of a room, however young, of a server that has run for a minute', () => {
     const server = new Server();
     server.pass(MINUTE);
@@ -888,6 +891,33 @@ describe('a memory that somebody makes up', () => {
     const place = { ...placeOf(MADE_UP, 7, 1), epoch: 'monday.1' };
     expect(codeOf([server.resume(7, undefined, { place })])).toBe('place-lost');
     expect(server.broker.peers(LOBBY)).toEqual([peerId(2)]);
+  });
+
+  /** Somebody comes to one end of the ring with an era that is a little later than all before. */
+  function bringEra(server: Server, number: number): number {
+    const era = 1e12 + server.clock.now();
+    const place = { ...placeOf([number, 1, 6], number, 1), era };
+    return defined(viewOf([server.resume(number, undefined, { place })]).era);
+  }
+
+  test('has all be told of its era at once, and of those that follow four times a second', () => {
+    const { server, ring } = ringOf(20);
+    server.pass(MINUTE);
+    const bystander = defined(ring.find((id) => !neighbours(ring, peerId(1)).includes(id)));
+    for (let number = 1; number <= 20; number += 1) server.settle(number);
+    const first = bringEra(server, 100);
+    expect(viewsTo(server, bystander).map(({ era }) => era)).toEqual([first]);
+    let last = first;
+    for (let number = 101; number < 200; number += 1) {
+      server.broker.leave(LOBBY, peerId(number - 1));
+      server.pass(10);
+      last = bringEra(server, number);
+    }
+    server.pass(MINUTE);
+    const eras = viewsTo(server, bystander).map(({ era }) => era);
+    expect(eras.length).toBeLessThanOrEqual(5);
+    expect(eras.at(-1)).toBe(last);
+    expect(eras).toEqual(eras.toSorted());
   });
 
   test('turns out none of those who have come back before it', () => {

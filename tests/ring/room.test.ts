@@ -2,7 +2,7 @@
 import fc from 'fast-check';
 import { describe, expect, test, vi } from 'vitest';
 import type { PeerId } from '../../shared/protocol/ids.ts';
-import { parseView, type Edge, type View } from '../../shared/protocol/signaling.ts';
+import { mostMembers, parseView, type Edge, type View } from '../../shared/protocol/signaling.ts';
 import { Room, type Delivery } from '../../shared/ring/room.ts';
 import { seededRandom } from '../../shared/simulation/random.ts';
 import { defined, linkId, peerId, valueOf } from '../support.ts';
@@ -379,7 +379,13 @@ describe('under any joins and leaves', () => {
       this.#version += 1;
       const views = viewsIn(deliveries);
       const changed = [...this.#places()].filter(([id, place]) => before.get(id) !== place);
-      expect([...views.keys()]).toEqual(changed.map(([id]) => id));
+      const told = changed.map(([id]) => id);
+      // After them, those of whom the room has outgrown the size that they were told.
+      for (const id of this.room.peers) {
+        const known = this.#views.get(id)?.size ?? Infinity;
+        if (!told.includes(id) && mostMembers(known) < this.room.size) told.push(id);
+      }
+      expect([...views.keys()]).toEqual(told);
       for (const [id, view] of views) {
         expect(valueOf(parseView(view))).toEqual(view);
         expect(view.version).toBe(this.#version);
@@ -405,7 +411,7 @@ describe('under any joins and leaves', () => {
     }
   }
 
-  test('members are one ring, those whose neighbours change are told, and of all who have gone', () => {
+  test('members are one ring, those whose neighbours or room change are told, and of all who have gone', () => {
     fc.assert(
       fc.property(fc.noShrink(fc.integer()), (seed) => {
         const random = seededRandom(seed);

@@ -404,6 +404,13 @@ describe('what breaks the protocols beneath ends the connection', () => {
       },
     ],
     [
+      'a message in more fragments than anybody sends',
+      (raw) => {
+        const fragment = (opcode: number) => [opcode, 0x81, 0, 0, 0, 0, 0x78];
+        raw.write(bytes(...fragment(1), ...Array.from({ length: 200 }, () => fragment(0)).flat()));
+      },
+    ],
+    [
       'a frame that is not masked',
       (raw) => {
         raw.write(bytes(0x81, 0x01, 0x32));
@@ -563,6 +570,19 @@ describe('a handshake', () => {
     await besideAPair(server, async () => {
       expect(await handshake(server, {}, query)).toMatchObject({ status });
     });
+  });
+
+  test('with the id of a session is refused, and the session goes on where it is', async () => {
+    const server = await startTestServer();
+    const socket = await connect(server);
+    await ask(socket, 'join', joinRequest(9));
+    const sid = defined(socket.io.engine.id);
+    for (const query of [`EIO=4&transport=websocket&sid=${sid}`, 'EIO=4&transport=websocket&sid='])
+      expect(await handshake(server, {}, query)).toMatchObject({ status: 400 });
+    // Not as a WebSocket, either: such a request would wait for its answer for ever.
+    const target = `${server.url}/socket.io/?EIO=4&transport=websocket&sid=${sid}`;
+    expect((await fetch(target)).status).toBe(400);
+    expect(await ask(socket, 'leave')).toEqual({ ok: true });
   });
 
   test('with an old protocol leads to nothing', async () => {

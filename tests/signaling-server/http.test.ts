@@ -1,13 +1,17 @@
 /** Plain HTTP: health, metrics and the page. */
 import { once } from 'node:events';
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { existsSync, readdirSync } from 'node:fs';
 import { createConnection } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { describe, expect, onTestFinished, test } from 'vitest';
-import { lanOrigins } from '../../signaling-server/addresses.ts';
+import { promisify } from 'node:util';
+import { gzipSync } from 'node:zlib';
+import { io } from 'socket.io-client';
+import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import { defined } from '../support.ts';
 import {
+  joinRequest,
   member,
   peer,
   ringOf,
@@ -16,6 +20,9 @@ import {
   type TestPeer,
   type TestServer,
 } from './test-server.ts';
+
+/** How long a condition is looked at, in milliseconds. */
+const WAIT = { timeout: 5_000 };
 
 const INDEX = '<!doctype html><title>Ring</title>';
 
@@ -83,40 +90,39 @@ describe('/metrics', () => {
     expect(lines).toContain('ringleader_refusals_total{code="room-full"} 1');
     expect(lines.some((line) => line.startsWith('process_cpu_seconds_total '))).toBe(true);
   });
+
+  test('are collected once for all who ask within a second', async () => {
+    const { signaling } = await startTestServer();
+    const first = signaling.metrics.scrape();
+    expect(signaling.metrics.scrape()).toBe(first);
+    expect((await first).text.toString()).toContain('ringleader_peers 0');
+  });
 });
 
 describe('/addresses', () => {
-  const ORIGINS = ['http://192.0.2.7:3000', 'http://198.51.100.7:3000'];
+  const ADDRESSES = ['http://192.0.2.7:3000', 'http://198.51.100.7:3000/ring/'];
 
   test.each(['localhost', 'localhost:3000', 'ring.localhost', '127.0.0.1:3000', '[::1]:3000'])(
     'tells a page at %s, on this computer, where other devices reach the server',
     async (host) => {
-      const server = await startTestServer({ origins: ORIGINS });
+      const server = await startTestServer({ addresses: ADDRESSES });
       const answer = await get(server, '/addresses', '', host);
       expect(answer).toMatch(/^HTTP\/1\.1 200 OK\r\n/);
       expect(answer).toMatch(/^content-type: application\/json\r$/im);
-      expect(JSON.parse(answer.slice(answer.indexOf('\r\n\r\n')))).toEqual({ origins: ORIGINS });
+      expect(JSON.parse(answer.slice(answer.indexOf('\r\n\r\n')))).toEqual({
+        addresses: ADDRESSES,
+      });
     },
   );
 
   test.each(['example.org', 'localhost.example.org', '192.0.2.7:3000', '127.example.org', 'x'])(
     'tells a page at %s nothing: it may be anybody’s',
     async (host) => {
-      const server = await startTestServer({ origins: ORIGINS });
+      const server = await startTestServer({ addresses: ADDRESSES });
       const answer = await get(server, '/addresses', '', host);
-      expect(answer.slice(answer.indexOf('\r\n\r\n')).trim()).toBe('{"origins":[]}');
+      expect(answer.slice(answer.indexOf('\r\n\r\n')).trim()).toBe('{"addresses":[]}');
     },
   );
-
-  test('are those of the network where the server listens on all, and none where on this computer', () => {
-    expect(lanOrigins('127.0.0.1', 3_000)).toEqual([]);
-    expect(lanOrigins('localhost', 3_000)).toEqual([]);
-    for (const host of ['0.0.0.0', '::'])
-      for (const origin of lanOrigins(host, 3_000)) {
-        expect(origin).toMatch(/^http:\/\/[\d.]+:3000$/);
-        expect(origin).not.toContain('//127.');
-      }
-  });
 });
 
 describe('the page', () => {
@@ -143,8 +149,77 @@ describe('the page', () => {
     const { server } = await startPageServer();
     const response = await fetch(server.url, { method: 'HEAD' });
     expect(response.status).toBe(200);
+    expect(response.headers.get('content-length')).toBe(String(INDEX.length));
     expect(await response.text()).toBe('');
   });
+
+  test('is sent compressed to those who take that, where the build has compressed it', async () => {
+    const { server, page } = await startPageServer();
+    await writeFile(join(page, 'index.html.gz'), gzipSync(INDEX));
+    await writeFile(join(page, 'watch.html'), 'watch');
+    // A build ends with what it was made of.
+    await mkdir(join(page, '.vite'));
+    await writeFile(join(page, '.vite/sources'), 'abc');
+    const etags = new Set<string | null>();
+    for (const [accepted, encoding] of [
+      ['gzip, br', 'gzip'],
+      ['br;q=1.0, gzip;q=0.8', 'gzip'],
+      ['gzip;q=0, identity', null],
+      ['identity', null],
+    ] as const) {
+      const response = await fetch(server.url, { headers: { 'accept-encoding': accepted } });
+      expect(response.headers.get('content-encoding')).toBe(encoding);
+      expect(response.headers.get('vary')).toBe('accept-encoding');
+      expect(response.headers.get('cache-control')).toBe('no-cache');
+      expect(await response.text()).toBe(INDEX);
+      etags.add(response.headers.get('etag'));
+    }
+    expect(etags.size).toBe(2);
+    const plain = await fetch(`${server.url}/watch`);
+    expect(plain.headers.get('content-encoding')).toBe(null);
+    expect(plain.headers.get('content-type')).toBe('text/html;charset=utf-8');
+    expect(await plain.text()).toBe('watch');
+    expect((await fetch(`${server.url}/index.html.gz`)).status).toBe(404);
+  });
+
+  test('has files that may be kept for ever, as their names change with them', async () => {
+    const { server, page } = await startPageServer();
+    await mkdir(join(page, 'assets'));
+    await writeFile(join(page, 'assets/page-abc.js'), 'page()');
+    await writeFile(join(page, 'index.html'), `${INDEX}<script src="assets/page-abc.js"></script>`);
+    const { headers } = await fetch(`${server.url}/assets/page-abc.js`);
+    expect(headers.get('cache-control')).toBe('public, max-age=31536000, immutable');
+    expect(headers.get('content-type')).toBe('text/javascript;charset=utf-8');
+  });
+
+  test('does not bring what the tools keep beside it', async () => {
+    const { server, page } = await startPageServer();
+    await mkdir(join(page, '.vite'));
+    await writeFile(join(page, '.vite/manifest.json'), '{}');
+    await writeFile(join(page, '.vite/sources'), 'abc');
+    await writeFile(join(page, '.env'), 'SECRET=abc');
+    for (const path of ['/.vite/manifest.json', '/.vite/sources', '/.env', '/.vite'])
+      expect((await fetch(server.url + path)).status).toBe(404);
+  });
+
+  test.skipIf(!existsSync('/dev/fd'))(
+    'leaves no file open, however many loads of it are cut off',
+    async () => {
+      const { server, page } = await startPageServer();
+      await writeFile(join(page, 'index.html'), 'x'.repeat(4_000_000));
+      const open = () => readdirSync('/dev/fd').length;
+      const before = open();
+      for (let time = 0; time < 20; time += 1) {
+        const socket = createConnection(server.port, '127.0.0.1');
+        socket.write('GET / HTTP/1.1\r\nHost: x\r\n\r\n');
+        await once(socket, 'data');
+        socket.destroy();
+      }
+      await vi.waitFor(() => {
+        expect(open()).toBeLessThanOrEqual(before);
+      }, WAIT);
+    },
+  );
 
   test('that is not built is said to be so in plain words, and the rest works', async () => {
     const server = await startTestServer({ pageFolder: '/nowhere/at/all' });
@@ -180,7 +255,136 @@ describe('the page', () => {
   );
 });
 
+describe('below a base path', () => {
+  async function startBelow() {
+    const { page } = await startPageServer();
+    return startTestServer({ pageFolder: page, basePath: '/class/ring/' });
+  }
+
+  test.each([
+    ['/class/ring/', 200],
+    ['/class/ring/?room=lobby', 200],
+    ['/class/ring/healthz', 200],
+    ['/class/ring/metrics', 200],
+    ['/class/ring/addresses', 200],
+    ['/class/ring/nothing', 404],
+    ['/', 404],
+    ['/class/', 404],
+    ['/healthz', 404],
+    ['/class/ringhealthz', 404],
+    ['/class/ring/class/ring/', 404],
+    ['/class/ring/../ring/', 404],
+  ])('%s answers %i', async (target, status) => {
+    const server = await startBelow();
+    expect(await get(server, target)).toMatch(new RegExp(`^HTTP/1\\.1 ${status} `));
+  });
+
+  test('the path without its last slash leads to it, with the query', async () => {
+    const server = await startBelow();
+    const answer = await get(server, '/class/ring?room=x');
+    expect(answer).toMatch(/^HTTP\/1\.1 307 /);
+    expect(answer).toMatch(/^location: \/class\/ring\/\?room=x\r$/m);
+  });
+
+  test('members join and say goodbye there, and nowhere else', async () => {
+    const server = await startBelow();
+    const path = '/class/ring/socket.io';
+    const client = io(server.url, { path, transports: ['websocket'], reconnection: false });
+    onTestFinished(() => {
+      client.disconnect();
+    });
+    const request = joinRequest(1);
+    const { room, id, secret } = request;
+    expect(await client.emitWithAck('join', request)).toMatchObject({ ok: true });
+    const leave = (target: string) =>
+      fetch(server.url + target, { method: 'POST', body: JSON.stringify({ room, id, secret }) });
+    expect((await leave('/leave')).status).toBe(404);
+    expect(server.signaling.peers(ROOM)).toEqual([id]);
+    expect((await leave('/class/ring/leave')).status).toBe(204);
+    expect(server.signaling.peers(ROOM)).toEqual([]);
+  });
+});
+
+describe('a connection', () => {
+  const requests = (count: number) => 'GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n'.repeat(count);
+
+  test('may bring some requests at once, and more after their answers', async () => {
+    const server = await startTestServer();
+    const socket = createConnection(server.port, '127.0.0.1');
+    let received = '';
+    socket.setEncoding('utf8').on('data', (text: string) => (received += text));
+    for (let time = 1; time <= 3; time += 1) {
+      socket.write(requests(4));
+      await vi.waitFor(() => {
+        expect(received.match(/HTTP\/1\.1 200 OK/g)).toHaveLength(time * 4);
+      }, WAIT);
+    }
+    socket.destroy();
+    expect(server.warnings()).toEqual([]);
+  });
+
+  test.each(['/healthz', '/metrics', '/', '/socket.io/'])(
+    'that asks for %s a thousand times at once is ended',
+    async (path) => {
+      const { server } = await startPageServer();
+      await sendBytes(server, `GET ${path} HTTP/1.1\r\nHost: x\r\n\r\n`.repeat(1_000));
+      expect(server.warnings().map(({ msg }) => msg)).toContain('asks faster than it reads');
+      expect((await fetch(server.url)).status).toBe(200);
+    },
+  );
+
+  test('on which nothing is read is ended, and so is one on which nothing comes', async () => {
+    const { server, page } = await startPageServer();
+    await writeFile(join(page, 'index.html'), 'x'.repeat(4_000_000));
+    const { httpServer } = server;
+    // Nobody waits for the half minute here.
+    expect(httpServer.timeout).toBeGreaterThan(0);
+    expect(httpServer.timeout).toBeLessThanOrEqual(60_000);
+    httpServer.timeout = 100;
+    const sockets = ['GET / HTTP/1.1\r\nHost: x\r\n\r\n'.repeat(4), ''].map((text) => {
+      const socket = createConnection(server.port, '127.0.0.1');
+      onTestFinished(() => {
+        socket.destroy();
+      });
+      socket.pause().write(text);
+      return socket;
+    });
+    await Promise.all(sockets.map((socket) => once(socket, 'connect')));
+    const open = promisify(httpServer.getConnections.bind(httpServer));
+    await vi.waitFor(async () => {
+      expect(await open()).toBe(0);
+    }, WAIT);
+  });
+});
+
 describe('anything else', () => {
+  test('that cannot be accepted ends nothing, and is said once a minute', async () => {
+    const server = await startTestServer();
+    for (let time = 0; time < 3; time += 1)
+      server.httpServer.emit('error', new Error('accept EMFILE'));
+    expect(server.warnings()).toMatchObject([{ msg: 'cannot accept', error: 'accept EMFILE' }]);
+    expect((await fetch(`${server.url}/healthz`)).status).toBe(200);
+  });
+
+  test('that cannot be answered is said to be so, and the server lives on', async () => {
+    const server = await startTestServer();
+    const fault = new Error('broken');
+    vi.spyOn(server.signaling.metrics, 'scrape').mockRejectedValue(fault);
+    vi.spyOn(server.signaling, 'size', 'get').mockImplementation(() => {
+      throw fault;
+    });
+    for (const path of ['/metrics', '/healthz']) {
+      const response = await fetch(server.url + path);
+      expect(response.status).toBe(500);
+      expect(await response.text()).toBe('the server cannot answer this\n');
+    }
+    expect(server.warnings()).toMatchObject([
+      { msg: 'a request cannot be answered', error: 'Error: broken' },
+      { msg: 'a request cannot be answered', error: 'Error: broken' },
+    ]);
+    expect((await fetch(`${server.url}/nothing`)).status).toBe(404);
+  });
+
   test('is not found, in plain words', async () => {
     const { server } = await startPageServer();
     const response = await fetch(`${server.url}/nothing`);

@@ -6,7 +6,8 @@ describe('the settings', () => {
   test('have defaults', () => {
     expect(readOptions({})).toEqual({
       port: 3000,
-      host: '0.0.0.0',
+      host: undefined,
+      basePath: '/',
       logLevel: 'warn',
       peersPerRoom: 1_000,
       rooms: 10_000,
@@ -26,6 +27,7 @@ describe('the settings', () => {
         PATH: '/bin',
         PORT: '0',
         HOST: '127.0.0.1',
+        BASE_PATH: '/class/ring',
         LOG_LEVEL: 'silent',
         MAX_PEERS_PER_ROOM: '1',
         MAX_ROOMS: '7',
@@ -36,6 +38,7 @@ describe('the settings', () => {
     ).toEqual({
       port: 0,
       host: '127.0.0.1',
+      basePath: '/class/ring/',
       logLevel: 'silent',
       peersPerRoom: 1,
       rooms: 7,
@@ -56,6 +59,14 @@ describe('the settings', () => {
     ['PORT', ' 80', 'PORT must be a whole number from 0 to 65535, but is " 80"'],
     ['PORT', '80\n90', 'PORT must be a whole number from 0 to 65535, but is "80\\n90"'],
     ['PORT', '65536', 'PORT must be at most 65535, but is "65536"'],
+    ['PORT', '6000', 'PORT must be a port that browsers do not block, but is "6000"'],
+    ...['ring', '/ring//', '//', '/a/../b', '/.', '/a b/', '/a?b', '/a%20b', 'http://x/ring/'].map(
+      (value): [string, string, string] => [
+        'BASE_PATH',
+        value,
+        `BASE_PATH must be a path such as /ring/, but is "${value}"`,
+      ],
+    ),
     ['LOG_LEVEL', 'loud', 'LOG_LEVEL must be silent, error, warn, info or debug, but is "loud"'],
     ['MAX_PEERS_PER_ROOM', '0', 'MAX_PEERS_PER_ROOM must be at least 1, but is "0"'],
     ['MAX_PEERS_PER_ROOM', '10001', 'MAX_PEERS_PER_ROOM must be at most 10000, but is "10001"'],

@@ -1,15 +1,20 @@
 /** The server as a process of its own: what it prints, and how it ends. */
 import { execFile, spawn } from 'node:child_process';
+import { lookup } from 'node:dns/promises';
 import { once } from 'node:events';
 import { cp, mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises';
-import { createServer } from 'node:net';
-import { tmpdir } from 'node:os';
+import { createConnection, createServer, isIPv6 } from 'node:net';
+import { networkInterfaces, tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
-import { io } from 'socket.io-client';
+import { io, type Socket } from 'socket.io-client';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test, vi } from 'vitest';
 import { defined } from '../support.ts';
+import { joinRequest } from './test-server.ts';
+
+/** How long a condition is looked at, in milliseconds. */
+const WAIT = { timeout: 10_000 };
 
 const ROOT = dirname(dirname(import.meta.dirname));
 
@@ -30,6 +35,33 @@ beforeAll(async () => {
 
 afterAll(() => rm(folder, { recursive: true, force: true }));
 
+const WAITING = { timeout: 10_000, interval: 1 };
+
+const machine = Object.values(networkInterfaces()).flatMap((addresses) => addresses ?? []);
+const HOSTS = [
+  ['0.0.0.0', 'localhost'],
+  ['127.0.0.1', 'localhost'],
+  ['localhost', (await lookup('localhost')).address === '::1' ? '[::1]' : 'localhost'],
+  // Other systems have but one of these addresses.
+  ...(process.platform === 'linux' ? [['127.0.1.1', '127.0.1.1']] : []),
+  ...(machine.some(({ address }) => address === '::1')
+    ? [
+        ['::', 'localhost'],
+        ['::1', '[::1]'],
+      ]
+    : []),
+  ...machine
+    .filter(({ address, internal }) => !internal && !address.startsWith('fe80:'))
+    .map(({ address }) => [address, isIPv6(address) ? `[${address}]` : address]),
+];
+
+/** Has a process run some lines first. */
+async function withPreload(lines: string): Promise<string> {
+  const path = join(folder, 'preload.cjs');
+  await writeFile(path, lines);
+  return `--require=${path}`;
+}
+
 interface ServerProcess {
   readonly stdout: () => string;
   readonly stderr: () => string;
@@ -40,8 +72,21 @@ interface ServerProcess {
   readonly status: Promise<number | null>;
 }
 
-function start(environment: Readonly<Record<string, string>>): ServerProcess {
-  const child = spawn(process.execPath, [join(folder, 'dist/signaling-server/main.js')], {
+interface Circumstances {
+  /** Whether somebody reads its stderr; `gone` where its reader is there no more. */
+  readonly reads?: 'yes' | 'no' | 'gone';
+  /** How many files and connections it may have open. */
+  readonly descriptors?: number;
+}
+
+function start(
+  environment: Readonly<Record<string, string>>,
+  { reads = 'yes', descriptors }: Circumstances = {},
+): ServerProcess {
+  const command = [process.execPath, join(folder, 'dist/signaling-server/main.js')];
+  const limited = ['sh', '-c', `ulimit -n ${descriptors}; exec "$@"`, 'sh', ...command];
+  const [file = '', ...parameters] = descriptors === undefined ? command : limited;
+  const child = spawn(file, parameters, {
     env: { PATH: process.env['PATH'], HOST: '127.0.0.1', ...environment },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
@@ -51,8 +96,12 @@ function start(environment: Readonly<Record<string, string>>): ServerProcess {
   let stdout = '';
   let stderr = '';
   child.stdout.setEncoding('utf8').on('data', (text: string) => (stdout += text));
-  child.stderr.setEncoding('utf8').on('data', (text: string) => (stderr += text));
-  const status = new Promise<number | null>((resolve) => child.once('close', resolve));
+  if (reads === 'yes')
+    child.stderr.setEncoding('utf8').on('data', (text: string) => (stderr += text));
+  if (reads === 'gone') child.stderr.destroy();
+  const status = new Promise<number | null>((resolve) =>
+    child.once(reads === 'yes' ? 'close' : 'exit', resolve),
+  );
   return {
     stdout: () => stdout,
     stderr: () => stderr,
@@ -69,6 +118,29 @@ function start(environment: Readonly<Record<string, string>>): ServerProcess {
   };
 }
 
+function connect(port: number): Socket {
+  const client = io(`http://127.0.0.1:${port}`, {
+    transports: ['websocket'],
+    reconnection: false,
+    forceNew: true,
+  });
+  onTestFinished(() => {
+    client.disconnect();
+  });
+  return client;
+}
+
+/** What is answered to a request for the page, on a connection of its own; nothing where it is ended. */
+async function answerOf(port: number): Promise<string> {
+  const socket = createConnection(port, '127.0.0.1');
+  let text = '';
+  socket.setEncoding('utf8').on('data', (piece: string) => (text += piece));
+  socket.on('error', () => undefined);
+  socket.write('GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n');
+  await new Promise((resolve) => socket.once('close', resolve));
+  return text;
+}
+
 describe('the server', () => {
   test.each(['SIGTERM', 'SIGINT'] as const)(
     'prints where it listens, and ends with status 0 on %s while a client is connected',
@@ -76,24 +148,62 @@ describe('the server', () => {
       const server = start({ PORT: '0' });
       const port = await server.port();
       expect(port).toBeGreaterThan(0);
-      const client = io(`http://127.0.0.1:${port}`, {
-        transports: ['websocket'],
-        reconnection: false,
-        forceNew: true,
-      });
-      onTestFinished(() => {
-        client.disconnect();
-      });
+      const client = connect(port);
       await new Promise<void>((resolve) => client.once('connect', resolve));
       const end = new Promise((resolve) => client.once('disconnect', resolve));
 
       server.signal(name);
       expect(await server.status).toBe(0);
       await end;
-      expect(server.stdout()).toBe(`listening on http://localhost:${port}\n`);
+      expect(server.stdout()).toBe(
+        `listening on http://localhost:${port}\non a projector  http://localhost:${port}/watch\n`,
+      );
       expect(server.stderr()).toBe('');
     },
   );
+
+  test.each(['no', 'gone'] as const)(
+    'serves and ends as ever where its log has no reader: %s',
+    async (reads) => {
+      const server = start({ PORT: '0', LOG_LEVEL: 'debug' }, { reads });
+      const client = connect(await server.port());
+      await client.emitWithAck('join', joinRequest(1));
+      const { id: to } = joinRequest(2);
+      const signals = [{ type: 'answer', sdp: '' }];
+      // A line each; the system holds some hundreds of thousands of bytes of them.
+      const refused = Array.from({ length: 3_000 }, () =>
+        client.emitWithAck('signal', { to, edge: 'successor', link: 7, signals }),
+      );
+      expect((await Promise.all(refused)).at(-1)).toMatchObject({ code: 'not-a-neighbour' });
+      server.signal('SIGTERM');
+      expect(await server.status).toBe(0);
+    },
+  );
+
+  test('outlives the want of descriptors', async () => {
+    const server = start({ PORT: '0' }, { descriptors: 64 });
+    const port = await server.port();
+    const page = join(folder, 'dist/web');
+    onTestFinished(() => rm(page, { recursive: true }));
+    await mkdir(page);
+    await writeFile(join(page, 'index.html'), 'x'.repeat(1_000_000));
+    const sockets = Array.from({ length: 100 }, () => {
+      const socket = createConnection(port, '127.0.0.1').pause();
+      socket.on('error', () => undefined);
+      socket.write('GET / HTTP/1.1\r\nHost: x\r\n\r\n'.repeat(4));
+      return socket;
+    });
+    await vi.waitFor(async () => {
+      expect(await answerOf(port)).toBe('');
+    }, WAIT);
+    for (const socket of sockets) socket.destroy();
+    // Connections that came in between may have to be taken and ended first.
+    await vi.waitFor(async () => {
+      expect((await answerOf(port)).length).toBeGreaterThan(1_000_000);
+    }, WAIT);
+    server.signal('SIGTERM');
+    expect(await server.status).toBe(0);
+  });
 
   test('may be ended as soon as it has printed where it listens', async () => {
     const server = start({ PORT: '0' });
@@ -102,14 +212,63 @@ describe('the server', () => {
     expect(await server.status).toBe(0);
   });
 
-  test('prints the addresses on the network where it listens on all', async () => {
-    const server = start({ PORT: '0', HOST: '0.0.0.0' });
+  test.each(HOSTS)(
+    'where HOST is %s, prints addresses that answer, the first at %s',
+    async (host, name) => {
+      const server = start({ PORT: '0', HOST: defined(host) });
+      const printed = await vi.waitFor(() => {
+        expect(server.stdout()).toMatch(/\/watch\n$/);
+        return Array.from(server.stdout().matchAll(/http:\S+/g), ([url]) => url);
+      }, WAITING);
+      const [first = '', ...others] = printed;
+      expect(first).toBe(`http://${name}:${new URL(first).port}`);
+      expect(others.at(-1)).toBe(`${first}/watch`);
+      for (const url of printed) expect((await fetch(new URL('/healthz', url))).status).toBe(200);
+    },
+  );
+
+  test('says where it is below a base path, and answers there', async () => {
+    const server = start({ PORT: '0', BASE_PATH: '/ring' });
+    await vi.waitFor(() => {
+      expect(server.stdout()).toMatch(
+        /^listening on http:\/\/localhost:(\d+)\/ring\/\non a projector {2}http:\/\/localhost:\1\/ring\/watch\n$/,
+      );
+    }, WAITING);
+    const url = defined(/http:\S+/.exec(server.stdout())?.[0]);
+    expect((await fetch(`${url}healthz`)).status).toBe(200);
+  });
+
+  test('starts where the system does not tell its addresses, and says so', async () => {
+    const server = start({
+      PORT: '0',
+      HOST: '0.0.0.0',
+      NODE_OPTIONS: await withPreload(
+        "require('node:os').networkInterfaces = () => { throw new Error('not here'); };" +
+          "require('node:module').syncBuiltinESMExports();",
+      ),
+    });
     const port = await server.port();
-    server.signal('SIGTERM');
-    await server.status;
-    const [, ...others] = server.stdout().trimEnd().split('\n');
-    for (const line of others)
-      expect(line).toMatch(new RegExp(`^on the network {2}http://[\\d.]+:${port}$`));
+    expect((await fetch(`http://127.0.0.1:${port}/healthz`)).status).toBe(200);
+    expect(server.stdout()).toMatch(/^on the network {2}other addresses are not known: not here$/m);
+  });
+
+  test('is never at a port that browsers block, where it may choose', async () => {
+    const server = start({
+      PORT: '0',
+      NODE_OPTIONS: await withPreload(
+        'let isFirst = true;' +
+          "const { Server } = require('node:net');" +
+          'const { listen } = Server.prototype;' +
+          'Server.prototype.listen = function (port, ...more) {' +
+          '  const chosen = port === 0 && isFirst ? 10080 : port;' +
+          '  isFirst = false;' +
+          '  return listen.call(this, chosen, ...more);' +
+          '};',
+      ),
+    });
+    const port = await server.port();
+    expect(port).not.toBe(10_080);
+    expect((await fetch(`http://127.0.0.1:${port}/healthz`)).status).toBe(200);
   });
 
   test('says in one line that its port is busy, with status 1', async () => {
@@ -128,6 +287,8 @@ describe('the server', () => {
 
   test.each([
     ['PORT', 'abc', 'PORT must be a whole number from 0 to 65535, but is "abc"\n'],
+    ['PORT', '6000', 'PORT must be a port that browsers do not block, but is "6000"\n'],
+    ['BASE_PATH', 'ring', 'BASE_PATH must be a path such as /ring/, but is "ring"\n'],
     ['LOG_LEVEL', 'a\nb', 'LOG_LEVEL must be silent, error, warn, info or debug, but is "a\\nb"\n'],
   ])('says in one line that %s is wrong, with status 1', async (name, value, line) => {
     const server = start({ PORT: '0', [name]: value });

@@ -1,5 +1,5 @@
 /** A real server on a free port, its log, and real clients; all of it is closed after the test. */
-import { createServer, request as httpRequest, type Server } from 'node:http';
+import { request as httpRequest, type Server } from 'node:http';
 import { once } from 'node:events';
 import { createConnection } from 'node:net';
 import { randomBytes } from 'node:crypto';
@@ -30,12 +30,8 @@ import {
   type SignalRequest,
   type View,
 } from '../../shared/protocol/signaling.ts';
-import { createRequestListener } from '../../signaling-server/http.ts';
-import {
-  createSignalingServer,
-  type SignalingOptions,
-  type SignalingServer,
-} from '../../signaling-server/signaling.ts';
+import { assembleServer } from '../../signaling-server/server.ts';
+import type { SignalingOptions, SignalingServer } from '../../signaling-server/signaling.ts';
 import { defined, linkId, peerId, roomName, valueOf } from '../support.ts';
 
 const LogLineSchema = v.looseObject({ level: v.number(), msg: v.string() });
@@ -58,8 +54,8 @@ export interface TestServer {
 export async function startTestServer(
   options: Partial<SignalingOptions> & {
     readonly pageFolder?: string;
-    /** By which other devices reach it. */
-    readonly origins?: readonly string[];
+    /** At which other devices reach it. */
+    readonly addresses?: readonly string[];
   } = {},
 ): Promise<TestServer> {
   const lines: LogLine[] = [];
@@ -71,23 +67,23 @@ export async function startTestServer(
       },
     },
   );
-  const { pageFolder = import.meta.dirname, origins = [], ...limits } = options;
-  const httpServer = createServer(
-    createRequestListener(
-      () => signaling,
+  const { pageFolder = import.meta.dirname, addresses = [], ...limits } = options;
+  const { httpServer, signaling } = assembleServer(
+    {
+      peersPerRoom: 1_000,
+      rooms: 100,
+      watchersPerRoom: 8,
+      watchers: 64,
+      allowedOrigins: [],
+      basePath: '/',
+      ...limits,
+    },
+    {
       pageFolder,
-      () => origins,
-    ),
+      logger,
+      reach: () => Promise.resolve({ here: null, others: addresses, problem: null }),
+    },
   );
-  const signaling = createSignalingServer(httpServer, {
-    logger,
-    peersPerRoom: 1_000,
-    rooms: 100,
-    watchersPerRoom: 8,
-    watchers: 64,
-    allowedOrigins: [],
-    ...limits,
-  });
   httpServer.listen(0, '127.0.0.1');
   await once(httpServer, 'listening');
   onTestFinished(async () => {

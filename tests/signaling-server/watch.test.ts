@@ -13,6 +13,7 @@ import {
 import {
   MAX_ENTRIES_PER_TICK,
   MAX_REPORTS_AT_ONCE,
+  MAX_TELLS_AT_ONCE,
   MAX_UNTAKEN,
 } from '../../signaling-server/watch.ts';
 import { peerId, roomName, valueOf } from '../support.ts';
@@ -319,6 +320,56 @@ describe('members', () => {
     });
     const three = await member(server, 3);
     expect(three.watched).toEqual([]);
+  });
+
+  test('are told little, and the truth in the end, where a watcher comes and goes time after time', async () => {
+    const server = await startTestServer();
+    const one = await member(server, 1);
+    const start = performance.now();
+    const times = 40;
+    for (let time = 0; time < times; time += 1) {
+      const { socket } = await watcher(server);
+      socket.disconnect();
+      await vi.waitFor(() => {
+        expect(server.signaling.watchers).toBe(0);
+      }, WAIT);
+    }
+    await vi.waitFor(() => {
+      expect(one.watched.at(-1)).toBe(false);
+    }, WAIT);
+    // All that may be told at once, and one more in each second since.
+    const most = MAX_TELLS_AT_ONCE + (performance.now() - start) / 1_000;
+    expect(one.watched.length).toBeLessThanOrEqual(most);
+    expect(most).toBeLessThan(times);
+    // Watchers that come later learn what the peers are nevertheless.
+    await watcher(server);
+    await vi.waitFor(() => {
+      expect(one.watched.at(-1)).toBe(true);
+    }, WAIT);
+  });
+
+  test('that come while the others are not told yet learn the end as well', async () => {
+    const server = await startTestServer();
+    const one = await member(server, 1);
+    /** Has a watcher there for the time of something. */
+    const beside = async (happen: () => Promise<void>) => {
+      const { socket } = await watcher(server);
+      await happen();
+      socket.disconnect();
+      await vi.waitFor(() => {
+        expect(server.signaling.watchers).toBe(0);
+      }, WAIT);
+    };
+    // So often that nothing more may be said for now.
+    for (let time = 0; time < MAX_TELLS_AT_ONCE / 2; time += 1)
+      await beside(() => Promise.resolve());
+    let watched: readonly boolean[] = [];
+    await beside(async () => {
+      ({ watched } = await member(server, 2));
+    });
+    await vi.waitFor(() => {
+      expect([watched.at(-1), one.watched.at(-1)]).not.toContain(true);
+    }, WAIT);
   });
 
   test('may still report as the last watcher goes', async () => {

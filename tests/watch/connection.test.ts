@@ -59,7 +59,7 @@ vi.mock('socket.io-client', () => ({ io: () => socket }));
 
 beforeEach(() => {
   vi.useFakeTimers();
-  vi.stubGlobal('location', { origin: 'http://ring.test' });
+  vi.stubGlobal('location', new URL('http://ring.test/watch'));
   socket = new FakeSocket();
   watchRoom(roomName('lobby'), {
     onOrder: () => undefined,

@@ -33,6 +33,7 @@ const RETRY = 5_000;
 /** Watches a room for as long as the page is there. */
 export function watchRoom(room: RoomName, handlers: WatchHandlers): void {
   const socket: Socket<Unparsed, WatcherToServer> = io(location.origin, {
+    path: new URL('socket.io', location.href).pathname,
     transports: [WebSocketTransport],
     reconnectionDelay: 300,
     reconnectionDelayMax: 2_000,

@@ -1,0 +1,36 @@
+/**
+ * `npm run attack -- [--seconds N] [--only NAME]`: the built server beside a ring of twelve peers, while
+ * strangers do to it what they can, each attack for a minute. Prints for each what it took; where the
+ * server or the ring does not stand it, the status is 1.
+ */
+import { parseArgs } from 'node:util';
+import { join } from 'node:path';
+import { build } from './build.mjs';
+import { ensureInstalled } from './ensure-installed.mjs';
+import { fail, root, run, tsc } from './run.mjs';
+
+const FORMS = { seconds: /^\d{1,4}$/, only: /^[a-z-]+$/ };
+
+function readArguments() {
+  try {
+    const { values } = parseArgs({
+      options: Object.fromEntries(Object.keys(FORMS).map((name) => [name, { type: 'string' }])),
+    });
+    for (const [name, value] of Object.entries(values))
+      if (!FORMS[name].test(value)) throw new Error(`--${name} cannot be ${value}`);
+    return values;
+  } catch (error) {
+    process.stderr.write(`${error.message}\n`);
+    return process.exit(2);
+  }
+}
+
+const given = readArguments();
+await ensureInstalled();
+await build();
+const compiled = await run([...tsc, '-b', 'tests/attack']);
+if (compiled.status !== 0) fail(`${compiled.output}the build failed`);
+const parameters = Object.entries(given).flatMap(([name, value]) => [`--${name}`, value]);
+const main = join(root, 'dist/tests/attack/main.js');
+const { status } = await run([process.execPath, main, ...parameters], { show: true });
+process.exitCode = status;

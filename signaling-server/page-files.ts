@@ -1,0 +1,157 @@
+/**
+ * The built page's files, kept in memory: no request opens a file, so none can leave one open. The page
+ * may be built after the server has started, or anew.
+ */
+import { createHash } from 'node:crypto';
+import { readdirSync, readFileSync, statSync } from 'node:fs';
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { extname, join, relative, sep } from 'node:path';
+
+/** What a build makes; any other file is sent as bytes of no known type. */
+const TYPES: Readonly<Record<string, string>> = {
+  '.css': 'text/css;charset=utf-8',
+  '.html': 'text/html;charset=utf-8',
+  '.js': 'text/javascript;charset=utf-8',
+  '.json': 'application/json',
+  '.png': 'image/png',
+  '.svg': 'image/svg+xml',
+  '.woff2': 'font/woff2',
+};
+
+/** The first and the last file of a build: where neither has changed there was no other build. */
+const STAMPS = ['index.html', join('.vite', 'sources')];
+
+interface Representation {
+  readonly bytes: Buffer;
+  readonly etag: string;
+}
+
+interface PageFile {
+  readonly type: string;
+  readonly cacheControl: string;
+  readonly plain: Representation;
+  /** null where the build has made none. */
+  readonly gzip: Representation | null;
+}
+
+export class PageFiles {
+  readonly #folder: string;
+  readonly #onFault: (error: unknown) => void;
+  #files: ReadonlyMap<string, PageFile> = new Map();
+  /** Of the build that is in memory; null where there is none. */
+  #stamp: string | null = null;
+
+  /**
+   * @param folder the built page; need not exist yet
+   * @param onFault told why a build that is there cannot be read
+   */
+  constructor(folder: string, onFault: (error: unknown) => void) {
+    this.#folder = folder;
+    this.#onFault = onFault;
+    this.#refresh();
+  }
+
+  /**
+   * Answers a GET or HEAD request.
+   * @param path without the query, such as `/`
+   * @returns false where there is no such file; then nothing was sent
+   */
+  answer(path: string, request: IncomingMessage, response: ServerResponse): boolean {
+    this.#refresh();
+    const file = this.#find(path);
+    if (file === undefined) return false;
+    const isGzip = file.gzip !== null && takesGzip(request);
+    const { bytes, etag } = isGzip ? file.gzip : file.plain;
+    response.setHeader('cache-control', file.cacheControl);
+    response.setHeader('etag', etag);
+    if (file.gzip !== null) response.setHeader('vary', 'accept-encoding');
+    if (hasCopy(request, etag)) {
+      response.writeHead(304).end();
+      return true;
+    }
+    if (isGzip) response.setHeader('content-encoding', 'gzip');
+    response.setHeader('content-type', file.type);
+    response.setHeader('content-length', bytes.length);
+    // All responses share the bytes. To HEAD, node:http sends none of them.
+    response.end(bytes);
+    return true;
+  }
+
+  #find(path: string): PageFile | undefined {
+    if (path === '/') return this.#files.get('/index.html');
+    return this.#files.get(path) ?? this.#files.get(`${path}.html`);
+  }
+
+  /** Reads the files where they are of another build. What is in memory stays where they cannot be read. */
+  #refresh(): void {
+    try {
+      const stamp = stampOf(this.#folder);
+      if (stamp === this.#stamp) return;
+      this.#files = stamp === null ? new Map() : readFiles(this.#folder);
+      this.#stamp = stamp;
+    } catch (error) {
+      this.#onFault(error);
+    }
+  }
+}
+
+/** Names the present build; null where there is none. Takes no descriptors. */
+function stampOf(folder: string): string | null {
+  const [first, last] = STAMPS.map((name) =>
+    statSync(join(folder, name), { throwIfNoEntry: false, bigint: true }),
+  );
+  if (first === undefined) return null;
+  return [first, last].map((stat) => `${stat?.ino}:${stat?.mtimeNs}:${stat?.size}`).join(' ');
+}
+
+/** @throws Error as of node:fs, also where a file goes away meanwhile */
+function readFiles(folder: string): Map<string, PageFile> {
+  const contents = new Map<string, Buffer>();
+  for (const entry of readdirSync(folder, { recursive: true, withFileTypes: true })) {
+    if (!entry.isFile()) continue;
+    const path = join(entry.parentPath, entry.name);
+    const names = relative(folder, path).split(sep);
+    // What the tools keep beside the page is nobody's business.
+    if (names.some((name) => name.startsWith('.'))) continue;
+    contents.set(`/${names.join('/')}`, readFileSync(path));
+  }
+  const files = new Map<string, PageFile>();
+  for (const [path, bytes] of contents) {
+    if (path.endsWith('.gz')) continue;
+    const compressed = contents.get(`${path}.gz`);
+    files.set(path, {
+      type: TYPES[extname(path)] ?? 'application/octet-stream',
+      // The names of assets carry their contents' hashes.
+      cacheControl: path.startsWith('/assets/')
+        ? 'public, max-age=31536000, immutable'
+        : 'no-cache',
+      plain: represent(bytes),
+      gzip: compressed === undefined ? null : represent(compressed),
+    });
+  }
+  return files;
+}
+
+function represent(bytes: Buffer): Representation {
+  return {
+    bytes,
+    etag: `"${createHash('sha256').update(bytes).digest('base64url').slice(0, 22)}"`,
+  };
+}
+
+/** Whether a header of values with commas between has one for which the test holds. */
+const someOf = (header: string | string[] | undefined, test: (value: string) => boolean) =>
+  String(header ?? '')
+    .split(',')
+    .some((value) => test(value.trim()));
+
+function takesGzip({ headers }: IncomingMessage): boolean {
+  return someOf(headers['accept-encoding'], (value) =>
+    /^(?:x-)?gzip(?:\s*;\s*q=(?:1|0\.\d*[1-9]).*)?$/i.test(value),
+  );
+}
+
+/** A proxy that compresses makes an ETag a weak one. */
+function hasCopy({ headers }: IncomingMessage, etag: string): boolean {
+  return someOf(headers['if-none-match'], (value) => value.replace(/^W\//, '') === etag);
+}

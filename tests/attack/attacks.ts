@@ -1,0 +1,146 @@
+/** What strangers do to a server that is to go on serving: each for as long as it is let. */
+import { randomUUID } from 'node:crypto';
+import { setTimeout as pause } from 'node:timers/promises';
+import { ended, frame, gets, open, openRaw, Stranger } from './strangers.ts';
+
+/** The rooms of the honest ring, and of many members that do nothing. */
+export const RING_ROOM = 'ring';
+export const CROWD_ROOM = 'crowd';
+
+/** Does it once; called again and again. */
+type Blow = (port: number) => Promise<void>;
+
+interface Attack {
+  /** How many do it at a time. */
+  readonly strangers: number;
+  readonly blow: Blow;
+  /** How long the server must have run before, in milliseconds. */
+  readonly after?: number;
+}
+
+function offer(link: number): object {
+  return { link, signals: [{ type: 'offer', sdp: 'v=0' }] };
+}
+
+export function joinRequest(room: string, id: string = randomUUID()): object {
+  const offers = { successor: offer(1), predecessor: offer(2) };
+  return { version: 1, room, id, secret: randomUUID(), policy: 'highest', offers };
+}
+
+/** For a place that nobody had. */
+function resumeRequest(room: string, era: number): object {
+  const id = randomUUID();
+  const place = { epoch: 'made up', era, version: 1, successor: id, predecessor: id };
+  return { version: 1, room, id, secret: randomUUID(), policy: 'highest', place, removed: [] };
+}
+
+/** Loads of the page that are cut off as soon as they begin. */
+async function cutOff(port: number): Promise<void> {
+  const socket = open(port);
+  socket.write(gets('/', 1));
+  socket.once('data', () => socket.destroy());
+  await ended(socket, 5_000);
+}
+
+/** As many requests as one read of the server's holds. */
+async function pipelined(port: number): Promise<void> {
+  const socket = open(port).resume();
+  socket.write(gets('/', 1_700));
+  await ended(socket, 5_000);
+}
+
+/** As many requests as are taken, none of whose answers are read, on a connection that is kept. */
+async function unreadPages(port: number): Promise<void> {
+  const socket = open(port).pause();
+  socket.write(gets('/', 4));
+  await ended(socket, 20_000);
+}
+
+async function scrapes(port: number): Promise<void> {
+  const socket = open(port).resume();
+  socket.write(gets('/metrics', 700));
+  await ended(socket, 5_000);
+}
+
+/**
+ * A member that reads nothing is sent without end; it has first tried to move its session to a second
+ * WebSocket, of which it reads nothing either.
+ */
+async function deafMember(port: number): Promise<void> {
+  const [sender, deaf] = [new Stranger(port), new Stranger(port)];
+  await Promise.all([sender.connected(), deaf.connected()]);
+  const room = randomUUID();
+  const [from, to] = [randomUUID(), randomUUID()];
+  await sender.ask('join', joinRequest(room, from));
+  await deaf.ask('join', joinRequest(room, to));
+  const second = new Stranger(port, `&sid=${deaf.sid}`);
+  second.socket.once('open', () => {
+    second.send('2probe');
+    second.send('5');
+    second.socket.pause();
+  });
+  await pause(200);
+  deaf.socket.pause();
+  const signals = Array.from({ length: 3 }, () => ({ type: 'answer', sdp: 'x'.repeat(16_000) }));
+  let isTaken = true;
+  for (let time = 0; time < 500 && isTaken; time += 1) {
+    const reply = await sender.ask('signal', { to, edge: 'successor', link: 7, signals });
+    isTaken = reply.includes('"ok":true');
+    second.send('3');
+    deaf.send('3');
+  }
+  for (const each of [sender, deaf, second]) each.socket.terminate();
+}
+
+/** A message of one byte a fragment that never ends. */
+async function fragments(port: number): Promise<void> {
+  const socket = (await openRaw(port)).resume();
+  socket.write(frame(1, false, '4'));
+  socket.write(Buffer.concat(Array.from({ length: 16_000 }, () => frame(0, false, 'x'))));
+  await ended(socket, 10_000);
+}
+
+/** Places in a room of hundreds that nobody had, each of a later era. */
+async function resumes(port: number): Promise<void> {
+  const stranger = new Stranger(port);
+  await stranger.connected();
+  for (let time = 0; time < 100; time += 1) {
+    stranger.emit('resume', resumeRequest(CROWD_ROOM, Date.now()));
+    stranger.emit('leave');
+  }
+  await stranger.ended(1_000);
+}
+
+/** A look at a room, and gone. */
+async function watchers(port: number): Promise<void> {
+  for (const room of [CROWD_ROOM, RING_ROOM]) {
+    const stranger = new Stranger(port);
+    await stranger.connected();
+    await stranger.ask('watch', { version: 1, room });
+    stranger.socket.terminate();
+  }
+}
+
+/** What fills a log. */
+async function faults(port: number): Promise<void> {
+  const stranger = new Stranger(port);
+  await stranger.connected();
+  for (let time = 0; time < 50; time += 1) stranger.emit('join', null);
+  await stranger.ended(1_000);
+  const handshake = open(port).resume();
+  handshake.write(gets('/socket.io/', 100));
+  await ended(handshake, 1_000);
+}
+
+export const ATTACKS: Readonly<Record<string, Attack>> = {
+  'cut-off': { strangers: 8, blow: cutOff },
+  pipelined: { strangers: 1, blow: pipelined },
+  'unread-pages': { strangers: 200, blow: unreadPages },
+  scrapes: { strangers: 1, blow: scrapes },
+  'deaf-member': { strangers: 8, blow: deafMember },
+  fragments: { strangers: 50, blow: fragments },
+  // In its first minute a server gathers those of a lost memory, for which others have to come again.
+  resumes: { strangers: 4, blow: resumes, after: 61_000 },
+  watchers: { strangers: 4, blow: watchers },
+  faults: { strangers: 4, blow: faults },
+};

@@ -1,0 +1,24 @@
+/** A process of many members that do nothing but stay: `node crowd.js SIZE PORT`. */
+import { listen, tell } from '../chaos/own-process.ts';
+import { CROWD_ROOM, joinRequest } from './attacks.ts';
+import { Stranger } from './strangers.ts';
+
+const [, , size = '', port = ''] = process.argv;
+
+let lost = 0;
+
+async function join(): Promise<void> {
+  const member = new Stranger(Number(port));
+  member.socket.once('close', () => {
+    lost += 1;
+    if (lost === 1) tell({ type: 'fault', what: 'a member of it has lost its connection' });
+  });
+  await member.connected();
+  const reply = await member.ask('join', joinRequest(CROWD_ROOM));
+  if (!reply.includes('"ok":true')) tell({ type: 'fault', what: `cannot join: ${reply}` });
+}
+
+listen(() => undefined);
+for (let joined = 0; joined < Number(size); joined += 20)
+  await Promise.all(Array.from({ length: 20 }, join));
+tell({ type: 'ready' });

@@ -1,0 +1,202 @@
+/** `npm run attack`: see scripts/attack.mjs for its options. */
+import { get } from 'node:http';
+import { setTimeout as pause } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
+import { parseArgs } from 'node:util';
+import { agreementOf, problemsOf, type Agreement, type Member } from '../chaos/agreement.ts';
+import { Child } from '../chaos/child.ts';
+import { ServerProcess } from '../chaos/server.ts';
+import { ATTACKS, RING_ROOM } from './attacks.ts';
+
+/** The honest ring: processes, and peers in each. */
+const PROCESSES = 3;
+const SLOTS = 4;
+
+/** How many members the other room has. */
+const CROWD = 300;
+
+/** What may happen to the server: bytes more than before, and milliseconds until it answers. */
+const MOST_MEMORY = 100_000_000;
+const MOST_DELAY = 250;
+
+/** Characters for an attack's name. */
+const WIDTH = 14;
+
+/** How long the ring may take to agree before the first attack, in milliseconds. */
+const PATIENCE = 60_000;
+
+/** Milliseconds between two looks at the ring, and two requests for the server's health. */
+const LOOKS = 1_000;
+const PROBES = 50;
+
+const { values } = parseArgs({
+  options: { seconds: { type: 'string', default: '60' }, only: { type: 'string' } },
+});
+const seconds = Number(values.seconds);
+const names = values.only === undefined ? Object.keys(ATTACKS) : [values.only];
+
+const script = (path: string) => fileURLToPath(new URL(path, import.meta.url));
+const children: Child[] = [];
+const faults: string[] = [];
+
+function start(name: string, path: string, ...parameters: readonly string[]): Child {
+  const child = new Child(name, [process.execPath, script(path), ...parameters], {}, (what) => {
+    faults.push(what);
+  });
+  children.push(child);
+  return child;
+}
+
+async function membersOf(ring: readonly Child[]): Promise<Member[]> {
+  const answers = await Promise.all(ring.map((child) => child.states()));
+  return answers.flatMap((answer, at) =>
+    (answer?.states ?? []).flatMap((state, slot) =>
+      state === null ? [] : [{ name: `${at}/${slot}`, state }],
+    ),
+  );
+}
+
+async function problemsIn(ring: readonly Child[]): Promise<string[]> {
+  const members = await membersOf(ring);
+  const problems = problemsOf(members).map(({ member, what }) => `${member.name} ${what}`);
+  return members.length === PROCESSES * SLOTS ? problems : ['not all are members', ...problems];
+}
+
+async function startRing(server: ServerProcess): Promise<readonly Child[]> {
+  const ring = Array.from({ length: PROCESSES }, (_, at) =>
+    start(`peers ${at}`, '../chaos/peers.js', server.url, RING_ROOM, String(SLOTS)),
+  );
+  await Promise.all(ring.map((child) => child.whenReady()));
+  for (const child of ring)
+    for (let slot = 0; slot < SLOTS; slot += 1) child.send({ type: 'join', slot });
+  const limit = Date.now() + PATIENCE;
+  for (;;) {
+    const problems = await problemsIn(ring);
+    if (problems.length === 0) return ring;
+    if (Date.now() > limit) throw new Error(`the ring does not agree: ${problems.join(', ')}`);
+    await pause(100);
+  }
+}
+
+/** Milliseconds until the server has answered on a connection of its own; Infinity where it has not. */
+function delayOf(url: string): Promise<number> {
+  const asked = performance.now();
+  return new Promise((resolve) => {
+    get(`${url}/healthz`, { agent: false, timeout: 30_000 }, (response) => {
+      response.resume().once('end', () => {
+        resolve(response.statusCode === 200 ? performance.now() - asked : Infinity);
+      });
+    })
+      .on('timeout', function (this: { destroy(): void }) {
+        this.destroy();
+      })
+      .on('error', () => {
+        resolve(Infinity);
+      });
+  });
+}
+
+/** Asks again and again until told to stop; then all the delays, the least first. */
+function probe(url: string): () => Promise<readonly number[]> {
+  const delays: number[] = [];
+  const over = new AbortController();
+  const done = (async () => {
+    while (!over.signal.aborted) {
+      delays.push(await delayOf(url));
+      await pause(PROBES);
+    }
+  })();
+  return async () => {
+    over.abort();
+    await done;
+    return delays.toSorted((one, other) => one - other);
+  };
+}
+
+const quantile = (sorted: readonly number[], share: number) =>
+  sorted[Math.floor(share * sorted.length)] ?? Infinity;
+
+function describeDelays(sorted: readonly number[]): string {
+  const [half, most] = [0.5, 0.99].map((share) => quantile(sorted, share).toFixed(1).padStart(6));
+  return `/healthz p50 ${half} ms, p99 ${most} ms`;
+}
+
+const isSame = (one: Agreement, other: Agreement) =>
+  one.leader === other.leader && one.term === other.term;
+
+/** Watches the ring for the time of an attack; returns what was wrong with it. */
+async function lookAt(ring: readonly Child[], before: Agreement): Promise<Set<string>> {
+  const wrong = new Set<string>();
+  const limit = Date.now() + seconds * 1_000;
+  while (Date.now() < limit) {
+    await pause(Math.min(LOOKS, limit - Date.now()));
+    for (const problem of await problemsIn(ring)) wrong.add(problem);
+    const now = agreementOf(await membersOf(ring));
+    if (!isSame(before, now)) wrong.add(`the leader was ${before.leader}, and is ${now.leader}`);
+  }
+  return wrong;
+}
+
+/** Has a server attacked; returns what it did not stand. */
+async function attack(
+  name: string,
+  server: ServerProcess,
+  ring: readonly Child[],
+): Promise<readonly string[]> {
+  const earlier = faults.length;
+  const agreement = agreementOf(await membersOf(ring));
+  const before = (await server.memory())?.rss ?? Infinity;
+  const strangers = start(name, 'attacker.js', name, new URL(server.url).port);
+  const stopProbing = probe(server.url);
+  const wrong = await lookAt(ring, agreement);
+  const delays = await stopProbing();
+  const during = (await server.memory())?.rss ?? Infinity;
+  await strangers.kill();
+
+  const blows = strangers.output.split('\n').length - 1;
+  const megabytes = (bytes: number) => (bytes / 1e6).toFixed(0).padStart(4);
+  console.log(
+    `${name.padEnd(WIDTH)}${describeDelays(delays)}   ` +
+      `memory ${megabytes(before)} ->${megabytes(during)} MB   ` +
+      `ring ${wrong.size === 0 ? 'undisturbed' : 'disturbed'}   ${blows} strikes`,
+  );
+  const breaches = [...wrong, ...faults.slice(earlier)];
+  if (blows === 0) breaches.push('nobody has struck once');
+  if (during - before > MOST_MEMORY) breaches.push('it takes more memory than it may');
+  if (!(quantile(delays, 0.99) < MOST_DELAY)) breaches.push('it answers too late');
+  return breaches;
+}
+
+/** The delays while nobody strikes, to compare with. */
+async function quiet(server: ServerProcess): Promise<void> {
+  const stopProbing = probe(server.url);
+  await pause(Math.min(seconds, 10) * 1_000);
+  console.log(`${'no attack'.padEnd(WIDTH)}${describeDelays(await stopProbing())}`);
+}
+
+async function run(): Promise<boolean> {
+  const server = new ServerProcess('127.0.0.1', (what) => {
+    faults.push(what);
+  });
+  try {
+    await server.start();
+    const startedAt = Date.now();
+    const ring = await startRing(server);
+    const crowd = start('crowd', 'crowd.js', String(CROWD), new URL(server.url).port);
+    await crowd.whenReady();
+    await quiet(server);
+    let isUnharmed = true;
+    for (const name of names) {
+      await pause(startedAt + (ATTACKS[name]?.after ?? 0) - Date.now());
+      const breaches = await attack(name, server, ring);
+      for (const breach of breaches) console.log(`  ${breach}`);
+      isUnharmed &&= breaches.length === 0;
+    }
+    return isUnharmed;
+  } finally {
+    await Promise.all(children.filter((child) => !child.hasEnded).map((child) => child.kill()));
+    await server.kill();
+  }
+}
+
+process.exit((await run()) ? 0 : 1);

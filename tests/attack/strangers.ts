@@ -1,0 +1,127 @@
+/** What a stranger can do to a server without keeping to any library: connections, raw and half done. */
+import { createConnection, type Socket } from 'node:net';
+import { setTimeout as pause } from 'node:timers/promises';
+import { WebSocket } from 'ws';
+
+const HOST = '127.0.0.1';
+
+/** A connection whose end, of whatever kind, is no fault. */
+export function open(port: number): Socket {
+  return createConnection(port, HOST).on('error', () => undefined);
+}
+
+/** Until the connection has ended; at most so long, in milliseconds. Ends it. */
+export async function ended(socket: Socket, most: number): Promise<void> {
+  await until((done) => socket.once('close', done), most);
+  socket.destroy();
+}
+
+/** Until it calls back; at most so long, in milliseconds. */
+async function until(begin: (done: () => void) => void, most: number): Promise<void> {
+  const late = new AbortController();
+  const called = new Promise<void>((resolve) => {
+    begin(resolve);
+  });
+  const timedOut = pause(most, undefined, { signal: late.signal }).catch(() => undefined);
+  await Promise.race([called, timedOut]);
+  late.abort();
+}
+
+/** A request, any number of times. */
+export function gets(path: string, times: number): string {
+  return `GET ${path} HTTP/1.1\r\nHost: ${HOST}\r\n\r\n`.repeat(times);
+}
+
+/** A frame of RFC 6455 with up to 125 bytes, masked with zeros. */
+export function frame(opcode: number, isLast: boolean, text: string): Buffer {
+  const head = [(isLast ? 0x80 : 0) | opcode, 0x80 | text.length, 0, 0, 0, 0];
+  return Buffer.concat([Buffer.from(head), Buffer.from(text)]);
+}
+
+/** Asks for a WebSocket by hand, and has a Socket.IO connection on it. */
+export async function openRaw(port: number): Promise<Socket> {
+  const socket = open(port);
+  socket.write(
+    `GET /socket.io/?EIO=4&transport=websocket HTTP/1.1\r\nHost: ${HOST}\r\n` +
+      'Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n' +
+      `Sec-WebSocket-Key: ${'A'.repeat(22)}==\r\n\r\n`,
+  );
+  await until((done) => socket.once('data', done).once('close', done), 5_000);
+  socket.write(frame(1, true, '40'));
+  return socket;
+}
+
+/** A client that speaks Socket.IO by hand: as much of it as it wants to. */
+export class Stranger {
+  readonly socket: WebSocket;
+  readonly #replies = new Map<number, (text: string) => void>();
+  #requests = 0;
+  /** The id of its session. */
+  sid = '';
+
+  /** @param query added to what every client asks with */
+  constructor(port: number, query = '') {
+    const url = `ws://${HOST}:${port}/socket.io/?EIO=4&transport=websocket${query}`;
+    this.socket = new WebSocket(url, { perMessageDeflate: false });
+    this.socket.on('error', () => undefined);
+    this.socket.on('message', (data: Buffer) => {
+      this.#hear(data.toString());
+    });
+  }
+
+  #hear(text: string): void {
+    if (text === '2') this.send('3');
+    const sid = /^0\{"sid":"([^"]+)"/.exec(text)?.[1];
+    if (sid !== undefined) {
+      this.sid = sid;
+      this.send('40');
+    }
+    // A question, such as whether it is awake.
+    const question = /^42(\d+)\[/.exec(text)?.[1];
+    if (question !== undefined) this.send(`43${question}[]`);
+    const answer = /^43(\d+)\[/.exec(text)?.[1];
+    if (answer === undefined) return;
+    this.#replies.get(Number(answer))?.(text);
+    this.#replies.delete(Number(answer));
+  }
+
+  send(text: string): void {
+    if (this.socket.readyState === WebSocket.OPEN) this.socket.send(text);
+  }
+
+  /** Until it is connected or turned away. */
+  async connected(): Promise<void> {
+    await until((done) => {
+      this.socket.once('close', done);
+      this.socket.on('message', (data: Buffer) => {
+        if (data.toString().startsWith('40')) done();
+      });
+    }, 5_000);
+  }
+
+  /** Sends an event and does not wait. */
+  emit(event: string, ...parameters: readonly unknown[]): void {
+    this.send(`42${(this.#requests += 1)}${JSON.stringify([event, ...parameters])}`);
+  }
+
+  /** Sends an event and waits for its answer, or the end. */
+  async ask(event: string, ...parameters: readonly unknown[]): Promise<string> {
+    let reply = '';
+    await until((done) => {
+      this.socket.once('close', done);
+      this.#replies.set(this.#requests + 1, (text) => {
+        reply = text;
+        done();
+      });
+      this.emit(event, ...parameters);
+    }, 5_000);
+    return reply;
+  }
+
+  /** Until the other end has ended it; at most so long, in milliseconds. Ends it. */
+  async ended(most: number): Promise<void> {
+    if (this.socket.readyState !== WebSocket.CLOSED)
+      await until((done) => this.socket.once('close', done), most);
+    this.socket.terminate();
+  }
+}
