@@ -1,5 +1,6 @@
 /** What a storm may do to a ring: one small function for each fault. */
 import type { PeerId } from '../protocol/ids.ts';
+import { RELAYED_PROBE_SILENCE } from '../ring/timing.ts';
 import { MAINLAND } from './network.ts';
 import type { SimulatedPeer, World } from './world.ts';
 
@@ -7,7 +8,7 @@ import type { SimulatedPeer, World } from './world.ts';
 export type Fault = (world: World, peer: SimulatedPeer) => void;
 
 /** The most that a fault of each kind may last, in milliseconds. */
-export const LONGEST = {
+const LONGEST = {
   /** A sleep: longer than the server's patience. */
   sleep: 20_000,
   /** Until the server sees that a connection is lost, and until its peer is back. */
@@ -29,7 +30,7 @@ const AGREEMENT = 60_000;
 const LEAST_PARTITION = 5_000;
 
 /** The longest hop delay that is set in a storm, in milliseconds: elections take their time as it is. */
-export const LONGEST_HOP_DELAY = 400;
+const LONGEST_HOP_DELAY = 400;
 
 /**
  * How far the server's clock is from true time at most, in milliseconds: where memory is lost, within
@@ -74,9 +75,13 @@ export const blip: Fault = (world, peer) => {
   world.blip(peer, upTo(world, LONGEST.notice), upTo(world, LONGEST.absence));
 };
 
-/** Of a peer that is away already, the connection is not lost again: its place is kept for so long. */
+/**
+ * A connection is lost for less than a place is kept for, whatever the neighbours say (SPEC.md, L13);
+ * not that of a peer that is away already.
+ */
 export const blipOfPresent: Fault = (world, peer) => {
-  if (peer.ring.state.server === 'connected') blip(world, peer);
+  if (peer.ring.state.server !== 'connected') return;
+  world.blip(peer, upTo(world, LONGEST.notice), upTo(world, 0.9 * RELAYED_PROBE_SILENCE));
 };
 
 /** What is said on a connection arrives after what is said on the next one. */
@@ -185,7 +190,7 @@ export const setHopDelay: Fault = (world, peer) => {
 };
 
 /** A priority for a peer, where they have different ones: 1 to 3 mostly, 0 for one in ten. */
-export function anyPriority(world: World): number {
+function anyPriority(world: World): number {
   return world.random() < 0.1 ? 0 : 1 + Math.floor(world.random() * 3);
 }
 

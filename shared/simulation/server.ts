@@ -56,8 +56,8 @@ const LOST_GOODBYES = 0.5;
 /** How long both ends take to see that the other sleeps or is cut off, in milliseconds. */
 const PING_PATIENCE = 15_000;
 
-/** When simulated time begins by the server's clock, in milliseconds since 1970. */
-const FIRST_DATE = Date.UTC(2026, 0);
+/** When simulated time begins by the server's clock, in milliseconds since 1970: in 2026. */
+const FIRST_DATE = 1_767_225_600_000;
 
 export class SimulatedServer {
   readonly #network: SimulatedNetwork;

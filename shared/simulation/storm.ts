@@ -11,6 +11,37 @@ import { Keepsakes } from './judges/keepsakes.ts';
 import type { Delays } from './network.ts';
 import { World, type TraceEntry } from './world.ts';
 
+/**
+ * What each storm is made of.
+ *
+ * - `crashes`: joins, departures and crashes alone, on a ring that was whole before.
+ * - `outages`: besides, lost connections to a server that goes down and may lose its memory.
+ * - `mishaps`: all that and devices that fall asleep, links that break or cannot be made, an id that
+ *   is used twice, and slow networks.
+ * - `kept`: outages of a ring that was whole before and that nobody leaves, and steps of the server's
+ *   clock, so that nobody may lose anything.
+ * - `campaigns`: elections that somebody starts, hop delays, and peers that vanish or leave and come
+ *   again, with different priorities.
+ * - `partitions`: groups that reach neither each other nor the server for a while, links that get lost
+ *   at one end or in one direction.
+ * - `delays`: crowded networks, slow devices, newcomers that fall asleep as they join, and connections
+ *   to the server whose messages come late, after those of the next one.
+ * - `clocks`: steps of the clock of a server that keeps its memory, and rooms that empty.
+ * - `amnesia`: a server that loses its memory once or twice in a row, beside peers that sleep.
+ */
+export const STORMS = [
+  'crashes',
+  'outages',
+  'mishaps',
+  'kept',
+  'campaigns',
+  'partitions',
+  'delays',
+  'clocks',
+  'amnesia',
+] as const;
+export type Storm = (typeof STORMS)[number];
+
 /** Faults, each with its weight: how often it strikes beside the others. */
 type Faults = readonly (readonly [weight: number, fault: faults.Fault])[];
 
@@ -65,25 +96,7 @@ const OUTAGES: Faults = [
   [1, faults.restartServer],
 ];
 
-/**
- * What each storm is made of.
- *
- * - `crashes`: joins, departures and crashes alone, on a ring that was whole before.
- * - `outages`: besides, lost connections to a server that goes down and may lose its memory.
- * - `mishaps`: all that and devices that fall asleep, links that break or cannot be made, an id that
- *   is used twice, and slow networks.
- * - `kept`: outages of a ring that was whole before and that nobody leaves, and steps of the server's
- *   clock, so that nobody may lose anything.
- * - `campaigns`: elections that somebody starts, hop delays, and peers that vanish or leave and come
- *   again, with different priorities.
- * - `partitions`: groups that reach neither each other nor the server for a while, links that get lost
- *   at one end or in one direction.
- * - `delays`: crowded networks, slow devices, newcomers that fall asleep as they join, and connections
- *   to the server whose messages come late, after those of the next one.
- * - `clocks`: steps of the clock of a server that keeps its memory, and rooms that empty.
- * - `amnesia`: a server that loses its memory once or twice in a row, beside peers that sleep.
- */
-const KINDS = {
+const KINDS: Record<Storm, Kind> = {
   crashes: {
     faults: CRASHES,
     pause: 500,
@@ -191,10 +204,7 @@ const KINDS = {
     hasPriorities: true,
     networks: [LAN],
   },
-} as const satisfies Record<string, Kind>;
-
-export type Storm = keyof typeof KINDS;
-export const STORMS = Object.keys(KINDS) as readonly Storm[];
+};
 
 export interface StormReport {
   /** What went wrong, in words; empty where nothing did. */
@@ -209,7 +219,8 @@ export interface StormReport {
 /**
  * How long after the last fault the ring may take to agree, in milliseconds: a neighbour's silence is
  * noticed and the server asks it (8 s in all), the second attempt at a link succeeds (6 s later), and
- * a peer that then hears of no leader starts (4.5 s later).
+ * a peer that then hears of no leader starts (4.5 s later). Where a peer was away, its neighbour may
+ * wait for as long again before the next attempt at a link, as those waits double (SPEC.md, L3).
  */
 const PATIENCE = LINK_SILENCE + PROBE_PATIENCE + FIRST_ATTEMPT + 1.5 * LEADER_SILENCE + 1_500;
 
@@ -243,7 +254,7 @@ const FAULTS = 12;
  * @param peers in the ring before the storm
  */
 export function runStorm(storm: Storm, seed: number, peers: number): StormReport {
-  const kind: Kind = KINDS[storm];
+  const kind = KINDS[storm];
   const policy: Policy = kind.hasBothPolicies === true && seed % 2 === 1 ? 'incumbent' : 'highest';
   const delays = kind.networks[(seed >>> 1) % kind.networks.length];
   const world = new World(seed, { peers: { policy }, ...(delays && { delays }) });
@@ -275,11 +286,7 @@ function strike(world: World, kinds: Faults): void {
   }
 }
 
-/**
- * Runs until all is well or patience is over; what is still wrong, in words. Where a peer was away for
- * long, its neighbour may wait for as long again before its next attempt at a link: the waits double
- * (SPEC.md, L3). And elections take longer in slow motion (C5).
- */
+/** Runs until all is well or patience is over; what is still wrong, in words. */
 function settle(world: World): readonly string[] {
   // Somebody must be able to lead.
   if (world.peers.every(({ priority }) => priority === 0)) world.join({ priority: 1 });
