@@ -29,6 +29,9 @@ const TIMEOUT_CHECKS = 5_000;
 /** Requests of one connection that may wait for their answers. Browsers and proxies send one at a time. */
 const MAX_WAITING_REQUESTS = 4;
 
+/** Whatever Socket.IO answers begins so. */
+const SIGNALING_PATH = '/socket.io/';
+
 export interface HttpPorts {
   /** Asked for its state; set once it exists. */
   readonly signaling: () => SignalingServer;
@@ -57,6 +60,12 @@ export function createHttpServer(ports: HttpPorts): Server {
   server.on('error', (error) => {
     // Before it listens, there is somebody who waits for it.
     if (server.listening) warnings.warn('http', { error: error.message }, 'cannot accept', 1);
+  });
+  server.on('upgrade', (request, socket) => {
+    if (pathOf(request).startsWith(SIGNALING_PATH)) return;
+    // Socket.IO leaves one half of the connection open, for which no time-out counts any more.
+    socket.on('error', () => undefined);
+    socket.end('HTTP/1.1 404 Not Found\r\nConnection: close\r\n\r\n', () => socket.destroy());
   });
   return server;
 }
