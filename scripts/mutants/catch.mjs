@@ -2,7 +2,7 @@
 import { readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
-import { root, run, vitest } from '../run.mjs';
+import { root, run, tool } from '../run.mjs';
 import { build } from './build.mjs';
 import { MUTANTS } from './table.mjs';
 
@@ -53,7 +53,15 @@ export async function caughtByTest(number, { file, test }) {
   const pattern = test.replaceAll(/[$()*+.?[\\\]^{|}]/g, '\\$&');
   const { output } = await run(
     [
-      ...[...vitest, 'run', file, '--config', config, '--testNamePattern', pattern],
+      ...[
+        ...tool('vitest/vitest.mjs'),
+        'run',
+        file,
+        '--config',
+        config,
+        '--testNamePattern',
+        pattern,
+      ],
       ...['--reporter', 'json', '--outputFile', report],
     ],
     { env: { MUTANT: `${number}` } },

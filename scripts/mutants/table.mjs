@@ -469,7 +469,10 @@ export const MUTANTS = [
       const later = this.#owner.outlet();
       if (this.#hasStopped || later === null || later === 'loopback') return;
       later.send(message, extensions);`,
-    caughtBy: test('ring/rules', 'C5 what is held goes over its link'),
+    caughtBy: test(
+      'simulation/holding',
+      'C5: a message that is held is on the link that it was decided for when a newcomer',
+    ),
   },
   {
     rule: 'C5',
@@ -589,5 +592,64 @@ export const MUTANTS = [
     find: 'if (!isMove) this.#owner.onSwitched();',
     replace: 'this.#owner.onSwitched();',
     caughtBy: test('ring/links', 'where no direct link comes up L5 a move from a relayed link'),
+  },
+  {
+    rule: 'R7c',
+    change: 'before a circuit is measured the latency of links does not count',
+    file: 'ring/patience.ts',
+    find: 'return Math.max(doubled, 2 * peers * latency, this.#measured);',
+    replace: 'return Math.max(doubled, 0 * peers * latency, this.#measured);',
+    caughtBy: test('simulation/slow-ring', 'R7: a ring with slow hops of 100 peers'),
+  },
+  {
+    rule: 'R7d',
+    change: 'what a circuit takes as measured does not count',
+    file: 'ring/patience.ts',
+    find: 'return Math.max(doubled, 2 * peers * latency, this.#measured);',
+    replace: 'return Math.max(doubled, 2 * peers * latency);',
+    caughtBy: test('ring/patience', 'R7'),
+  },
+  {
+    rule: 'R7e',
+    change: 'the size of the room, as the server tells it, does not count',
+    file: 'ring/election-runner.ts',
+    find: 'Math.max(told + ROOM_TO_GROW, room, LEAST_RING)',
+    replace: 'Math.max(told + ROOM_TO_GROW, LEAST_RING)',
+    caughtBy: test('simulation/slow-ring', 'R7: a ring with slow hops'),
+  },
+  {
+    rule: 'R7e',
+    change: 'an announcement may say any size',
+    file: 'ring/election-runner.ts',
+    find: 'LEAST_RING), mostMembers(room));',
+    replace: 'LEAST_RING), Infinity);',
+    caughtBy: test(
+      'ring/mute',
+      'a predecessor that answers heartbeats and says nothing else is cut off within minutes',
+    ),
+  },
+  {
+    rule: 'L9',
+    change: 'offers that were lost with the connection are waited for',
+    file: 'ring/ring-node.ts',
+    find: 'this.#edges.successor.forgetAttempts();',
+    replace: '',
+    caughtBy: storm('amnesia', 290, 150, 5),
+  },
+  {
+    rule: 'L11',
+    change: 'a relayed link is offered late on a device that knows nothing yet',
+    file: 'ring/direct-links.ts',
+    find: 'return RELAY_SOON;',
+    replace: 'return RELAY_LATE;',
+    caughtBy: test('ring/links', 'where no direct link comes up L11'),
+  },
+  {
+    rule: 'L11',
+    change: 'a device does not learn that direct links fail',
+    file: 'ring/direct-links.ts',
+    find: "this.#lastAttempt = 'failed';",
+    replace: '',
+    caughtBy: test('ring/links', 'where no direct link comes up L11'),
   },
 ];
