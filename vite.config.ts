@@ -29,7 +29,8 @@ const LATE_FRAME = 100;
  * request, and as the source of a script it would be compiled by another thread, which has to be
  * started and given memory first. Above the body, so that nothing is drawn before all is here; that it
  * is on its way, the browser says. A hidden tab, whose frames and timers may not come, starts at once.
- * The marks tell the program since when it could run, and that the frame was late.
+ * The marks tell the program since when it could run, and that the frame was late, where the browser is
+ * not set up to keep none.
  *
  * Where it was, the hint has V8 compile all functions of the program in one go, which takes less time in
  * all than one by one, as most are called. Alone on its device a tab has its offers sooner without it.
@@ -39,6 +40,7 @@ const LATE_FRAME = 100;
  */
 const START = `{
   const pause = (milliseconds) => new Promise((resolve) => setTimeout(resolve, milliseconds));
+  const mark = (name) => performance.mark?.(name);
   const drawn = () => {
     if (document.hidden) return;
     const frame = new Promise((resolve) => requestAnimationFrame(resolve)).then(() => pause(0));
@@ -60,11 +62,11 @@ const START = `{
     const loaded = performance.now();
     await drawn();
     const isBusy = performance.now() - loaded > ${LATE_FRAME};
-    if (isBusy) performance.mark('device-busy');
-    performance.mark('program-ready');
+    if (isBusy) mark('device-busy');
+    mark('program-ready');
     addEventListener('error', () => {
       if (fact('own-id')?.dataset.value === '')
-        say('This browser cannot run this page. A newer one, or another, can.');
+        say('This browser cannot run this page. A newer one, or another, may.');
     });
     // Of another type a script is not run, and is looked at again when something is put into it.
     program.type = 'module';

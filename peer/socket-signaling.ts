@@ -159,6 +159,17 @@ export function socketSignaling(
     if (socket.connected) socket.timeout(REPLY_PATIENCE).emit('trace', trace, onDone);
   }
 
+  /** The second way to say so is a courtesy: a fault of it is told, and keeps nobody from leaving. */
+  function tellLeave(request: LeaveRequest): void {
+    try {
+      onLeave(request);
+    } catch (error) {
+      setTimeout(() => {
+        throw error;
+      });
+    }
+  }
+
   return {
     connect: (handlers) => {
       listen(handlers);
@@ -194,8 +205,8 @@ export function socketSignaling(
       socket.removeAllListeners();
       // Leaving is said aloud: a connection that merely closes may have been lost.
       if (socket.connected) socket.emit('leave', () => undefined);
-      if (holder !== null) onLeave(holder);
       socket.disconnect();
+      if (holder !== null) tellLeave(holder);
     },
     drop: () => {
       hasLeft = true;

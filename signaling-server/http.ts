@@ -96,9 +96,14 @@ function createRequestListener(ports: HttpPorts): RequestListener {
     response.setHeader('content-type', contentType).end(text);
   }
 
-  function health(_request: IncomingMessage, response: ServerResponse): void {
+  function health({ headers }: IncomingMessage, query: string, response: ServerResponse): void {
     const uptime = Math.round((Date.now() - startedAt) / 1_000);
-    json(response, { status: 'ok', uptime, ...signaling().size });
+    const origin = new URLSearchParams(query).get('origin');
+    // A page that gets no WebSocket asks why: a browser does not tell it of a refusal.
+    const { host } = headers;
+    const more =
+      origin === null ? {} : { host, allowsOrigin: signaling().allowsOrigin(origin, host) };
+    json(response, { status: 'ok', uptime, ...signaling().size, ...more });
   }
 
   async function addresses(request: IncomingMessage, response: ServerResponse): Promise<void> {
@@ -145,7 +150,7 @@ function createRequestListener(ports: HttpPorts): RequestListener {
     }
     switch (path) {
       case '/healthz':
-        health(request, response);
+        health(request, query, response);
         return;
       case '/addresses':
         await addresses(request, response);

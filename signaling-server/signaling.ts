@@ -64,6 +64,8 @@ export interface SignalingServer {
   readonly size: { readonly rooms: number; readonly peers: number };
   /** Those who look on, in all rooms. */
   readonly watchers: number;
+  /** Whether pages of an origin may connect to a server of that name. */
+  allowsOrigin(origin: string, host: string | undefined): boolean;
   /** A room's peers in ring order. */
   peers(room: RoomName): readonly PeerId[];
   /**
@@ -216,8 +218,9 @@ export function createSignalingServer(
     pingInterval: PING_INTERVAL,
     pingTimeout: PING_TIMEOUT,
     allowRequest: (request, decide) => {
-      const isAllowed = isAllowedOrigin(request, options.allowedOrigins);
-      decide(isAllowed ? null : 'this origin may not connect', isAllowed);
+      const { origin, host } = request.headers;
+      const isAllowed = isAllowedOrigin(origin, host, options.allowedOrigins);
+      decide(isAllowed ? null : originRefusal(origin, host), isAllowed);
     },
   });
 
@@ -670,6 +673,7 @@ export function createSignalingServer(
     get watchers() {
       return watching.size;
     },
+    allowsOrigin: (origin, host) => isAllowedOrigin(origin, host, options.allowedOrigins),
     peers: (room) => broker.peers(room),
     leave: leaveByHttp,
     close,
@@ -681,10 +685,19 @@ function isAcknowledge(input: unknown): input is Acknowledge {
 }
 
 /** A page may connect to the server it came from; programs that are no browsers send no origin. */
-function isAllowedOrigin(request: IncomingMessage, allowed: readonly string[]): boolean {
-  const { origin, host } = request.headers;
+function isAllowedOrigin(
+  origin: string | undefined,
+  host: string | undefined,
+  allowed: readonly string[],
+): boolean {
   if (origin === undefined || allowed.includes('*') || allowed.includes(origin)) return true;
   return URL.canParse(origin) && new URL(origin).host === host;
+}
+
+/** What was compared, and what whoever runs the server can do. */
+function originRefusal(origin = '', host = ''): string {
+  const [from, to] = [origin, host].map((each) => each.slice(0, MAX_MESSAGE_LENGTH));
+  return `pages of origin "${from}" may not connect to this server, which was called "${to}": add the origin to ALLOWED_ORIGINS, or have the proxy pass on Host`;
 }
 
 function refusal(code: RefusalCode, message: string): Refusal {

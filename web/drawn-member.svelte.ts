@@ -5,6 +5,7 @@
 import type { PeerId, RoomName } from '../shared/protocol/ids.ts';
 import type { LinkSight, RingState } from '../shared/ring/events.ts';
 import { announcedAt } from './announced.ts';
+import { ReachWatch } from './reach.ts';
 import type { LogRecord, RingMember, Sight } from './ring-member.ts';
 import { watchSleep } from './sleep-watch.ts';
 import { TokensHere, type TokenHere } from './token-here.ts';
@@ -35,7 +36,11 @@ export class DrawnMember {
   #log: readonly LogRecord[] = $state.raw([]);
   #notices: readonly Notice[] = $state.raw([]);
   #tokens: readonly Token[] = $state.raw([]);
-  readonly #troubles = new Troubles('RTCPeerConnection' in window);
+  readonly #troubles = new Troubles('RTCPeerConnection' in window, location);
+  readonly #reach = new ReachWatch((reach) => {
+    this.#troubles.reached(reach);
+    this.#changed();
+  });
   #here: TokenHere;
   #leaderSince: number | null;
   readonly #moving = new Tokens(() => {
@@ -60,7 +65,8 @@ export class DrawnMember {
     this.#drawn = $state.raw(member.sight);
     this.#here = $state.raw(this.#held.now);
     this.#leaderSince = $state.raw(announcedAt(member, null));
-    for (const { event } of member.log) this.#troubles.note(event);
+    for (const { event, at } of member.log) this.#troubles.note(event, at);
+    this.#lookForServer();
     this.#troubles.see(member.ring);
     this.#draw();
     member.onChange = (event) => {
@@ -71,13 +77,14 @@ export class DrawnMember {
         if (event.type === 'leader') this.#lostLeader = null;
         this.#moving.add(event, member.ring.id);
         this.#held.add(event);
-        this.#troubles.note(event);
+        this.#troubles.note(event, Date.now());
+        this.#lookForServer();
       }
       this.#troubles.see(member.ring);
       this.#changed();
     };
-    watchSleep((milliseconds) => {
-      this.#troubles.slept(milliseconds, member.ring);
+    watchSleep((gap) => {
+      this.#troubles.slept(gap, member.ring);
       this.#changed();
     });
     // The frame that was asked for may not come while the page is hidden; who closes it sees none.
@@ -155,11 +162,17 @@ export class DrawnMember {
 
   rejoin(): void {
     this.#troubles.forget();
+    this.#reach.found();
     this.#member.rejoin();
   }
 
   setHopDelay(milliseconds: number): void {
     this.#member.setHopDelay(milliseconds);
+  }
+
+  #lookForServer(): void {
+    if (this.#troubles.isServerLost) this.#reach.lost();
+    else this.#reach.found();
   }
 
   /** Sees to it that a change is drawn: the news soon, the rest when calm. */

@@ -56,7 +56,7 @@ function sayUnfinished(): void {
   const words = document.createElement('p');
   words.role = 'alert';
   words.textContent =
-    'The rest of this page cannot be loaded. Reload it: the server is away, or has a newer page.';
+    'The rest of this page cannot be loaded. This page keeps trying; if nothing comes of it, reload the page.';
   target?.append(words);
 }
 

@@ -5,6 +5,7 @@ import { simplePeerLinks } from '../peer/simple-peer-links.ts';
 import { socketSignaling } from '../peer/socket-signaling.ts';
 import type { PeerId, RoomName } from '../shared/protocol/ids.ts';
 import { isLap } from '../shared/protocol/messages.ts';
+import type { LeaveRequest } from '../shared/protocol/signaling.ts';
 import type { LinkSight, RingEvent, RingState } from '../shared/ring/events.ts';
 import type { RingPeer } from '../shared/ring/ring-peer.ts';
 import { FirstTransport } from './first-connection.ts';
@@ -60,10 +61,7 @@ export class RingMember {
         socketSignaling(location.href, {
           ...options,
           transports: [FirstTransport],
-          onLeave: (request) => {
-            // What a page sends while it is being closed reaches the server only like this.
-            navigator.sendBeacon('leave', JSON.stringify(request));
-          },
+          onLeave: sayGoodbye,
         }),
       onEvent: (event, state) => {
         this.#onEvent(event, state);
@@ -147,7 +145,21 @@ export class RingMember {
   }
 }
 
+/**
+ * Tells the server over HTTP too: while a page is being closed, only what is sent like this arrives. Some
+ * browsers are set up to have no sendBeacon.
+ */
+function sayGoodbye(request: LeaveRequest): void {
+  const body = JSON.stringify(request);
+  if ('sendBeacon' in navigator && navigator.sendBeacon('leave', body)) return;
+  fetch('leave', { method: 'POST', body, keepalive: true }).catch((error: unknown) => {
+    console.warn('the goodbye over HTTP could not be sent', error);
+  });
+}
+
+/** A browser that is set up to keep no marks tells nothing of it. */
 function isDeviceBusy(): boolean {
+  if (!('getEntriesByName' in performance)) return false;
   if (performance.getEntriesByName('device-busy').length > 0) return true;
   const [ready] = performance.getEntriesByName('program-ready');
   return ready !== undefined && performance.now() - ready.startTime > BUSY;

@@ -1,12 +1,22 @@
 /** What is wrong with this tab's membership, or was a moment ago, and what to do about it, in words. */
-import type { PeerId } from '../shared/protocol/ids.ts';
+import type { PeerId, RoomName } from '../shared/protocol/ids.ts';
 import type { Edge } from '../shared/protocol/signaling.ts';
 import type { NeighbourLinkState, RingEvent, RingState } from '../shared/ring/events.ts';
 import { callOf } from './log.ts';
-import { lasting } from './time.ts';
+import { reachText, type Addresses, type Reach } from './reach.ts';
+import type { Gap } from './sleep-watch.ts';
+import { lasting, timeOfDay } from './time.ts';
 
 type Kind =
-  'no links' | 'refused' | 'fault' | 'server' | 'relayed' | 'new peer' | 'asleep' | 'switched';
+  | 'no links'
+  | 'refused'
+  | 'fault'
+  | 'server'
+  | 'relayed'
+  | 'other room'
+  | 'new peer'
+  | 'asleep'
+  | 'switched';
 
 export interface Notice {
   readonly kind: Kind;
@@ -14,32 +24,53 @@ export interface Notice {
   readonly tone: 'bad' | 'warn' | 'fine';
   readonly what: string;
   readonly advice: string;
+  /** Whether a new load of the page helps. */
+  readonly isReloadOffered?: boolean;
+  /** A room to go to instead. */
+  readonly room?: RoomName;
 }
 
 type Refusal = Extract<RingEvent, { type: 'refused' }>;
 
 export class Troubles {
   readonly #hasWebRtc: boolean;
-  #isServerLost = false;
+  readonly #page: Addresses;
+  /** In Unix milliseconds. */
+  #serverLostAt: number | null = null;
+  /** What is known of a server that is lost. */
+  #reach: Reach | null = null;
   #refusal: Refusal | null = null;
   #error: string | null = null;
+  #otherSpelling: RoomName | null = null;
   /** Why it had to come back as a new peer. */
-  #newPeer: Refusal['code'] | null = null;
-  #sleep: { readonly milliseconds: number; readonly id: PeerId } | null = null;
+  #newPeer: Refusal | null = null;
+  #sleep: { readonly gap: Gap; readonly id: PeerId } | null = null;
   /** Whether anything was heard since it woke up. */
   #isAwake = false;
   readonly #links = new Map<Edge, { readonly peer: PeerId | null; link: NeighbourLinkState }>();
+  /** Whether the page has made as many direct links as it may. */
+  #isSpent = false;
   #switched: { readonly edge: Edge; readonly peer: PeerId } | null = null;
 
-  /** @param hasWebRtc whether the browser knows of such a thing */
-  constructor(hasWebRtc: boolean) {
+  /**
+   * @param hasWebRtc whether the browser knows of such a thing
+   * @param page its addresses
+   */
+  constructor(hasWebRtc: boolean, page: Addresses) {
     this.#hasWebRtc = hasWebRtc;
+    this.#page = page;
   }
 
-  note(event: RingEvent): void {
+  /** Whether there is no way to the server. */
+  get isServerLost(): boolean {
+    return this.#serverLostAt !== null;
+  }
+
+  /** @param at when it happened, in Unix milliseconds */
+  note(event: RingEvent, at: number): void {
     switch (event.type) {
       case 'server':
-        this.#isServerLost = event.state !== 'connected';
+        this.#serverLostAt = event.state === 'reconnecting' ? (this.#serverLostAt ?? at) : null;
         return;
       case 'left':
       case 'vanished':
@@ -48,16 +79,25 @@ export class Troubles {
       case 'joined':
         this.#refusal = null;
         this.#error = null;
+        this.#otherSpelling = event.otherSpelling ?? null;
         return;
       case 'refused':
-        if (event.code === 'place-lost' || event.code === 'id-taken') this.#newPeer = event.code;
+        if (event.code === 'place-lost' || event.code === 'id-taken') this.#newPeer = event;
         else this.#refusal = event;
+        // It is not tried again.
+        if (event.code === 'version') this.#serverLostAt = null;
         return;
       case 'error':
         this.#error = event.message;
         return;
       case 'received':
         this.#isAwake = true;
+        return;
+      case 'spent':
+        this.#isSpent = true;
+        return;
+      case 'link':
+        if (event.kind === 'direct' && event.state === 'connecting') this.#isSpent = false;
         return;
       default:
         return;
@@ -78,9 +118,14 @@ export class Troubles {
     }
   }
 
+  /** What has been found out about a server that is lost; null: nothing that is true still. */
+  reached(reach: Reach | null): void {
+    this.#reach = reach;
+  }
+
   /** The page has woken up. */
-  slept(milliseconds: number, { id }: RingState): void {
-    this.#sleep = { milliseconds, id };
+  slept(gap: Gap, { id }: RingState): void {
+    this.#sleep = { gap, id };
     this.#isAwake = false;
   }
 
@@ -92,7 +137,7 @@ export class Troubles {
 
   /** A new membership begins, or one has ended as it was wanted to. */
   forget(): void {
-    this.#isServerLost = false;
+    this.#serverLostAt = null;
     this.#refusal = null;
     this.#error = null;
     this.#newPeer = null;
@@ -104,9 +149,10 @@ export class Troubles {
   of(ring: RingState): Notice[] {
     return [
       ...this.#ofError(),
-      ...this.#ofRefusal(),
+      ...this.#ofRefusal(ring),
       ...this.#ofServer(ring),
-      ...relayed(ring),
+      ...relayed(ring, this.#isSpent),
+      ...this.#ofSpelling(ring),
       ...this.#ofSleep(ring),
       ...this.#ofNewPeer(ring),
       ...this.#ofSwitch(ring),
@@ -146,51 +192,81 @@ export class Troubles {
     ];
   }
 
-  #ofRefusal(): Notice[] {
+  #ofRefusal(ring: RingState): Notice[] {
     if (this.#refusal === null) return [];
     const { code, message } = this.#refusal;
-    const what = `The server says no: ${message}.`;
-    return [{ kind: 'refused', tone: 'bad', what, advice: refusalAdvice(code) }];
+    if (code === 'version' && ring.role !== 'offline')
+      return [
+        {
+          kind: 'refused',
+          tone: 'warn',
+          what: 'The server is of another version than this page.',
+          advice: `It was asked for this peer’s place and says: ${message}. The peer keeps its links without the server: nobody can join this ring any more, and it closes over nobody who goes. Reload the page for its current version, which joins the server’s ring.`,
+          isReloadOffered: true,
+        },
+      ];
+    return [
+      {
+        kind: 'refused',
+        tone: 'bad',
+        what: `The server says no: ${message}.`,
+        advice: refusalAdvice(code),
+        isReloadOffered: code === 'version' || code === 'malformed',
+      },
+    ];
   }
 
   #ofServer(ring: RingState): Notice[] {
-    if (!this.#isServerLost || ring.role === 'offline') return [];
-    const what = 'The server cannot be reached.';
-    if (ring.successor === null)
-      return [
-        {
-          kind: 'server',
-          tone: 'bad',
-          what,
-          advice:
-            'This page keeps trying. See that the computer that serves it is on, and this device in the same network.',
-        },
-      ];
-    const links = [ring.successorLink, ring.predecessorLink];
-    const goesOn = links.includes('relayed')
-      ? 'The ring goes on where its links are direct; a relayed one waits for the server.'
-      : 'The ring goes on without it: its messages go from peer to peer.';
+    if (this.#serverLostAt === null || ring.role === 'offline') return [];
+    const since = timeOfDay(this.#serverLostAt).slice(0, 8);
+    const isMember = ring.successor !== null;
+    const advice = [
+      isMember
+        ? `${linksText(ring)} Until the server is back nobody can join, and the ring closes over nobody who goes.`
+        : '',
+      reachText(this.#reach, this.#page),
+      'This page keeps trying.',
+    ];
     return [
       {
         kind: 'server',
+        tone: isMember ? 'warn' : 'bad',
+        what: `This page cannot reach its signaling server, since ${since}.`,
+        advice: advice.filter((text) => text !== '').join(' '),
+      },
+    ];
+  }
+
+  #ofSpelling(ring: RingState): Notice[] {
+    const room = this.#otherSpelling;
+    if (room === null || ring.successor !== ring.id) return [];
+    return [
+      {
+        kind: 'other room',
         tone: 'warn',
-        what,
-        advice: `${goesOn} Until it is back nobody can join, and a gap that a peer leaves stays open. This page keeps trying; see that the server runs and that this device is in its network.`,
+        what: `This tab is alone in room ${ring.room}. Somebody was in room ${room} when it joined.`,
+        advice:
+          'Names of rooms differ in small and capital letters; phones often begin with a capital.',
+        room,
       },
     ];
   }
 
   #ofSleep(ring: RingState): Notice[] {
     if (this.#sleep === null || ring.role === 'offline') return [];
-    const { milliseconds, id } = this.#sleep;
-    const what = `This page was asleep for ${lasting(milliseconds)}.`;
+    const { gap, id } = this.#sleep;
+    const time = lasting(gap.milliseconds);
+    const what =
+      gap.by === 'page'
+        ? `This page did not run for ${time}.`
+        : `The clock of this device went on by ${time} at once: the device was asleep, or its clock was set.`;
     const advice = this.#fate(ring, id);
     return [{ kind: 'asleep', tone: 'fine', what, advice: `${advice} ${KEEP_AWAKE}` }];
   }
 
   #fate(ring: RingState, id: PeerId): string {
     if (ring.id !== id)
-      return 'The ring has closed over its place, so it came back as a new peer with a new uuid.';
+      return 'Its place was not kept, so it came back as a new peer with a new uuid.';
     const isKept = ring.server === 'connected' && (this.#isAwake || ring.successor === ring.id);
     return isKept ? 'It has kept its place in the ring.' : 'It finds out whether it has its place.';
   }
@@ -199,7 +275,8 @@ export class Troubles {
     // Who slept is told so already.
     if (this.#newPeer === null || ring.role === 'offline') return [];
     if (this.#sleep !== null && this.#sleep.id !== ring.id) return [];
-    const isTaken = this.#newPeer === 'id-taken';
+    const { code, message } = this.#newPeer;
+    const isTaken = code === 'id-taken';
     return [
       {
         kind: 'new peer',
@@ -209,7 +286,7 @@ export class Troubles {
           : 'This tab lost its place in the ring and came back as a new peer.',
         advice: isTaken
           ? 'There is nothing to do.'
-          : 'The others had not heard from it and closed the ring over it. Its old uuid counts as gone, so it has a new one. There is nothing to do; if it happens often, the network here is unsteady.',
+          : `It was told: ${message}. Its old uuid counts as gone, so it has a new one. There is nothing to do; if it happens often, the network here may be unsteady.`,
       },
     ];
   }
@@ -231,7 +308,20 @@ export class Troubles {
 
 const KEEP_AWAKE = 'To stay in the ring keep the page in view and the screen on.';
 
-function relayed(ring: RingState): Notice[] {
+/** What this peer's own links are without the server: of more than them it cannot know. */
+function linksText(ring: RingState): string {
+  if (ring.successor === ring.id) return 'This peer is alone in its ring.';
+  const links = [ring.successorLink, ring.predecessorLink];
+  const direct = links.filter((link) => link === 'direct').length;
+  if (direct === links.length)
+    return 'The links to both neighbours are direct and open: messages go on from peer to peer.';
+  const relayed = links.includes('relayed') ? ' A relayed link waits for the server.' : '';
+  if (direct === 0)
+    return `No direct link to a neighbour is open, either: no message comes or goes.${relayed}`;
+  return `Only the link to the ${ring.successorLink === 'direct' ? 'successor' : 'predecessor'} is direct and open: no message goes all round through this peer.${relayed}`;
+}
+
+function relayed(ring: RingState, isSpent: boolean): Notice[] {
   const call = callOf(ring.id);
   const names = (['successor', 'predecessor'] as const).flatMap((edge) => {
     const peer = ring[edge];
@@ -242,9 +332,11 @@ function relayed(ring: RingState): Notice[] {
     {
       kind: 'relayed',
       tone: 'warn',
+      isReloadOffered: isSpent,
       what: `No direct connection to the ${names.join(' and the ')}: relayed.`,
-      advice:
-        'Messages go through the server instead, more slowly; the election is the same. Networks for guests often keep devices apart: another Wi-Fi or the hotspot of a phone helps, or turning a VPN off. This tab goes on trying for a direct one.',
+      advice: isSpent
+        ? 'This page has made as many direct connections as a browser lets a page make for now. Messages go through the server instead, more slowly; the election is the same. This page makes another direct one once it may; to have one at once, reload it.'
+        : 'Messages go through the server instead, more slowly; the election is the same. Networks for guests often keep devices apart: another Wi-Fi or the hotspot of a phone helps, or turning a VPN off. This tab goes on trying for a direct one.',
     },
   ];
 }

@@ -240,7 +240,13 @@ const RefusalSchema = v.object({
 export type Refusal = v.InferOutput<typeof RefusalSchema>;
 
 const JoinReplySchema = v.variant('ok', [
-  v.object({ ok: v.literal(true), view: ViewSchema, policy: PolicySchema }),
+  v.object({
+    ok: v.literal(true),
+    view: ViewSchema,
+    policy: PolicySchema,
+    /** To a newcomer that is alone: a room of the same letters in other case, in which somebody is. */
+    otherSpelling: v.optional(RoomNameSchema),
+  }),
   RefusalSchema,
 ]);
 export type JoinReply = v.InferOutput<typeof JoinReplySchema>;

@@ -106,7 +106,12 @@ export type Order = v.InferOutput<typeof OrderSchema>;
 
 const WatchReplySchema = v.variant('ok', [
   v.object({ ok: v.literal(true), order: OrderSchema }),
-  v.object({ ok: v.literal(false), message: v.pipe(v.string(), v.maxLength(500)) }),
+  v.object({
+    ok: v.literal(false),
+    /** A RefusalCode; one that this page does not know is another reason, and no less a refusal. */
+    code: v.pipe(v.string(), v.maxLength(64)),
+    message: v.pipe(v.string(), v.maxLength(500)),
+  }),
 ]);
 export type WatchReply = v.InferOutput<typeof WatchReplySchema>;
 

@@ -24,10 +24,15 @@ export class Allowance {
     return taken;
   }
 
+  /** Whether there is one whole. */
+  get hasOne(): boolean {
+    this.#reckon();
+    return this.#left >= 1;
+  }
+
   /** Takes one whole, if there is one. */
   takeOne(): boolean {
-    this.#reckon();
-    if (this.#left < 1) return false;
+    if (!this.hasOne) return false;
     this.#left -= 1;
     return true;
   }

@@ -157,6 +157,8 @@ export class Broker {
   readonly #ports: BrokerPorts;
   readonly #limits: BrokerLimits;
   readonly #rooms = new Map<RoomName, OpenRoom>();
+  /** Rooms whose names differ in case alone, by the name in small letters. */
+  readonly #spellings = new Map<string, Set<RoomName>>();
   #opened = 0;
   /**
    * The latest era of the rooms that are closed, and of any that members of a lost memory have named:
@@ -592,6 +594,7 @@ export class Broker {
       lookups: [],
     };
     this.#rooms.set(name, open);
+    this.#spellingsOf(name).add(name);
     return open;
   }
 
@@ -612,6 +615,27 @@ export class Broker {
     open.cancelEra?.();
     this.#latestEra = Math.max(this.#latestEra, open.room.era);
     this.#rooms.delete(name);
+    const spellings = this.#spellingsOf(name);
+    spellings.delete(name);
+    if (spellings.size === 0) this.#spellings.delete(name.toLowerCase());
+  }
+
+  #spellingsOf(name: RoomName): Set<RoomName> {
+    const spellings = this.#spellings.get(name.toLowerCase()) ?? new Set();
+    this.#spellings.set(name.toLowerCase(), spellings);
+    return spellings;
+  }
+
+  /** The fullest room of another spelling, for one that is alone in its own: phones capitalise. */
+  #otherSpelling(name: RoomName): { readonly otherSpelling?: RoomName } {
+    if (this.peers(name).length !== 1) return {};
+    const others = [...this.#spellingsOf(name)].filter(
+      (other) => other !== name && this.peers(other).length > 0,
+    );
+    const [otherSpelling] = others.toSorted(
+      (one, other) => this.peers(other).length - this.peers(one).length,
+    );
+    return otherSpelling === undefined ? {} : { otherSpelling };
   }
 
   /**
@@ -650,7 +674,12 @@ export class Broker {
     for (const delivery of open.room.join([...arrived.values()].map(({ request }) => request))) {
       const newcomer = arrived.get(delivery.to);
       if (delivery.type === 'view' && newcomer !== undefined)
-        newcomer.onJoined({ ok: true, view: delivery.view, policy: open.policy });
+        newcomer.onJoined({
+          ok: true,
+          view: delivery.view,
+          policy: open.policy,
+          ...this.#otherSpelling(name),
+        });
       else this.#ports.deliver(name, delivery);
     }
   }

@@ -107,8 +107,20 @@ export function describe(
     case 'complained':
       return {
         kind: 'link',
-        what: `told the server that ${call(event.about)} ${COMPLAINTS[event.fault].what}`,
+        what: `sent the server a report: ${call(event.about)} ${COMPLAINTS[event.fault].what}`,
         why: COMPLAINTS[event.fault].why,
+      };
+    case 'unreported':
+      return {
+        kind: 'link',
+        what: `could not report to the server: ${call(event.about)} ${COMPLAINTS[event.fault].what}`,
+        why: UNREPORTED[event.reason],
+      };
+    case 'spent':
+      return {
+        kind: 'link',
+        what: 'made no direct link',
+        why: 'this page has made as many as it may for now; another is tried later',
       };
     case 'server':
       return { kind: 'server', what: `server ${event.state}`, why: event.reason };
@@ -234,6 +246,11 @@ const UNSENT: Record<Extract<RingEvent, { type: 'unsent' }>['reason'], string> =
   'the link is lost': 'the link that it was for is lost',
 };
 
+const UNREPORTED: Record<Extract<RingEvent, { type: 'unreported' }>['reason'], string> = {
+  'no connection': 'there is no connection to it',
+  'no answer': 'it has not answered the report',
+};
+
 const COMPLAINTS: Record<
   Extract<RingEvent, { type: 'complained' }>['fault'],
   Pick<Description, 'what' | 'why'>
@@ -247,7 +264,7 @@ const COMPLAINTS: Record<
     why: 'the ring closes over it if nobody can reach it for a while',
   },
   misbehaves: {
-    what: 'keeps to no rules',
+    what: 'violates the protocol',
     why: 'the ring closes over it, or over a peer that says so too often',
   },
 };

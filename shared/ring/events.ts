@@ -12,7 +12,13 @@ export type NeighbourLinkState = 'none' | 'connecting' | 'direct' | 'relayed';
 export type Cause = ElectionInput['type'] | 'no such leader';
 
 export type RingEvent =
-  | { readonly type: 'joined'; readonly id: PeerId; readonly room: RoomName }
+  | {
+      readonly type: 'joined';
+      readonly id: PeerId;
+      readonly room: RoomName;
+      /** A room whose name differs in case alone: somebody is there, and nobody else in this one. */
+      readonly otherSpelling?: RoomName;
+    }
   | {
       readonly type: 'neighbours';
       readonly successor: PeerId;
@@ -65,8 +71,17 @@ export type RingEvent =
       readonly reason: string;
       readonly count: number;
     }
-  /** The server was told of a neighbour that is silent or keeps to no rules. */
+  /** A direct link is not made: as many were as a page may make. */
+  | { readonly type: 'spent' }
+  /** A report about a neighbour was sent to the server. */
   | { readonly type: 'complained'; readonly about: PeerId; readonly fault: Report['fault'] }
+  /** The server was not told of a neighbour, as far as is known. */
+  | {
+      readonly type: 'unreported';
+      readonly about: PeerId;
+      readonly fault: Report['fault'];
+      readonly reason: 'no connection' | 'no answer';
+    }
   | { readonly type: 'server'; readonly state: ServerLink; readonly reason: string }
   | { readonly type: 'refused'; readonly code: RefusalCode; readonly message: string }
   | { readonly type: 'error'; readonly message: string }

@@ -62,6 +62,10 @@ function fieldsOf(event: RingEvent): Readonly<Record<string, unknown>> {
       return { event: 'pace', hopDelay: event.hopDelay, by: event.by };
     case 'complained':
       return { event: 'complained', about: event.about, fault: event.fault };
+    case 'unreported': {
+      const { about, fault, reason } = event;
+      return { event: 'unreported', about, fault, reason };
+    }
     case 'dropped':
       return { event: 'error', from: event.from };
     case 'refused':
@@ -69,6 +73,7 @@ function fieldsOf(event: RingEvent): Readonly<Record<string, unknown>> {
     case 'error':
     case 'holding':
     case 'ring':
+    case 'spent':
       return { event: event.type };
   }
 }

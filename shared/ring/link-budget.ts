@@ -1,30 +1,37 @@
 /**
- * How many WebRTC connections a page may still make. Chromium allows a page about 500 in its life,
- * closed ones included; once they are spent nothing but relayed links is left.
+ * How many WebRTC connections a page may make. Chromium lets a page have 500 that it has not forgotten,
+ * closed ones included. A page with little else to do has closed ones forgotten within half a minute, one
+ * that makes four a second without end after minutes only.
  */
 import type { PeerId } from '../protocol/ids.ts';
 import { Allowance } from './allowance.ts';
 import type { Clock } from './ports.ts';
 import type { LinkKind } from './neighbour-link.ts';
-import { LINK_BURST, LINK_RATE, RELAYED_BURST, RELAYED_RATE } from './timing.ts';
+import {
+  LINK_BURST,
+  LINK_RATE,
+  PAGE_BURST,
+  PAGE_RATE,
+  RELAYED_BURST,
+  RELAYED_RATE,
+} from './timing.ts';
 
+/** What may still be made: so much at once, and so much more with time, as what is closed is forgotten. */
 export class LinkBudget {
-  #left: number;
+  readonly #allowance: Allowance;
 
-  /** @param connections that may be made in all */
-  constructor(connections = 450) {
-    this.#left = connections;
+  /** @param connections that may be made at once */
+  constructor(clock: Clock, connections = PAGE_BURST) {
+    this.#allowance = new Allowance(clock, connections, PAGE_RATE);
   }
 
   get isSpent(): boolean {
-    return this.#left === 0;
+    return !this.#allowance.hasOne;
   }
 
   /** Takes one, if there is one left. */
   spend(): boolean {
-    if (this.#left === 0) return false;
-    this.#left -= 1;
-    return true;
+    return this.#allowance.takeOne();
   }
 }
 

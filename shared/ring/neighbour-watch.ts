@@ -10,7 +10,13 @@ import { LinkWatch } from './link-watch.ts';
 import type { NeighbourLink } from './neighbour-link.ts';
 import type { Clock } from './ports.ts';
 import { RecentPeers } from './recent-peers.ts';
-import { COMPLAINT_INTERVAL, HELLO_SILENCE, MUTE } from './timing.ts';
+import {
+  COMPLAINT_INTERVAL,
+  HELLO_SILENCE,
+  MUTE,
+  REPLY_PATIENCE,
+  UNREPORTED_INTERVAL,
+} from './timing.ts';
 
 /** What it asks of the ring member it belongs to. */
 export interface NeighbourWatchOwner {
@@ -33,11 +39,14 @@ export class NeighbourWatch {
   readonly #broken = new Set<PeerId>();
   /** Neighbours that were complained about, while no answer has come. */
   readonly #complaints: RecentPeers;
+  /** Those that would have been, had there been a connection to the server. */
+  readonly #unreported: RecentPeers;
 
   constructor(owner: NeighbourWatchOwner) {
     this.#owner = owner;
     this.#edges = owner.edges;
     this.#complaints = new RecentPeers(owner.clock, COMPLAINT_INTERVAL);
+    this.#unreported = new RecentPeers(owner.clock, UNREPORTED_INTERVAL);
     this.#links = new LinkWatch({
       clock: owner.clock,
       links: () => owner.edges.links,
@@ -112,10 +121,21 @@ export class NeighbourWatch {
   /** The server decides whether the neighbour is gone; if not, links with it are made anew. */
   complain(about: PeerId, found: 'silent' | 'misbehaves'): void {
     const fault = found === 'silent' && !this.#canTell(about) ? 'unlinked' : found;
-    if (!this.#owner.canReport() || this.#complaints.has(about)) return;
+    if (!this.#owner.canReport()) {
+      if (this.#unreported.has(about)) return;
+      this.#unreported.add(about);
+      this.#owner.tell({ type: 'unreported', about, fault, reason: 'no connection' });
+      return;
+    }
+    if (this.#complaints.has(about)) return;
     this.#complaints.add(about);
     this.#owner.tell({ type: 'complained', about, fault });
+    const cancel = this.#owner.clock.after(REPLY_PATIENCE, () => {
+      if (this.#owner.isMember())
+        this.#owner.tell({ type: 'unreported', about, fault, reason: 'no answer' });
+    });
     this.#owner.report({ about, fault }, (reply) => {
+      cancel();
       this.#complaints.delete(about);
       if (reply.ok && reply.isMember) this.#giveLastChance(about);
     });

@@ -95,6 +95,7 @@ export class RingNode {
   readonly #intake: Intake;
   readonly #moved: MovedLink;
   #droppedFrames = 0;
+  #wasSpent = false;
 
   constructor(options: RingNodeOptions, ports: RingPorts) {
     this.#options = options;
@@ -402,14 +403,19 @@ export class RingNode {
   #joined(reply: JoinReply): void {
     if (this.#membership === 'gone') return;
     if (!reply.ok) {
-      this.#stop();
+      // A ring needs no server to go on (SPEC.md, L9).
+      if (reply.code === 'version' && this.#membership === 'member') this.#goWithoutServer();
+      else this.#stop();
       this.#tell({ type: 'refused', code: reply.code, message: reply.message });
       return;
     }
     if (this.#membership === 'joining') {
       this.#membership = 'member';
       this.#election.adopt(reply.policy);
-      this.#tell({ type: 'joined', id: this.#options.id, room: this.#options.room });
+      const { id, room } = this.#options;
+      const { otherSpelling } = reply;
+      const hint = otherSpelling === undefined ? {} : { otherSpelling };
+      this.#tell({ type: 'joined', id, room, ...hint });
       this.#applyView(reply.view);
       return;
     }
@@ -419,6 +425,14 @@ export class RingNode {
     // What was on the way through the server may be lost, and with it a relayed link.
     for (const link of this.#edges.links)
       if (link.kind === 'relayed') this.#watch.drop(link, 'server was lost');
+  }
+
+  /** Asks the server nothing any more, and keeps what links there are without it. */
+  #goWithoutServer(): void {
+    this.#server = 'offline';
+    this.#ports.signaling.drop();
+    for (const link of this.#edges.links)
+      if (link.kind === 'relayed') this.#watch.drop(link, 'the server is of another version');
   }
 
   /**
@@ -514,6 +528,7 @@ export class RingNode {
     initiator: boolean,
     id: LinkId,
   ): NeighbourLink | null {
+    if (kind === 'direct') this.#noteBudget();
     if (!this.#linkShares.spend(peer, kind)) return null;
     const { clock } = this.#ports;
     const openLink = kind === 'direct' ? this.#ports.openLink : this.#openRelayedLink;
@@ -530,6 +545,13 @@ export class RingNode {
       this.#tell({ type: 'error', message: `no connection can be made: ${reason}` });
       return null;
     }
+  }
+
+  /** Tells once when there is nothing left for a direct link that is to be made. */
+  #noteBudget(): void {
+    const { isSpent } = this.#ports.budget;
+    if (isSpent && !this.#wasSpent) this.#tell({ type: 'spent' });
+    this.#wasSpent = isSpent;
   }
 
   #linkHandlers(edge: Edge): NeighbourLinkHandlers {

@@ -45,7 +45,7 @@ export interface RingPeerPorts {
 export class RingPeer {
   readonly #room: RoomName;
   readonly #options: RingPeerOptions;
-  readonly #budget = new LinkBudget();
+  readonly #budget: LinkBudget;
   readonly #directLinks = new DirectLinks();
   readonly #ports: RingPeerPorts;
   #node: RingNode;
@@ -59,6 +59,7 @@ export class RingPeer {
     this.#room = room;
     this.#options = options;
     this.#ports = ports;
+    this.#budget = new LinkBudget(ports.clock);
     this.#node = this.#newNode();
   }
 
@@ -130,7 +131,14 @@ export class RingPeer {
   }
 
   #onEvent(node: RingNode, event: RingEvent): void {
-    this.#ports.onEvent(event, node.state);
+    try {
+      this.#ports.onEvent(event, node.state);
+    } catch (error) {
+      // A fault of those who look on must not stop a change of the ring half way.
+      this.#ports.clock.after(0, () => {
+        throw error;
+      });
+    }
     if (event.type === 'joined') this.#joinedAt = this.#ports.clock.now();
     // The ring has closed over it while it was away. An id that others hold for gone must not come
     // back, or its claims would be taken for those of the dead: whoever returns is a new peer.

@@ -65,6 +65,10 @@ export const MAX_ATTEMPTS = 4;
 export const LINK_BURST = 16;
 export const LINK_RATE = 1 / 60;
 
+/** Direct links that a page makes at once, with all its neighbours, and in each second after that. */
+export const PAGE_BURST = 450;
+export const PAGE_RATE = 1 / 10;
+
 /**
  * How long the end that answers an offer keeps its host candidates, which are mostly not needed. Not the
  * same on both edges: in a ring of two the candidates of both links may have the same names (mDNS), and
@@ -136,6 +140,9 @@ export const PLACE_PATIENCE = 20_000;
 
 /** How long one complaint about a neighbour stands before the next. */
 export const COMPLAINT_INTERVAL = 5_000;
+
+/** How often it is said that one cannot be made. */
+export const UNREPORTED_INTERVAL = 60_000;
 
 /** The same for a question about a peer that is held for gone. */
 export const DOUBT_INTERVAL = 5_000;

@@ -37,6 +37,49 @@ test('each button says what it did, and one that does nothing now is told to be 
   expect(only.errors).toEqual([]);
 });
 
+/** What hardened browsers take away from a page, and what they have throw. */
+test.each([
+  ['is missing', false],
+  ['throws', true],
+])('a tab whose way to say goodbye and what else it can do without %s', async (_, throws) => {
+  const tab = await Tab.make(stage.browser);
+  await tab.page.evaluateOnNewDocument((throws) => {
+    const refuse = () => {
+      throw new Error('not in this browser');
+    };
+    const take = (owner: object, name: string) => {
+      if (throws) Reflect.set(owner, name, refuse);
+      else Reflect.deleteProperty(owner, name);
+    };
+    take(Navigator.prototype, 'sendBeacon');
+    take(Document.prototype, 'execCommand');
+    if (throws) take(globalThis, 'fetch');
+    else for (const name of ['mark', 'getEntriesByName']) take(Performance.prototype, name);
+    Reflect.deleteProperty(Navigator.prototype, 'clipboard');
+  }, throws);
+  const posted: string[] = [];
+  tab.page.on('request', (request) => {
+    if (request.method() === 'POST') posted.push(new URL(request.url()).pathname);
+  });
+  await tab.page.goto(stage.url);
+  await untilOneRing([tab]);
+  await tab.click('Copy link');
+  await expectSaid(tab, 'Copy it from here: http://');
+  expect(await tab.page.$$('textarea')).toHaveLength(0);
+  await tab.click('Leave ring');
+  await expectSaid(tab, 'Left the ring');
+  await until(async () => {
+    expect((await tab.values())['role']).toBe('offline');
+    expect(stage.server.signaling.size.peers).toBe(0);
+    expect(await tab.page.$eval('.connection', (it) => it.textContent)).toContain(
+      'not in the ring',
+    );
+  });
+  expect(posted).toEqual(throws ? [] : ['/leave']);
+  await tab.click('Rejoin ring');
+  await untilOneRing([tab]);
+});
+
 test('“Crash” says goodbye to nobody: the others find out, and “Rejoin ring” makes a new peer', async () => {
   const tabs = await openTabs(stage.browser, 3, stage.url);
   const before = await untilOneRing(tabs);

@@ -318,8 +318,12 @@ describe('given what a ring tells,', () => {
     return { ids, ring, lost, without: { ring: without, facts: factsOf(without) } };
   }
 
-  /** How many milliseconds after a member is told it the link to its successor is drawn as in the making. */
-  function timeToDraw(event: RingEvent, sight: Sight): Promise<number> {
+  /**
+   * How many milliseconds after a member is told it the link to its successor is drawn as in the making, and
+   * whether that is late: after what was to be drawn then by the page's own timers and frames, all of
+   * which are late on a busy machine.
+   */
+  function timeToDraw(event: RingEvent, sight: Sight): Promise<{ took: number; isLate: boolean }> {
     return page.evaluate(
       async (event, sight) => {
         const drawn = new Promise<number>((resolve) => {
@@ -330,9 +334,12 @@ describe('given what a ring tells,', () => {
               resolve(performance.now() - began);
           }).observe(document, { subtree: true, childList: true, attributes: true });
         });
+        let isLate = false;
+        setTimeout(() => requestAnimationFrame(() => (isLate = true)), 400);
         const began = performance.now();
         tell(event, sight);
-        return drawn;
+        const took = await drawn;
+        return { took, isLate };
       },
       event,
       sight,
@@ -341,7 +348,7 @@ describe('given what a ring tells,', () => {
 
   test('that the leader has left is not drawn before there can be another', async () => {
     const { lost, without } = await showBeforeLoss();
-    expect(await timeToDraw(lost, without)).toBeGreaterThan(440);
+    expect((await timeToDraw(lost, without)).took).toBeGreaterThan(440);
   });
 
   test('who leads next is drawn at once all the same', async () => {
@@ -354,17 +361,20 @@ describe('given what a ring tells,', () => {
         const valueOf = (testid: string) =>
           document.querySelector(`[data-testid=${testid}]`)?.getAttribute('data-value') ?? '';
         const links = new Set([valueOf('successor-link')]);
-        const drawn = new Promise<number>((resolve) => {
+        const drawn = new Promise<void>((resolve) => {
           new MutationObserver(() => {
             links.add(valueOf('successor-link'));
-            if (valueOf('leader-id') === elected.leader) resolve(performance.now() - began);
+            if (valueOf('leader-id') === elected.leader) resolve();
           }).observe(document, { subtree: true, childList: true, attributes: true });
         });
-        const began = performance.now();
+        // In the order of the page's own timers: by the clock, a busy machine is late with all of them.
+        let isLate = false;
+        setTimeout(() => (isLate = true), 400);
         tell(lost, without);
         await new Promise((resolve) => setTimeout(resolve, 100));
         tell(elected, after);
-        return { took: await drawn, links: [...links] };
+        await drawn;
+        return { isLate, links: [...links] };
       },
       lost,
       without,
@@ -372,7 +382,7 @@ describe('given what a ring tells,', () => {
       { ring: after, facts: factsOf(after) },
     );
     expect(seen.links).toEqual([factsOf(ring)['successor-link']]);
-    expect(seen.took).toBeLessThan(400);
+    expect(seen.isLate).toBe(false);
   });
 
   test('a leader that is back is waited for no more', async () => {
@@ -391,7 +401,7 @@ describe('given what a ring tells,', () => {
       back,
       { ring, facts: factsOf(ring) },
     );
-    expect(await timeToDraw(back, without)).toBeLessThan(400);
+    expect((await timeToDraw(back, without)).isLate).toBe(false);
   });
 
   test('the announcement says who leads and why, in which term, after how many messages', async () => {

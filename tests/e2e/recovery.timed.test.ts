@@ -33,8 +33,10 @@ const KEPT: ReadonlySet<string> = new Set([
 test('a server that dies and forgets twelve tabs finds them in their places, with their leader', async () => {
   const server = await serve();
   const url = `http://localhost:${server.port}/`;
+  const began = performance.now();
   const tabs = await openTabs(stage.browser, 12, url);
   await untilOneRing(tabs);
+  const opening = performance.now() - began;
   // Twelve whole pages may take a small machine seconds without a lap: the leader may be elected anew.
   for (const { page } of tabs)
     await page.waitForSelector('[data-testid=event]', { timeout: PATIENCE });
@@ -54,7 +56,9 @@ test('a server that dies and forgets twelve tabs finds them in their places, wit
     for (const values of await Promise.all(tabs.map((tab) => tab.values())))
       expect(values['server-link']).toBe('reconnecting');
   });
-  expect(await tab?.alert()).toContain('The server cannot be reached. The ring goes on without it');
+  expect(await tab?.alert()).toMatch(
+    /^This page cannot reach its signaling server, since [\d:]+\. The links to both neighbours are direct and open/,
+  );
   // The ring lives on by itself: laps go round, the term stays.
   await nextLap();
   const again = await serve({ port: server.port });
@@ -70,7 +74,8 @@ test('a server that dies and forgets twelve tabs finds them in their places, wit
       Object.fromEntries(Object.entries(values).filter(([name]) => KEPT.has(name))),
     );
   expect(facts(await untilOneRing(tabs))).toEqual(facts(before));
-  expect(took).toBeLessThan(5_000);
+  // The longest pause between two attempts is 3 s; for the rest, this machine at this hour is the measure.
+  expect(took).toBeLessThan(3_000 + 2 * opening);
   const thirteenth = await Tab.open(stage.browser, url);
   const after = await untilOneRing([...tabs, thirteenth]);
   expect(after.slice(0, 12).map((values) => values['own-id'])).toEqual(
@@ -80,21 +85,22 @@ test('a server that dies and forgets twelve tabs finds them in their places, wit
   await again.close();
 });
 
-test('tabs in the background, whose timers are slow, find a killed leader within two seconds', async () => {
+test('tabs in the background, whose timers are slow, find a killed leader before it counts as silent', async () => {
   const browser = await launchChromium([], 'throttled');
   onTestFinished(() => browser.close());
   const context = await browser.createBrowserContext();
   const tabs: Tab[] = [];
-  for (let count = 0; count < 4; count += 1) {
+  for (let count = 0; count < 5; count += 1) {
     const tab = await Tab.makeIn(context);
     await tab.page.goto(stage.url);
     tabs.push(tab);
   }
-  const { leader, others } = byRole(tabs, await untilOneRing(tabs));
+  const first = byRole(tabs, await untilOneRing(tabs));
   const front = await context.newPage();
   await front.bringToFront();
   // By then a timer of a quarter second takes a whole one.
-  for (const { page } of others)
+  const timers: number[] = [];
+  for (const { page } of tabs)
     await until(async () => {
       const took = await page.evaluate(async () => {
         const began = performance.now();
@@ -102,24 +108,36 @@ test('tabs in the background, whose timers are slow, find a killed leader within
         return performance.now() - began;
       });
       expect(took).toBeGreaterThan(750);
+      timers.push(took);
     });
+  // The yardstick: one that says goodbye, so that nothing has to be found out.
+  const left = performance.now();
+  await first.leader.page.evaluate(() => {
+    dispatchEvent(new Event('pagehide'));
+  });
+  const { leader, others } = byRole(first.others, await untilOneRing(first.others));
+  const leaving = performance.now() - left;
   const session = await leader.page.createCDPSession();
   const killed = performance.now();
   // There is nobody left to answer.
   session.send('Page.crash').catch(() => undefined);
   await untilOneRing(others);
-  expect(performance.now() - killed).toBeLessThan(2_000);
+  // Two of their timers to find it out; its silence alone would take 3.5 s and those.
+  expect(performance.now() - killed).toBeLessThan(3 * leaving + 2 * Math.max(...timers));
 });
 
 test('a tab that no direct connection can reach is in the ring by relayed links, and shown so', async () => {
   // What a network does that lets no UDP through.
   const walled = await launchChromium(['--webrtc-ip-handling-policy=disable_non_proxied_udp']);
+  const opened = performance.now();
   const tabs = await openTabs(stage.browser, 3, stage.url);
   await untilOneRing(tabs);
+  const opening = performance.now() - opened;
   const began = performance.now();
   const tab = await Tab.open(walled, stage.url);
   const values = await untilOneRing([...tabs, tab], ['direct', 'relayed']);
-  expect(performance.now() - began).toBeLessThan(10_000);
+  // A direct link is waited for 4 s; for the rest, this machine at this hour is the measure.
+  expect(performance.now() - began).toBeLessThan(4_000 + 4 * opening);
   const own = values.at(-1);
   expect([own?.['successor-link'], own?.['predecessor-link']]).toEqual(['relayed', 'relayed']);
   expect(values.filter((each) => each['successor-link'] === 'relayed')).toHaveLength(2);

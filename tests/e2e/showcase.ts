@@ -1,5 +1,5 @@
 /** The page's components by themselves in a real browser, given what a ring would have told them. */
-import type { Browser, Page } from 'puppeteer-core';
+import type { Browser, BrowserContext, Page } from 'puppeteer-core';
 import { inject } from 'vitest';
 import type { RingEvent, RingState } from '../../shared/ring/events.ts';
 import { factsOf } from '../../web/facts.ts';
@@ -53,10 +53,18 @@ export interface Shown {
   Verdict: { ring: RingState; since: number | null };
 }
 
-/** The showcase, in a new tab. */
-export async function openShowcase(browser: Browser): Promise<Page> {
-  const page = await browser.newPage();
+/**
+ * The showcase, in a new tab.
+ * @param where a browser, or a context of one with a window of its own
+ * @param prepare does something to the tab before it opens the page
+ */
+export async function openShowcase(
+  where: Browser | BrowserContext,
+  prepare: (page: Page) => Promise<unknown> = () => Promise.resolve(),
+): Promise<Page> {
+  const page = await where.newPage();
   page.setDefaultTimeout(PATIENCE);
+  await prepare(page);
   await page.goto(inject('showcase'));
   await page.waitForSelector('[data-ready=true]');
   return page;

@@ -1,10 +1,11 @@
 import { once } from 'node:events';
-import { createServer, type Server } from 'node:http';
+import { createServer, request, type IncomingMessage, type Server } from 'node:http';
+import { connect, type Socket } from 'node:net';
 import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Browser } from 'puppeteer-core';
-import { afterAll, beforeAll, expect, test, vi } from 'vitest';
+import { afterAll, beforeAll, expect, onTestFinished, test, vi } from 'vitest';
 import { PageFiles } from '../../signaling-server/page-files.ts';
 import {
   byRole,
@@ -51,6 +52,24 @@ test('a room of an impossible name is refused in plain words', async () => {
   await server.close();
 });
 
+test('a tab alone in a room that others spell otherwise is told so, with a link to theirs', async () => {
+  const server = await serve();
+  const url = `http://localhost:${server.port}/`;
+  const others = await openTabs(browser, 2, `${url}?room=Class5`);
+  await untilOneRing(others);
+  const tab = await Tab.open(browser, `${url}?room=class5`);
+  await until(async () => {
+    expect(await notices(tab, 'other room')).toEqual([
+      expect.stringMatching(/^This tab is alone in room class5\. Somebody was in room Class5 /),
+    ]);
+  });
+  await tab.page.click('[data-kind="other room"] a');
+  await untilOneRing([...others, tab]);
+  expect(await notices(tab, 'other room')).toEqual([]);
+  for (const each of [...others, tab]) await each.close();
+  await server.close();
+});
+
 test('a full room says so, and takes the tab in once there is a place', async () => {
   const server = await serve({ peersPerRoom: 1 });
   const url = `http://localhost:${server.port}/`;
@@ -85,7 +104,9 @@ test('a server that is down when the page opens is said so and tried again', asy
   const port = await portOf(pageOnly);
   const tab = await Tab.open(browser, `http://localhost:${port}/`);
   await until(async () => {
-    expect(await tab.alert()).toContain('The server cannot be reached.');
+    expect(await tab.alert()).toMatch(
+      /^This page cannot reach its signaling server, since \d\d:\d\d:\d\d\. localhost:\d+ answers over HTTP, with status 404, but not as this server/,
+    );
     const values = await tab.values();
     expect(values['server-link']).toBe('reconnecting');
     expect(values['role']).toBe('joining');
@@ -98,6 +119,132 @@ test('a server that is down when the page opens is said so and tried again', asy
   expect(await tab.alert()).toBe('');
   await tab.close();
   await server.close();
+});
+
+/** In a page before its program: what makes it one of another version. */
+function makeOutdated(): void {
+  // eslint-disable-next-line @typescript-eslint/unbound-method -- called on whatever is to send
+  const { send } = WebSocket.prototype;
+  globalThis.isOutdated = false;
+  WebSocket.prototype.send = function (data) {
+    const isAsked = isOutdated && typeof data === 'string';
+    send.call(this, isAsked ? data.replace('{"version":1,"room"', '{"version":7,"room"') : data);
+  };
+}
+
+test('a server of another version leaves open pages their ring, and is said so with a way to reload', async () => {
+  const server = await serve();
+  const url = `http://localhost:${server.port}/`;
+  const open = async (path: string) => {
+    const tab = await Tab.make(browser);
+    await tab.page.evaluateOnNewDocument(makeOutdated);
+    await tab.page.goto(`${url}${path}`);
+    return tab;
+  };
+  const first = await open('');
+  const tabs = [first, ...(await Promise.all([open(''), open('')]))];
+  const before = await untilOneRing(tabs);
+  for (const { page } of tabs) await page.waitForSelector('[data-testid=event]');
+  const watching = await open('watch');
+  await watching.page.waitForSelector('[data-testid=watch-link][data-value=connected]');
+  for (const { page } of [...tabs, watching])
+    await page.evaluate(() => {
+      globalThis.isOutdated = true;
+    });
+  await server.close();
+  const next = await serve({ port: server.port });
+  onTestFinished(() => next.close());
+  for (const tab of tabs)
+    await until(async () => {
+      expect(await notices(tab, 'refused')).toEqual([
+        expect.stringMatching(/^The server is of another version than this page\./),
+      ]);
+      expect((await tab.values())['server-link']).toBe('offline');
+    });
+  await until(async () => {
+    expect(await watching.alert()).toBe(
+      'This page is of another version than the server. Reload it to go on watching.',
+    );
+  });
+  // They elect as before.
+  const wanted = before.map((values) => values['leader-id']);
+  await first.click('Start election');
+  await until(async () => {
+    const values = await Promise.all(tabs.map((tab) => tab.values()));
+    expect(values.map((each) => each['leader-id'])).toEqual(wanted);
+    const terms = new Set(values.map((each) => Number(each['term'])));
+    expect([...terms]).toEqual([Number(before[0]?.['term']) + 1]);
+  });
+  expect(next.signaling.size.peers).toBe(0);
+  // A page that is loaded anew is one of the server's version.
+  for (const tab of [first, watching]) await tab.click('Reload page');
+  await untilOneRing([first]);
+  await until(async () => {
+    expect((await watching.values())['watch-peers']).toBe('1');
+  });
+  for (const tab of [...tabs, watching]) await tab.close();
+});
+
+/**
+ * A proxy before a server that does not do all that it should.
+ * @param hasWebSockets whether it passes them on
+ * @param host the name that it calls the server by; null: the one that it was called by itself
+ */
+async function openProxy(
+  port: number,
+  hasWebSockets: boolean,
+  host: string | null,
+): Promise<string> {
+  const proxy = createServer(({ url, method, headers }, response) => {
+    const sent = { ...headers, ...(host === null ? {} : { host }) };
+    request({ port, path: url, method, headers: sent }, (answer) => {
+      response.writeHead(answer.statusCode ?? 500, answer.headers);
+      answer.pipe(response);
+    }).end();
+  });
+  proxy.on('upgrade', ({ url, headers }: IncomingMessage, socket: Socket) => {
+    if (!hasWebSockets) {
+      socket.end('HTTP/1.1 400 Bad Request\r\n\r\n');
+      return;
+    }
+    const sent = Object.entries({ ...headers, ...(host === null ? {} : { host }) });
+    const server = connect(port, '127.0.0.1');
+    server.write(
+      `GET ${url} HTTP/1.1\r\n${sent.map(([name, value]) => `${name}: ${String(value)}\r\n`).join('')}\r\n`,
+    );
+    server.pipe(socket).pipe(server);
+    for (const each of [server, socket]) each.on('error', () => undefined);
+  });
+  onTestFinished(() => {
+    proxy.closeAllConnections();
+    proxy.close();
+  });
+  return `http://localhost:${await portOf(proxy)}/`;
+}
+
+test('behind a proxy that passes no WebSockets on, or another name, both pages say what was found out', async () => {
+  const server = await serve();
+  onTestFinished(() => server.close());
+  const cases = [
+    [await openProxy(server.port, false, null), /answers over HTTP, but no WebSocket/],
+    [
+      await openProxy(server.port, true, 'inner.test'),
+      /refuses WebSockets from pages of the origin http:\/\/localhost:\d+: it was called inner\.test/,
+    ],
+  ] as const;
+  const tabs: Tab[] = [];
+  for (const [url, words] of cases)
+    for (const path of ['', 'watch']) {
+      const tab = await Tab.open(browser, `${url}${path}`);
+      tabs.push(tab);
+      await until(async () => {
+        const text = await tab.alert();
+        expect(text).toMatch(/^This page cannot reach its signaling server, since/);
+        expect(text).toMatch(words);
+        expect(text).not.toMatch(/\bis on\b/);
+      });
+    }
+  for (const tab of tabs) await tab.close();
 });
 
 test('a page whose server dies before all of it was loaded is whole once the server is back', async () => {
@@ -307,7 +454,7 @@ test('a page that was asleep says so, and whether it kept its place', async () =
   await session.send('Page.setWebLifecycleState', { state: 'active' });
   await until(async () => {
     const [text] = await notices(leader, 'asleep');
-    expect(text).toMatch(/This page was asleep for \d s\. It has kept its place/);
+    expect(text).toMatch(/This page did not run for \d s\. It has kept its place/);
     expect((await leader.values())['own-id']).toBe(id);
   });
   await leader.page.$eval('[data-kind=asleep] button', (button) => {
@@ -330,6 +477,8 @@ test('a page that was asleep says so, and whether it kept its place', async () =
 });
 
 declare global {
+  /** Of a page that {@link makeOutdated} ran in: whether it speaks another version to the server. */
+  var isOutdated: boolean;
   /** Of a page that {@link makeCuttable} ran in. */
   var cutOff: (wanted: boolean) => void;
 }

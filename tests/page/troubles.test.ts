@@ -1,6 +1,7 @@
 /** What is said of each trouble, and when it is said no more. */
 import { expect, test } from 'vitest';
 import type { RingEvent, RingState } from '../../shared/ring/events.ts';
+import type { Reach } from '../../web/reach.ts';
 import { Troubles } from '../../web/troubles.ts';
 import { peerId, roomName } from '../support.ts';
 
@@ -22,12 +23,16 @@ const STATE: RingState = {
   hopDelay: 0,
 };
 
+/** The addresses of the page, and when things happen. */
+const PAGE = { host: 'ring.test', origin: 'https://ring.test' };
+const AT = new Date(2026, 0, 2, 3, 4, 5).getTime();
+
 const kinds = (troubles: Troubles, state: Partial<RingState> = {}) =>
   troubles.of({ ...STATE, ...state }).map(({ kind }) => kind);
 
 function after(...events: readonly RingEvent[]): Troubles {
-  const troubles = new Troubles(true);
-  for (const event of events) troubles.note(event);
+  const troubles = new Troubles(true, PAGE);
+  for (const event of events) troubles.note(event, AT);
   return troubles;
 }
 
@@ -38,12 +43,16 @@ test('nothing is wrong where nothing is', () => {
   expect(after(FOUND).of(STATE)).toEqual([]);
 });
 
-test('a lost server is told with what goes on, until it is back or the tab has left', () => {
+test('a lost server is told with what its links are, until it is back or the tab has left', () => {
   const [notice] = after(LOST).of(STATE);
-  expect(notice).toMatchObject({ tone: 'warn', what: 'The server cannot be reached.' });
-  expect(notice?.advice).toContain('The ring goes on without it');
+  expect(notice).toMatchObject({
+    tone: 'warn',
+    what: 'This page cannot reach its signaling server, since 03:04:05.',
+  });
+  expect(notice?.advice).toContain('The links to both neighbours are direct and open');
   const [relayed] = after(LOST).of({ ...STATE, successorLink: 'relayed' });
-  expect(relayed?.advice).toContain('a relayed one waits for the server');
+  expect(relayed?.advice).toContain('Only the link to the predecessor is direct and open');
+  expect(relayed?.advice).toContain('A relayed link waits for the server');
   expect(kinds(after(LOST, FOUND))).toEqual([]);
   expect(kinds(after(LOST, { type: 'left' }))).toEqual([]);
   expect(kinds(after(LOST, { type: 'vanished' }))).toEqual([]);
@@ -70,6 +79,19 @@ test('relayed neighbours are told together, and one that has become direct once'
   expect(switched?.what).toMatch(/^The link to the successor .* is direct now/);
   if (switched !== undefined) troubles.dismiss(switched);
   expect(kinds(troubles, mended)).toEqual(['relayed']);
+});
+
+test('a relayed link that is so as the page may make no direct one is not blamed on the network', () => {
+  const relayed = { ...STATE, successorLink: 'relayed' } as const;
+  const troubles = after(FOUND, { type: 'spent' });
+  const [notice] = troubles.of(relayed);
+  expect(notice?.advice).not.toMatch(/network|Wi-Fi|VPN/i);
+  expect(notice?.advice).toContain('reload');
+  expect(notice?.isReloadOffered).toBe(true);
+  const link = { edge: 'successor', kind: 'direct', peer: peerId(2), reason: '' } as const;
+  troubles.note({ type: 'link', state: 'connecting', ...link }, AT);
+  expect(troubles.of(relayed)[0]?.advice).toMatch(/Wi-Fi/);
+  expect(troubles.of(relayed)[0]?.isReloadOffered).toBe(false);
 });
 
 test('a direct link to another neighbour is no link that was mended', () => {
@@ -100,8 +122,8 @@ test('a full room is told with what the server said, until the tab has joined', 
 
 test('a browser without WebRTC is told from one whose connections fail, and both from other faults', () => {
   const failed: RingEvent = { type: 'error', message: 'no connection can be made: none' };
-  const without = new Troubles(false);
-  without.note(failed);
+  const without = new Troubles(false, PAGE);
+  without.note(failed, AT);
   const gone = { ...STATE, role: 'offline' } as const;
   expect(without.of(gone)[0]?.what).toBe('This browser has no WebRTC.');
   expect(after(failed).of(gone)[0]?.what).toBe('This browser makes no WebRTC connection.');
@@ -111,25 +133,94 @@ test('a browser without WebRTC is told from one whose connections fail, and both
 
 test('sleep is told with what became of the place, and then not the new peer as well', () => {
   const troubles = after(FOUND);
-  troubles.slept(35_200, STATE);
-  expect(troubles.of(STATE)[0]?.what).toBe('This page was asleep for 35 s.');
+  troubles.slept({ by: 'clock', milliseconds: 3_600_000 }, STATE);
+  expect(troubles.of(STATE)[0]?.what).toBe(
+    'The clock of this device went on by 1 h 0 min at once: the device was asleep, or its clock was set.',
+  );
+  troubles.slept({ by: 'page', milliseconds: 35_200 }, STATE);
+  expect(troubles.of(STATE)[0]?.what).toBe('This page did not run for 35 s.');
   expect(troubles.of(STATE)[0]?.advice).toContain('finds out');
   const message = {
     type: 'elected',
     term: 1,
     decision: { leader: { priority: 1, id: peerId(3) }, size: 3, lap: 9, hops: 1 },
   } as const;
-  troubles.note({
-    type: 'received',
-    message,
-    from: peerId(3),
-    judgement: { outcome: 'forwarded', reason: 'announcement', compared: null },
-  });
+  troubles.note(
+    {
+      type: 'received',
+      message,
+      from: peerId(3),
+      judgement: { outcome: 'forwarded', reason: 'announcement', compared: null },
+    },
+    AT,
+  );
   expect(troubles.of(STATE)[0]?.advice).toContain('It has kept its place');
-  troubles.note({ type: 'refused', code: 'place-lost', message: 'gone' });
+  troubles.note({ type: 'refused', code: 'place-lost', message: 'gone' }, AT);
   const anew = { ...STATE, id: peerId(8) };
   const [notice, ...others] = troubles.of(anew);
   expect(others).toEqual([]);
   expect(notice?.advice).toContain('came back as a new peer');
   if (notice !== undefined) troubles.dismiss(notice);
+});
+
+test('a page never says that the ring goes on, of which without a server it sees two links at most', () => {
+  const links = ['none', 'connecting', 'direct', 'relayed'] as const;
+  for (const successorLink of links)
+    for (const predecessorLink of links) {
+      const [notice] = after(LOST).of({ ...STATE, successorLink, predecessorLink });
+      expect(notice?.advice).not.toContain('goes on');
+      const isOpen = successorLink === 'direct' && predecessorLink === 'direct';
+      expect(notice?.advice.includes('messages go on from peer to peer')).toBe(isOpen);
+      const isCutOff = successorLink !== 'direct' && predecessorLink !== 'direct';
+      expect(notice?.advice.includes('no message comes or goes')).toBe(isCutOff);
+    }
+  const [alone] = after(LOST).of({ ...STATE, successor: STATE.id, predecessor: STATE.id });
+  expect(alone?.advice).toContain('alone in its ring');
+});
+
+test.each<[Reach, string]>([
+  [{ type: 'silence' }, 'Nothing answers at ring.test over HTTP, either'],
+  [{ type: 'stranger', status: 502 }, 'answers over HTTP, with status 502, but not as this server'],
+  [{ type: 'answer' }, 'answers over HTTP, but no WebSocket to it comes about'],
+  [{ type: 'refusal', host: '10.0.0.1:3000' }, 'it was called 10.0.0.1:3000'],
+])('of a server that is lost it is told what was found out: %o', (reach, text) => {
+  const troubles = after(LOST);
+  const before = troubles.of(STATE)[0]?.advice;
+  troubles.reached(reach);
+  expect(troubles.of(STATE)[0]?.advice).toContain(text);
+  troubles.reached(null);
+  expect(troubles.of(STATE)[0]?.advice).toBe(before);
+});
+
+test('a server of another version is told to a member with what it keeps, to a newcomer as a refusal', () => {
+  const refused: RingEvent = { type: 'refused', code: 'version', message: 'different versions' };
+  const offline: RingEvent = { type: 'server', state: 'offline', reason: '' };
+  const [member, ...others] = after(LOST, FOUND, refused, offline).of({
+    ...STATE,
+    server: 'offline',
+  });
+  expect(others).toEqual([]);
+  expect(member).toMatchObject({ kind: 'refused', tone: 'warn', isReloadOffered: true });
+  expect(member?.what).toBe('The server is of another version than this page.');
+  const [newcomer] = after(FOUND, refused).of({ ...STATE, role: 'offline', server: 'offline' });
+  expect(newcomer).toMatchObject({ tone: 'bad', isReloadOffered: true });
+  expect(newcomer?.what).toBe('The server says no: different versions.');
+});
+
+test('a tab that is alone is told of a room of another spelling for as long as it is', () => {
+  const joined: RingEvent = {
+    type: 'joined',
+    id: STATE.id,
+    room: STATE.room,
+    otherSpelling: roomName('Lobby'),
+  };
+  const alone = { ...STATE, successor: STATE.id, predecessor: STATE.id };
+  const [notice, ...others] = after(FOUND, joined).of(alone);
+  expect(others).toEqual([]);
+  expect(notice).toMatchObject({ kind: 'other room', room: 'Lobby' });
+  expect(notice?.what).toBe(
+    'This tab is alone in room lobby. Somebody was in room Lobby when it joined.',
+  );
+  expect(kinds(after(FOUND, joined))).toEqual([]);
+  expect(after(FOUND, { type: 'joined', id: STATE.id, room: STATE.room }).of(alone)).toEqual([]);
 });

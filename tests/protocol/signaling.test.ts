@@ -138,6 +138,13 @@ test.each(fromServer)(
   },
 );
 
+test('a reply to join may name another room, and only what can be one', () => {
+  const reply = { ok: true, view, policy: 'highest', otherSpelling: 'Lobby' };
+  expect(valueOf(parseJoinReply(reply))).toEqual(reply);
+  for (const otherSpelling of ['a b', '', null, 7])
+    expect(errorOf(parseJoinReply({ ...reply, otherSpelling }))).toContain('otherSpelling');
+});
+
 function withSignals(signals: readonly unknown[]): unknown {
   return { ...signalRequest, signals };
 }

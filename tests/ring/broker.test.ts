@@ -1,6 +1,7 @@
 /** The broker: who is let in, when, and what reaches whom. */
 import { describe, expect, test } from 'vitest';
 import type { PeerId } from '../../shared/protocol/ids.ts';
+import type { JoinReply } from '../../shared/protocol/signaling.ts';
 import { defined, linkId, peerId, roomName } from '../support.ts';
 import { offerDelivered, offerOf, signalsTo, viewsIn } from './newcomers.ts';
 import { codeOf, LOBBY, requestOf, Server, viewOf, WINDOW } from './test-broker.ts';
@@ -389,5 +390,35 @@ describe('who is let in', () => {
     expect(waiting).toEqual([]);
     expect(server.delivered).toEqual([]);
     expect(server.broker.size).toEqual({ rooms: 0, peers: 0 });
+  });
+});
+
+describe('a newcomer that is alone is told of a room of another spelling', () => {
+  const hint = (replies: readonly JoinReply[]) => {
+    const [reply] = replies;
+    return reply?.ok === true ? reply.otherSpelling : reply;
+  };
+  const join = (server: Server, number: number, room: string) => {
+    const replies = server.join(number, { room: roomName(room) });
+    server.pass(10 * WINDOW);
+    return hint(replies);
+  };
+
+  test('in which somebody is: the fullest', () => {
+    const server = new Server();
+    expect(join(server, 1, 'Class5')).toBeUndefined();
+    expect(join(server, 2, 'class5')).toBe('Class5');
+    expect(join(server, 3, 'class5')).toBeUndefined();
+    expect(join(server, 4, 'CLASS5')).toBe('class5');
+  });
+
+  test('and of no other, nor of one that is empty', () => {
+    const server = new Server();
+    for (const [at, room] of ['Class5', 'class-5', 'class55', 'clas5'].entries())
+      expect(join(server, at, room)).toBeUndefined();
+    server.broker.leave(roomName('Class5'), peerId(0));
+    expect(join(server, 9, 'class5')).toBeUndefined();
+    server.broker.leave(roomName('class5'), peerId(9));
+    expect(join(server, 10, 'Class5')).toBeUndefined();
   });
 });

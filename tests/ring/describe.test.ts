@@ -67,17 +67,32 @@ group('what is said of a neighbour to the server, and what comes of it:', () => 
     ['silent', 'is silent', 'the ring closes over it if nobody else can reach it, either'],
     [
       'misbehaves',
-      'keeps to no rules',
+      'violates the protocol',
       'the ring closes over it, or over a peer that says so too often',
     ],
   ] as const)('%s', (fault, what, why) => {
     expect(describe({ type: 'complained', about: OTHER, fault }, SELF)).toEqual({
       kind: 'link',
-      what: `told the server that 00000000 ${what}`,
+      what: `sent the server a report: 00000000 ${what}`,
       why,
     });
   });
 });
+
+test.each([
+  ['no connection', 'there is no connection to it'],
+  ['no answer', 'it has not answered the report'],
+] as const)(
+  'a report that reached nobody, as far as is known, is not said to have: %s',
+  (reason, why) => {
+    const event = { type: 'unreported', about: OTHER, fault: 'silent', reason } as const;
+    expect(describe(event, SELF)).toEqual({
+      kind: 'link',
+      what: 'could not report to the server: 00000000 is silent',
+      why,
+    });
+  },
+);
 
 test('peers are called what the caller of it wants, and oneself is spoken of as such', () => {
   const call = (id: PeerId) => (id === SELF ? 'a' : 'b');

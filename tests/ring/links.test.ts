@@ -205,11 +205,38 @@ describe('silence', () => {
     expect(late.isClosed).toBe(false);
   });
 
-  test('is not complained about while the server is lost', () => {
+  test('is not complained about while the server is lost, and that is told', () => {
     const ring = new Ring(DECISION);
     ring.disconnect();
     ring.pass(20_000);
     expect(complaints(ring)).toEqual([]);
+    expect(ring.told('complained')).toEqual([]);
+    const { successor, predecessor } = NEIGHBOURS;
+    const untold = { type: 'unreported', fault: 'silent', reason: 'no connection' };
+    const told = ring
+      .told('unreported')
+      .toSorted((one, other) => (one.about < other.about ? -1 : 1));
+    expect(told).toEqual([predecessor, successor].map((about) => ({ ...untold, about })));
+  });
+
+  test('is complained about, and told not to have reached the server where that does not answer', () => {
+    const ring = new Ring(DECISION);
+    passAnswered(ring, 5_000, [ring.successor]);
+    expect(ring.told('complained')).toHaveLength(1);
+    expect(ring.told('unreported')).toEqual([]);
+    ring.pass(8_000);
+    expect(ring.told('unreported')[0]).toMatchObject({
+      about: NEIGHBOURS.predecessor,
+      fault: 'silent',
+      reason: 'no answer',
+    });
+    const answered = new Ring(DECISION);
+    for (let passed = 0; passed < 20_000; passed += 250) {
+      passAnswered(answered, 250, [answered.successor]);
+      for (const { reply } of answered.reports.splice(0)) reply({ ok: true, isMember: false });
+    }
+    expect(answered.told('complained')).not.toHaveLength(0);
+    expect(answered.told('unreported')).toEqual([]);
   });
 });
 
@@ -728,13 +755,17 @@ describe('where no direct link comes up', () => {
     expect(complaints(ring)).toEqual([]);
   });
 
-  test('a page that has made as many direct ones as it may offers only the other kind', () => {
+  test('a page that has made as many direct ones as it may offers only the other kind, for a while', () => {
     const ring = aimed(2);
     expect(signalled(ring)).toEqual([]);
-    passAnswered(ring, 30_000, [ring.predecessor, ring.successor]);
+    const others = [ring.predecessor, ring.successor];
+    passAnswered(ring, 9_000, others);
     expect(new Set(signalled(ring).map(({ type }) => type))).toEqual(new Set(['relay', 'closed']));
     // Nor does it take part in another's.
     expect(ring.offer(NEIGHBOURS.predecessor, 'predecessor', linkId(900))).toBeUndefined();
+    expect(ring.told('spent')).toHaveLength(1);
+    passAnswered(ring, 30_000, others);
+    expect(signalled(ring).map(({ type }) => type)).toContain('offer');
   });
 });
 
@@ -774,6 +805,33 @@ describe('direct links with one neighbour', () => {
     // One was made with the join.
     expect(made).toBeLessThanOrEqual(1 + 16 + 10);
     expect(signalled(ring).filter(({ type }) => type === 'relay')).not.toEqual([]);
+  });
+
+  test('of a page are given back with time, to those of any neighbour', () => {
+    const ring = new Ring(DECISION);
+    const { predecessor } = NEIGHBOURS;
+    let made = 0;
+    const visit = (number: number) => {
+      // A neighbour comes, offers its link and leaves again.
+      ring.view({ predecessor: { id: peerId(number), link: null } });
+      made += offers(ring, 1, peerId(number));
+      ring.view({ predecessor: { id: predecessor, link: null }, removed: [peerId(number)] });
+    };
+    for (let number = 1_000; number < 1_600; number += 1) visit(number);
+    // The page has made one for each edge with its join.
+    expect(made).toBe(448);
+    expect(ring.told('spent')).toHaveLength(1);
+    ring.clock.skip(60_000);
+    for (let number = 2_000; number < 2_100; number += 1) visit(number);
+    expect(made).toBe(448 + 6);
+    expect(ring.told('spent')).toHaveLength(2);
+    // A page that has neighbours come and go for days makes a link with each.
+    made = 0;
+    for (let number = 3_000; number < 5_000; number += 1) {
+      ring.clock.skip(15_000);
+      visit(number);
+    }
+    expect(made).toBe(2_000);
   });
 
   test('that are beyond keep nobody from a relayed one', () => {

@@ -77,7 +77,7 @@ export class Ring {
 
   /**
    * @param decision what both neighbours say of the leader, in term 4
-   * @param budget connections that it may make in all
+   * @param budget connections that it may make at once
    * @param greeted on which edges the neighbours have said so
    */
   constructor(decision: Decision | null, budget = 450, greeted = EDGES) {
@@ -96,7 +96,7 @@ export class Ring {
       {
         clock: this.clock,
         random: seededRandom(1),
-        budget: new LinkBudget(budget),
+        budget: new LinkBudget(this.clock, budget),
         directLinks: new DirectLinks(),
         openLink: (initiator, handlers) => {
           const link = new TestLink(handlers);

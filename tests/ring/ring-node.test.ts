@@ -12,6 +12,7 @@ import { LinkBudget } from '../../shared/ring/link-budget.ts';
 import { RingNode } from '../../shared/ring/ring-node.ts';
 import { SimulatedClock } from '../../shared/simulation/clock.ts';
 import { seededRandom } from '../../shared/simulation/random.ts';
+import { Ring, SELF } from './played-ring.ts';
 import { defined, peerId, roomName } from '../support.ts';
 
 const ITSELF = { id: peerId(1), link: null };
@@ -44,7 +45,7 @@ function memberOf(openLink: OpenLink, isBusy = false) {
     {
       clock,
       random: seededRandom(1),
-      budget: new LinkBudget(),
+      budget: new LinkBudget(clock),
       directLinks: new DirectLinks(),
       openLink,
       signaling: {
@@ -183,4 +184,32 @@ test('a refusal ends the membership and names its reason', () => {
     message: 'room lobby is full',
   });
   expect(counts.open).toBe(0);
+});
+
+test('a member that the server refuses for its version keeps its ring, and asks nothing more', () => {
+  const leader = { leader: { priority: 1, id: peerId(9) }, size: 4, lap: 0, hops: 1 } as const;
+  const ring = new Ring(leader);
+  ring.disconnect();
+  ring.connect();
+  defined(ring.resumes[0]).reply({ ok: false, code: 'version', message: 'another version' });
+  expect(ring.told('refused')).toMatchObject([{ code: 'version' }]);
+  expect(ring.hasDropped).toBe(true);
+  expect(ring.hasLeft).toBe(false);
+  const links = { successorLink: 'direct', predecessorLink: 'direct' } as const;
+  expect(ring.node.state).toMatchObject({ role: 'follower', server: 'offline', ...links });
+  // Its election goes on: a start of its own, and the announcement of another.
+  ring.sent();
+  ring.node.campaign();
+  const [claim] = ring.sent();
+  expect(claim?.message).toMatchObject({ type: 'claim', term: 5, claim: { id: SELF } });
+  const decision = { ...leader, hops: 2 };
+  ring.predecessor.give({ type: 'elected', term: 5, decision });
+  expect(ring.node.state).toMatchObject({ role: 'follower', term: 5, leader: peerId(9) });
+  // A neighbour that breaks is reported to nobody, and no link is offered by way of the server.
+  ring.successor.handlers.onClose('broke');
+  ring.pass(60_000);
+  expect([ring.reports, ring.lookups, ring.signals]).toEqual([[], [], []]);
+  expect(ring.resumes).toHaveLength(1);
+  ring.node.leave();
+  expect(ring.node.state.role).toBe('offline');
 });

@@ -2,6 +2,7 @@
 import { expect, test } from 'vitest';
 import type { PeerId } from '../../shared/protocol/ids.ts';
 import type { JoinReply, JoinRequest, View } from '../../shared/protocol/signaling.ts';
+import type { RingEvent } from '../../shared/ring/events.ts';
 import type { SignalingHandlers } from '../../shared/ring/ports.ts';
 import { RingPeer } from '../../shared/ring/ring-peer.ts';
 import { SimulatedClock } from '../../shared/simulation/clock.ts';
@@ -12,6 +13,8 @@ class Played {
   readonly clock = new SimulatedClock();
   readonly joins: { request: JoinRequest; reply: (reply: JoinReply) => void; at: number }[] = [];
   readonly peer: RingPeer;
+  /** Told of each event. */
+  onEvent: (event: RingEvent) => void = () => undefined;
   #server: SignalingHandlers | null = null;
   #made = 0;
 
@@ -46,7 +49,9 @@ class Played {
       }),
       newId: () => peerId(next()),
       newSecret: () => `the secret of ${next()}`,
-      onEvent: () => undefined,
+      onEvent: (event) => {
+        this.onEvent(event);
+      },
     });
     this.peer.join();
   }
@@ -152,4 +157,23 @@ test('who leaves while it waits to come back stays away, and may join by itself'
   expect(played.joins).toHaveLength(waiting);
   played.peer.join();
   expect(played.joins).toHaveLength(waiting + 1);
+});
+
+test('a fault of whoever looks on is told, and stops no change of the ring half way', () => {
+  const played = new Played();
+  played.place();
+  const told: string[] = [];
+  played.onEvent = ({ type }) => {
+    told.push(type);
+    throw new Error(`cannot show ${type}`);
+  };
+  played.lose();
+  expect(played.joins).toHaveLength(2);
+  played.place();
+  played.peer.leave();
+  expect(played.peer.state.role).toBe('offline');
+  expect(told.at(-1)).toBe('left');
+  expect(() => {
+    played.pass(0);
+  }).toThrow(`cannot show ${told[0] ?? ''}`);
 });

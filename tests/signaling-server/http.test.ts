@@ -54,6 +54,20 @@ const get = (server: TestServer, target: string, header = '', host = 'x') =>
   );
 
 describe('/healthz', () => {
+  test('tells a page whether its origin may connect, and by what name the server was called', async () => {
+    const server = await startTestServer({ allowedOrigins: ['https://friend.example'] });
+    const ask = async (origin: string) => {
+      const query = new URLSearchParams({ origin }).toString();
+      const body: unknown = await (await fetch(`${server.url}/healthz?${query}`)).json();
+      return body;
+    };
+    const host = `127.0.0.1:${server.port}`;
+    for (const origin of [server.url, 'https://friend.example'])
+      expect(await ask(origin)).toMatchObject({ host, allowsOrigin: true });
+    for (const origin of ['https://foe.example', 'null', ''])
+      expect(await ask(origin)).toMatchObject({ host, allowsOrigin: false });
+  });
+
   test('says in JSON how many rooms and peers there are', async () => {
     const server = await startTestServer();
     await ringOf(server, 2);

@@ -31,6 +31,15 @@ class FakeSocket {
     this.connects += 1;
   }
 
+  disconnect(): void {
+    this.close('io client disconnect');
+  }
+
+  /** The server tells something. */
+  tell(name: 'order' | 'reports', input: unknown): void {
+    this.#events.emit(name, input, () => undefined);
+  }
+
   open(): void {
     this.connected = true;
     this.#events.emit('connect');
@@ -48,12 +57,13 @@ class FakeSocket {
   }
 }
 
-const REFUSAL = { ok: false, message: 'there are too many' };
+const REFUSAL = { ok: false, code: 'room-full', message: 'there are too many' };
 const ORDER = { ok: true, order: { peers: [], policy: null } };
 const A_LONG_TIME = 60_000;
 
 let socket: FakeSocket;
 let problem: string | null;
+let isReloadOffered: boolean;
 
 vi.mock('socket.io-client', () => ({ io: () => socket }));
 
@@ -64,8 +74,9 @@ beforeEach(() => {
   watchRoom(roomName('lobby'), {
     onOrder: () => undefined,
     onReports: () => undefined,
-    onProblem: (given) => {
+    onProblem: (given, helps) => {
       problem = given;
+      isReloadOffered = helps === 'reload';
     },
   });
 });
@@ -121,4 +132,28 @@ test('one that the server sends away connects again, and asks only then', () => 
   vi.advanceTimersByTime(A_LONG_TIME);
   expect(socket.connects).toBe(1);
   expect(socket.asked).toHaveLength(0);
+});
+
+test('one of another version than the server says so, offers to reload, and asks no more', () => {
+  socket.open();
+  expect(isReloadOffered).toBe(false);
+  socket.answer({ ok: false, code: 'version', message: 'different versions' });
+  expect(problem).toMatch('This page is of another version than the server. Reload it');
+  expect(isReloadOffered).toBe(true);
+  expect(socket.connected).toBe(false);
+  vi.advanceTimersByTime(A_LONG_TIME);
+  expect([socket.asked.length, socket.connects]).toEqual([0, 0]);
+  expect(problem).toMatch('another version');
+});
+
+test.each([
+  ['order', { peers: [7], policy: null }],
+  ['reports', { reports: [{ peer: 'x' }], missed: 0 }],
+] as const)('one that cannot read its %s says so, and offers to reload', (name, input) => {
+  socket.open();
+  socket.answer(ORDER);
+  expect(problem).toBe(null);
+  socket.tell(name, input);
+  expect(problem).toMatch(/^The server sends what this page cannot read, so not all is shown: /);
+  expect(isReloadOffered).toBe(true);
 });

@@ -12,6 +12,8 @@ import {
   type Reports,
   type WatcherToServer,
 } from '../../shared/protocol/watch.ts';
+import { reachText, ReachWatch, type Reach } from '../reach.ts';
+import { timeOfDay } from '../time.ts';
 
 /** Events from the server before they are parsed. */
 interface Unparsed {
@@ -22,8 +24,11 @@ interface Unparsed {
 export interface WatchHandlers {
   readonly onOrder: (order: Order) => void;
   readonly onReports: (reports: Reports) => void;
-  /** What keeps this page from watching, in a sentence; null when nothing does. */
-  readonly onProblem: (problem: string | null) => void;
+  /**
+   * What keeps this page from watching, in a sentence; null when nothing does.
+   * @param helps what does, where it is not to wait
+   */
+  readonly onProblem: (problem: string | null, helps?: 'reload') => void;
 }
 
 /** Milliseconds to wait for the answer, and before a watcher that was refused asks again. */
@@ -39,6 +44,25 @@ export function watchRoom(room: RoomName, handlers: WatchHandlers): void {
     reconnectionDelayMax: 2_000,
     timeout: PATIENCE,
   });
+
+  let lostAt: number | null = null;
+  let reach: Reach | null = null;
+  const reaching = new ReachWatch((found) => {
+    reach = found;
+    if (lostAt !== null) sayLost();
+  });
+
+  function sayLost(): void {
+    lostAt ??= Date.now();
+    const since = timeOfDay(lostAt).slice(0, 8);
+    const more = reachText(reach, location);
+    handlers.onProblem(
+      [`This page cannot reach its signaling server, since ${since}.`, more, 'It keeps trying.']
+        .filter((text) => text !== '')
+        .join(' '),
+    );
+    reaching.lost();
+  }
 
   /** Of the one thing that is tried again later. */
   let timer: ReturnType<typeof setTimeout> | undefined;
@@ -56,36 +80,53 @@ export function watchRoom(room: RoomName, handlers: WatchHandlers): void {
     });
   }
 
+  function sayUnknown(error: string): void {
+    const text = `The server sends what this page cannot read, so not all is shown: ${error}. The page may be of another version than the server: reload it.`;
+    handlers.onProblem(text, 'reload');
+  }
+
   function answered(input: unknown): void {
     const reply = parseWatchReply(input);
-    if (!reply.ok) handlers.onProblem(`The server answers something odd: ${reply.error}.`);
+    if (!reply.ok) sayUnknown(reply.error);
     else if (reply.value.ok) {
       handlers.onProblem(null);
       handlers.onOrder(reply.value.order);
+    } else if (reply.value.code === 'version') {
+      // No use in asking again.
+      socket.disconnect();
+      handlers.onProblem(
+        'This page is of another version than the server. Reload it to go on watching.',
+        'reload',
+      );
     } else {
       handlers.onProblem(`The server says no: ${reply.value.message}. Asking again.`);
       retry(ask);
     }
   }
 
-  socket.on('connect', ask);
-  socket.on('connect_error', () => {
-    handlers.onProblem('The server cannot be reached. This page keeps trying.');
+  socket.on('connect', () => {
+    lostAt = null;
+    reaching.found();
+    ask();
   });
+  socket.on('connect_error', sayLost);
   socket.on('disconnect', (reason) => {
     clearTimeout(timer);
-    handlers.onProblem('The connection to the server is lost. This page keeps trying.');
+    if (reason === 'io client disconnect') return;
+    sayLost();
     // The library leaves this one case to its user: the server itself ended the connection.
     if (reason === 'io server disconnect') retry(() => socket.connect());
   });
   socket.on('order', (input, taken) => {
     const order = parseOrder(input);
     if (order.ok) handlers.onOrder(order.value);
+    else sayUnknown(order.error);
     acknowledge(taken);
   });
   socket.on('reports', (input, taken) => {
     const reports = parseReports(input);
     if (reports.ok) handlers.onReports(reports.value);
+    else sayUnknown(reports.error);
     acknowledge(taken);
   });
 }

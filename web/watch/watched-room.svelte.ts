@@ -35,6 +35,7 @@ export class WatchedRoom {
   #missed = $state(0);
   #policy: Policy | null = $state(null);
   #problem: string | null = $state(null);
+  #isReloadOffered = $state(false);
   #isConnected = $state(false);
 
   /** @param connect tells of the room */
@@ -50,8 +51,9 @@ export class WatchedRoom {
         this.#recording.add(reports);
         this.#later();
       },
-      onProblem: (problem) => {
+      onProblem: (problem, helps) => {
         this.#problem = problem;
+        this.#isReloadOffered = helps === 'reload';
         this.#isConnected = problem === null;
       },
     });
@@ -97,6 +99,11 @@ export class WatchedRoom {
 
   get problem(): string | null {
     return this.#problem;
+  }
+
+  /** Whether a new load of the page helps. */
+  get isReloadOffered(): boolean {
+    return this.#isReloadOffered;
   }
 
   get isConnected(): boolean {

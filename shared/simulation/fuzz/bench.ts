@@ -117,6 +117,7 @@ export class Bench {
     this.id = dice.peerId();
     const room = parseRoomName('lobby');
     if (!room.ok) throw new Error(room.error);
+    const clock = this.#countedClock();
     this.node = new RingNode(
       {
         id: this.id,
@@ -127,9 +128,9 @@ export class Bench {
         isBusy: false,
       },
       {
-        clock: this.#countedClock(),
+        clock,
         random: dice.random,
-        budget: new LinkBudget(),
+        budget: new LinkBudget(clock),
         directLinks: new DirectLinks(),
         openLink: (initiator, handlers) => this.#openLink(initiator, handlers),
         signaling: {

@@ -1,0 +1,99 @@
+/** What can be told of a server that no WebSocket reaches: it is asked over HTTP as well. */
+
+/** What came of asking; `stranger` is some other answer than this server's. */
+export type Reach =
+  | { readonly type: 'silence' }
+  | { readonly type: 'stranger'; readonly status: number }
+  | { readonly type: 'answer' }
+  /** It takes no WebSocket of this page; `host` is what it was called in the request. */
+  | { readonly type: 'refusal'; readonly host: string };
+
+/** How often it is asked while it cannot be reached, and how long it may take to answer, in milliseconds. */
+const INTERVAL = 5_000;
+const PATIENCE = 4_000;
+
+/** Asks once. The address is relative to the page, as proxies may put it below a path. */
+async function ask(): Promise<Reach> {
+  try {
+    const address = `healthz?${new URLSearchParams({ origin: location.origin }).toString()}`;
+    const request = { cache: 'no-store', signal: AbortSignal.timeout(PATIENCE) } as const;
+    const response = await fetch(address, request);
+    return readReach(response.status, await response.json().catch(() => null));
+  } catch {
+    return { type: 'silence' };
+  }
+}
+
+/**
+ * What an answer tells.
+ * @param body from its JSON; anything where it has none
+ */
+export function readReach(status: number, body: unknown): Reach {
+  const isServer =
+    typeof body === 'object' && body !== null && 'status' in body && body.status === 'ok';
+  if (status !== 200 || !isServer) return { type: 'stranger', status };
+  const isRefused = 'allowsOrigin' in body && body.allowsOrigin === false;
+  const host = 'host' in body && typeof body.host === 'string' ? body.host : '';
+  return isRefused ? { type: 'refusal', host } : { type: 'answer' };
+}
+
+/** Asks again and again while the server is lost. */
+export class ReachWatch {
+  readonly #onReach: (reach: Reach | null) => void;
+  readonly #ask: () => Promise<Reach>;
+  #timer: ReturnType<typeof setTimeout> | undefined;
+  /** Another for each time that the server was lost. */
+  #asking: object | null = null;
+
+  /** @param onReach told of each answer, and of null where it is out of date */
+  constructor(onReach: (reach: Reach | null) => void, asks: () => Promise<Reach> = ask) {
+    this.#onReach = onReach;
+    this.#ask = asks;
+  }
+
+  /** To be called as often as it is found out. */
+  lost(): void {
+    if (this.#asking !== null) return;
+    this.#asking = {};
+    void this.#look(this.#asking);
+  }
+
+  found(): void {
+    if (this.#asking === null) return;
+    clearTimeout(this.#timer);
+    this.#asking = null;
+    this.#onReach(null);
+  }
+
+  async #look(asking: object): Promise<void> {
+    const reach = await this.#ask();
+    if (this.#asking !== asking) return;
+    this.#onReach(reach);
+    this.#timer = setTimeout(() => void this.#look(asking), INTERVAL);
+  }
+}
+
+/** Where a page asks for its WebSocket, and from where, to be told to people. */
+export interface Addresses {
+  readonly host: string;
+  readonly origin: string;
+}
+
+/**
+ * What was found out, and what helps, in sentences; null: nothing was so far.
+ * @param page the page's own addresses
+ */
+export function reachText(reach: Reach | null, { host, origin }: Addresses): string {
+  switch (reach?.type) {
+    case undefined:
+      return '';
+    case 'silence':
+      return `Nothing answers at ${host} over HTTP, either: see that the computer which serves this page is on, its server runs, and this device is in its network.`;
+    case 'stranger':
+      return `${host} answers over HTTP, with status ${reach.status}, but not as this server: see that it runs there, and what stands before it.`;
+    case 'answer':
+      return 'The server answers over HTTP, but no WebSocket to it comes about: what stands between, such as a proxy, has to pass WebSockets on.';
+    case 'refusal':
+      return `The server answers over HTTP and refuses WebSockets from pages of the origin ${origin}: it was called ${reach.host === '' ? 'by another name' : reach.host} in the request. A proxy has to pass the name on (Host), or ALLOWED_ORIGINS has to have ${origin}.`;
+  }
+}
