@@ -624,8 +624,8 @@ export const MUTANTS = [
     find: 'LEAST_RING), mostMembers(room));',
     replace: 'LEAST_RING), Infinity);',
     caughtBy: test(
-      'ring/mute',
-      'a predecessor that answers heartbeats and says nothing else is cut off within minutes',
+      'ring/ring-node-messages',
+      'the hop delay C5 adds to a wait what the room can take',
     ),
   },
   {
@@ -634,7 +634,7 @@ export const MUTANTS = [
     file: 'ring/ring-node.ts',
     find: 'this.#edges.successor.forgetAttempts();',
     replace: '',
-    caughtBy: storm('amnesia', 290, 150, 5),
+    caughtBy: test('ring/rules', 'L9: a member that returns offers anew'),
   },
   {
     rule: 'L11',
@@ -642,7 +642,7 @@ export const MUTANTS = [
     file: 'ring/direct-links.ts',
     find: 'return RELAY_SOON;',
     replace: 'return RELAY_LATE;',
-    caughtBy: test('ring/links', 'where no direct link comes up L11'),
+    caughtBy: test('ring/rules', 'L11 a device that has made no direct link yet'),
   },
   {
     rule: 'L11',
