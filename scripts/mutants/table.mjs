@@ -205,7 +205,7 @@ export const MUTANTS = [
   },
   {
     rule: 'L7',
-    change: 'who has said BYE goes on reading',
+    change: 'a peer that has said BYE goes on reading',
     file: 'ring/neighbour-link.ts',
     find: "this.#phase = 'leaving';",
     replace: '',
@@ -257,7 +257,7 @@ export const MUTANTS = [
   },
   {
     rule: 'L9',
-    change: 'who returns does not say whom it holds for gone',
+    change: 'a member that returns does not name the departed',
     file: 'ring/ring-node.ts',
     find: 'removed: this.#goneForSure.slice(-MAX_REMOVED_IN_RESUME),',
     replace: 'removed: [],',
@@ -265,7 +265,7 @@ export const MUTANTS = [
   },
   {
     rule: 'L9',
-    change: 'who has lost its place does not come again',
+    change: 'a peer that has lost its place does not join again',
     file: 'ring/ring-peer.ts',
     find: "(event.code === 'place-lost' || event.code === 'id-taken')",
     replace: "event.code === 'id-taken'",
@@ -329,7 +329,7 @@ export const MUTANTS = [
   },
   {
     rule: 'L12',
-    change: 'a link that stays silent is not made anew, as the neighbour is awake',
+    change: 'a silent link with a neighbour that is awake is not made anew',
     file: 'ring/neighbour-watch.ts',
     find: 'if (reply.ok && reply.isMember) this.#giveLastChance(about);',
     replace: '',
@@ -383,7 +383,7 @@ export const MUTANTS = [
   },
   {
     rule: 'L15',
-    change: 'who has slept accuses its neighbours',
+    change: 'a peer that has slept accuses its neighbours',
     file: 'ring/link-watch.ts',
     find: 'if (hasOverslept) link.forgive();\n    else if',
     replace: 'if',
@@ -522,7 +522,7 @@ export const MUTANTS = [
   },
   {
     rule: 'R7',
-    change: 'one that is still its own successor starts on time-out',
+    change: 'a peer that is still its own successor starts on time-out',
     file: 'ring/edges.ts',
     find: "if (this.#outlet === 'loopback') return this.#target === this.#owner.self;",
     replace: "if (this.#outlet === 'loopback') return true;",
