@@ -205,7 +205,7 @@ export const MUTANTS = [
   },
   {
     rule: 'L7',
-    change: 'who has said BYE goes on reading',
+    change: 'a peer that has said BYE goes on reading',
     file: 'ring/neighbour-link.ts',
     find: "this.#phase = 'leaving';",
     replace: '',
@@ -257,7 +257,7 @@ export const MUTANTS = [
   },
   {
     rule: 'L9',
-    change: 'who returns does not say whom it holds for gone',
+    change: 'a member that returns does not name the departed',
     file: 'ring/ring-node.ts',
     find: 'removed: this.#goneForSure.slice(-MAX_REMOVED_IN_RESUME),',
     replace: 'removed: [],',
@@ -265,7 +265,7 @@ export const MUTANTS = [
   },
   {
     rule: 'L9',
-    change: 'who has lost its place does not come again',
+    change: 'a peer that has lost its place does not join again',
     file: 'ring/ring-peer.ts',
     find: "(event.code === 'place-lost' || event.code === 'id-taken')",
     replace: "event.code === 'id-taken'",
@@ -329,7 +329,7 @@ export const MUTANTS = [
   },
   {
     rule: 'L12',
-    change: 'a link that stays silent is not made anew, as the neighbour is awake',
+    change: 'a silent link with a neighbour that is awake is not made anew',
     file: 'ring/neighbour-watch.ts',
     find: 'if (reply.ok && reply.isMember) this.#giveLastChance(about);',
     replace: '',
@@ -383,7 +383,7 @@ export const MUTANTS = [
   },
   {
     rule: 'L15',
-    change: 'who has slept accuses its neighbours',
+    change: 'a peer that has slept accuses its neighbours',
     file: 'ring/link-watch.ts',
     find: 'if (hasOverslept) link.forgive();\n    else if',
     replace: 'if',
@@ -469,7 +469,10 @@ export const MUTANTS = [
       const later = this.#owner.outlet();
       if (this.#hasStopped || later === null || later === 'loopback') return;
       later.send(message, extensions);`,
-    caughtBy: test('ring/rules', 'C5 what is held goes over its link'),
+    caughtBy: test(
+      'simulation/holding',
+      'C5: a message that is held is on the link that it was decided for when a newcomer',
+    ),
   },
   {
     rule: 'C5',
@@ -519,7 +522,7 @@ export const MUTANTS = [
   },
   {
     rule: 'R7',
-    change: 'one that is still its own successor starts on time-out',
+    change: 'a peer that is still its own successor starts on time-out',
     file: 'ring/edges.ts',
     find: "if (this.#outlet === 'loopback') return this.#target === this.#owner.self;",
     replace: "if (this.#outlet === 'loopback') return true;",
@@ -589,5 +592,64 @@ export const MUTANTS = [
     find: 'if (!isMove) this.#owner.onSwitched();',
     replace: 'this.#owner.onSwitched();',
     caughtBy: test('ring/links', 'where no direct link comes up L5 a move from a relayed link'),
+  },
+  {
+    rule: 'R7c',
+    change: 'before a circuit is measured the latency of links does not count',
+    file: 'ring/patience.ts',
+    find: 'return Math.max(doubled, 2 * peers * latency, this.#measured);',
+    replace: 'return Math.max(doubled, 0 * peers * latency, this.#measured);',
+    caughtBy: test('simulation/slow-ring', 'R7: a ring with slow hops of 100 peers'),
+  },
+  {
+    rule: 'R7d',
+    change: 'what a circuit takes as measured does not count',
+    file: 'ring/patience.ts',
+    find: 'return Math.max(doubled, 2 * peers * latency, this.#measured);',
+    replace: 'return Math.max(doubled, 2 * peers * latency);',
+    caughtBy: test('ring/patience', 'R7'),
+  },
+  {
+    rule: 'R7e',
+    change: 'the size of the room, as the server tells it, does not count',
+    file: 'ring/election-runner.ts',
+    find: 'Math.max(told + ROOM_TO_GROW, room, LEAST_RING)',
+    replace: 'Math.max(told + ROOM_TO_GROW, LEAST_RING)',
+    caughtBy: test('simulation/slow-ring', 'R7: a ring with slow hops'),
+  },
+  {
+    rule: 'R7e',
+    change: 'an announcement may say any size',
+    file: 'ring/election-runner.ts',
+    find: 'LEAST_RING), mostMembers(room));',
+    replace: 'LEAST_RING), Infinity);',
+    caughtBy: test(
+      'ring/ring-node-messages',
+      'the hop delay C5 adds to a wait what the room can take',
+    ),
+  },
+  {
+    rule: 'L9',
+    change: 'offers that were lost with the connection are waited for',
+    file: 'ring/ring-node.ts',
+    find: 'this.#edges.successor.forgetAttempts();',
+    replace: '',
+    caughtBy: test('ring/rules', 'L9: a member that returns offers anew'),
+  },
+  {
+    rule: 'L11',
+    change: 'a relayed link is offered late on a device that knows nothing yet',
+    file: 'ring/direct-links.ts',
+    find: 'return RELAY_SOON;',
+    replace: 'return RELAY_LATE;',
+    caughtBy: test('ring/rules', 'L11 a device that has made no direct link yet'),
+  },
+  {
+    rule: 'L11',
+    change: 'a device does not learn that direct links fail',
+    file: 'ring/direct-links.ts',
+    find: "this.#lastAttempt = 'failed';",
+    replace: '',
+    caughtBy: test('ring/links', 'where no direct link comes up L11'),
   },
 ];

@@ -53,7 +53,7 @@ interface Kind {
   readonly isWholeBefore?: boolean;
   /**
    * Whether no member that is there may be let go. One that came first to a server without memory may
-   * (SPEC.md, L14); of whoever was there before, `kept` looks after the rest.
+   * (SPEC.md, L14); those who were there before are looked after by `keepsAll`.
    */
   readonly keepsPlaces?: boolean;
   /** Whether nobody leaves, so that nobody may lose its id, its place in the order or its leader. */
@@ -116,7 +116,7 @@ const KINDS: Record<Storm, Kind> = {
     ],
     pause: 4_000,
     hasBothPolicies: true,
-    networks: [LAN, LAN, WAN, WAN],
+    networks: [LAN, WAN],
   },
   kept: {
     faults: [

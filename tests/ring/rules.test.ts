@@ -105,6 +105,22 @@ describe('L9: a member that returns', () => {
     ring.connect();
     expect(ring.resumes.map(({ request }) => request.removed)).toEqual([[peerId(9)]]);
   });
+
+  test('offers anew what may be lost with the connection', () => {
+    const ring = new Ring(DECISION);
+    ring.view({ version: 7, successor: OTHER });
+    const offered = () => ring.signals.splice(0).map(({ request: { to, link } }) => ({ to, link }));
+    const [before] = offered();
+    ring.disconnect();
+    ring.connect();
+    const predecessor = { id: NEIGHBOURS.predecessor, link: null };
+    const place = { epoch: 'e', era: 1, version: 7, size: 3, successor: OTHER, predecessor };
+    const view = { ...place, removed: [] };
+    defined(ring.resumes[0]).reply({ ok: true, view, policy: 'highest' });
+    const [after] = offered();
+    expect([before?.to, after?.to]).toEqual([OTHER.id, OTHER.id]);
+    expect(after?.link).not.toBe(before?.link);
+  });
 });
 
 describe('L10: a signal', () => {
@@ -128,6 +144,16 @@ describe('L10: a signal', () => {
     expect(answerOf(peerId(8))).toBe(before);
     expect(answerOf(NEIGHBOURS.successor)).toBe(before + 1);
   });
+});
+
+test('L11 a device that has made no direct link yet offers a relayed one after half a second', () => {
+  const ring = new Ring(null, 450, []);
+  const offered = () =>
+    ring.signals.flatMap(({ request }) => request.signals).filter(({ type }) => type === 'relay');
+  ring.pass(450);
+  expect(offered()).toEqual([]);
+  ring.pass(100);
+  expect(offered()).toHaveLength(1);
 });
 
 describe('R7: a peer that hears of no leader', () => {
