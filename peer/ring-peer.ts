@@ -39,6 +39,7 @@ export function createRingPeer(
         ports.onEvent(event, state);
       },
       clock,
+      date: Date.now,
       random: Math.random,
       newId,
       newSecret: uuid,

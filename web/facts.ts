@@ -21,6 +21,7 @@ export function factsOf(ring: RingState) {
 /** Who leads, in a few words. */
 export function headlineOf(ring: RingState): string {
   if (ring.role === 'offline') return 'Not in the ring';
+  if (ring.leader !== null && !ring.isConfirmed) return 'The leader is not confirmed';
   if (ring.role === 'leader') return 'This tab leads';
   if (ring.leader !== null) return `${shortId(ring.leader)} leads`;
   return ring.role === 'joining' ? 'Joining the ring …' : 'Electing a leader …';

@@ -32,6 +32,9 @@ export interface Notice {
 
 type Refusal = Extract<RingEvent, { type: 'refused' }>;
 
+/** How long a direct link may take to come up before it is said that there is none, in milliseconds. */
+export const DIRECT_LINK_PATIENCE = 6_000;
+
 export class Troubles {
   readonly #hasWebRtc: boolean;
   readonly #page: Addresses;
@@ -47,7 +50,11 @@ export class Troubles {
   #sleep: { readonly gap: Gap; readonly id: PeerId } | null = null;
   /** Whether anything was heard since it woke up. */
   #isAwake = false;
-  readonly #links = new Map<Edge, { readonly peer: PeerId | null; link: NeighbourLinkState }>();
+  /** How neighbours are linked, and since when, in Unix milliseconds. */
+  readonly #links = new Map<
+    Edge,
+    { readonly peer: PeerId | null; readonly link: NeighbourLinkState; readonly since: number }
+  >();
   /** Whether the page has made as many direct links as it may. */
   #isSpent = false;
   #switched: { readonly edge: Edge; readonly peer: PeerId } | null = null;
@@ -110,12 +117,18 @@ export class Troubles {
       const [peer, link] = [ring[edge], ring[`${edge}Link`]];
       const before = this.#links.get(edge);
       const isSame = before?.peer === peer;
-      if (isSame && peer !== null && before.link === 'relayed' && link === 'direct')
+      if (isSame && peer !== null && this.#isRelayedForLong(edge) && link === 'direct')
         this.#switched = { edge, peer };
       // In between it may be neither.
-      if (isSame && link === 'connecting') continue;
-      this.#links.set(edge, { peer, link });
+      if (isSame && (link === 'connecting' || before.link === link)) continue;
+      this.#links.set(edge, { peer, link, since: Date.now() });
     }
+  }
+
+  /** A link is relayed for a moment, too, where a direct one takes longer to come up. */
+  #isRelayedForLong(edge: Edge): boolean {
+    const link = this.#links.get(edge);
+    return link?.link === 'relayed' && Date.now() - link.since >= DIRECT_LINK_PATIENCE;
   }
 
   /** What has been found out about a server that is lost; null: nothing that is true still. */
@@ -151,7 +164,7 @@ export class Troubles {
       ...this.#ofError(),
       ...this.#ofRefusal(ring),
       ...this.#ofServer(ring),
-      ...relayed(ring, this.#isSpent),
+      ...this.#ofRelays(ring),
       ...this.#ofSpelling(ring),
       ...this.#ofSleep(ring),
       ...this.#ofNewPeer(ring),
@@ -233,6 +246,27 @@ export class Troubles {
         tone: isMember ? 'warn' : 'bad',
         what: `This page cannot reach its signaling server, since ${since}.`,
         advice: advice.filter((text) => text !== '').join(' '),
+      },
+    ];
+  }
+
+  #ofRelays(ring: RingState): Notice[] {
+    const call = callOf(ring.id);
+    const names = (['successor', 'predecessor'] as const).flatMap((edge) => {
+      const peer = ring[edge];
+      const isRelayed = ring[`${edge}Link`] === 'relayed' && this.#isRelayedForLong(edge);
+      return isRelayed && peer !== null ? [`${edge} ${call(peer)}`] : [];
+    });
+    if (names.length === 0) return [];
+    return [
+      {
+        kind: 'relayed',
+        tone: 'warn',
+        isReloadOffered: this.#isSpent,
+        what: `No direct connection to the ${names.join(' and the ')}: relayed.`,
+        advice: this.#isSpent
+          ? 'This page has made as many direct connections as a browser lets a page make for now. Messages go through the server instead, more slowly; the election is the same. This page makes another direct one once it may; to have one at once, reload it.'
+          : 'Messages go through the server instead, more slowly; the election is the same. Networks for guests often keep devices apart: another Wi-Fi or the hotspot of a phone helps, or turning a VPN off. This tab goes on trying for a direct one.',
       },
     ];
   }
@@ -319,26 +353,6 @@ function linksText(ring: RingState): string {
   if (direct === 0)
     return `No direct link to a neighbour is open, either: no message comes or goes.${relayed}`;
   return `Only the link to the ${ring.successorLink === 'direct' ? 'successor' : 'predecessor'} is direct and open: no message goes all round through this peer.${relayed}`;
-}
-
-function relayed(ring: RingState, isSpent: boolean): Notice[] {
-  const call = callOf(ring.id);
-  const names = (['successor', 'predecessor'] as const).flatMap((edge) => {
-    const peer = ring[edge];
-    return ring[`${edge}Link`] === 'relayed' && peer !== null ? [`${edge} ${call(peer)}`] : [];
-  });
-  if (names.length === 0) return [];
-  return [
-    {
-      kind: 'relayed',
-      tone: 'warn',
-      isReloadOffered: isSpent,
-      what: `No direct connection to the ${names.join(' and the ')}: relayed.`,
-      advice: isSpent
-        ? 'This page has made as many direct connections as a browser lets a page make for now. Messages go through the server instead, more slowly; the election is the same. This page makes another direct one once it may; to have one at once, reload it.'
-        : 'Messages go through the server instead, more slowly; the election is the same. Networks for guests often keep devices apart: another Wi-Fi or the hotspot of a phone helps, or turning a VPN off. This tab goes on trying for a direct one.',
-    },
-  ];
 }
 
 function refusalAdvice(code: Refusal['code']): string {

@@ -142,6 +142,8 @@ export function describe(
         what: `held ${messageText(event.message, speaker)} for ${event.milliseconds} ms`,
         why: 'the hop delay of the room',
       };
+    case 'confirmation':
+      return describeConfirmation(event, speaker);
     case 'era':
       return {
         kind: 'server',
@@ -175,6 +177,20 @@ function describeNeighbours(
       ? 'I am alone in the ring'
       : `my predecessor is ${call(predecessor)}, my successor ${call(successor)}`;
   return { kind: 'neighbour', what, why };
+}
+
+function describeConfirmation(
+  { leader, isConfirmed }: Extract<RingEvent, { type: 'confirmation' }>,
+  { self, call }: Speaker,
+): Description {
+  const who = leader === self ? 'I am' : `${call(leader)} is`;
+  if (isConfirmed) return { kind: 'leader', what: `${who} confirmed as the leader again`, why: '' };
+  const missing =
+    leader === self
+      ? 'my lap has not come back in time'
+      : 'no lap has come in time, and I have no way to my successor';
+  const why = `${missing}: the ring may have another leader by now`;
+  return { kind: 'leader', what: `${who} not confirmed as the leader any more`, why };
 }
 
 function victory(size: number): string {

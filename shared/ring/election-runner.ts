@@ -23,6 +23,7 @@ import {
 import type { Outlet } from './edges.ts';
 import { CensusTaker } from './census.ts';
 import type { Cause, RingEvent, Seat, WholeRing } from './events.ts';
+import { Lease } from './lease.ts';
 import { Patience } from './patience.ts';
 import type { Clock, Random } from './ports.ts';
 import { TermGate } from './term-gate.ts';
@@ -30,6 +31,8 @@ import { TermGate } from './term-gate.ts';
 /** What an election asks of the ring member it belongs to. */
 export interface ElectionOwner {
   readonly clock: Clock;
+  /** Milliseconds since 1970. */
+  readonly date: () => number;
   readonly random: Random;
   /** Where messages to the successor go now. */
   outlet(): Outlet;
@@ -81,6 +84,9 @@ export class ElectionRunner {
   readonly #inputs: Pending[] = [];
   #isStepping = false;
   #isTold = false;
+  readonly #lease: Lease;
+  /** Whether it was said that the present leader is not confirmed any more. */
+  #isDoubted = false;
   #hasStopped = false;
   #cancelTimer: (() => void) | null = null;
   #running: RunningWait | null = null;
@@ -94,6 +100,7 @@ export class ElectionRunner {
       latency: owner.latency(),
       hopDelay: owner.hopDelay(),
     }));
+    this.#lease = new Lease(owner.clock, owner.date);
     this.#termGate = new TermGate(owner.clock);
     this.#census = new CensusTaker({
       self: self.id,
@@ -103,6 +110,11 @@ export class ElectionRunner {
       },
     });
     this.#state = initialElection(self, policy);
+  }
+
+  /** Until when the leader of the present term is confirmed. */
+  get lease(): Pick<Lease, 'until' | 'isValid'> {
+    return this.#lease;
   }
 
   /** Whether a message from the predecessor has told the ring's term and who leads in it. */
@@ -223,9 +235,35 @@ export class ElectionRunner {
       this.#perform(effect, pending.from, extensions);
     }
     this.#takeCensus(pending, effects);
+    this.#renewLease(pending.input, effects);
     if (pending.input.type !== 'receive' || decisionOf(state) === null) return;
     this.#isTold = true;
     this.#owner.onTold();
+  }
+
+  /** What was heard of the leader confirms it for as long as the wait for the next lap takes (R10). */
+  #renewLease({ type }: ElectionInput, effects: readonly ElectionEffect[]): void {
+    const decision = decisionOf(this.#state);
+    if (decision === null) {
+      this.#lease.end();
+      this.#isDoubted = false;
+      return;
+    }
+    const wait = this.#running;
+    const isHeard = type === 'receive' || type === 'hello';
+    if (wait === null || !isHeard || !effects.some((effect) => effect.type === 'wait')) return;
+    const left = wait.due - this.#owner.clock.now();
+    this.#lease.renew(wait.until === 'lap' ? left + this.#patience.for('return', 0) : left);
+    this.#tellConfirmed();
+  }
+
+  /** Tells where it has come to be confirmed again, or is no more. */
+  #tellConfirmed(): void {
+    const decision = decisionOf(this.#state);
+    const isConfirmed = this.#lease.isValid;
+    if (decision === null || isConfirmed !== this.#isDoubted) return;
+    this.#isDoubted = !isConfirmed;
+    this.#owner.tell({ type: 'confirmation', leader: decision.leader.id, isConfirmed });
   }
 
   #perform(effect: ElectionEffect, from: PeerId, extensions: readonly Extension[]): void {
@@ -322,8 +360,11 @@ export class ElectionRunner {
       const isCutOff = this.#state.role.name !== 'leader' && !this.#owner.leadsRound();
       // What is known of the ring may have grown meanwhile, and the hop delay, too.
       if (since + this.#patience.for(until, luck) > due) this.#waitFor({ until, since, luck });
-      else if (isCutOff) this.#wait('leader');
-      else this.step({ type: 'timeout' });
+      else {
+        this.#tellConfirmed();
+        if (isCutOff) this.#wait('leader');
+        else this.step({ type: 'timeout' });
+      }
     });
   }
 

@@ -52,6 +52,8 @@ export type RingEvent =
     }
   /** A message that is to be sent once the room's hop delay is over: the token is here so long. */
   | { readonly type: 'holding'; readonly message: ElectionMessage; readonly milliseconds: number }
+  /** What was heard of the leader confirms it no more, or does so again (SPEC.md, R10). */
+  | { readonly type: 'confirmation'; readonly leader: PeerId; readonly isConfirmed: boolean }
   /** The server has named the era in which this peer acts when it leads (SPEC.md, R9). */
   | { readonly type: 'era'; readonly era: number }
   /** A message that was held is not sent: its origin, or the link that it was for, is gone. */
@@ -134,6 +136,10 @@ export interface RingState {
   /** null before the first election it hears of, and once it has left. */
   readonly term: number | null;
   readonly leader: PeerId | null;
+  /** Whether what was heard of the leader still confirms it (SPEC.md, R10). */
+  readonly isConfirmed: boolean;
+  /** Until when it does, in milliseconds since 1970 by this peer's clock; null where no leader is known. */
+  readonly confirmedUntil: number | null;
   /** Links between the leader and this peer in ring order, where a leader is known. */
   readonly hopsFromLeader: number | null;
   /** Peers on the last completed circuit, where one is known. */

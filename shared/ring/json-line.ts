@@ -54,6 +54,8 @@ function fieldsOf(event: RingEvent): Readonly<Record<string, unknown>> {
     case 'left':
     case 'vanished':
       return { event: event.type };
+    case 'confirmation':
+      return { event: 'confirmation', leader: event.leader, isConfirmed: event.isConfirmed };
     case 'era':
       return { event: 'era', era: event.era };
     case 'unsent':

@@ -53,6 +53,8 @@ export interface RingNodeOptions {
 
 export interface RingPorts {
   readonly clock: Clock;
+  /** Milliseconds since 1970. */
+  readonly date: () => number;
   readonly random: Random;
   readonly openLink: OpenLink;
   /** What may still be opened with it; shared by all members of one page. */
@@ -104,6 +106,7 @@ export class RingNode {
     this.#pace = new Pace(id, ports.clock);
     this.#election = new ElectionRunner({ priority, id }, policy, {
       clock: ports.clock,
+      date: ports.date,
       random: ports.random,
       outlet: () => this.#edges.successor.outlet,
       linkOnward: () => this.#edges.successor.kindOnward,
@@ -219,6 +222,8 @@ export class RingNode {
       era: isGone ? null : this.#era,
       term: isGone || this.#election.state.term === 0 ? null : this.#election.state.term,
       leader: decision?.leader.id ?? null,
+      isConfirmed: !isGone && this.#election.lease.isValid,
+      confirmedUntil: isGone ? null : this.#election.lease.until,
       hopsFromLeader: decision?.hops ?? null,
       size: decision?.size ?? null,
       successor: view?.successor.id ?? null,

@@ -30,6 +30,8 @@ const SETTLED = 10_000;
 
 export interface RingPeerPorts {
   readonly clock: Clock;
+  /** Milliseconds since 1970. */
+  readonly date: () => number;
   readonly random: Random;
   readonly openLink: OpenLink;
   /** Makes a way to the server; called once for each membership. */
@@ -111,12 +113,13 @@ export class RingPeer {
   }
 
   #newNode(): RingNode {
-    const { clock, random, openLink, newSignaling, newId, newSecret } = this.#ports;
+    const { clock, date, random, openLink, newSignaling, newId, newSecret } = this.#ports;
     const { policy = 'highest', priority = 1, isBusy = false } = this.#options;
     const node: RingNode = new RingNode(
       { id: newId(), room: this.#room, secret: newSecret(), policy, priority, isBusy },
       {
         clock,
+        date,
         random,
         openLink,
         budget: this.#budget,

@@ -189,6 +189,7 @@ export class World {
       this.#room,
       {
         clock: device,
+        date: () => this.clock.now(),
         random,
         openLink: tap(this.#network.port(device)),
         newSignaling: () => {

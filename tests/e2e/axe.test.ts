@@ -7,7 +7,8 @@ import type { RingEvent, RingState } from '../../shared/ring/events.ts';
 import type { RunningServer } from '../../signaling-server/server.ts';
 import { defined, peerId } from '../support.ts';
 import { ringState } from '../web/ring-state.ts';
-import { showMember, openShowcase, tellMember } from './showcase.ts';
+import { DIRECT_LINK_PATIENCE } from '../../web/troubles.ts';
+import { openShowcase, passTime, showMember, tellMember } from './showcase.ts';
 import { byRole, launchChromium, openTabs, PATIENCE, serve, Tab, untilOneRing } from './support.ts';
 
 const AXE = createRequire(import.meta.url).resolve('axe-core/axe.min.js');
@@ -174,10 +175,19 @@ describe('given what a ring tells,', () => {
   test('relayed links, and then one that is direct', async () => {
     const relayed = { ...ring, successorLink: 'relayed', predecessorLink: 'relayed' } as const;
     await showMember(page, relayed);
+    await passTime(page, DIRECT_LINK_PATIENCE);
+    await tellMember(page, { type: 'ring' }, relayed);
     await page.waitForSelector('[data-kind=relayed]');
     expect(await violations(page)).toEqual([]);
     await tellMember(page, { type: 'ring' }, { ...relayed, successorLink: 'direct' });
     await page.waitForSelector('[data-kind=switched]');
+    expect(await violations(page)).toEqual([]);
+  });
+
+  test('a leader that is not confirmed', async () => {
+    const doubted = { ...ring, isConfirmed: false, confirmedUntil: Date.now() };
+    await showMember(page, doubted);
+    await page.waitForSelector('.verdict.doubted');
     expect(await violations(page)).toEqual([]);
   });
 

@@ -7,7 +7,8 @@ import { defined, peerId, roomName } from '../support.ts';
 import { threeReports } from '../watch/reports.ts';
 import { ReportingRing } from '../watch/simulated.ts';
 import { ringState } from '../web/ring-state.ts';
-import { openShowcase, showMember, showWatched, tellMember } from './showcase.ts';
+import { DIRECT_LINK_PATIENCE } from '../../web/troubles.ts';
+import { openShowcase, passTime, showMember, showWatched, tellMember } from './showcase.ts';
 import { setStage } from './support.ts';
 
 const stage = setStage();
@@ -80,6 +81,7 @@ test('a member’s page', async () => {
     ['leader', ring([SELF, OTHER], { leader: SELF, role: 'leader', term: 4_000_000_000 }), []],
     ['follower', ring(LONG), [{ type: 'sent', message, to: OTHER }, dropped]],
     ['electing', ring(LONG, { role: 'candidate', leader: null }), []],
+    ['unconfirmed', ring(LONG, { isConfirmed: false, confirmedUntil: Date.now() }), []],
     ['relayed', ring(LONG, relayed), [{ type: 'spent' }]],
     ['server lost', ring(LONG), [lost, refused('place-lost')]],
     ['outdated', ring(LONG, { server: 'offline' }), [refused('version')]],
@@ -95,6 +97,11 @@ test('a member’s page', async () => {
   for (const [state, shown, events] of states) {
     await showMember(page, shown);
     for (const event of events) await tellMember(page, event, shown);
+    if (state === 'relayed') {
+      await passTime(page, DIRECT_LINK_PATIENCE);
+      await tellMember(page, { type: 'ring' }, shown);
+      await page.waitForSelector('[data-kind=relayed]');
+    }
     const logged = events.filter(({ type }) => type !== 'holding').length;
     await page.waitForSelector(`[data-testid=event-log][data-value="${logged}"]`);
     wide.push(...(await tooWide(state)));

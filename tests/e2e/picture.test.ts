@@ -8,6 +8,7 @@ import { factsOf } from '../../web/facts.ts';
 import type { Sight } from '../../web/ring-member.ts';
 import { defined, peerId, valueOf } from '../support.ts';
 import { ringState } from '../web/ring-state.ts';
+import { DIRECT_LINK_PATIENCE } from '../../web/troubles.ts';
 import { show, showMember, openShowcase } from './showcase.ts';
 import {
   byRole,
@@ -452,11 +453,21 @@ describe('given what a ring tells,', () => {
     const ids = [peerId(0x10), peerId(0x20)] as const;
     const ring = ringState(ids, ids[0], { successorLink: 'relayed' });
     const first = await page.evaluate(
-      (sight) => {
-        mountMember(sight);
-        return document.querySelector('[data-kind=relayed] [role=status]')?.textContent;
-      },
+      (sight, patience) =>
+        new Promise<string>((resolve) => {
+          new MutationObserver((_, observer) => {
+            const notice = document.querySelector('[data-kind=relayed] [role=status]');
+            if (notice === null) return;
+            observer.disconnect();
+            resolve(notice.textContent);
+          }).observe(document.body, { childList: true, subtree: true });
+          mountMember(sight);
+          const now = Date.now;
+          Date.now = () => now() + patience;
+          tell({ type: 'ring' }, sight);
+        }),
       { ring, facts: factsOf(ring) },
+      DIRECT_LINK_PATIENCE,
     );
     expect(first).toBe('');
     await page.waitForFunction(

@@ -40,6 +40,14 @@ export async function tellMember(page: Page, event: RingEvent, ring: RingState):
   );
 }
 
+/** As if so much time had passed, by the page's clock. */
+export async function passTime(page: Page, milliseconds: number): Promise<void> {
+  await page.evaluate((ahead) => {
+    const now = Date.now;
+    Date.now = () => now() + ahead;
+  }, milliseconds);
+}
+
 /** The page for the front of the room, of a room of which {@link watched} is told. */
 export async function showWatched(page: Page): Promise<void> {
   await page.evaluate(() => {

@@ -11,7 +11,8 @@ import { nameOf } from '../../shared/ring/names.ts';
 import { defined, peerId, valueOf } from '../support.ts';
 import { announcement, claim, report, sent, standing, threeReports } from '../watch/reports.ts';
 import { ringState } from '../web/ring-state.ts';
-import { openShowcase, showMember, showWatched, tellMember } from './showcase.ts';
+import { DIRECT_LINK_PATIENCE } from '../../web/troubles.ts';
+import { openShowcase, passTime, showMember, showWatched, tellMember } from './showcase.ts';
 import { byRole, openTabs, setStage, Tab, until, untilOneRing } from './support.ts';
 
 const stage = setStage();
@@ -120,7 +121,10 @@ test('a member’s page that is translated says in each state what is so', async
   await tell({ ...led, leader: B, term: 4 }, ringState([A, B], A, { term: 4 }));
   await same(`${nameOf(B)} leads`, 'term 4', 'the leader of term 4');
   // A link that is relayed, then direct; slow motion; a ring of many.
-  await tell(count, ringState([A, B, D], A, { successorLink: 'relayed' }));
+  const relayed = ringState([A, B, D], A, { successorLink: 'relayed' });
+  await tell(count, relayed);
+  for (const page of twins) await passTime(page, DIRECT_LINK_PATIENCE);
+  await tell(count, relayed);
   await same('No direct connection');
   await tell(count, ringState([A, B, D], A, { hopDelay: 500 }));
   await same('is direct now', '0.5 s');

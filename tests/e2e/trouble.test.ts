@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Browser } from 'puppeteer-core';
 import { afterAll, beforeAll, expect, onTestFinished, test, vi } from 'vitest';
+import { defined } from '../support.ts';
 import { PageFiles } from '../../signaling-server/page-files.ts';
 import {
   byRole,
@@ -70,6 +71,36 @@ test('a tab alone in a room that others spell otherwise is told so, with a link 
   await server.close();
 });
 
+test('R10 a leader that nobody hears any more says so, and not that it leads or that the ring goes on', async () => {
+  const server = await serve();
+  const tabs = await openTabs(browser, 2, `http://localhost:${server.port}/`);
+  const [values] = await untilOneRing(tabs);
+  const ids = await Promise.all(tabs.map(async (tab) => (await tab.values())['own-id']));
+  const leader = defined(tabs[ids.indexOf(values?.['leader-id'] ?? '')]);
+  const other = defined(tabs.find((tab) => tab !== leader));
+  const headline = () => leader.page.$eval('.headline', ({ textContent }) => textContent);
+  await until(async () => {
+    expect(await headline()).toContain('This tab leads');
+  });
+  await server.close();
+  await other.click('Crash');
+  await until(async () => {
+    expect(await headline()).toBe('The leader is not confirmed');
+    const shown = await leader.page.$eval('main', (main) => main.innerText);
+    expect(shown).toMatch(
+      /This tab was elected, but its announcement has not come round the ring in time: it was confirmed until \d\d:\d\d:\d\d\. The ring may have another leader by now\./,
+    );
+    expect(shown).toMatch(/leader, not confirmed/);
+    expect(shown).not.toMatch(/This tab leads|goes on/);
+    expect(await leader.page.title()).toBe('Not confirmed · Ringleader');
+    const log = await leader.log();
+    expect(log.map(({ text }) => text).join('\n')).toMatch(
+      /I am not confirmed as the leader any more/,
+    );
+  });
+  for (const tab of tabs) await tab.close();
+});
+
 test('a full room says so, and takes the tab in once there is a place', async () => {
   const server = await serve({ peersPerRoom: 1 });
   const url = `http://localhost:${server.port}/`;
@@ -128,7 +159,7 @@ function makeOutdated(): void {
   globalThis.isOutdated = false;
   WebSocket.prototype.send = function (data) {
     const isAsked = isOutdated && typeof data === 'string';
-    send.call(this, isAsked ? data.replace('{"version":1,"room"', '{"version":7,"room"') : data);
+    send.call(this, isAsked ? data.replace(/\{"version":\d+,"room"/, '{"version":7,"room"') : data);
   };
 }
 

@@ -1,8 +1,8 @@
 /** What is said of each trouble, and when it is said no more. */
-import { expect, test } from 'vitest';
+import { expect, onTestFinished, test, vi } from 'vitest';
 import type { RingEvent, RingState } from '../../shared/ring/events.ts';
 import type { Reach } from '../../web/reach.ts';
-import { Troubles } from '../../web/troubles.ts';
+import { DIRECT_LINK_PATIENCE, Troubles } from '../../web/troubles.ts';
 import { peerId, roomName } from '../support.ts';
 
 const STATE: RingState = {
@@ -12,6 +12,8 @@ const STATE: RingState = {
   era: 1,
   term: 1,
   leader: peerId(3),
+  isConfirmed: true,
+  confirmedUntil: 2_000_000_000_000,
   hopsFromLeader: 1,
   size: 3,
   successor: peerId(2),
@@ -64,10 +66,20 @@ test('a server that was never reached leaves no ring to go on', () => {
   expect(notice?.advice).not.toContain('goes on');
 });
 
+/** It has been so for as long as a direct link may take. */
+function seeForLong(troubles: Troubles, state: RingState): void {
+  vi.useFakeTimers();
+  onTestFinished(() => {
+    vi.useRealTimers();
+  });
+  troubles.see(state);
+  vi.advanceTimersByTime(DIRECT_LINK_PATIENCE);
+}
+
 test('relayed neighbours are told together, and one that has become direct once', () => {
   const troubles = after(FOUND);
   const both = { ...STATE, successorLink: 'relayed', predecessorLink: 'relayed' } as const;
-  troubles.see(both);
+  seeForLong(troubles, both);
   const [notice, ...others] = troubles.of(both);
   expect(others).toEqual([]);
   expect(notice?.what).toMatch(/successor .* and the predecessor .*: relayed/);
@@ -84,6 +96,7 @@ test('relayed neighbours are told together, and one that has become direct once'
 test('a relayed link that is so as the page may make no direct one is not blamed on the network', () => {
   const relayed = { ...STATE, successorLink: 'relayed' } as const;
   const troubles = after(FOUND, { type: 'spent' });
+  seeForLong(troubles, relayed);
   const [notice] = troubles.of(relayed);
   expect(notice?.advice).not.toMatch(/network|Wi-Fi|VPN/i);
   expect(notice?.advice).toContain('reload');
@@ -94,9 +107,18 @@ test('a relayed link that is so as the page may make no direct one is not blamed
   expect(troubles.of(relayed)[0]?.isReloadOffered).toBe(false);
 });
 
+test('a link that is relayed for a moment, until a direct one is up, is not told of', () => {
+  const troubles = after(FOUND);
+  const relayed = { ...STATE, successorLink: 'relayed' } as const;
+  troubles.see(relayed);
+  expect(kinds(troubles, relayed)).toEqual([]);
+  troubles.see(STATE);
+  expect(kinds(troubles)).toEqual([]);
+});
+
 test('a direct link to another neighbour is no link that was mended', () => {
   const troubles = after(FOUND);
-  troubles.see({ ...STATE, successorLink: 'relayed' });
+  seeForLong(troubles, { ...STATE, successorLink: 'relayed' });
   troubles.see({ ...STATE, successor: peerId(9) });
   expect(kinds(troubles, { successor: peerId(9) })).toEqual([]);
 });

@@ -95,6 +95,7 @@ export class Ring {
       },
       {
         clock: this.clock,
+        date: () => this.clock.now(),
         random: seededRandom(1),
         budget: new LinkBudget(this.clock, budget),
         directLinks: new DirectLinks(),

@@ -44,6 +44,7 @@ function memberOf(openLink: OpenLink, isBusy = false) {
     },
     {
       clock,
+      date: () => clock.now(),
       random: seededRandom(1),
       budget: new LinkBudget(clock),
       directLinks: new DirectLinks(),

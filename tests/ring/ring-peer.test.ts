@@ -27,6 +27,7 @@ class Played {
       clock: this.clock,
       // The middle: pauses are then as long as they are said to be.
       random: () => 0.5,
+      date: () => this.clock.now(),
       openLink: (initiator, handlers) => {
         if (initiator) handlers.onSignal({ type: 'offer', sdp: '' });
         return { signal: () => undefined, send: () => undefined, close: () => undefined };

@@ -14,6 +14,8 @@ const STATE: RingState = {
   era: null,
   term: null,
   leader: null,
+  isConfirmed: false,
+  confirmedUntil: null,
   hopsFromLeader: null,
   size: null,
   successor: null,

@@ -27,6 +27,8 @@ export function ringState(
     era: 1,
     term: 3,
     leader,
+    isConfirmed: true,
+    confirmedUntil: 2_000_000_000_000,
     hopsFromLeader: from(leader).indexOf(self),
     size: ids.length,
     successor,

@@ -129,6 +129,7 @@ export class Bench {
       },
       {
         clock,
+        date: () => clock.now(),
         random: dice.random,
         budget: new LinkBudget(clock),
         directLinks: new DirectLinks(),
