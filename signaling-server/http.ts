@@ -60,6 +60,12 @@ export function createHttpServer(ports: HttpPorts): Server {
     // Before it listens, there is somebody who waits for it.
     if (server.listening) warnings.warn('http', { error: error.message }, 'cannot accept', 1);
   });
+  server.on('upgrade', (request, socket) => {
+    if (targetOf(request).path.startsWith(`${ports.basePath}socket.io/`)) return;
+    // Socket.IO leaves one half of the connection open, for which no time-out counts any more.
+    socket.on('error', () => undefined);
+    socket.end('HTTP/1.1 404 Not Found\r\nConnection: close\r\n\r\n', () => socket.destroy());
+  });
   return server;
 }
 

@@ -21,6 +21,9 @@ const TYPES: Readonly<Record<string, string>> = {
 /** The first and the last file of a build: where neither has changed there was no other build. */
 const STAMPS = ['index.html', join('.vite', 'sources')];
 
+/** How long after files could not be read that is not tried again, in milliseconds. */
+const RETRY = 1_000;
+
 interface Representation {
   readonly bytes: Buffer;
   readonly etag: string;
@@ -40,6 +43,8 @@ export class PageFiles {
   #files: ReadonlyMap<string, PageFile> = new Map();
   /** Of the build that is in memory; null where there is none. */
   #stamp: string | null = null;
+  /** When the files could not be read last. */
+  #failedAt = -Infinity;
 
   /**
    * @param folder the built page; need not exist yet
@@ -84,12 +89,14 @@ export class PageFiles {
 
   /** Reads the files where they are of another build. What is in memory stays where they cannot be read. */
   #refresh(): void {
+    if (performance.now() - this.#failedAt < RETRY) return;
     try {
       const stamp = stampOf(this.#folder);
       if (stamp === this.#stamp) return;
       this.#files = stamp === null ? new Map() : readFiles(this.#folder);
       this.#stamp = stamp;
     } catch (error) {
+      this.#failedAt = performance.now();
       this.#onFault(error);
     }
   }

@@ -572,6 +572,16 @@ describe('a handshake', () => {
     });
   });
 
+  test('beyond thirty bad ones a minute are counted in the log', async () => {
+    const server = await startTestServer();
+    for (let time = 0; time < 40; time += 1)
+      expect(await handshake(server, {}, '')).toMatchObject({ status: 400 });
+    expect(server.warnings()).toHaveLength(30);
+    await server.signaling.close();
+    expect(server.warnings()).toHaveLength(31);
+    expect(server.warnings().at(-1)).toMatchObject({ kind: 'breach', leftOut: 10 });
+  });
+
   test('with the id of a session is refused, and the session goes on where it is', async () => {
     const server = await startTestServer();
     const socket = await connect(server);

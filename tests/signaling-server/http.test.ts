@@ -47,6 +47,9 @@ async function sendBytes(server: TestServer, text: string): Promise<string> {
   return received;
 }
 
+const connectionsOf = ({ httpServer }: TestServer) =>
+  promisify(httpServer.getConnections.bind(httpServer))();
+
 const get = (server: TestServer, target: string, header = '', host = 'x') =>
   sendBytes(
     server,
@@ -347,6 +350,24 @@ describe('a connection', () => {
     },
   );
 
+  test('for something other than signaling is ended, also by a client that keeps its half', async () => {
+    const server = await startTestServer();
+    const socket = createConnection({ port: server.port, host: '127.0.0.1', allowHalfOpen: true });
+    onTestFinished(() => {
+      socket.destroy();
+    });
+    socket.write(
+      'GET /elsewhere HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n',
+    );
+    let answer = '';
+    socket.setEncoding('utf8').on('data', (text: string) => (answer += text));
+    await once(socket, 'end');
+    expect(answer).toMatch(/^HTTP\/1\.1 404 /);
+    await vi.waitFor(async () => {
+      expect(await connectionsOf(server)).toBe(0);
+    }, WAIT);
+  });
+
   test('on which nothing is read is ended, and so is one on which nothing comes', async () => {
     const { server, page } = await startPageServer();
     await writeFile(join(page, 'index.html'), 'x'.repeat(4_000_000));
@@ -364,9 +385,8 @@ describe('a connection', () => {
       return socket;
     });
     await Promise.all(sockets.map((socket) => once(socket, 'connect')));
-    const open = promisify(httpServer.getConnections.bind(httpServer));
     await vi.waitFor(async () => {
-      expect(await open()).toBe(0);
+      expect(await connectionsOf(server)).toBe(0);
     }, WAIT);
   });
 });

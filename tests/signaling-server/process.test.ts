@@ -3,6 +3,7 @@ import { execFile, spawn } from 'node:child_process';
 import { lookup } from 'node:dns/promises';
 import { once } from 'node:events';
 import { cp, mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises';
+import { Agent, get } from 'node:http';
 import { createConnection, createServer, isIPv6 } from 'node:net';
 import { networkInterfaces, tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
@@ -130,15 +131,19 @@ function connect(port: number): Socket {
   return client;
 }
 
-/** What is answered to a request for the page, on a connection of its own; nothing where it is ended. */
-async function answerOf(port: number): Promise<string> {
-  const socket = createConnection(port, '127.0.0.1');
-  let text = '';
-  socket.setEncoding('utf8').on('data', (piece: string) => (text += piece));
-  socket.on('error', () => undefined);
-  socket.write('GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n');
-  await new Promise((resolve) => socket.once('close', resolve));
-  return text;
+/** What is answered to a request for the page; nothing where the connection is ended before. */
+function answerOf(port: number, agent: Agent | false = false): Promise<string> {
+  return new Promise((resolve) => {
+    get({ port, host: '127.0.0.1', agent }, (response) => {
+      let text = '';
+      response.setEncoding('utf8').on('data', (piece: string) => (text += piece));
+      response.once('end', () => {
+        resolve(text);
+      });
+    }).on('error', () => {
+      resolve('');
+    });
+  });
 }
 
 describe('the server', () => {
@@ -180,13 +185,19 @@ describe('the server', () => {
     },
   );
 
-  test('outlives the want of descriptors', async () => {
+  test('outlives the want of descriptors, and serves the page that it has', async () => {
     const server = start({ PORT: '0' }, { descriptors: 64 });
     const port = await server.port();
     const page = join(folder, 'dist/web');
     onTestFinished(() => rm(page, { recursive: true }));
     await mkdir(page);
     await writeFile(join(page, 'index.html'), 'x'.repeat(1_000_000));
+    const kept = new Agent({ keepAlive: true, maxSockets: 1 });
+    onTestFinished(() => {
+      kept.destroy();
+    });
+    const lengthOnKept = async () => (await answerOf(port, kept)).length;
+    expect(await lengthOnKept()).toBe(1_000_000);
     const sockets = Array.from({ length: 100 }, () => {
       const socket = createConnection(port, '127.0.0.1').pause();
       socket.on('error', () => undefined);
@@ -194,15 +205,21 @@ describe('the server', () => {
       return socket;
     });
     await vi.waitFor(async () => {
+      expect(await lengthOnKept()).toBe(1_000_000);
       expect(await answerOf(port)).toBe('');
     }, WAIT);
+    for (const length of [10, 20]) {
+      await writeFile(join(page, 'index.html'), 'y'.repeat(length));
+      expect(await lengthOnKept()).toBe(1_000_000);
+    }
     for (const socket of sockets) socket.destroy();
     // Connections that came in between may have to be taken and ended first.
     await vi.waitFor(async () => {
-      expect((await answerOf(port)).length).toBeGreaterThan(1_000_000);
+      expect(await answerOf(port)).toBe('y'.repeat(20));
     }, WAIT);
     server.signal('SIGTERM');
     expect(await server.status).toBe(0);
+    expect(server.stderr().match(/"the page cannot be read"/g)).toHaveLength(1);
   });
 
   test('may be ended as soon as it has printed where it listens', async () => {
