@@ -333,7 +333,10 @@ export const MUTANTS = [
     file: 'ring/neighbour-watch.ts',
     find: 'if (reply.ok && reply.isMember) this.#giveLastChance(about);',
     replace: '',
-    caughtBy: storm('mishaps', 2),
+    caughtBy: test(
+      'ring/links',
+      'silence of a neighbour that the server finds awake ends the link',
+    ),
   },
   {
     rule: 'L12',

@@ -235,8 +235,8 @@ export class SimulatedNetwork {
 
   /** No hop takes longer than most of them do. */
   hasten(): void {
-    const { least, most } = this.#delays;
-    this.#delays = { least, most };
+    const { least, most, asymmetry = 0 } = this.#delays;
+    this.#delays = { least, most, asymmetry };
   }
 
   find(name: string): SimulatedLink | undefined {
@@ -252,6 +252,12 @@ export class SimulatedNetwork {
     const { least, most, tail } = this.#delays;
     const isInTail = tail !== undefined && this.#random() < tail.share;
     return least + this.#random() * ((isInTail ? tail.most : most) - least);
+  }
+
+  /** What a hop takes on average, in milliseconds, tails aside. */
+  get meanHop(): number {
+    const { least, most, asymmetry = 0 } = this.#delays;
+    return (least + most + asymmetry) / 2;
   }
 
   /** What one direction takes more than another, in milliseconds. */

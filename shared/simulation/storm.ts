@@ -227,6 +227,12 @@ const PATIENCE = LINK_SILENCE + PROBE_PATIENCE + FIRST_ATTEMPT + 1.5 * LEADER_SI
 /** With how many more peers the shipped ones reckon at least. */
 const SPARE_PEERS = 12;
 
+/**
+ * How many circuits it may take besides: a claim goes round, and another one that starts meanwhile, and
+ * each has its announcement.
+ */
+const CIRCUITS = 4;
+
 /** How many election messages for each peer and second of it. */
 const MOST_MESSAGES = 40;
 
@@ -293,7 +299,8 @@ function settle(world: World): readonly string[] {
   const hopDelay = Math.max(...world.states.map((state) => state.hopDelay));
   // Doubled up to three times, as after terms in vain.
   const slowness = slownessOf(hopDelay, 8 * (world.peers.length + SPARE_PEERS));
-  return world.settle(PATIENCE + world.longestAbsence + slowness);
+  const circuits = CIRCUITS * world.circuit;
+  return world.settle(PATIENCE + circuits + world.longestAbsence + slowness);
 }
 
 /** What is wrong once the faults are over: what was before, what stays, and what it costs. */

@@ -158,6 +158,11 @@ export class World {
     return this.#longestAbsence;
   }
 
+  /** What one circuit of the ring takes, in milliseconds, where nothing is late or held. */
+  get circuit(): number {
+    return this.#peers.size * this.#network.meanHop;
+  }
+
   /** What a peer is by itself, or was before it went; undefined for one that never was a member. */
   baseOf(id: PeerId): Claim | undefined {
     return this.#bases.get(id);

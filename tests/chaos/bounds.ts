@@ -1,10 +1,5 @@
 /** How long a ring may take to come to rest after the last fault, and how much it may take up. */
-import {
-  FAREWELL,
-  FIRST_ATTEMPT,
-  LEADER_SILENCE,
-  MAX_DOUBLINGS,
-} from '../../shared/ring/timing.ts';
+import { FAREWELL, FIRST_ATTEMPT, SHORTEST_LONG_WAIT } from '../../shared/ring/timing.ts';
 
 /** What the ring as it is today does not do yet, each to be switched on with the change that does it. */
 export const EXPECTATIONS: {
@@ -35,7 +30,7 @@ const LINK: Delay = {
 };
 
 const SILENCE: Delay = {
-  milliseconds: LEADER_SILENCE * 2 ** MAX_DOUBLINGS * 1.5,
+  milliseconds: 1.5 * SHORTEST_LONG_WAIT,
   why: 'the longest patience with a leader that is silent (R7), should nothing else start an election',
 };
 

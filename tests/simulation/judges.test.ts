@@ -82,10 +82,12 @@ describe('a leader that the fence refuses', () => {
     expect(refused(1, [{ id: B, term: 2, leader: B }])).toHaveLength(1);
   });
 
-  test('is none where another part of the ring knows it, in a later era, and before it has one', () => {
+  test('is none where it is late, another part of the ring knows better, or its era is later or unknown', () => {
     expect(refused(1, [{ id: C, term: 2, leader: A }, { id: B }])).toEqual([]);
     expect(refused(1, [{ id: C, term: 3 }, { id: B }])).toEqual([]);
     expect(refused(2, [{ id: B }])).toEqual([]);
+    // A late old leader.
+    expect(refused(1, [{ id: B }], B)).toEqual([]);
     expect(refused(null, [{ id: B }])).toEqual([]);
   });
 

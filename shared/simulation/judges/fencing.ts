@@ -28,6 +28,8 @@ export class Fencing implements Judge {
     const mandate = this.#mandates.newOf(sight);
     if (mandate === null) return;
     if (this.#fence.admit(mandate)) this.#latest = mandate;
+    // A late old leader, which the ring has gone on without, is what the fence is there for.
+    else if (this.#letGo.has(mandate.leader)) return;
     else if (this.#latest !== null && !this.#isKnown(this.#latest)) {
       const { leader, era, term } = this.#latest;
       this.problems.push(
