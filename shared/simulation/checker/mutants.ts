@@ -300,6 +300,23 @@ const CHANGES: readonly Mutant[] = [
   changed('policy', 'an incumbent has one priority more', (state, input) =>
     step({ ...state, policy: 'highest' }, input),
   ),
+  changed('policy', 'an incumbent has no more than that', (state, input) => {
+    const result = step(state, input);
+    if (result.state.role.name !== 'leader' || state.policy === 'highest') return null;
+    const claim = { ...result.state.claim, priority: Math.min(state.self.priority + 3, 255) };
+    return { ...result, state: { ...result.state, claim } };
+  }),
+  onElected(
+    'policy',
+    'an incumbent out of touch gives way: its base is compared',
+    (state, message) => {
+      if (isOwn(state, message)) return null;
+      const result = step({ ...state, self: state.claim }, { type: 'receive', message });
+      const { self } = state;
+      const claim = result.state.role.name === 'follower' ? self : result.state.claim;
+      return { ...result, state: { ...result.state, self, claim } };
+    },
+  ),
 ];
 
 function isAbsorbed(
@@ -330,10 +347,16 @@ function followed(state: ElectionState, input: Hello): Step {
 }
 
 const LINKS: readonly Mutant[] = [
+  linked('L3', 'a link that is lost is made anew', { makesAnew: false }),
   linked('L5', 'a link waits for a successor that is ready', { waitsForReady: false }),
   linked('L5', 'the old link stays until the new one is there', { makesBeforeBreaking: false }),
   linked('L7', 'what came before BYE is read', { drains: false }),
   linked('L8', 'a departure is noted before links close', { notesDeparturesFirst: false }),
+  linked('C5', 'what is held leaves over the link that it was decided for', { holdsByLink: false }),
+  linked('C5', 'what is held of a departed peer is taken back', { takesBack: false }),
+  linked('C5', 'a peer that takes back the announcement of its leader starts', {
+    startsAfterTakingBack: false,
+  }),
 ];
 
 export const MUTANTS: readonly Mutant[] = [...CLAIMS, ...ANNOUNCEMENTS, ...CHANGES, ...LINKS];
