@@ -1,11 +1,14 @@
 /** The part of `npm run verify` that every test run has time for. */
 import { describe, expect, test } from 'vitest';
 import { step } from '../../shared/election/step.ts';
+import { ownActions } from '../../shared/simulation/checker/actions.ts';
+import { disagreement, Patience } from '../../shared/simulation/checker/calm.ts';
 import { QUICK } from '../../shared/simulation/checker/configurations.ts';
 import { explore, SHIPPED, type Report } from '../../shared/simulation/checker/explore.ts';
 import { MUTANTS, MutantTrial } from '../../shared/simulation/checker/mutants.ts';
-import { LINK_RULES } from '../../shared/simulation/checker/scene.ts';
-import { numberedId } from '../../shared/simulation/checker/space.ts';
+import { LINK_RULES, Scene, type Action } from '../../shared/simulation/checker/scene.ts';
+import { numberedId, Space } from '../../shared/simulation/checker/space.ts';
+import { beginning } from '../../shared/simulation/checker/world.ts';
 
 describe('every order of events', () => {
   test.each(QUICK)('$name', (configuration) => {
@@ -135,6 +138,32 @@ describe('the checker finds', () => {
       (mutant) => mutant.rule === rule && mutant.without.includes(part),
     );
     expect(mutants.map((mutant) => trial.try(mutant)?.fault)).toEqual([fault]);
+  });
+
+  test('a peer that waits and may never time out', () => {
+    const space = new Space(step, 2);
+    const rules = { ...LINK_RULES, makesAnew: false };
+    const budget = {
+      ...{ starts: 1, timeouts: 0, leaves: 0, crashes: 0, drops: 2, losses: 0, rewirings: 0 },
+      all: 3,
+    };
+    const start = { policy: 'highest' as const, priorities: [1, 1], ring: [0, 1], budget };
+    const happened: readonly Action[] = [
+      { type: 'start', peer: 0 },
+      { type: 'drop', link: 0 },
+      { type: 'drop', link: 0 },
+    ];
+    const world = happened.reduce(
+      (last, action) => new Scene(space, rules, last).act(action),
+      beginning(space, start),
+    );
+    const expectation = {
+      ...{ policy: start.policy, ring: start.ring, incumbent: null },
+      isTainted: false,
+    };
+    expect(ownActions(world)).toEqual([]);
+    expect(disagreement(space, world, expectation)).not.toBeNull();
+    expect(new Patience(space, rules, expectation).timeoutsToAgree(world)).toBeNull();
   });
 
   test('a peer alone that sends itself a message for ever', () => {
