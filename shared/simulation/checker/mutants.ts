@@ -300,15 +300,16 @@ const CHANGES: readonly Mutant[] = [
   changed('policy', 'an incumbent has one priority more', (state, input) =>
     step({ ...state, policy: 'highest' }, input),
   ),
-  changed('policy', 'an incumbent has no more than that', (state, input) => {
-    const result = step(state, input);
-    if (result.state.role.name !== 'leader' || state.policy === 'highest') return null;
-    const claim = { ...result.state.claim, priority: Math.min(state.self.priority + 3, 255) };
-    return { ...result, state: { ...result.state, claim } };
+  onClaim('policy', 'an incumbent has no more than one priority more', (state, message) => {
+    const { self, policy, role } = state;
+    if (policy === 'highest' || role.name !== 'candidate') return null;
+    const higher = { ...self, priority: Math.min(self.priority + 1, 255) };
+    const result = step({ ...state, self: higher }, { type: 'receive', message });
+    return { ...result, state: { ...result.state, self } };
   }),
   onElected(
     'policy',
-    'an incumbent out of touch gives way: its base is compared',
+    'an incumbent out of touch gives way, as its base is compared',
     (state, message) => {
       if (isOwn(state, message)) return null;
       const result = step({ ...state, self: state.claim }, { type: 'receive', message });
