@@ -43,8 +43,17 @@ export function freeActions(world: World): Action[] {
     for (const [link, { forth, isRead }] of links.entries())
       if (isRead && (forth[0]?.value.type === 'claim' || forth[0]?.value.type === 'elected'))
         actions.push({ type: 'lose', link });
+  if (budget.rewirings > 0) pushRewirings(actions, world);
   pushJoins(actions, world);
   return actions;
+}
+
+/** Any peer gets any successor, itself included, or another link to the same one. */
+function pushRewirings(actions: Action[], { peers, ring }: World): void {
+  for (const peer of ring)
+    for (const to of ring)
+      if (to !== peer || peers[peer]?.outlet !== 'loopback')
+        actions.push({ type: 'rewire', peer, to });
 }
 
 /** The next peer outside joins, anywhere in the ring. */
@@ -60,5 +69,6 @@ function pushJoins(actions: Action[], { peers, ring }: World): void {
 export function canTimeOut({ peers }: World, at: number): boolean {
   const peer = peers[at];
   if (peer === undefined || peer.timer === 'none') return false;
-  return peer.outlet !== 'none' || peer.election.value.role.name === 'leader';
+  if (peer.election.value.role.name === 'leader') return true;
+  return peer.outlet === 'link' || (peer.outlet === 'loopback' && peer.successor === at);
 }

@@ -1,17 +1,17 @@
 /** What must hold once nothing is on its way any more, at once or after time has passed (R7). */
-import { compareClaims } from '../../election/claim.ts';
 import { decisionOf, type ElectionState } from '../../election/state.ts';
 import type { Policy } from '../../protocol/messages.ts';
 import type { Decision } from '../../protocol/messages.ts';
 import { canTimeOut, ownActions } from './actions.ts';
-import { Scene, type Action, type LinkRules } from './scene.ts';
-import { numberedId, type Space } from './space.ts';
+import { outlooks, type Action, type LinkRules } from './scene.ts';
+import type { Space } from './space.ts';
 import { keyOf, neighbour, UNCOUNTED, type Peer, type PeerNumber, type World } from './world.ts';
 
 /** What an end of an election is measured by. */
 export interface Expectation {
   readonly policy: Policy;
-  /** Who must lead as long as it is a member, if anyone. */
+  /** The members at the beginning, and who of them leads, if anyone. */
+  readonly ring: readonly PeerNumber[];
   readonly incumbent: PeerNumber | null;
   /** Whether leaders may exclude each other for a while. */
   readonly isTainted: boolean;
@@ -36,19 +36,58 @@ export function disagreement(space: Space, world: World, expectation: Expectatio
 function leaderFault(
   space: Space,
   world: World,
-  { policy, incumbent }: Expectation,
+  expectation: Expectation,
   states: readonly ElectionState[],
   decision: Decision | null,
 ): string | null {
   if (decision === null) return 'nobody leads';
-  const leader = decision.leader.id;
-  if (states.some((state) => decisionOf(state)?.leader.id !== leader)) return 'the leaders differ';
-  if (!world.ring.includes(space.numberOf(leader))) return 'the leader is gone';
-  const greatest = states.reduce((a, b) => (compareClaims(a.self, b.self) === 'greater' ? a : b));
-  if (policy === 'highest' && greatest.self.id !== leader) return 'the leader is not the greatest';
-  if (incumbent !== null && world.ring.includes(incumbent))
-    return leader === numberedId(incumbent) ? null : 'the incumbent is unseated';
-  return null;
+  const leaders = states.map((state) => decisionOf(state)?.leader.id);
+  if (leaders.some((leader) => leader !== decision.leader.id)) return 'the leaders differ';
+  const leader = space.numberOf(decision.leader.id);
+  if (!world.ring.includes(leader)) return 'the leader is gone';
+  switch (expectation.policy) {
+    case 'highest':
+      return leader === greatest(world) ? null : 'the leader is not the greatest';
+    case 'incumbent':
+      return incumbentFault(world, expectation, leader);
+  }
+}
+
+/** Who leads where an incumbent has one priority more. */
+function incumbentFault(
+  world: World,
+  { ring, incumbent }: Expectation,
+  leader: PeerNumber,
+): string | null {
+  if (world.ring.some((number) => outranks(world, number, leader)))
+    return 'the leader is outranked';
+  // Nobody came or went, and nobody led: the first election decides.
+  const isSame =
+    incumbent === null && ring.length > 0 && ring.every((at) => world.ring.includes(at));
+  if (isSame && world.ring.length === ring.length)
+    return leader === greatest(world) ? null : 'the leader is not the greatest';
+  if (incumbent === null || leader === incumbent || !world.ring.includes(incumbent)) return null;
+  const rivals = [...world.peers.keys()].filter((at) => peerAt(world, at).membership !== 'outside');
+  return rivals.some((rival) => outranks(world, rival, incumbent))
+    ? null
+    : 'the incumbent is unseated';
+}
+
+/** The greatest member that may lead, by priority and then by number. */
+function greatest(world: World): PeerNumber | undefined {
+  const rank = (at: PeerNumber) => 16 * priorityOf(world, at) + at;
+  return [...world.ring].sort((a, b) => rank(b) - rank(a))[0];
+}
+
+/** Whether a peer is greater, by itself, than another one as an incumbent. */
+function outranks(world: World, at: PeerNumber, incumbent: PeerNumber): boolean {
+  const own = priorityOf(world, at);
+  const other = Math.min(priorityOf(world, incumbent) + 1, 255);
+  return own > other || (own === other && at > incumbent);
+}
+
+function priorityOf(world: World, at: PeerNumber): number {
+  return peerAt(world, at).election.value.self.priority;
 }
 
 /**
@@ -118,7 +157,9 @@ export class Patience {
     const waiting: Waiting[] = [{ world: expectNews(uncounted(start)), late: 0 }];
     for (let next = waiting.pop(); next !== undefined && !this.#isAstray; next = waiting.pop()) {
       const { late } = next;
-      for (const world of this.#lapped(next.world)) {
+      const lapped = this.#lapped(next.world);
+      if (lapped.length === 0) return null;
+      for (const world of lapped) {
         const key = `${keyOf(world)}${late}`;
         if (seen.has(key)) continue;
         seen.add(key);
@@ -128,15 +169,21 @@ export class Patience {
           continue;
         }
         if (late === MAX_LATE) return null;
-        const overdue = world.ring.filter((at) => peerAt(world, at).timer === 'late');
-        if (overdue.length === 0) waiting.push({ world: expectNews(world), late: late + 1 });
-        for (const peer of overdue)
-          if (canTimeOut(world, peer))
-            for (const after of this.#settled(this.#after(world, peer)))
-              waiting.push({ world: after, late: late + 1 });
+        const later = this.#later(world);
+        if (later.length === 0) return null;
+        for (const after of later) waiting.push({ world: after, late: late + 1 });
       }
     }
     return this.#isAstray ? null : worst;
+  }
+
+  /** The worlds after the next time-out of each that is late; none where nobody may time out. */
+  #later(world: World): World[] {
+    const overdue = world.ring.filter((at) => peerAt(world, at).timer === 'late');
+    if (overdue.length === 0) return [expectNews(world)];
+    return overdue
+      .filter((peer) => canTimeOut(world, peer))
+      .flatMap((peer) => this.#settled(this.#after(world, peer)));
   }
 
   /**
@@ -179,16 +226,17 @@ export class Patience {
     const peers = world.peers.map((old, at) =>
       at === peer ? { ...old, timer: 'late' as const } : old,
     );
-    return this.#next({ ...world, peers }, { type: 'timeout', peer });
+    const [next] = this.#next({ ...world, peers }, { type: 'timeout', peer });
+    return next ?? world;
   }
 
-  #next(world: World, action: Action): World {
-    const scene = new Scene(this.#space, this.#rules, world);
-    const next = scene.act(action);
-    const { faults, clashes } = scene;
-    if (faults.length > 0 || (clashes.length > 0 && !this.#expectation.isTainted))
-      this.#isAstray = true;
-    return next;
+  #next(world: World, action: Action): World[] {
+    return outlooks(this.#space, this.#rules, world, action).map(({ scene, next }) => {
+      const { faults, clashes } = scene;
+      if (faults.length > 0 || (clashes.length > 0 && !this.#expectation.isTainted))
+        this.#isAstray = true;
+      return next;
+    });
   }
 
   /** Every world in which nothing is on its way any more, after what still is. */
@@ -204,7 +252,7 @@ export class Patience {
       seen.add(key);
       const actions = ownActions(world);
       if (actions.length === 0) settled.push(world);
-      for (const action of actions) waiting.push(this.#next(world, action));
+      for (const action of actions) waiting.push(...this.#next(world, action));
     }
     return settled;
   }

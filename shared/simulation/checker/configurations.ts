@@ -4,13 +4,13 @@ import type { Configuration, Wish } from './opening.ts';
 import type { Budget, PeerNumber } from './world.ts';
 
 const NOTHING: Budget = {
-  ...{ starts: 0, timeouts: 0, leaves: 0, crashes: 0, drops: 0, losses: 0 },
+  ...{ starts: 0, timeouts: 0, leaves: 0, crashes: 0, drops: 0, losses: 0, rewirings: 0 },
   all: 0,
 };
 
 /** One of anything may happen, and so many things in all, joins among them. */
 function anything(all: number): Budget {
-  return { starts: 1, timeouts: 1, leaves: 1, crashes: 1, drops: 1, losses: 1, all };
+  return { starts: 1, timeouts: 1, leaves: 1, crashes: 1, drops: 1, losses: 1, rewirings: 0, all };
 }
 
 function budget(part: Partial<Budget>): Budget {
@@ -171,18 +171,73 @@ const scripted: readonly Configuration[] = [
 
 /** What no ring comes to by itself: two that have elected meet, or a peer lies. */
 const tainted: readonly Configuration[] = [
-  decided([0], 2, {
-    ...{ name: 'two rings of one term meet', meets: { ring: [1], elections: 1 } },
-    budget: {},
-  }),
-  decided([3, 0], 4, {
-    ...{ name: 'the ring of the greatest meets one of a later term', budget: {} },
-    meets: { ring: [1, 2], elections: 2 },
-  }),
+  ...both([
+    decided([0], 2, {
+      ...{ name: 'two rings of one term meet', meets: { ring: [1], elections: 1 } },
+      budget: {},
+    }),
+    decided([3, 0], 4, {
+      ...{ name: 'the ring of the greatest meets one of a later term', budget: {} },
+      meets: { ring: [1, 2], elections: 2 },
+    }),
+  ]),
   decided([0, 1, 2], 3, {
     ...{ name: 'a peer lies that another leads', budget: {} },
     lie: { type: 'elected', term: 5, origin: 2, over: 0 },
   }),
+];
+
+/** Who joins where an incumbent has one priority more, and unseats it or not. */
+function rivals(trouble: string, part: Partial<Budget>): readonly Configuration[] {
+  return [
+    { ring: [0, 1], priorities: [1, 1, 2], who: 'a greater one of priority 2' },
+    { ring: [1, 2], priorities: [2, 1, 1], who: 'a smaller one of priority 2' },
+    { ring: [1, 2], priorities: [3, 1, 1], who: 'a smaller one of priority 3' },
+    { ring: [0, 2], priorities: [2, 3, 1], who: 'one of priority 3' },
+    { ring: [0, 1], priorities: [255, 255, 255], who: 'a greater one of priority 255' },
+  ].map(({ ring, priorities, who }) => {
+    const name = `${ring.map((at) => priorities[at]).join(' and ')}, ${who} joins${trouble}`;
+    return under('incumbent', decided(ring, 3, { name, priorities, budget: part }));
+  });
+}
+
+/** Rings of several priorities. */
+const mixed: readonly Configuration[] = [
+  decided([0, 1, 2], 3, {
+    ...{ name: 'ring of 3, priorities 213, any 3', priorities: [2, 1, 3] },
+    budget: anything(3),
+  }),
+  fresh([1, 0, 2], 3, {
+    ...{ name: 'fresh ring of 3, priorities 321, any 3', priorities: [3, 2, 1] },
+    budget: anything(3),
+  }),
+  decided([1], 3, {
+    ...{ name: '1 of priority 1, those of priorities 2 and 3 join', priorities: [2, 1, 3] },
+    budget: { all: 2 },
+  }),
+].map((configuration) => under('incumbent', configuration));
+
+/** Successors that change for no reason, to any peer: whatever a server or a fault may do. */
+function rewired(
+  name: string,
+  part: Partial<Budget>,
+  priorities = SAME.slice(0, 3),
+): Configuration {
+  return fresh([0, 1, 2], 3, { name, priorities, budget: part });
+}
+
+const rewirings: readonly Configuration[] = [
+  rewired('2 rewirings, 1 start', { rewirings: 2, starts: 1, all: 3 }),
+  rewired('2 rewirings, 2 starts', { rewirings: 2, starts: 2, all: 4 }),
+  rewired('2 rewirings, 2 starts, priorities 201', { rewirings: 2, starts: 2, all: 4 }, [2, 0, 1]),
+  rewired('2 rewirings, 1 start, 1 leaves', { rewirings: 2, starts: 1, leaves: 1, all: 4 }),
+];
+
+const largeRewirings: readonly Configuration[] = [
+  rewired('3 rewirings, 2 starts', { rewirings: 3, starts: 2, all: 5 }),
+  rewired('4 rewirings, 1 start', { rewirings: 4, starts: 1, all: 5 }),
+  rewired('2 rewirings, 2 starts, 1 leaves', { rewirings: 2, starts: 2, leaves: 1, all: 5 }),
+  rewired('2 rewirings, 1 of each fault', { ...anything(4), rewirings: 2, crashes: 0 }),
 ];
 
 /** The largest: minutes each. */
@@ -217,12 +272,17 @@ export const QUICK: readonly Configuration[] = [
     fresh([1, 0, 2], 3, { name: 'fresh ring of 3, any 2', budget: anything(2) }),
     ...joins,
     ...scripted,
+    ...rewirings.slice(0, 1),
   ]),
+  ...rivals('', { all: 1 }),
   ...tainted,
 ];
 
 export const ALL: readonly Configuration[] = [
-  ...both([...fixed, ...shrinking, ...growing, ...joins, ...scripted]),
+  ...both([...fixed, ...shrinking, ...growing, ...joins, ...scripted, ...rewirings]),
+  ...rivals(', any 2', anything(2)),
+  ...mixed,
   ...tainted,
+  ...largeRewirings,
   ...large,
 ];

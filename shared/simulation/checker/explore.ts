@@ -6,9 +6,16 @@ import { step } from '../../election/step.ts';
 import { freeActions, ownActions } from './actions.ts';
 import { disagreement, gapIn, Patience, type Expectation } from './calm.ts';
 import { isTainted, openingOf, type Configuration, type Wish } from './opening.ts';
-import { LINK_RULES, Scene, type Action, type LinkRules } from './scene.ts';
+import {
+  LINK_RULES,
+  outlooks,
+  type Action,
+  type LinkRules,
+  type Outlook,
+  type Scene,
+} from './scene.ts';
 import { Space, type StepFunction } from './space.ts';
-import { describeAction, describeStep, describeWorld } from './trace.ts';
+import { describeAction, describeScene, describeWorld } from './trace.ts';
 import { keyOf, type PeerNumber, type World } from './world.ts';
 
 /** What is checked: as shipped, or with something taken away. */
@@ -42,8 +49,6 @@ export interface Report {
   /** The highest term come to, and the most messages sent where they are counted. */
   readonly terms: Peak;
   readonly messages: Peak;
-  /** The reasons that were given in judgements. */
-  readonly reasons: ReadonlySet<string>;
 }
 
 /** The most of something, and the shortest way to it. */
@@ -98,6 +103,13 @@ class Numbers {
   }
 }
 
+/** Something that may happen next, and what it comes to. */
+interface Branch extends Outlook {
+  readonly action: Action;
+  /** Whether it must happen some time. */
+  readonly isOwn: boolean;
+}
+
 class Exploration {
   readonly #configuration: Configuration;
   readonly #design: Design;
@@ -127,13 +139,12 @@ class Exploration {
     this.#maxStates = maxStates;
     this.#configuration = configuration;
     this.#design = design;
-    this.#space = new Space(design.step, configuration.priorities.length);
+    const isMeasured = configuration.budget.rewirings === 0;
+    this.#space = new Space(design.step, configuration.priorities.length, isMeasured);
     this.#start = openingOf(this.#space, design.rules, configuration);
-    const { policy } = configuration;
-    this.#expectation = {
-      ...{ policy, incumbent: policy === 'incumbent' ? this.#leader() : null },
-      isTainted: isTainted(configuration),
-    };
+    const { policy, ring } = configuration;
+    const incumbent = this.#leader();
+    this.#expectation = { policy, ring, incumbent, isTainted: isTainted(configuration) };
     this.#patience = new Patience(this.#space, design.rules, this.#expectation);
   }
 
@@ -152,7 +163,6 @@ class Exploration {
       finding: this.#finding,
       terms: this.#peak(this.#terms),
       messages: this.#peak(this.#messages),
-      reasons: this.#space.reasons,
     };
   }
 
@@ -160,18 +170,13 @@ class Exploration {
     return { count, trace: this.#trace(at) };
   }
 
-  /** Who leads at the beginning, where nobody has a priority that may unseat it. */
+  /** Who leads at the beginning, in the latest term; null where that is nobody, or two. */
   #leader(): PeerNumber | null {
-    const { priorities } = this.#configuration;
-    if (priorities.some((priority) => priority !== priorities[0])) return null;
-    const leads = this.#start.peers.findIndex(
-      ({ election }) => election.value.role.name === 'leader',
-    );
-    return leads < 0 ? null : leads;
-  }
-
-  #scene(world: World): Scene {
-    return new Scene(this.#space, this.#design.rules, world);
+    const states = this.#start.peers.map(({ election }) => election.value);
+    const leaders = states.filter(({ role }) => role.name === 'leader');
+    const latest = Math.max(...leaders.map(({ term }) => term));
+    const [leader, ...others] = leaders.filter(({ term }) => term === latest);
+    return leader === undefined || others.length > 0 ? null : states.indexOf(leader);
   }
 
   /** Numbers a world that is new; its number in any case. */
@@ -188,6 +193,17 @@ class Exploration {
     for (const peer of world.ring)
       this.#terms.note(world.peers[peer]?.election.value.term ?? 0, number);
     return number;
+  }
+
+  /** What may happen next: by itself first, then of its own accord. */
+  *#possibilities(world: World): Generator<Branch> {
+    const { rules } = this.#design;
+    for (const action of ownActions(world))
+      for (const outlook of outlooks(this.#space, rules, world, action))
+        yield { ...outlook, action, isOwn: true };
+    for (const action of this.#free(world))
+      for (const outlook of outlooks(this.#space, rules, world, action))
+        yield { ...outlook, action, isOwn: false };
   }
 
   /** What may happen of its own accord. */
@@ -211,10 +227,10 @@ class Exploration {
     const world = this.#frontier[at];
     if (world === undefined) return;
     this.#frontier[at] = this.#start;
-    const own = ownActions(world);
-    for (const [branch, action] of [...own, ...this.#free(world)].entries()) {
-      const scene = this.#scene(world);
-      const next = scene.act(action);
+    let branch = -1;
+    let isCalm = true;
+    for (const { scene, next, isOwn } of this.#possibilities(world)) {
+      branch += 1;
       this.#transitions += 1;
       const fault = this.#faultOf(scene, next);
       if (fault !== null) {
@@ -222,17 +238,19 @@ class Exploration {
         return;
       }
       const number = this.#visit(next, at, branch);
-      if (branch >= own.length) continue;
+      if (!isOwn) continue;
+      isCalm = false;
       this.#sources.push(at);
       this.#targets.push(number);
     }
-    if (own.length === 0) this.#judgeCalm(world, at);
+    if (isCalm) this.#judgeCalm(world, at);
     if (this.#numbers.size > this.#maxStates)
       this.#finding = { fault: TOO_MANY, trace: this.#trace(at) };
   }
 
   #judgeCalm(world: World, at: number): void {
     this.#calm += 1;
+    if (world.circuits !== null) return;
     const fault = disagreement(this.#space, world, this.#expectation);
     if (fault === null) {
       this.#agreed += 1;
@@ -296,12 +314,10 @@ class Exploration {
     let world = this.#start;
     const lines = [describeWorld(this.#space, world)];
     for (const branch of branches) {
-      const action: Action | undefined = [...ownActions(world), ...this.#free(world)][branch];
-      if (action === undefined) break;
-      const scene = this.#scene(world);
-      lines.push(describeAction(world, action));
-      world = scene.act(action);
-      for (const told of scene.steps) lines.push(`    ${describeStep(this.#space, told)}`);
+      const taken: Branch | undefined = [...this.#possibilities(world)][branch];
+      if (taken === undefined) break;
+      lines.push(describeAction(world, taken.action), ...describeScene(this.#space, taken.scene));
+      world = taken.next;
     }
     return [...lines, describeWorld(this.#space, world)];
   }

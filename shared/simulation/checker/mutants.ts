@@ -300,6 +300,24 @@ const CHANGES: readonly Mutant[] = [
   changed('policy', 'an incumbent has one priority more', (state, input) =>
     step({ ...state, policy: 'highest' }, input),
   ),
+  onClaim('policy', 'an incumbent has no more than one priority more', (state, message) => {
+    const { self, policy, role } = state;
+    if (policy === 'highest' || role.name !== 'candidate') return null;
+    const higher = { ...self, priority: Math.min(self.priority + 1, 255) };
+    const result = step({ ...state, self: higher }, { type: 'receive', message });
+    return { ...result, state: { ...result.state, self } };
+  }),
+  onElected(
+    'policy',
+    'an incumbent out of touch gives way, as its base is compared',
+    (state, message) => {
+      if (isOwn(state, message)) return null;
+      const result = step({ ...state, self: state.claim }, { type: 'receive', message });
+      const { self } = state;
+      const claim = result.state.role.name === 'follower' ? self : result.state.claim;
+      return { ...result, state: { ...result.state, self, claim } };
+    },
+  ),
 ];
 
 function isAbsorbed(
@@ -330,10 +348,16 @@ function followed(state: ElectionState, input: Hello): Step {
 }
 
 const LINKS: readonly Mutant[] = [
+  linked('L3', 'a link that is lost is made anew', { makesAnew: false }),
   linked('L5', 'a link waits for a successor that is ready', { waitsForReady: false }),
   linked('L5', 'the old link stays until the new one is there', { makesBeforeBreaking: false }),
   linked('L7', 'what came before BYE is read', { drains: false }),
   linked('L8', 'a departure is noted before links close', { notesDeparturesFirst: false }),
+  linked('C5', 'what is held leaves over the link that it was decided for', { holdsByLink: false }),
+  linked('C5', 'what is held of a departed peer is taken back', { takesBack: false }),
+  linked('C5', 'a peer that takes back the announcement of its leader starts', {
+    startsAfterTakingBack: false,
+  }),
 ];
 
 export const MUTANTS: readonly Mutant[] = [...CLAIMS, ...ANNOUNCEMENTS, ...CHANGES, ...LINKS];

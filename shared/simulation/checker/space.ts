@@ -4,7 +4,7 @@
  */
 import { compareClaims } from '../../election/claim.ts';
 import { decisionOf, type ElectionState } from '../../election/state.ts';
-import type { ElectionInput, Reason, Step, Wait } from '../../election/step.ts';
+import type { ElectionInput, Step, Wait } from '../../election/step.ts';
 import { parsePeerId, type PeerId } from '../../protocol/ids.ts';
 import type {
   ByeMessage,
@@ -64,26 +64,39 @@ class Pool<T> {
   }
 }
 
-/** Ids that compare as their numbers do, so that a peer's number is its rank. */
+/**
+ * In the order of their bytes. A letter decides that order, or a digit before a letter; to compare
+ * them in any other way, as numbers in text or by their last bytes, is to compare them wrongly.
+ */
+const IDS = [
+  '09ffffff-ffff-4fff-bfff-ffffffffffff',
+  '0a10c0de-0000-4000-8000-00000000000b',
+  '0a9fffff-ffff-4fff-bfff-fffffffffff9',
+  '0a9fffff-ffff-4fff-bfff-fffffffffffa',
+  'a0000000-0000-4000-8000-000000000000',
+  'f0000000-0000-4000-8000-000000000000',
+];
+
+/** The id of a peer, whose number is the rank of its id. */
 export function numberedId(number: number): PeerId {
-  const digits = (number + 1).toString(16).padStart(12, '0');
-  const id = parsePeerId(`00000000-0000-4000-8000-${digits}`);
+  const id = parsePeerId(IDS[number]);
   if (!id.ok) throw new Error(id.error);
   return id.value;
 }
 
 export class Space {
   readonly #step: StepFunction;
+  readonly #isMeasured: boolean;
   readonly #states = new Pool<ElectionState>();
   readonly #parcels = new Pool<Parcel>();
   readonly #outcomes: Map<number, Outcome>[] = [];
   readonly #numbers = new Map<PeerId, number>();
   readonly #ids: PeerId[];
-  /** Every reason that a judgement has given so far. */
-  readonly reasons = new Set<Reason>();
 
-  constructor(step: StepFunction, peers: number) {
+  /** @param isMeasured whether hops and sizes tell states apart; no rule looks at them */
+  constructor(step: StepFunction, peers: number, isMeasured = true) {
     this.#step = step;
+    this.#isMeasured = isMeasured;
     this.#ids = Array.from({ length: peers }, (_, number) => numberedId(number));
     for (const [number, id] of this.#ids.entries()) this.#numbers.set(id, number);
   }
@@ -94,11 +107,16 @@ export class Space {
   }
 
   state(value: ElectionState): Known<ElectionState> {
-    return this.#states.get(this.#stateKey(value), value);
+    const { role } = value;
+    if (this.#isMeasured || !('decision' in role))
+      return this.#states.get(this.#stateKey(value), value);
+    const state = { ...value, role: { ...role, decision: unmeasured(role.decision) } };
+    return this.#states.get(this.#stateKey(state), state);
   }
 
   parcel(value: Parcel): Known<Parcel> {
-    return this.#parcels.get(this.#parcelKey(value), value);
+    const parcel = this.#isMeasured ? value : unmeasuredParcel(value);
+    return this.#parcels.get(this.#parcelKey(parcel), parcel);
   }
 
   /** What happens to a peer in this state; the same question is asked of step() once. */
@@ -127,7 +145,6 @@ export class Space {
       if (effect.type === 'wait') wait = effect.until;
       if (effect.type !== 'judge') continue;
       judged = `${effect.judgement.outcome}: ${effect.judgement.reason}`;
-      this.reasons.add(effect.judgement.reason);
     }
     return {
       next: this.state(step.state),
@@ -197,6 +214,15 @@ export class Space {
   #decisionKey({ leader, lap, size, hops }: Decision): string {
     return `${this.#claimKey(leader)},${lap},${size},${hops}`;
   }
+}
+
+function unmeasured(decision: Decision): Decision {
+  return { ...decision, size: 1, hops: 1 };
+}
+
+function unmeasuredParcel(parcel: Parcel): Parcel {
+  if (parcel.type === 'claim') return { ...parcel, hops: 1 };
+  return parcel.type === 'elected' ? { ...parcel, decision: unmeasured(parcel.decision) } : parcel;
 }
 
 function codeOf(happening: Happening): number {

@@ -1,7 +1,7 @@
 /** Worlds and what happens in them, in words. */
 import type { ElectionState } from '../../election/state.ts';
 import type { Claim, Decision } from '../../protocol/messages.ts';
-import type { Action, StepTold } from './scene.ts';
+import type { Action, Scene, StepTold } from './scene.ts';
 import type { Happening, Known, Parcel, Space } from './space.ts';
 import type { PeerNumber, World } from './world.ts';
 
@@ -24,6 +24,8 @@ export function describeAction({ links, ring }: World, action: Action): string {
       return `${nameOf(action.peer)} leaves`;
     case 'crash':
       return `${nameOf(action.peer)} crashes`;
+    case 'rewire':
+      return `${nameOf(action.peer)} gets ${nameOf(action.to)} for a successor`;
     case 'view':
       return `${nameOf(action.peer)} gets its view`;
     case 'join': {
@@ -50,7 +52,16 @@ export function describeAction({ links, ring }: World, action: Action): string {
   }
 }
 
-export function describeStep(space: Space, { peer, happening, outcome }: StepTold): string {
+/** What comes of an action, step by step. */
+export function describeScene(space: Space, { steps, unsent, diverted }: Scene): string[] {
+  return [
+    ...diverted.map((parcel) => `    ${describeParcel(space, parcel)} leaves over another link`),
+    ...unsent.map((parcel) => `    ${describeParcel(space, parcel)} was held, and is not sent`),
+    ...steps.map((told) => `    ${describeStep(space, told)}`),
+  ];
+}
+
+function describeStep(space: Space, { peer, happening, outcome }: StepTold): string {
   const sends = outcome.sends.map((parcel) => `; sends ${describeParcel(space, parcel)}`).join('');
   const judged = outcome.judged === '' ? '' : ` ${outcome.judged};`;
   const fault = outcome.fault === null ? '' : ` !! ${outcome.fault}`;

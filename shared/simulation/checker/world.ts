@@ -54,6 +54,8 @@ export interface Budget {
   readonly drops: number;
   /** Single messages that vanish, as at a peer that freezes. */
   readonly losses: number;
+  /** Successors that change for no reason, to any peer. */
+  readonly rewirings: number;
   /** All of these and joins together. */
   readonly all: number;
 }
@@ -68,6 +70,11 @@ export interface World {
   readonly elected: readonly number[];
   /** How many messages were sent, where that is counted; otherwise {@link UNCOUNTED}. */
   readonly messages: number;
+  /**
+   * Where successors change for no reason: which peers have sent whose claims, by term. One bit for
+   * each peer and claimant; see {@link circuitBits}. Null elsewhere.
+   */
+  readonly circuits: readonly number[] | null;
 }
 
 export const UNCOUNTED = -1;
@@ -79,6 +86,16 @@ export interface Beginning {
   /** The first members in ring order, linked and without a leader; the others join. */
   readonly ring: readonly PeerNumber[];
   readonly budget: Budget;
+}
+
+/** In a term's {@link World.circuits}: these peers have sent this peer's claim. Up to four peers. */
+export function circuitBits(claimant: PeerNumber, peers: number): number {
+  return peers << (4 * claimant);
+}
+
+/** Which peers have sent this peer's claim. */
+export function circuitOf(bits: number, claimant: PeerNumber): number {
+  return (bits >> (4 * claimant)) & 0b1111;
 }
 
 /** The first world of a configuration. */
@@ -101,7 +118,8 @@ export function beginning(space: Space, { policy, priorities, ring, budget }: Be
   });
   const links =
     ring.length < 2 ? [] : ring.map((from, at) => usedLink(from, neighbour(ring, at, 1)));
-  return { peers, links, ring, budget, elected: [], messages: UNCOUNTED };
+  const circuits = budget.rewirings > 0 ? [] : null;
+  return { peers, links, ring, budget, elected: [], messages: UNCOUNTED, circuits };
 }
 
 /** The member so many places further. */
@@ -109,7 +127,8 @@ export function neighbour(ring: readonly PeerNumber[], at: number, distance: num
   return ring[(at + distance + ring.length) % ring.length] ?? NOBODY;
 }
 
-function usedLink(from: PeerNumber, to: PeerNumber): Link {
+/** A link over which everything goes already. */
+export function usedLink(from: PeerNumber, to: PeerNumber): Link {
   return {
     ...{ from, to, use: 'used', isOpen: true, isRead: true, greeting: 'ready' },
     forth: [],
@@ -124,16 +143,19 @@ const USES = ['attempt', 'used', 'closed'] as const;
 const GREETINGS = ['none', 'unready', 'ready'] as const;
 
 /** Two worlds have the same key exactly if they cannot be told apart; links have no order. */
-export function keyOf({ peers, links, ring, budget, elected, messages }: World): string {
-  const { starts, timeouts, leaves, crashes, drops, losses, all } = budget;
+export function keyOf(world: World): string {
+  const { peers, links, ring, budget, elected, messages, circuits } = world;
+  const { starts, timeouts, leaves, crashes, drops, losses, rewirings, all } = budget;
   const codes = [
     starts + 8 * (timeouts + 8 * (leaves + 8 * (crashes + 8 * drops))),
-    all + 16 * losses,
+    all + 16 * (losses + 16 * rewirings),
     messages + 1,
     ring.length,
     ...ring,
     elected.length,
     ...elected,
+    circuits?.length ?? 0,
+    ...(circuits ?? []),
   ];
   for (const peer of peers) pushPeer(codes, peer);
   return String.fromCharCode(...codes) + links.map(linkKey).sort().join('');
