@@ -253,6 +253,7 @@ const CAUSES: Record<Cause, string> = {
     'I have a new way to my successor, and no living leader greater than myself to tell it of',
   hello: 'HELLO came, and the peer that I followed or deferred to is gone',
   removed: 'the candidate that I deferred to is gone',
+  'announcement taken back': 'the leader that I was to announce to my successor is gone',
   returned: 'a peer has returned',
   timeout: 'no word of a leader for too long',
 };

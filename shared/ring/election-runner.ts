@@ -328,13 +328,21 @@ export class ElectionRunner {
       this.#owner.tell({ type: 'holding', message, milliseconds });
   }
 
-  /** What is held of a peer that is gone is not sent any more (SPEC.md, C5). */
+  /**
+   * What is held of a peer that is gone is not sent any more (SPEC.md, C5). Where that is the leader's
+   * announcement, this peer starts: its successor never hears of that leader, so nothing there would
+   * make anybody else start (R6).
+   */
   #discardOfDeparted(): void {
     const outlet = this.#owner.outlet();
     if (outlet === null || outlet === 'loopback') return;
-    const { removed } = this.#state;
+    const { removed, term } = this.#state;
     const discarded = outlet.discard((message) => removed.includes(originOf(message)));
     this.#tellUnsent(discarded, 'its origin is gone');
+    const leader = decisionOf(this.#state)?.leader.id;
+    const isOfLeader = (message: ElectionMessage) =>
+      message.type === 'elected' && message.term === term && originOf(message) === leader;
+    if (discarded.some(isOfLeader)) this.step({ type: 'start' }, 'announcement taken back');
   }
 
   #tellUnsent(messages: readonly ElectionMessage[], reason: Unsent['reason']): void {
@@ -360,10 +368,13 @@ export class ElectionRunner {
       const isCutOff = this.#state.role.name !== 'leader' && !this.#owner.leadsRound();
       // What is known of the ring may have grown meanwhile, and the hop delay, too.
       if (since + this.#patience.for(until, luck) > due) this.#waitFor({ until, since, luck });
-      else {
+      else if (isCutOff) {
         this.#tellConfirmed();
-        if (isCutOff) this.#wait('leader');
-        else this.step({ type: 'timeout' });
+        this.#wait('leader');
+      } else {
+        // Anyone else starts an election now, and names no leader any more.
+        if (this.#state.role.name === 'leader') this.#tellConfirmed();
+        this.step({ type: 'timeout' });
       }
     });
   }

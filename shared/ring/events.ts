@@ -8,8 +8,11 @@ import type { LinkKind } from './neighbour-link.ts';
 export type ServerLink = 'connected' | 'reconnecting' | 'offline';
 export type NeighbourLinkState = 'none' | 'connecting' | 'direct' | 'relayed';
 
-/** `no such leader`: the server does not know the one that was elected. */
-export type Cause = ElectionInput['type'] | 'no such leader';
+/**
+ * `no such leader`: the server does not know the one that was elected. `announcement taken back`: it
+ * was held, and the leader is gone.
+ */
+export type Cause = ElectionInput['type'] | 'no such leader' | 'announcement taken back';
 
 export type RingEvent =
   | {

@@ -204,3 +204,17 @@ test('C5 what is held goes over its link before that is given up for another', (
   next?.give(helloOf(OTHER.id, defined(ring.signals.at(-1)).request.link));
   expect(ring.sent().map(({ message }) => message.type)).toEqual(['claim', 'bye']);
 });
+
+test('C5 a peer that takes back the announcement of its leader starts, as nobody else may', () => {
+  const ring = new Ring(DECISION);
+  ring.predecessor.give({ type: 'pace', hopDelay: 2_000, count: 1, by: peerId(9) });
+  const leader = { priority: 1, id: peerId(10) };
+  const decision = { leader, lap: 0, size: 3, hops: 2 };
+  ring.predecessor.give({ type: 'elected', term: 5, decision });
+  expect(ring.node.state).toMatchObject({ role: 'follower', leader: leader.id, term: 5 });
+  ring.view({ removed: [leader.id] });
+  expect(ring.told('unsent')).toMatchObject([{ reason: 'its origin is gone' }]);
+  expect(ring.told('started')).toEqual([
+    { type: 'started', term: 6, because: 'announcement taken back' },
+  ]);
+});

@@ -14,9 +14,11 @@ import {
   parseReply,
   parseReport,
   parseResumeRequest,
+  parseSettleReply,
   parseSignalDelivery,
   parseSignalRequest,
   parseView,
+  SIGNALING_VERSION,
 } from '../../protocol/signaling.ts';
 import { Dice } from './dice.ts';
 import { anyFrame } from './frames.ts';
@@ -37,16 +39,28 @@ function signalingParsers(dice: Dice): readonly (readonly [Parser, unknown])[] {
     ]),
   ];
   const offer = () => ({ link: dice.linkId(), signals: signals() });
-  const claimant = { version: 1, room: 'lobby', id: id(), secret: 'a secret of sixteen' };
+  const claimant = {
+    version: SIGNALING_VERSION,
+    room: 'lobby',
+    id: id(),
+    secret: 'a secret of sixteen',
+  };
   const view = {
     epoch: 'e',
-    era: 1,
+    era: dice.pick([null, dice.number(32)]),
     version: 1 + dice.number(32),
+    size: 1 + dice.number(16),
     successor: { id: id(), link: dice.linkId() },
     predecessor: { id: id(), link: null },
     removed: [id(), id()],
   };
-  const place = { epoch: 'e', era: 1, version: 7, successor: id(), predecessor: id() };
+  const place = {
+    epoch: 'e',
+    era: dice.pick([null, 1]),
+    version: 7,
+    successor: id(),
+    predecessor: id(),
+  };
   const policy = dice.pick(['highest', 'incumbent']);
   const refusal = { ok: false, code: 'room-full', message: 'come back later' };
   return [
@@ -61,6 +75,7 @@ function signalingParsers(dice: Dice): readonly (readonly [Parser, unknown])[] {
     [parseView, view],
     [parseJoinReply, dice.pick([{ ok: true, view, policy }, refusal])],
     [parseReply, dice.pick([{ ok: true }, refusal])],
+    [parseSettleReply, dice.pick([{ ok: true, era: dice.number(32) }, refusal])],
     [parseMembershipReply, dice.pick([{ ok: true, isMember: false }, refusal])],
     [parsePeerId, id()],
     [parseRoomName, 'lobby'],
