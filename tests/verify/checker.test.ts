@@ -116,7 +116,12 @@ describe('the checker finds', () => {
       fault: 'the incumbent is unseated, and time does not help',
     },
     {
-      ...{ rule: 'policy', part: 'one priority more' },
+      ...{ rule: 'policy', part: 'has no more' },
+      name: '1 and 1, a greater one of priority 2 joins, incumbent',
+      fault: 'the leader is outranked, and time does not help',
+    },
+    {
+      ...{ rule: 'policy', part: 'has one priority more' },
       name: '1 and 1, a smaller one of priority 2 joins, incumbent',
       fault: 'the incumbent is unseated, and time does not help',
     },
