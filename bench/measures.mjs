@@ -4,7 +4,7 @@
  */
 import { performance } from 'node:perf_hooks';
 import { serverOf } from './contenders.mjs';
-import { NotInTime, Tabs } from './tabs.mjs';
+import { Tabs } from './tabs.mjs';
 
 /** Numbers of tabs opened at once; and the number that is tried once, and of ours alone. */
 export const BURSTS = [3, 12, 30];
@@ -12,12 +12,6 @@ export const CROWD = 60;
 
 /** The ring whose changes are measured, and whose tabs are the first that a server has. */
 export const RING = 12;
-
-/**
- * From when on a ring is not one of newcomers alone any more, in milliseconds (WELCOME in
- * shared/ring/room.ts): there each departure begins an era, of which all are told at once.
- */
-const SETTLED = 30_000;
 
 const now = () => performance.timeOrigin + performance.now();
 
@@ -60,20 +54,14 @@ export function measureBurst(contender, count) {
  * (b) A tab joins a ring: from the start of its navigation until all, the newcomer too, show the
  * right leader, which is the newcomer itself once in thirteen times. Where it is not, nothing changes
  * for the others; `counted` is when all show the new size as well, which the floor cannot.
- * (c) The leader's tab is closed, in a ring of newcomers alone and in an older one, and the leader's
- * process is killed, in the older: from then until all others show the new leader.
+ * (c) The leader's tab is closed, and the leader's process is killed: from then until all others show
+ * the new leader.
  */
 export function measureChanges(contender, { join, loss }) {
   return inBrowser(contender, { sizes: join }, async (tabs) => {
     const result = {};
     await openRing(tabs, RING);
-    const opened = now();
     if (loss) {
-      if (now() - tabs.lastStart > SETTLED)
-        throw new NotInTime('the ring was old before it was calm');
-      result.closedEarly = await closeLeader(tabs);
-      await openRing(tabs, RING);
-      await tabs.rest(Math.max(opened + SETTLED - now(), 0));
       result.closed = await closeLeader(tabs);
       await openRing(tabs, RING);
       const { leader } = tabs;

@@ -109,10 +109,8 @@ ${asMarkdown(timingRows(timings))}
 - *a tab joins 12*: from the start of its navigation until all 13 show the right leader.
 - *and all show 13*: until, besides, all have counted the newcomer, by the leader's next lap. The
   floor does not count.
-- *leader of newcomers closed*, *leader closed*, *leader killed*: in a ring that has come to rest, from
-  then until the 11 others show the next leader. Closed, it is a new link and two laps of the ring, and
-  where all have come within the last half minute, an era that all are told of (SPEC.md, R9). Before
-  them, a killed one is asked for a sign of life (L13), which the floor does not: there a lost connection
+- *leader closed*, *leader killed*: in a ring that has come to rest, from then until the 11 others show
+  the next leader. Closed, it is a new link and two laps of the ring. Before them, a killed one is asked for a sign of life (L13), which the floor does not: there a lost connection
   to the server is the end of a peer.
 
 ## Messages of an election

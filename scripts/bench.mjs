@@ -88,12 +88,11 @@ async function firstBurst(contender) {
 }
 
 async function changes(contender) {
-  const { joined, counted, closedEarly, closed, killed } = await untilAgreed(contender, () =>
+  const { joined, counted, closed, killed } = await untilAgreed(contender, () =>
     measureChanges(contender, { join: only.has('b'), loss: only.has('c') }),
   );
   note(`a tab joins ${RING}`, contender, joined);
   note(`and all show ${RING + 1}`, contender, counted);
-  note('leader of newcomers closed', contender, closedEarly);
   note('leader closed', contender, closed);
   note('leader killed', contender, killed);
 }

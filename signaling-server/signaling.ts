@@ -694,7 +694,7 @@ function isAllowedOrigin(
   return URL.canParse(origin) && new URL(origin).host === host;
 }
 
-/** What was compared, and what whoever runs the server can do. */
+/** What was compared, and what helps: for the log. */
 function originRefusal(origin = '', host = ''): string {
   const [from, to] = [origin, host].map((each) => each.slice(0, MAX_MESSAGE_LENGTH));
   return `pages of origin "${from}" may not connect to this server, which was called "${to}": add the origin to ALLOWED_ORIGINS, or have the proxy pass on Host`;

@@ -427,8 +427,9 @@ export class RingNode {
     this.#edges.successor.forgetAttempts();
     this.#applyView(reply.view);
     if (this.#election.isTold) this.#settle();
-    // What was on the way through the server may be lost, and with it a relayed link.
-    for (const link of this.#edges.links)
+    // What was on the way through the server may be lost, and with it a relayed link. The one in use goes
+    // last, so that no other of them comes into use for a moment.
+    for (const link of [...this.#edges.links].reverse())
       if (link.kind === 'relayed') this.#watch.drop(link, 'server was lost');
   }
 

@@ -160,7 +160,7 @@ test('who leaves while it waits to come back stays away, and may join by itself'
   expect(played.joins).toHaveLength(waiting + 1);
 });
 
-test('a fault of whoever looks on is told, and stops no change of the ring half way', () => {
+test('a fault of a listener is told, and stops no change of the ring half way', () => {
   const played = new Played();
   played.place();
   const told: string[] = [];

@@ -33,6 +33,12 @@ function isElected(judge: Judge, leader: PeerId, era: number | null, term: numbe
   see(judge, leader, event, { role: 'leader', leader, era, term });
 }
 
+/** The leader goes on: it sends three laps. */
+function leadsOn(judge: Judge, leader: PeerId, era: number | null, term: number): void {
+  for (let lap = 1; lap <= 3; lap += 1)
+    see(judge, leader, sent(leader, term), { role: 'leader', leader, era, term });
+}
+
 const gone = (peer: PeerId): RingEvent => ({
   type: 'neighbours',
   successor: C,
@@ -73,6 +79,8 @@ describe('a leader that the fence refuses', () => {
     isElected(judge, A, 1, 2);
     if (letGo !== undefined) see(judge, C, gone(letGo));
     isElected(judge, B, era, 1);
+    expect(judge.problems).toEqual([]);
+    leadsOn(judge, B, era, 1);
     return judge.problems;
   }
 
@@ -97,7 +105,16 @@ describe('a leader that the fence refuses', () => {
     isElected(judge, B, null, 1);
     expect(judge.problems).toEqual([]);
     see(judge, B, { type: 'era', era: 1 }, { role: 'leader' });
+    leadsOn(judge, B, 1, 1);
     expect(judge.problems).toHaveLength(1);
+  });
+
+  test('is none where it learns of a later era in time', () => {
+    const judge = new Fencing(() => [{ ...MEMBER, id: B, era: 1, term: 1 }]);
+    isElected(judge, A, 1, 2);
+    isElected(judge, B, 1, 1);
+    leadsOn(judge, B, 2, 1);
+    expect(judge.problems).toEqual([]);
   });
 });
 

@@ -27,6 +27,10 @@ describe.each(STORMS)('a ring of simulated peers in a storm of %s', (storm) => {
   });
 });
 
+test('L9 a member that has resumed uses none of its relayed links again (delays, seed 40819)', () => {
+  expect(runStorm('delays', 40_819, 4).problems).toEqual([]);
+});
+
 test.each([0, 10_000, 22_000, 26_000, 120_000])(
   'R9 a newcomer that slept for %i ms, and never heard of the ring, leads in a later era',
   (milliseconds) => {

@@ -8,12 +8,17 @@ import type { PeerId } from '../../protocol/ids.ts';
 import type { RingState } from '../../ring/events.ts';
 import { Mandates, type Judge, type Sight } from './judge.ts';
 
+/** How many laps, a second each, a refused leader must send to be refused for good. */
+const LAPS = 3;
+
 export class Fencing implements Judge {
   readonly problems: string[] = [];
   readonly #states: () => readonly RingState[];
   readonly #fence = new Fence();
   readonly #mandates = new Mandates();
   #latest: Mandate | null = null;
+  /** Leaders that were refused, and how often they have sent something since. */
+  readonly #refused = new Map<string, { readonly mandate: Mandate; acts: number }>();
   /** Those whom the server has let go. They may live, and come again as others. */
   readonly #letGo = new Set<PeerId>();
 
@@ -23,21 +28,35 @@ export class Fencing implements Judge {
   }
 
   see(sight: Sight): void {
-    const { event } = sight;
+    const { name, event } = sight;
     if (event.type === 'neighbours') for (const id of event.removed) this.#letGo.add(id);
     const mandate = this.#mandates.newOf(sight);
-    if (mandate === null) return;
-    if (this.#fence.admit(mandate)) this.#latest = mandate;
-    // A late old leader, which the ring has gone on without, is what the fence is there for.
-    else if (this.#letGo.has(mandate.leader)) return;
-    else if (this.#latest !== null && !this.#isKnown(this.#latest)) {
-      const { leader, era, term } = this.#latest;
-      this.problems.push(
-        `at ${sight.at.toFixed(0)} ms ${mandate.leader}, leader of term ${mandate.term} in era ` +
-          `${mandate.era}, is refused: ${leader} acted in term ${term} of era ${era}, ` +
-          'which no member knows',
-      );
+    if (mandate !== null) {
+      this.#refused.delete(name);
+      if (this.#fence.admit(mandate)) this.#latest = mandate;
+      else this.#refused.set(name, { mandate, acts: 0 });
     }
+    if (event.type === 'sent') this.#acts(sight);
+  }
+
+  /** A refused leader goes on leading: it was not late, nor about to learn of a later era. */
+  #acts({ at, name, state }: Sight): void {
+    const refusal = this.#refused.get(name);
+    if (refusal === undefined || this.#latest === null) return;
+    const isOver = state.role !== 'leader' || this.#letGo.has(state.id);
+    if (isOver || this.#isKnown(this.#latest)) {
+      this.#refused.delete(name);
+      return;
+    }
+    refusal.acts += 1;
+    if (refusal.acts !== LAPS) return;
+    const { mandate } = refusal;
+    const { leader, era, term } = this.#latest;
+    this.problems.push(
+      `at ${at.toFixed(0)} ms ${mandate.leader}, leader of term ${mandate.term} in era ` +
+        `${mandate.era}, is refused: ${leader} acted in term ${term} of era ${era}, ` +
+        'which no member knows',
+    );
   }
 
   /** Whether a leader may do now what only the leader may do. */
