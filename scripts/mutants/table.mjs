@@ -129,7 +129,7 @@ export const MUTANTS = [
     replace: 'hello.removed',
     caughtBy: test(
       'ring/lookups',
-      'one that is held for gone and speaks is not so because a neighbour says it again',
+      'one that is presumed departed and speaks is not so because a neighbour says it again',
     ),
   },
   {
@@ -398,7 +398,7 @@ export const MUTANTS = [
     file: 'ring/ring-node.ts',
     find: "if (link.fault()) this.#watch.cutOff(link, 'too many frames that cannot be used');",
     replace: '',
-    caughtBy: test('ring/links', 'a neighbour that keeps to no rules as'),
+    caughtBy: test('ring/links', 'a neighbour that violates the protocol as'),
   },
   {
     rule: 'L16',
@@ -406,7 +406,7 @@ export const MUTANTS = [
     file: 'ring/intake.ts',
     find: 'return (hops === 1) !== (originOf(message) === from);',
     replace: 'return hops === 0 && originOf(message) === from;',
-    caughtBy: test('ring/links', 'a neighbour that keeps to no rules is not believed when'),
+    caughtBy: test('ring/links', 'a neighbour that violates the protocol is not believed when'),
   },
   {
     rule: 'L16',
@@ -414,7 +414,7 @@ export const MUTANTS = [
     file: 'ring/ring-node.ts',
     find: "this.#watch.cutOff(link, 'more frames than a neighbour sends');",
     replace: 'this.#noteDropped(link, "");',
-    caughtBy: test('ring/links', 'a neighbour that keeps to no rules is cut off when'),
+    caughtBy: test('ring/links', 'a neighbour that violates the protocol is cut off when'),
   },
   {
     rule: 'L17',
@@ -584,7 +584,7 @@ export const MUTANTS = [
     rule: 'L6',
     change: 'a direct link does not wait for the goodbye on the relayed one',
     file: 'ring/moved-link.ts',
-    find: 'if (this.#owner.linkBefore(arrival.link) === null) {',
+    find: 'if (this.#owner.linkBefore(link) === null) {',
     replace: 'if (arrival.link.isOpen) {',
     caughtBy: test('ring/links', 'where no direct link comes up L6 what a predecessor sends'),
   },

@@ -35,7 +35,7 @@ export type ElectionInput =
     }
   /** Peers are known to be gone. */
   | { readonly type: 'removed'; readonly peers: readonly PeerId[] }
-  /** A peer that was held for gone is a member after all. */
+  /** A peer that was presumed departed is a member after all. */
   | { readonly type: 'returned'; readonly peer: PeerId }
   /** What the last `wait` effect waited for did not come in time. */
   | { readonly type: 'timeout' };

@@ -308,6 +308,8 @@ export class SuccessorEdge {
       this.#failures += 1;
       const link = this.#owner.offer('successor', target, 'direct');
       if (link !== null) this.#attempts.set(link.id, link);
+      // No direct one may be made: there is nothing to wait for.
+      else if (this.#connection === null && !this.#isTrying('relayed')) this.#relayIn(0);
     }
     this.#retryIn(wait);
   }
@@ -385,13 +387,13 @@ export class PredecessorEdge {
   }
 
   /**
-   * The relayed link on which the peer at the other end of a direct one spoke before, as long as it may
-   * still do so; null where there is none.
+   * The relayed link on which the peer at the other end of a direct one may have spoken before, until
+   * its goodbye; null where there is none.
    */
   relayedBefore({ kind, peer }: NeighbourLink): NeighbourLink | null {
     if (kind === 'relayed') return null;
     const isBefore = (other: NeighbourLink) =>
-      other.kind === 'relayed' && other.peer === peer && other.hasCarriedElection;
+      other.kind === 'relayed' && other.peer === peer && other.isGreeted;
     return this.links.find(isBefore) ?? null;
   }
 

@@ -41,7 +41,7 @@ export interface ElectionOwner {
   /** Whether a claim sent there could go round the ring. */
   leadsRound(): boolean;
   tell(event: RingEvent): void;
-  /** A peer that is held for gone has a message under way. */
+  /** A peer that is presumed departed has a message under way. */
   onGhost(peer: PeerId): void;
   /** A leader was heard: one that was elected just now, or by a lap. */
   onLeader(decision: Decision, isNew: boolean): void;
@@ -120,6 +120,11 @@ export class ElectionRunner {
   /** Whether a message from the predecessor has told the ring's term and who leads in it. */
   get isTold(): boolean {
     return this.#isTold;
+  }
+
+  /** What it was told may be old by now. */
+  forgetTold(): void {
+    this.#isTold = false;
   }
 
   get state(): ElectionState {
@@ -236,7 +241,7 @@ export class ElectionRunner {
     }
     this.#takeCensus(pending, effects);
     this.#renewLease(pending.input, effects);
-    if (pending.input.type !== 'receive' || decisionOf(state) === null) return;
+    if (!tellsLeader(pending.input, state)) return;
     this.#isTold = true;
     this.#owner.onTold();
   }
@@ -357,7 +362,8 @@ export class ElectionRunner {
     this.#waitFor({ until, since: this.#owner.clock.now(), luck });
   }
 
-  #waitFor({ until, since, luck }: Omit<RunningWait, 'due'>): void {
+  /** Returns when it ends, as far as is known now. */
+  #waitFor({ until, since, luck }: Omit<RunningWait, 'due'>): number {
     const { clock } = this.#owner;
     this.#cancelTimer?.();
     const due = since + this.#patience.for(until, luck);
@@ -367,7 +373,7 @@ export class ElectionRunner {
       this.#running = null;
       const isCutOff = this.#state.role.name !== 'leader' && !this.#owner.leadsRound();
       // What is known of the ring may have grown meanwhile, and the hop delay, too.
-      if (since + this.#patience.for(until, luck) > due) this.#waitFor({ until, since, luck });
+      if (since + this.#patience.for(until, luck) > due) this.#prolong({ until, since, luck });
       else if (isCutOff) {
         this.#tellConfirmed();
         this.#wait('leader');
@@ -377,6 +383,14 @@ export class ElectionRunner {
         this.step({ type: 'timeout' });
       }
     });
+    return due;
+  }
+
+  /** What was heard of a leader confirms it for as long as the wait goes on. */
+  #prolong(wait: Omit<RunningWait, 'due'>): void {
+    const due = this.#waitFor(wait);
+    if (decisionOf(this.#state) !== null && !this.#isDoubted)
+      this.#lease.renew(due - this.#owner.clock.now());
   }
 
   #noteLap(message: ElectionMessage, { outcome }: Judgement): void {
@@ -397,6 +411,14 @@ const NEWS: ReadonlySet<Judgement['outcome']> = new Set(['forwarded', 'completed
 /** Whose claim or leadership a message tells of. */
 export function originOf(message: ElectionMessage): PeerId {
   return message.type === 'claim' ? message.claim.id : message.decision.leader.id;
+}
+
+/** Whether a message was an announcement of the present leader, or this peer's own claim come back. */
+function tellsLeader(input: ElectionInput, state: ElectionState): boolean {
+  if (input.type !== 'receive' || input.message.term !== state.term) return false;
+  const leader = decisionOf(state)?.leader.id;
+  const isOwn = state.role.name === 'leader' && state.self.id === originOf(input.message);
+  return originOf(input.message) === leader && (input.message.type === 'elected' || isOwn);
 }
 
 /** Whether a claim was met in the term of a message rather than in a new one (SPEC.md, R2a). */

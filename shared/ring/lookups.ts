@@ -18,7 +18,7 @@ export interface LookupOwner {
   lookup(peer: PeerId, onReply: (reply: MembershipReply) => void): void;
   /** The leader that is followed is no member. */
   onNoLeader(leader: PeerId): void;
-  /** One that was held for gone is a member after all. */
+  /** One that was presumed departed is a member after all. */
   onReturned(peer: PeerId): void;
 }
 
@@ -31,7 +31,7 @@ const SIZE_BELIEVED = 8;
 
 export class Lookups {
   readonly #owner: LookupOwner;
-  /** Peers held for gone that the server was asked about. */
+  /** Peers presumed departed that the server was asked about. */
   readonly #doubts: RecentPeers;
   /** Cancels the question about the leader that is to be asked. */
   #cancel: (() => void) | null = null;
@@ -69,7 +69,7 @@ export class Lookups {
   }
 
   /**
-   * Whoever is held for gone and speaks may be there again: somebody else may have used its id, or
+   * A peer that is presumed departed and speaks may be there again: somebody else may have used its id, or
    * left under it. An id that is never believed would keep the ring without a leader for ever.
    */
   doubt(peer: PeerId): void {

@@ -76,7 +76,6 @@ export class NeighbourLink {
   #heardAt: number;
   #electionAt: number;
   #saidReady = false;
-  #hasCarriedElection = false;
   readonly #roundTrip = new RoundTrip();
   #measuredAt: number;
   readonly #madeAt: number;
@@ -161,11 +160,6 @@ export class NeighbourLink {
   /** The term that the neighbour spoke of last, 0 before that. */
   get term(): number {
     return this.#term;
-  }
-
-  /** Whether the other end has used it for messages of the election. */
-  get hasCarriedElection(): boolean {
-    return this.#hasCarriedElection;
   }
 
   /** Milliseconds since anything was heard from the other end, HELLO first of all; 0 before the link is open. */
@@ -408,10 +402,8 @@ export class NeighbourLink {
       return;
     }
     if (message.type !== 'bye' && message.type !== 'pace') this.#term = message.term;
-    if (message.type === 'claim' || message.type === 'elected') {
+    if (message.type === 'claim' || message.type === 'elected')
       this.#electionAt = this.#clock.now();
-      this.#hasCarriedElection = true;
-    }
     this.#handlers.onMessage(this, { message, extensions: frame.value.extensions });
   }
 

@@ -1,5 +1,5 @@
 /**
- * Finds out which neighbours are silent or keep to no rules, lets go of links that are of no use,
+ * Finds out which neighbours are silent or violate the protocol, lets go of links that are of no use,
  * and tells the server (SPEC.md, L12, L13, L16 and L19).
  */
 import type { PeerId } from '../protocol/ids.ts';
@@ -91,7 +91,7 @@ export class NeighbourWatch {
     this.#edges.at(edge).onClosed(link, reason, 'self');
   }
 
-  /** Ends a link with a neighbour that keeps to no rules, and has the ring close over it. */
+  /** Ends a link with a neighbour that violates the protocol, and has the ring close over it. */
   cutOff(link: NeighbourLink, reason: string): void {
     const { peer } = link;
     this.drop(link, reason);

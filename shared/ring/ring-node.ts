@@ -36,7 +36,7 @@ import { Offers } from './offers.ts';
 import { Pace } from './pace.ts';
 import type { Clock, OpenLink, Random, Signaling } from './ports.ts';
 import { relayedLinks } from './relay.ts';
-import { FIRST_ATTEMPT, MAX_TERM_LEAP } from './timing.ts';
+import { FIRST_ATTEMPT, MAX_TERM_LEAP, REPLY_PATIENCE } from './timing.ts';
 
 export interface RingNodeOptions {
   readonly id: PeerId;
@@ -80,10 +80,12 @@ export class RingNode {
   readonly #election: ElectionRunner;
   readonly #pace: Pace;
   #view: View | null = null;
-  /** Of the room, once the server has named it. */
+  /** Of the room, once this member has settled in the server's present memory. */
   #era: number | null = null;
-  /** Whether the server was asked for it, over the present connection. */
-  #isSettling = false;
+  /** The latest that the server has ever named to it. */
+  #latestEra: number | null = null;
+  /** Until when an answer to the question for it may come. */
+  #settlingUntil = -Infinity;
   readonly #offers: Offers;
   #isJoinSent = false;
   #wasReady = false;
@@ -184,9 +186,6 @@ export class RingNode {
     this.#moved = new MovedLink({
       clock: ports.clock,
       linkBefore: (link) => this.#edges.predecessor.relayedBefore(link),
-      deliver: ({ link, message, extensions }) => {
-        if (link.peer !== null) this.#intake.receive(link, link.peer, message, extensions);
-      },
       onOverdue: (link) => {
         this.#watch.drop(link, 'no goodbye');
       },
@@ -258,7 +257,7 @@ export class RingNode {
         this.#watch.check(peer);
       },
       onInvalid: (error) => {
-        this.#tell({ type: 'error', message: `the server sent something odd: ${error}` });
+        this.#tell({ type: 'error', message: `the server sent an invalid message: ${error}` });
       },
     });
     // While the way to the server is being found.
@@ -342,7 +341,6 @@ export class RingNode {
   #disconnected(reason: string): void {
     if (this.#membership === 'gone') return;
     this.#server = 'reconnecting';
-    this.#isSettling = false;
     // By the time that a view comes again, this device may be in another network.
     if (this.#membership === 'member') this.#offers.discard();
     this.#tell({ type: 'server', state: 'reconnecting', reason });
@@ -384,7 +382,7 @@ export class RingNode {
         policy: this.#election.state.policy,
         place: {
           epoch,
-          era: this.#era,
+          era: this.#latestEra,
           version,
           successor: successor.id,
           predecessor: predecessor.id,
@@ -442,21 +440,33 @@ export class RingNode {
   }
 
   /**
-   * Tells the server, once, that this member knows the ring's term. It is a newcomer until then, and
-   * knows no era: where nobody else knows the term either, the server begins another (SPEC.md, R9).
+   * Tells the server that this member knows the ring's term. It is a newcomer until then, and knows no
+   * era: where nobody else knows the term either, the server begins another (SPEC.md, R9). Called with
+   * each lap until there is an answer.
    */
   #settle(): void {
-    if (this.#era !== null || this.#isSettling || this.#server !== 'connected') return;
-    this.#isSettling = true;
+    const now = this.#ports.clock.now();
+    if (this.#era !== null || now < this.#settlingUntil || this.#server !== 'connected') return;
+    this.#settlingUntil = now + REPLY_PATIENCE;
     this.#ports.signaling.settle((reply) => {
       if (reply.ok && this.#membership === 'member') this.#learnEra(reply.era);
     });
   }
 
   #learnEra(era: number | null): void {
-    if (era === null || (this.#era !== null && era <= this.#era)) return;
-    this.#era = era;
-    this.#tell({ type: 'era', era });
+    if (era === null || era === this.#era) return;
+    // A server that has lost its memory, and whose clock was set far back, may name an earlier one.
+    this.#latestEra = Math.max(this.#latestEra ?? 0, era);
+    if (this.#latestEra === this.#era) return;
+    this.#era = this.#latestEra;
+    this.#tell({ type: 'era', era: this.#era });
+  }
+
+  /** In another memory of the server it is a newcomer again: the ring may know later terms by now. */
+  #unsettle(): void {
+    this.#era = null;
+    this.#settlingUntil = -Infinity;
+    this.#election.forgetTold();
   }
 
   /** Obeys a view unless it is older than the last one of the same memory. */
@@ -470,6 +480,7 @@ export class RingNode {
       view.removed.length > 0;
     for (const edge of ['successor', 'predecessor'] as const)
       if (view[edge].id !== this.#view?.[edge].id) this.#linkShares.grant(view[edge].id);
+    if (this.#view !== null && this.#view.epoch !== view.epoch) this.#unsettle();
     this.#view = view;
     this.#learnEra(view.era);
     if (isNews)
@@ -635,13 +646,21 @@ export class RingNode {
       case 'hello':
         this.#receiveHello(edge, link, from, message);
         return;
-      case 'bye':
-        this.#receiveBye(edge, link, message);
+      case 'bye': {
+        const take = () => {
+          this.#receiveBye(edge, link, message);
+        };
+        if (edge === 'successor') take();
+        else this.#moved.receive(link, take);
         return;
+      }
       case 'claim':
       case 'elected':
         if (edge === 'successor') this.#dropFrame(link, `${message.type} from the successor`);
-        else this.#moved.receive({ link, message, extensions });
+        else
+          this.#moved.receive(link, () => {
+            this.#intake.receive(link, from, message, extensions);
+          });
         return;
       case 'pace':
         if (edge === 'successor') this.#dropFrame(link, 'pace from the successor');

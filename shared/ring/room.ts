@@ -204,10 +204,7 @@ export class Room {
    * @param era that it was told last; null where it was told none
    */
   identify(id: PeerId, era: number | null): void {
-    const member = this.#find(id);
-    if (member === undefined || era === null) return;
-    member.isSettled = true;
-    this.#era = Math.max(this.#era, era + 1);
+    if (this.has(id) && era !== null) this.#era = Math.max(this.#era, era + 1);
   }
 
   /** Nobody was here, so nobody could come back: all who are lost have time to from now on. */
@@ -299,9 +296,6 @@ export class Room {
     this.#recovery = [];
     this.#version += 1;
     this.#ring = [];
-    // Strangers may have acted in higher terms than those who come back know; and so may others have,
-    // in a later era than theirs, if they were let go without hearing of it before the memory was lost.
-    this.#startEra();
     return strangers;
   }
 
@@ -315,7 +309,7 @@ export class Room {
   readmit(report: Report, era: number | null): Delivery[] {
     const { id, place } = report;
     if (era !== null) this.#era = Math.max(this.#era, era + 1);
-    const member = { ...this.#newMember(id), isSettled: era !== null, place };
+    const member = { ...this.#newMember(id), place };
     if (this.#recovery !== null) {
       this.#recovery.push(report);
       this.#ring.push(member);
@@ -328,8 +322,7 @@ export class Room {
   }
 
   /**
-   * Ends the recovery: one ring of all who have come back and of all whom they named as neighbours. It
-   * may begin an era, see {@link tellEra}.
+   * Ends the recovery: one ring of all who have come back and of all whom they named as neighbours.
    * @param mayAdd whether the room can take one more who has not come back yet
    * @returns views for those whose neighbours are others than they said, checks for the absent,
    *   and who is known to have left before
@@ -359,9 +352,10 @@ export class Room {
       if (!member.isPresent && member.lost === null)
         member.lost = this.#lostNow({ ...member, place: this.#placeAt(at, member) });
     });
-    // Those who have not come back may have acted in terms that nobody here has heard of.
-    if (absent.length > 0 || gone.length > 0) this.#startEra();
-    return { deliveries: this.#announce(new Map()), absent, gone };
+    const announced = this.#announce(new Map());
+    const told = new Set(announced.map(({ to }) => to));
+    const asked = this.checks().filter(({ to }) => !told.has(to));
+    return { deliveries: [...announced, ...asked], absent, gone };
   }
 
   /**

@@ -143,10 +143,10 @@ export const COMPLAINT_INTERVAL = 5_000;
 /** How often it is said that one cannot be made. */
 export const UNREPORTED_INTERVAL = 60_000;
 
-/** The same for a question about a peer that is held for gone. */
+/** The same for a question about a peer that is presumed departed. */
 export const DOUBT_INTERVAL = 5_000;
 
-/** How many peers that are held for gone are asked about in that time: a liar can name any. */
+/** How many peers that are presumed departed are asked about in that time: a liar can name any. */
 export const MAX_DOUBTS = 16;
 
 /**

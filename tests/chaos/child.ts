@@ -64,7 +64,7 @@ export class Child {
     this.#ready = new Promise((resolve) => {
       this.#process.on('message', (input) => {
         const message = parse(FromProcessSchema, input);
-        if (!message.ok) this.#onFault(`said something odd: ${message.error}`);
+        if (!message.ok) this.#onFault(`said something invalid: ${message.error}`);
         else if (message.value.type === 'ready') resolve();
         else this.#hear(message.value);
       });

@@ -19,7 +19,7 @@ export function listen(handle: (message: ToProcess) => void): void {
   process.on('message', (input) => {
     const message = parse(ToProcessSchema, input);
     if (message.ok) handle(message.value);
-    else tell({ type: 'fault', what: `the driver sent something odd: ${message.error}` });
+    else tell({ type: 'fault', what: `the driver sent an invalid message: ${message.error}` });
   });
   process.on('disconnect', () => process.exit(1));
 }

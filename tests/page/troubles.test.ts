@@ -149,7 +149,7 @@ test('a browser without WebRTC is told from one whose connections fail, and both
   const gone = { ...STATE, role: 'offline' } as const;
   expect(without.of(gone)[0]?.what).toBe('This browser has no WebRTC.');
   expect(after(failed).of(gone)[0]?.what).toBe('This browser makes no WebRTC connection.');
-  const odd: RingEvent = { type: 'error', message: 'the server sent something odd: x' };
+  const odd: RingEvent = { type: 'error', message: 'the server sent an invalid message: x' };
   expect(after(odd).of(STATE)[0]).toMatchObject({ kind: 'fault' });
 });
 

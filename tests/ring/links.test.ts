@@ -431,7 +431,7 @@ describe('a check by the server', () => {
   });
 });
 
-describe('a neighbour that keeps to no rules', () => {
+describe('a neighbour that violates the protocol', () => {
   const bad = (end: TestLink, times: number) => {
     for (let count = 0; count < times; count += 1) end.handlers.onFrame(Uint8Array.of(0xff));
   };
@@ -615,6 +615,53 @@ describe('where no direct link comes up', () => {
     expect(passedOn()).toEqual([2, 3, 4]);
     direct.give(lap(5));
     expect(passedOn()).toEqual([2, 3, 4, 5]);
+  });
+
+  test('L6 so it does where nothing of the election has come on the relayed one yet, and so does its BYE', () => {
+    const ring = new Ring(DECISION);
+    const from = peerId(4);
+    ring.view({ predecessor: { id: from, link: null } });
+    const relay = linkId(70);
+    const say = (message: PeerMessage) => {
+      const frame = encodeFrame(message);
+      ring.signal({ from, edge: 'predecessor', link: relay, signals: [{ type: 'frame', frame }] });
+    };
+    const lap = (number: number): PeerMessage => ({
+      type: 'elected',
+      term: 4,
+      decision: { ...DECISION, lap: number },
+    });
+    ring.signal({ from, edge: 'predecessor', link: relay, signals: [{ type: 'relay' }] });
+    say(helloOf(from, relay));
+    const direct = defined(ring.offer(from, 'predecessor', linkId(71)));
+    direct.handlers.onOpen();
+    direct.give(helloOf(from, linkId(71)));
+    direct.give(lap(3));
+    // A newcomer has been put in between meanwhile: its predecessor says goodbye on this link, too.
+    direct.give({ type: 'bye', reason: 'relinked' });
+    say(lap(2));
+    say({ type: 'bye', reason: 'relinked' });
+    const passedOn = ring.successor.sent.flatMap(({ message }) =>
+      message.type === 'elected' ? [message.decision.lap] : [],
+    );
+    expect(passedOn).toEqual([2, 3]);
+  });
+
+  test('L6 what waits on a direct link that breaks is lost, and the relayed one stays', () => {
+    const ring = new Ring(DECISION);
+    const from = peerId(4);
+    ring.view({ predecessor: { id: from, link: null } });
+    const relay = linkId(70);
+    ring.signal({ from, edge: 'predecessor', link: relay, signals: [{ type: 'relay' }] });
+    const frame = encodeFrame(helloOf(from, relay));
+    ring.signal({ from, edge: 'predecessor', link: relay, signals: [{ type: 'frame', frame }] });
+    const direct = defined(ring.offer(from, 'predecessor', linkId(71)));
+    direct.handlers.onOpen();
+    direct.give(helloOf(from, linkId(71)));
+    direct.give({ type: 'elected', term: 4, decision: { ...DECISION, lap: 3 } });
+    direct.handlers.onClose('broken');
+    ring.pass(2_500);
+    expect(ring.node.state.predecessorLink).toBe('relayed');
   });
 
   test('L6 and is not waited for when it does not come', () => {

@@ -95,7 +95,7 @@ describe('a leader', () => {
     expect(ring.lookups).toEqual([]);
   });
 
-  test('that is no member is held for gone, and another election begins', () => {
+  test('that is no member is presumed departed, and another election begins', () => {
     const ring = new Ring(DECISION);
     ring.pass(LOOKUP_DELAY);
     ring.lookups[0]?.reply({ ok: true, isMember: false });
@@ -149,7 +149,7 @@ describe('a leader', () => {
   });
 });
 
-describe('one that is held for gone and speaks', () => {
+describe('one that is presumed departed and speaks', () => {
   function gone(...numbers: readonly number[]): Ring {
     const ring = new Ring(DECISION);
     ring.view({ removed: numbers.map((number) => peerId(number)) });

@@ -145,7 +145,7 @@ export class Ring {
       ok: true,
       view: {
         epoch: 'e',
-        era: 1,
+        era: null,
         version: 3,
         size: 3,
         successor: { id: NEIGHBOURS.successor, link: this.#ids.successor },
@@ -229,7 +229,7 @@ export class Ring {
     this.#version += 1;
     this.#server.onView({
       epoch: 'e',
-      era: 1,
+      era: null,
       version: this.#version,
       size: 3,
       successor: { id: NEIGHBOURS.successor, link: null },

@@ -218,3 +218,63 @@ test('C5 a peer that takes back the announcement of its leader starts, as nobody
     { type: 'started', term: 6, because: 'announcement taken back' },
   ]);
 });
+
+describe('R9b: a member', () => {
+  const lap = (number: number) =>
+    ({ type: 'elected', term: 4, decision: { ...DECISION, lap: number } }) as const;
+
+  test('settles once an announcement has told it who leads, and asks again where no answer comes', () => {
+    const ring = new Ring(DECISION);
+    // A claim of a term that is decided tells nothing of its leader.
+    ring.predecessor.give({
+      type: 'claim',
+      term: 4,
+      claim: { priority: 1, id: peerId(3) },
+      hops: 1,
+    });
+    expect(ring.settles).toEqual([]);
+    ring.predecessor.give(lap(2));
+    ring.predecessor.give(lap(3));
+    expect(ring.settles).toHaveLength(1);
+    const laps = (from: number) => {
+      for (let number = from; number < from + 9; number += 1) {
+        ring.pass(1_000);
+        ring.predecessor.give(lap(number));
+      }
+    };
+    laps(4);
+    expect(ring.settles).toHaveLength(2);
+    ring.settles[1]?.({ ok: true, era: 7 });
+    expect(ring.node.state.era).toBe(7);
+    laps(13);
+    expect(ring.settles).toHaveLength(2);
+  });
+
+  test('is a newcomer again to a server that has lost its memory, and brings the era along', () => {
+    const ring = new Ring(DECISION);
+    ring.predecessor.give(lap(2));
+    ring.settles[0]?.({ ok: true, era: 7 });
+    ring.disconnect();
+    ring.connect();
+    const { request, reply } = defined(ring.resumes[0]);
+    expect(request.place.era).toBe(7);
+    const neighbour = (id: PeerId) => ({ id, link: null });
+    reply({
+      ok: true,
+      policy: 'highest',
+      view: {
+        epoch: 'another',
+        era: null,
+        version: 1,
+        size: 3,
+        successor: neighbour(NEIGHBOURS.successor),
+        predecessor: neighbour(NEIGHBOURS.predecessor),
+        removed: [],
+      },
+    });
+    expect(ring.node.state.era).toBeNull();
+    ring.predecessor.give(lap(3));
+    ring.settles[1]?.({ ok: true, era: 9 });
+    expect(ring.node.state.era).toBe(9);
+  });
+});

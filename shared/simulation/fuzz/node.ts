@@ -24,7 +24,7 @@ const MAX_TERM = 0xffff_fffe;
 const MOST_LINKS = 40;
 const MOST_TIMERS = 150;
 
-/** Questions to the server that may be open: about leaders and such as were held for gone; */
+/** Questions to the server that may be open: about leaders and such as were presumed departed; */
 const MOST_LOOKUPS = Math.ceil(REPLY_PATIENCE / LOOKUP_DELAY) + 2 * MAX_DOUBTS;
 
 /** about neighbours, of which there are as many as there are ids, and two reports about each. */
