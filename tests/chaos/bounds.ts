@@ -2,8 +2,8 @@
 import {
   FAREWELL,
   FIRST_ATTEMPT,
-  LEADER_SILENCE,
-  MAX_DOUBLINGS,
+  LONGEST_HOP,
+  SHORTEST_LONG_WAIT,
 } from '../../shared/ring/timing.ts';
 
 /** What the ring as it is today does not do yet, each to be switched on with the change that does it. */
@@ -34,16 +34,19 @@ const LINK: Delay = {
   why: 'a first attempt at a link in vain, and a second that works at its last moment',
 };
 
-const SILENCE: Delay = {
-  milliseconds: LEADER_SILENCE * 2 ** MAX_DOUBLINGS * 1.5,
-  why: 'the longest patience with a leader that is silent (R7), should nothing else start an election',
-};
+/** @param peers that are members at most */
+function silence(peers: number): Delay {
+  return {
+    milliseconds: Math.max(SHORTEST_LONG_WAIT, LONGEST_HOP * peers) * 1.5,
+    why: 'the longest patience with a leader that is silent (R7), should nothing else start an election',
+  };
+}
 
 /** How long agreement may take, as a sum of what may have to be waited for in turn. */
-export function agreementDelays(isLossy: boolean): readonly Delay[] {
+export function agreementDelays(isLossy: boolean, peers: number): readonly Delay[] {
   return isLossy
-    ? [RECONNECTION, UNNOTICED, LINK, RECONNECTION, LINK, SILENCE]
-    : [RECONNECTION, LINK, SILENCE];
+    ? [RECONNECTION, UNNOTICED, LINK, RECONNECTION, LINK, silence(peers)]
+    : [RECONNECTION, LINK, silence(peers)];
 }
 
 /**

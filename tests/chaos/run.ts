@@ -80,7 +80,8 @@ export class Run {
   constructor(options: RunOptions) {
     this.#options = options;
     const isLossy = options.network.groups > 0;
-    this.#bound = agreementDelays(isLossy).reduce((sum, { milliseconds }) => sum + milliseconds, 0);
+    const delays = agreementDelays(isLossy, options.peers + options.tabs);
+    this.#bound = delays.reduce((sum, { milliseconds }) => sum + milliseconds, 0);
     this.#server = new ServerProcess(options.network.serverHost, (what) => {
       this.#faults.push(what);
     });
@@ -145,7 +146,7 @@ export class Run {
   async #begin(): Promise<void> {
     const { peers, tabs, seed, network, browser } = this.#options;
     for (const line of network.description) console.log(line);
-    const delays = agreementDelays(network.groups > 0);
+    const delays = agreementDelays(network.groups > 0, peers + tabs);
     console.log(
       `agreement within ${this.#bound / 1000} s after the last fault of a round, that is:`,
     );
