@@ -66,7 +66,11 @@ describe('L7: after its BYE a peer', () => {
 
   test('has said it on a relayed link too, as long as the server still passes it on', () => {
     const ring = new Ring(DECISION);
-    const delivery = { from: NEIGHBOURS.predecessor, edge: 'predecessor', link: linkId(9) } as const;
+    const delivery = {
+      from: NEIGHBOURS.predecessor,
+      edge: 'predecessor',
+      link: linkId(9),
+    } as const;
     ring.signal({ ...delivery, signals: [{ type: 'relay' }] });
     const frame = encodeFrame(helloOf(delivery.from, delivery.link));
     ring.signal({ ...delivery, signals: [{ type: 'frame', frame }] });
