@@ -221,6 +221,16 @@ export const MUTANTS = [
   },
   {
     rule: 'L7',
+    change: 'a peer that leaves says nothing on its relayed links',
+    file: 'ring/ring-node.ts',
+    find: `this.#edges.retire();
+    this.#server = 'offline';`,
+    replace: `this.#server = 'offline';
+    this.#edges.retire();`,
+    caughtBy: test('ring/rules', 'L7: after its BYE a peer has said it on a relayed link too'),
+  },
+  {
+    rule: 'L7',
     change: 'BYE does not mean that the peer is gone',
     file: 'ring/ring-node.ts',
     find: "if (reason === 'leaving' && link.peer !== null) {",
@@ -302,6 +312,17 @@ export const MUTANTS = [
     find: "this.#watch.drop(link, 'server was lost');",
     replace: 'this.#watch.placed();',
     caughtBy: test('ring/links', 'where no direct link comes up a relayed one does not outlive'),
+  },
+  {
+    rule: 'L11',
+    change: 'an attempt that fails before the next is made teaches nothing',
+    file: 'ring/edges.ts',
+    find: "if (wasAttempt && link.kind === 'direct' && this.#connection === 'relayed')",
+    replace: 'if (wasAttempt && this.#target === null)',
+    caughtBy: test(
+      'ring/links',
+      'where no direct link comes up L11 so does one on which the attempt has failed by itself',
+    ),
   },
   {
     rule: 'L11',
