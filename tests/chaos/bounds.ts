@@ -5,6 +5,7 @@ import {
   LONGEST_HOP,
   SHORTEST_LONG_WAIT,
 } from '../../shared/ring/timing.ts';
+import type { Network } from './network.ts';
 
 /** What the ring as it is today does not do yet, each to be switched on with the change that does it. */
 export const EXPECTATIONS: {
@@ -42,9 +43,22 @@ function silence(peers: number): Delay {
   };
 }
 
-/** How long agreement may take, as a sum of what may have to be waited for in turn. */
-export function agreementDelays(isLossy: boolean, peers: number): readonly Delay[] {
-  return isLossy
+/** Circuits within which a ring far from its server has a leader. */
+const CIRCUITS = 4;
+
+/** So many more terms a ring may come to that has agreed and in which nothing happens. */
+export const MORE_TERMS = 1;
+
+/**
+ * How long agreement may take, as a sum of what may have to be waited for in turn.
+ * @param peers that there are at most
+ */
+export function agreementDelays({ groups, delay }: Network, peers: number): readonly Delay[] {
+  if (delay > 0)
+    return [
+      { milliseconds: CIRCUITS * peers * 2 * delay, why: `${CIRCUITS} circuits of the ring` },
+    ];
+  return groups > 0
     ? [RECONNECTION, UNNOTICED, LINK, RECONNECTION, LINK, silence(peers)]
     : [RECONNECTION, LINK, silence(peers)];
 }
