@@ -133,8 +133,7 @@ export const REPLY_PATIENCE = 8_000;
 
 /**
  * The same for a place: who asks again comes as a new peer with links of its own, which a device that is
- * too slow to hear the answer can do least. Within WELCOME (room.ts), as who hears of its place only then
- * has still to hear of the leader.
+ * too slow to hear the answer can do least.
  */
 export const PLACE_PATIENCE = 20_000;
 
