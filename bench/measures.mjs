@@ -23,7 +23,7 @@ let rooms = 0;
  * Runs in one browser of its own, and in a room of its own, as our server keeps places for a while.
  * The floor knows no rooms, and forgets its peers as they go.
  * @param {Contender} contender
- * @param {{ sizes?: boolean }} options of its tabs
+ * @param {{ sizes?: boolean, apart?: boolean }} options of its tabs
  * @param {(tabs: Tabs) => Promise<object>} measure
  */
 async function inBrowser(contender, options, measure) {
@@ -64,12 +64,7 @@ export function measureChanges(contender, { join, loss }) {
     if (loss) {
       result.closed = await closeLeader(tabs);
       await openRing(tabs, RING);
-      const { leader } = tabs;
-      const pid = await tabs.findProcess(leader);
-      await tabs.rest();
-      const start = now();
-      tabs.kill(leader, pid);
-      result.killed = (await tabs.untilAgreed()) - start;
+      result.killed = await killLeader(tabs);
       if (join) await openRing(tabs, RING);
     }
     if (join) {
@@ -78,6 +73,30 @@ export function measureChanges(contender, { join, loss }) {
     }
     return result;
   });
+}
+
+/**
+ * (g) The same where the network keeps the tabs apart, so that all goes through the server: tabs opened
+ * at once, the leader's tab closed, and the leader's process killed.
+ */
+export function measureApart(contender) {
+  return inBrowser(contender, { apart: true }, async (tabs) => {
+    const opened = (await openRing(tabs, RING)) - tabs.lastStart;
+    const closed = await closeLeader(tabs);
+    await openRing(tabs, RING);
+    const killed = await killLeader(tabs);
+    return { opened, closed, killed };
+  });
+}
+
+/** Kills the process of the leader's tab; returns how long it took the others to agree on the next. */
+async function killLeader(tabs) {
+  const { leader } = tabs;
+  const pid = await tabs.findProcess(leader);
+  await tabs.rest();
+  const start = now();
+  tabs.kill(leader, pid);
+  return (await tabs.untilAgreed()) - start;
 }
 
 /** Closes the leader's tab; returns how long it took the others to agree on the next. */

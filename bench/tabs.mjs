@@ -60,6 +60,17 @@ function watch(names) {
   }).observe(document, { subtree: true, childList: true });
 }
 
+/** Runs there too where the network keeps tabs apart: none hears at which address another is. */
+function ignoreAddresses() {
+  globalThis.RTCPeerConnection = class extends globalThis.RTCPeerConnection {
+    async addIceCandidate() {}
+
+    setRemoteDescription({ type, sdp = '' }) {
+      return super.setRemoteDescription({ type, sdp: sdp.replaceAll(/a=candidate.*\r\n/g, '') });
+    }
+  };
+}
+
 /** What was waited for did not come. */
 export class NotInTime extends Error {}
 
@@ -67,6 +78,7 @@ export class Tabs extends EventEmitter {
   #browser;
   #url;
   #names;
+  #isApart = false;
   #session;
   /** What each page shows, and since when. */
   #shown = new Map();
@@ -75,10 +87,12 @@ export class Tabs extends EventEmitter {
   /**
    * Starts a browser.
    * @param {string} url that its tabs open
-   * @param {{ sizes?: boolean }} options whether they are asked for the size of the ring, too
+   * @param {{ sizes?: boolean, apart?: boolean }} options whether they are asked for the size of the
+   *   ring, too; whether no direct link can be made between any two
    */
-  static async launch(url, { sizes = false } = {}) {
+  static async launch(url, { sizes = false, apart = false } = {}) {
     const tabs = new Tabs();
+    tabs.#isApart = apart;
     tabs.setMaxListeners(0);
     tabs.#url = url;
     tabs.#names = ['own-id', 'leader-id', ...(sizes ? ['ring-size'] : [])];
@@ -141,6 +155,7 @@ export class Tabs extends EventEmitter {
       this.emit('change');
     });
     await page.evaluateOnNewDocument(watch, this.#names);
+    if (this.#isApart) await page.evaluateOnNewDocument(ignoreAddresses);
     return page;
   }
 

@@ -170,6 +170,17 @@ export function socketSignaling(
     }
   }
 
+  /**
+   * Ends the connection below Socket.IO, whose own goodbye would tell the server that this is meant, and
+   * have it pass over what came in the same moment: events are taken a little later, and none of a
+   * socket that has gone. Where nothing is open yet, nothing is told.
+   */
+  function end(): void {
+    socket.io.reconnection(false);
+    if (socket.connected) socket.io.engine.close();
+    else socket.disconnect();
+  }
+
   return {
     connect: (handlers) => {
       listen(handlers);
@@ -205,17 +216,14 @@ export function socketSignaling(
       socket.removeAllListeners();
       // Leaving is said aloud: a connection that merely closes may have been lost.
       if (socket.connected) socket.emit('leave', () => undefined);
-      socket.disconnect();
+      end();
       if (holder !== null) tellLeave(holder);
     },
     drop: () => {
       hasLeft = true;
       clearTimeout(retry);
       socket.removeAllListeners();
-      socket.io.reconnection(false);
-      // Below what would tell the server that this is meant. Where nothing is open yet, nothing is told.
-      if (socket.connected) socket.io.engine.close();
-      else socket.disconnect();
+      end();
     },
   };
 }

@@ -1,7 +1,8 @@
 /**
  * `npm run bench -- [--only a,b,…] [--runs N]`: what the program takes beside the least that the
  * job takes, as docs/bench.md tells. The measures: a tabs at once, b a join, c the leader's loss,
- * d messages of an election, e links of joins, f more tabs at once than the machine can well take.
+ * d messages of an election, e links of joins, f more tabs at once than the machine can well take,
+ * g tabs that the network keeps apart.
  * With --only the files in docs/ stay as they are.
  */
 import { writeFileSync } from 'node:fs';
@@ -12,7 +13,7 @@ import { build } from './build.mjs';
 import { ensureInstalled } from './ensure-installed.mjs';
 import { root, run } from './run.mjs';
 
-const MEASURES = ['a', 'b', 'c', 'd', 'e', 'f'];
+const MEASURES = ['a', 'b', 'c', 'd', 'e', 'f', 'g'];
 
 function readArguments() {
   try {
@@ -39,7 +40,8 @@ const executable = await ensureBrowser('chromium');
 process.env[variableOf('chromium')] = executable;
 
 const { stopServers } = await import('../bench/contenders.mjs');
-const { BURSTS, CROWD, RING, measureBurst, measureChanges } = await import('../bench/measures.mjs');
+const { BURSTS, CROWD, RING, measureApart, measureBurst, measureChanges } =
+  await import('../bench/measures.mjs');
 const { NotInTime } = await import('../bench/tabs.mjs');
 const report = await import('../bench/report.mjs');
 
@@ -109,7 +111,7 @@ if (only.has('a'))
 if (only.has('b') || only.has('c')) measures.push(changes);
 
 /** Who is measured at all: the floor is not where only the most tabs are tried. */
-const measured = measures.length > 0 ? BOTH : only.has('f') ? ['ours'] : [];
+const measured = measures.length > 0 ? BOTH : only.has('f') || only.has('g') ? ['ours'] : [];
 
 try {
   for (const contender of measured) await firstBurst(contender);
@@ -121,6 +123,15 @@ try {
       pairs += 1;
       // One right after the other: how fast a machine is changes by the minute.
       for (const contender of order) await measure(contender);
+    }
+
+  // Of ours alone: the floor has no other way than direct ones.
+  if (only.has('g'))
+    for (let done = 0; done < runs; done += 1) {
+      const { opened, closed, killed } = await measureApart('ours');
+      note(`${RING} tabs kept apart at once`, 'ours', opened);
+      note('leader closed, kept apart', 'ours', closed);
+      note('leader killed, kept apart', 'ours', killed);
     }
 
   if (only.has('f'))

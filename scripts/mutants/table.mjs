@@ -221,6 +221,16 @@ export const MUTANTS = [
   },
   {
     rule: 'L7',
+    change: 'a peer that leaves says nothing on its relayed links',
+    file: 'ring/ring-node.ts',
+    find: `this.#edges.retire();
+    this.#server = 'offline';`,
+    replace: `this.#server = 'offline';
+    this.#edges.retire();`,
+    caughtBy: test('ring/rules', 'L7: after its BYE a peer has said it on a relayed link too'),
+  },
+  {
+    rule: 'L7',
     change: 'BYE does not mean that the peer is gone',
     file: 'ring/ring-node.ts',
     find: "if (reason === 'leaving' && link.peer !== null) {",
@@ -302,6 +312,17 @@ export const MUTANTS = [
     find: "this.#watch.drop(link, 'server was lost');",
     replace: 'this.#watch.placed();',
     caughtBy: test('ring/links', 'where no direct link comes up a relayed one does not outlive'),
+  },
+  {
+    rule: 'L11',
+    change: 'an attempt that fails before the next is made teaches nothing',
+    file: 'ring/edges.ts',
+    find: "if (wasAttempt && link.kind === 'direct' && this.#connection === 'relayed')",
+    replace: 'if (wasAttempt && this.#target === null)',
+    caughtBy: test(
+      'ring/links',
+      'where no direct link comes up L11 so does one on which the attempt has failed by itself',
+    ),
   },
   {
     rule: 'L11',
@@ -578,14 +599,17 @@ export const MUTANTS = [
     file: 'ring/room.ts',
     find: 'this.#era = Math.max(this.#time.date(), this.#era + 1);',
     replace: '',
-    caughtBy: test('ring/recovery', 'a room that recovers is in an era after theirs'),
+    caughtBy: test(
+      'ring/recovery',
+      'a room that recovers R9c is one of newcomers, and in an era after theirs',
+    ),
   },
   {
     rule: 'L6',
     change: 'a direct link does not wait for the goodbye on the relayed one',
     file: 'ring/moved-link.ts',
     find: 'if (this.#owner.linkBefore(link) === null) {',
-    replace: 'if (arrival.link.isOpen) {',
+    replace: 'if (link.isOpen) {',
     caughtBy: test('ring/links', 'where no direct link comes up L6 what a predecessor sends'),
   },
   {

@@ -159,7 +159,9 @@ export class SuccessorEdge {
 
   /** @param by whether this peer let go of it, or the other end or the network did */
   onClosed(link: NeighbourLink, reason: string, by: 'self' | 'others'): void {
-    this.#attempts.delete(link.id);
+    const wasAttempt = this.#attempts.delete(link.id) && by === 'others' && link.hello === null;
+    if (wasAttempt && link.kind === 'direct' && this.#connection === 'relayed')
+      this.#owner.directLinks.failed();
     if (this.#outlet === link) {
       this.#outlet = null;
       if (by === 'others' && this.#target !== null && link.peer === this.#target)

@@ -292,6 +292,7 @@ export class RingNode {
   vanish(): void {
     if (this.#membership === 'gone') return;
     this.#halt();
+    this.#server = 'offline';
     this.#edges.fallSilent();
     this.#ports.signaling.drop();
     this.#tell({ type: 'vanished' });
@@ -765,14 +766,15 @@ export class RingNode {
 
   #stop(): void {
     this.#halt();
+    // Goodbyes on relayed links go through the server.
     this.#edges.retire();
+    this.#server = 'offline';
     this.#ports.signaling.leave();
   }
 
   /** Nothing is done by itself any more. */
   #halt(): void {
     this.#membership = 'gone';
-    this.#server = 'offline';
     this.#election.stop();
     this.#watch.stop();
     this.#intake.stop();

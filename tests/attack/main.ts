@@ -58,7 +58,9 @@ async function membersOf(ring: readonly Child[]): Promise<Member[]> {
 
 async function problemsIn(ring: readonly Child[]): Promise<string[]> {
   const members = await membersOf(ring);
-  const problems = problemsOf(members).map(({ member, what }) => `${member.name} ${what}`);
+  const problems = problemsOf(members, 'direct').map(
+    ({ member, what }) => `${member.name} ${what}`,
+  );
   return members.length === PROCESSES * SLOTS ? problems : ['not all are members', ...problems];
 }
 

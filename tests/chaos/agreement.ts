@@ -1,5 +1,6 @@
 /** What is to be true of all peers once it is calm. */
 import type { MemberState } from './messages.ts';
+import type { Network } from './network.ts';
 
 /** A live member: where it runs, and what it says of itself. */
 export interface Member {
@@ -21,11 +22,11 @@ export interface Problem {
   readonly what: string;
 }
 
-/** Links that a calm ring may be made of. */
-const USABLE_LINKS: ReadonlySet<string> = new Set(['direct']);
-
-/** What keeps the members from being one ring that agrees; nothing where all is well. */
-export function problemsOf(members: readonly Member[]): Problem[] {
+/**
+ * What keeps the members from being one ring that agrees; nothing where all is well.
+ * @param links what a calm ring is made of
+ */
+export function problemsOf(members: readonly Member[], links: Network['links']): Problem[] {
   const problems: Problem[] = [];
   const byId = new Map(members.map((member) => [member.state.id, member]));
   const greatest = [...byId.keys()].toSorted().at(-1) ?? null;
@@ -44,11 +45,8 @@ export function problemsOf(members: readonly Member[]): Problem[] {
     check(state.size === members.length, `counts ${state.size ?? '–'}, not ${members.length}`);
     check(state.server === 'connected', `server: ${state.server}`);
     if (members.length > 1) {
-      check(USABLE_LINKS.has(state.successorLink), `link to successor: ${state.successorLink}`);
-      check(
-        USABLE_LINKS.has(state.predecessorLink),
-        `link to predecessor: ${state.predecessorLink}`,
-      );
+      check(state.successorLink === links, `link to successor: ${state.successorLink}`);
+      check(state.predecessorLink === links, `link to predecessor: ${state.predecessorLink}`);
     }
     const successor = byId.get(state.successor ?? '');
     check(successor !== undefined, `its successor ${state.successor ?? '–'} does not live`);

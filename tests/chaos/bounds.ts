@@ -1,5 +1,11 @@
 /** How long a ring may take to come to rest after the last fault, and how much it may take up. */
-import { FAREWELL, FIRST_ATTEMPT, SHORTEST_LONG_WAIT } from '../../shared/ring/timing.ts';
+import {
+  FAREWELL,
+  FIRST_ATTEMPT,
+  LONGEST_HOP,
+  SHORTEST_LONG_WAIT,
+} from '../../shared/ring/timing.ts';
+import type { Network } from './network.ts';
 
 /** What the ring as it is today does not do yet, each to be switched on with the change that does it. */
 export const EXPECTATIONS: {
@@ -29,16 +35,32 @@ const LINK: Delay = {
   why: 'a first attempt at a link in vain, and a second that works at its last moment',
 };
 
-const SILENCE: Delay = {
-  milliseconds: 1.5 * SHORTEST_LONG_WAIT,
-  why: 'the longest patience with a leader that is silent (R7), should nothing else start an election',
-};
+/** @param peers that are members at most */
+function silence(peers: number): Delay {
+  return {
+    milliseconds: Math.max(SHORTEST_LONG_WAIT, LONGEST_HOP * peers) * 1.5,
+    why: 'the longest patience with a leader that is silent (R7), should nothing else start an election',
+  };
+}
 
-/** How long agreement may take, as a sum of what may have to be waited for in turn. */
-export function agreementDelays(isLossy: boolean): readonly Delay[] {
-  return isLossy
-    ? [RECONNECTION, UNNOTICED, LINK, RECONNECTION, LINK, SILENCE]
-    : [RECONNECTION, LINK, SILENCE];
+/** Circuits within which a ring far from its server has a leader. */
+const CIRCUITS = 4;
+
+/** So many more terms a ring may come to that has agreed and in which nothing happens. */
+export const MORE_TERMS = 1;
+
+/**
+ * How long agreement may take, as a sum of what may have to be waited for in turn.
+ * @param peers that there are at most
+ */
+export function agreementDelays({ groups, delay }: Network, peers: number): readonly Delay[] {
+  if (delay > 0)
+    return [
+      { milliseconds: CIRCUITS * peers * 2 * delay, why: `${CIRCUITS} circuits of the ring` },
+    ];
+  return groups > 0
+    ? [RECONNECTION, UNNOTICED, LINK, RECONNECTION, LINK, silence(peers)]
+    : [RECONNECTION, LINK, silence(peers)];
 }
 
 /**

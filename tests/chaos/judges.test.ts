@@ -24,8 +24,9 @@ function ringOf(count: number): Member[] {
   }));
 }
 
-test('a ring at rest has no problems', () => {
-  expect(problemsOf(ringOf(5))).toEqual([]);
+test('a ring at rest has no problems, unless its links should be of another kind', () => {
+  expect(problemsOf(ringOf(5), 'direct')).toEqual([]);
+  expect(problemsOf(ringOf(5), 'relayed')).not.toEqual([]);
 });
 
 test.each([
@@ -42,7 +43,7 @@ test.each([
   const members = ringOf(5).map((member, at) =>
     at === 1 ? { ...member, state: { ...member.state, [what]: value } } : member,
   );
-  expect(problemsOf(members)).not.toEqual([]);
+  expect(problemsOf(members, 'direct')).not.toEqual([]);
 });
 
 test('two rings are not one', () => {
@@ -50,7 +51,7 @@ test('two rings are not one', () => {
   const members = ringOf(4).map((member, at) =>
     at === 0 ? { ...member, state: { ...member.state, ...state } } : member,
   );
-  expect(problemsOf(members).map(({ what }) => what)).toContain(
+  expect(problemsOf(members, 'direct').map(({ what }) => what)).toContain(
     'successors lead from it through 1 of 4 peers',
   );
 });

@@ -1,7 +1,7 @@
 /** `npm run chaos`: see scripts/chaos.mjs for its options. */
 import { parseArgs } from 'node:util';
 import type { Browser } from 'puppeteer-core';
-import { lossyNetwork, PLAIN, requireLossy, type Network } from './network.ts';
+import { FAR, ISOLATED, lossyNetwork, PLAIN, requireLossy, type Network } from './network.ts';
 import { Run, Violation } from './run.ts';
 import { launchBrowser } from './tabs.ts';
 
@@ -22,9 +22,17 @@ const tabs = Number(values.tabs);
 const again = `npm run chaos -- --seed ${seed} --minutes ${minutes} --peers ${peers} --tabs ${tabs} --network ${values.network}`;
 
 async function makeNetwork(): Promise<Network> {
-  if (values.network !== 'lossy') return PLAIN;
-  requireLossy();
-  return lossyNetwork();
+  switch (values.network) {
+    case 'isolated':
+      return ISOLATED;
+    case 'far':
+      return FAR;
+    case 'lossy':
+      requireLossy();
+      return lossyNetwork();
+    default:
+      return PLAIN;
+  }
 }
 
 async function launch(): Promise<Browser | null> {

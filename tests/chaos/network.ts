@@ -12,6 +12,10 @@ export interface Network {
   readonly description: readonly string[];
   /** Groups of processes that can be cut off together; 0 where none can. */
   readonly groups: number;
+  /** Of what kind the links of a calm ring are. */
+  readonly links: 'direct' | 'relayed';
+  /** Milliseconds that it takes to the server and, as long again, back. */
+  readonly delay: number;
   /** The command that runs another in the place of a group. */
   within(group: number, command: readonly string[]): string[];
   /** Cuts a group off from everyone else, or connects it again. */
@@ -25,9 +29,25 @@ export const PLAIN: Network = {
   serverHost: '127.0.0.1',
   description: ['network: this machine’s own, nothing lost'],
   groups: 0,
+  links: 'direct',
+  delay: 0,
   within: (_group, command) => [...command],
   plug: () => Promise.resolve(),
   close: () => Promise.resolve(),
+};
+
+/** Peers that hear of no address of each other, as in guest networks. */
+export const ISOLATED: Network = {
+  ...PLAIN,
+  description: ['network: keeps peers apart, so that all goes through the server'],
+  links: 'relayed',
+};
+
+/** The same, with the server far away: 300 ms from one peer by it to another. */
+export const FAR: Network = {
+  ...ISOLATED,
+  description: [...ISOLATED.description, '  delay: 150 ms to the server and 150 ms back'],
+  delay: 150,
 };
 
 /** Groups of processes, each in a network namespace of its own. */
@@ -95,6 +115,8 @@ export async function lossyNetwork(): Promise<Network> {
         '  cut off: single namespaces, for seconds',
       ],
       groups: GROUPS,
+      links: 'direct',
+      delay: 0,
       within: (group, command) => ['ip', 'netns', 'exec', names[group] ?? '', ...command],
       plug: async (group, isPlugged) => {
         await ip('link', 'set', `${own}v${group}`, isPlugged ? 'up' : 'down');

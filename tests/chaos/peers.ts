@@ -1,5 +1,6 @@
 /**
- * A process of several peers on real links: `node peers.js URL ROOM SLOTS`. The driver tells each
+ * A process of several peers on real links: `node peers.js URL ROOM SLOTS LINKS`, the links being
+ * `direct` or, where nothing but the server leads from one to another, `relayed`. The driver tells each
  * to join and leave; some day it kills them all.
  */
 import { createRingPeer, type PeerPorts } from '../../peer/ring-peer.ts';
@@ -9,6 +10,7 @@ import { parseRoomName, type RoomName } from '../../shared/protocol/ids.ts';
 import { describe, isLap } from '../../shared/ring/describe.ts';
 import type { RingEvent, RingState } from '../../shared/ring/events.ts';
 import type { RingPeer } from '../../shared/ring/ring-peer.ts';
+import { isolatedLinks } from './isolated-links.ts';
 import { MAX_EVENTS } from './messages.ts';
 import { listen, measure, tell } from './own-process.ts';
 
@@ -47,11 +49,12 @@ class Slot {
   #isMember = false;
 
   constructor(url: string, room: RoomName) {
+    const openLink = nodeLinks({
+      iceServers: [],
+      wrtc: { ...nodeWebRtc, RTCPeerConnection: CountedConnection },
+    });
     const ports: PeerPorts = {
-      openLink: nodeLinks({
-        iceServers: [],
-        wrtc: { ...nodeWebRtc, RTCPeerConnection: CountedConnection },
-      }),
+      openLink: links === 'relayed' ? isolatedLinks(openLink) : openLink,
       newSignaling: () => socketSignaling(url, { room }),
       onEvent: (event, state) => {
         this.#note(event, state);
@@ -108,7 +111,7 @@ process.on('uncaughtException', (error, origin) => {
   tell({ type: 'fault', what: `${origin}: ${error.stack ?? error.message}` });
 });
 
-const [, , url = '', roomName = '', count = ''] = process.argv;
+const [, , url = '', roomName = '', count = '', links = ''] = process.argv;
 const room = parseRoomName(roomName);
 if (!room.ok) throw new Error(room.error);
 const slots = Array.from({ length: Number(count) }, () => new Slot(url, room.value));

@@ -86,7 +86,9 @@ export class Population {
     this.#started += 1;
     const number = this.#started;
     const group = this.#network.groups === 0 ? 0 : number % this.#network.groups;
-    const command = [process.execPath, '--expose-gc', PEERS, this.#url, this.#room, String(size)];
+    const { links } = this.#network;
+    const parameters = [this.#url, this.#room, String(size), links];
+    const command = [process.execPath, '--expose-gc', PEERS, ...parameters];
     const child = new Child(`p${number}`, this.#network.within(group, command), {}, this.#onFault);
     const peers = new PeerProcess(child, size, group);
     this.processes.push(peers);
@@ -104,7 +106,8 @@ export class Population {
     if (this.#browser === null) return;
     this.#opened += 1;
     const url = `${this.#url}/?room=${this.#room}`;
-    const tab = await Tab.open(this.#browser, `tab${this.#opened}`, url, this.#onFault);
+    const { links } = this.#network;
+    const tab = await Tab.open(this.#browser, `tab${this.#opened}`, url, links, this.#onFault);
     this.tabs.push(tab);
   }
 

@@ -16,6 +16,7 @@ import {
   CONSENT,
   EXPECTATIONS,
   MAX_GROWTH,
+  MORE_TERMS,
 } from './bounds.ts';
 import { growthOf } from './growth.ts';
 import { MAX_EVENTS, type Memory } from './messages.ts';
@@ -23,6 +24,7 @@ import type { Network } from './network.ts';
 import { Population, type PeerProcess, type Sight } from './population.ts';
 import { schedule, type Fault, type Round } from './schedule.ts';
 import { ServerProcess } from './server.ts';
+import { slowWay, type SlowWay } from './slow-way.ts';
 import { seededRandom } from '../../shared/simulation/random.ts';
 
 const ROOM = 'chaos';
@@ -61,6 +63,7 @@ export class Run {
   readonly #bound: number;
   readonly #server: ServerProcess;
   #population: Population | null = null;
+  #way: SlowWay | null = null;
   /** Processes that are to be there, by size; the first is never killed, to see how it ages. */
   #layout: number[] = [];
   /** What must not happen and did, from whatever process. */
@@ -79,8 +82,8 @@ export class Run {
 
   constructor(options: RunOptions) {
     this.#options = options;
-    const isLossy = options.network.groups > 0;
-    this.#bound = agreementDelays(isLossy).reduce((sum, { milliseconds }) => sum + milliseconds, 0);
+    const delays = agreementDelays(options.network, options.peers + options.tabs);
+    this.#bound = delays.reduce((sum, { milliseconds }) => sum + milliseconds, 0);
     this.#server = new ServerProcess(options.network.serverHost, (what) => {
       this.#faults.push(what);
     });
@@ -94,6 +97,10 @@ export class Run {
     const { minutes, seed, network } = this.#options;
     const until = this.#began + minutes * 60_000;
     await this.#begin();
+    if (network.delay > 0) {
+      await this.#keep(until);
+      return;
+    }
     let longest = 0;
     let number = 0;
     for (const round of schedule({ seed, canUnplug: network.groups > 0 })) {
@@ -112,6 +119,7 @@ export class Run {
   async end(): Promise<void> {
     await Promise.allSettled(this.#pending);
     await this.#population?.end();
+    this.#way?.close();
     await this.#server.kill();
   }
 
@@ -145,7 +153,7 @@ export class Run {
   async #begin(): Promise<void> {
     const { peers, tabs, seed, network, browser } = this.#options;
     for (const line of network.description) console.log(line);
-    const delays = agreementDelays(network.groups > 0);
+    const delays = agreementDelays(network, peers + tabs);
     console.log(
       `agreement within ${this.#bound / 1000} s after the last fault of a round, that is:`,
     );
@@ -156,7 +164,9 @@ export class Run {
         `${CONSENT / 1000} s ago; every ${STRICT_EVERY} rounds and at the end none for those`,
     );
     await this.#server.start();
-    this.#population = new Population(network, this.#server.url, ROOM, browser, (what) => {
+    if (network.delay > 0) this.#way = await slowWay(this.#server.url, network.delay);
+    const url = this.#way?.url ?? this.#server.url;
+    this.#population = new Population(network, url, ROOM, browser, (what) => {
       this.#faults.push(what);
     });
     this.#layout = layoutOf(peers, seed);
@@ -272,7 +282,8 @@ export class Run {
         if (whole === null) this.#later(this.#restart(fault.downtime));
         else {
           await pause(fault.downtime);
-          await this.#demandUnmoved(whole);
+          // Relayed links are away with it.
+          if (this.#options.network.links === 'direct') await this.#demandUnmoved(whole);
           await this.#restart(0);
         }
         return;
@@ -363,7 +374,7 @@ export class Run {
    */
   async #calm(name: string, isStrict: boolean): Promise<Agreement> {
     const began = performance.now();
-    const agreed = await this.#until(this.#bound, ({ members }) => problemsOf(members));
+    const agreed = await this.#until(this.#bound, ({ members }) => this.#problemsOf(members));
     const took = performance.now() - began;
     this.#settled.push(took);
     const rested = await this.#until(CLOSING, (sight) =>
@@ -371,7 +382,7 @@ export class Run {
     );
     const agreement = agreementOf(agreed.members);
     const later = agreementOf(rested.members);
-    this.#demandSame(agreement, later, problemsOf(rested.members));
+    this.#demandSame(agreement, later, this.#problemsOf(rested.members));
     await this.#measure(rested);
     const live = rested.connections.reduce((sum, each) => sum + each.live.length, 0);
     const seconds = ((performance.now() - this.#began) / 1000).toFixed(0).padStart(4);
@@ -396,6 +407,31 @@ export class Run {
         throw new Violation(`not at rest after ${bound / 1000} s`, problems);
       await pause(LOOK);
     }
+  }
+
+  /** Looks at a ring in which nothing happens until the time is over. */
+  async #keep(until: number): Promise<void> {
+    const before = agreementOf((await this.#there().look()).members);
+    const most = (before.term ?? 0) + MORE_TERMS;
+    while (performance.now() < until) {
+      this.#demandNoFaults();
+      const { members } = await this.#there().look();
+      const later = members.filter(({ state }) => (state.term ?? 0) > most);
+      if (later.length > 0)
+        throw new Violation(
+          `without any fault there were more terms than ${MORE_TERMS} after term ${before.term ?? '–'}`,
+          later.map((member) => ({ member, what: `is in term ${member.state.term ?? '–'}` })),
+        );
+      await pause(10 * LOOK);
+    }
+    const { members } = await this.#there().look();
+    const problems = this.#problemsOf(members);
+    if (problems.length > 0) throw new Violation('they agree no longer', problems);
+    console.log(`\nin the end all agree in term ${agreementOf(members).term ?? '–'}`);
+  }
+
+  #problemsOf(members: readonly Member[]): Problem[] {
+    return problemsOf(members, this.#options.network.links);
   }
 
   /** While the server alone is away, the ring goes on as it is. */

@@ -6,6 +6,7 @@ import puppeteer, {
   type Page,
 } from 'puppeteer-core';
 import type { MemberState } from './messages.ts';
+import type { Network } from './network.ts';
 
 /** Keeps Chromium off the network, and lets it run as root in a container. */
 const ARGUMENTS = [
@@ -55,6 +56,19 @@ function countConnections(): void {
   });
 }
 
+/** Runs there too, where no tab is to hear at which address another is. */
+function ignoreAddresses(): void {
+  globalThis.RTCPeerConnection = class extends RTCPeerConnection {
+    override async addIceCandidate(): Promise<void> {
+      await Promise.resolve();
+    }
+
+    override setRemoteDescription({ type, sdp = '' }: RTCSessionDescriptionInit): Promise<void> {
+      return super.setRemoteDescription({ type, sdp: sdp.replaceAll(/a=candidate.*\r\n/g, '') });
+    }
+  };
+}
+
 /** @throws Error where what came is not the page */
 function checkLoaded(name: string, response: HTTPResponse | null): void {
   const status = response?.status();
@@ -78,6 +92,7 @@ export class Tab {
     browser: Browser,
     name: string,
     url: string,
+    links: Network['links'],
     onFault: (what: string) => void,
   ): Promise<Tab> {
     const context = await browser.createBrowserContext();
@@ -86,6 +101,7 @@ export class Tab {
       onFault(`${name}: ${String(error)}`);
     });
     await page.evaluateOnNewDocument(countConnections);
+    if (links === 'relayed') await page.evaluateOnNewDocument(ignoreAddresses);
     checkLoaded(name, await page.goto(url));
     return new Tab(name, page, context);
   }

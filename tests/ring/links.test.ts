@@ -722,6 +722,20 @@ describe('where no direct link comes up', () => {
     ]);
   });
 
+  test('L11 so does one on which the attempt has failed by itself, before the next', () => {
+    const ring = aimed();
+    const attempt = defined(ring.links.at(-1));
+    relayed(ring);
+    attempt.handlers.onClose('no way to the other end');
+    signalled(ring);
+    ring.view({ successor: { id: peerId(9), link: null } });
+    ring.pass(10);
+    expect(signalled(ring)).toMatchObject([
+      { to: peerId(9), type: 'offer' },
+      { to: peerId(9), type: 'relay' },
+    ]);
+  });
+
   test('a relayed one that is lost is offered again within a second', () => {
     const ring = aimed();
     const link = relayed(ring);

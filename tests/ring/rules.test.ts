@@ -1,8 +1,9 @@
 /** Rules of a ring member that no storm shows the want of, each at one member between two neighbours. */
 import { describe, expect, test } from 'vitest';
+import { encodeFrame, parseFrame } from '../../shared/protocol/frame.ts';
 import type { PeerId } from '../../shared/protocol/ids.ts';
 import type { Decision } from '../../shared/protocol/messages.ts';
-import { defined, linkId, peerId } from '../support.ts';
+import { defined, linkId, peerId, valueOf } from '../support.ts';
 import { helloOf, NEIGHBOURS, Ring, SELF } from './played-ring.ts';
 
 const DECISION: Decision = { leader: { priority: 1, id: peerId(9) }, lap: 1, size: 3, hops: 2 };
@@ -61,6 +62,27 @@ describe('L7: after its BYE a peer', () => {
     expect(ring.predecessor.sent.at(-1)?.message.type).toBe('bye');
     ring.predecessor.give({ type: 'heartbeat', isReply: false, count: 1 });
     expect(ring.predecessor.sent).toHaveLength(said);
+  });
+
+  test('has said it on a relayed link too, as long as the server still passes it on', () => {
+    const ring = new Ring(DECISION);
+    const delivery = {
+      from: NEIGHBOURS.predecessor,
+      edge: 'predecessor',
+      link: linkId(9),
+    } as const;
+    ring.signal({ ...delivery, signals: [{ type: 'relay' }] });
+    const frame = encodeFrame(helloOf(delivery.from, delivery.link));
+    ring.signal({ ...delivery, signals: [{ type: 'frame', frame }] });
+    ring.node.leave();
+    const said = ring.signals.flatMap(({ request }) =>
+      request.link === delivery.link ? request.signals : [],
+    );
+    const last = said.findLast((signal) => signal.type === 'frame');
+    expect(valueOf(parseFrame(defined(last).frame)).message).toEqual({
+      type: 'bye',
+      reason: 'leaving',
+    });
   });
 });
 

@@ -109,6 +109,18 @@ describe('the shipped client', () => {
     expect(server.warnings()).toEqual([]);
   });
 
+  test('leaves in so many words: nobody is asked whether it is gone', async () => {
+    const server = await startTestServer();
+    const shipped = new Shipped(server, 1);
+    await shipped.join(1);
+    const other = await member(server, 2);
+    shipped.signaling.leave();
+    await vi.waitFor(() => {
+      expect(other.view.removed).toEqual([shipped.id]);
+    }, WAIT);
+    expect(other.checks).toEqual([]);
+  });
+
   test('asks who is a member, and is asked about a neighbour that is lost', async () => {
     const server = await startTestServer();
     const shipped = new Shipped(server, 1);

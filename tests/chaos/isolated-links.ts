@@ -1,0 +1,34 @@
+/** Links in a network that keeps devices apart, as guest networks do: all goes through the server. */
+import type { Signal } from '../../shared/protocol/signaling.ts';
+import type { OpenLink } from '../../shared/ring/ports.ts';
+
+/** @param openLink makes links of which no end is to hear at which address the other is */
+export function isolatedLinks(openLink: OpenLink): OpenLink {
+  return (initiator, handlers) => {
+    const link = openLink(initiator, handlers);
+    return {
+      signal: (signal) => {
+        const rest = withoutAddresses(signal);
+        if (rest !== null) link.signal(rest);
+      },
+      send: (frame) => {
+        link.send(frame);
+      },
+      close: () => {
+        link.close();
+      },
+    };
+  };
+}
+
+function withoutAddresses(signal: Signal): Signal | null {
+  switch (signal.type) {
+    case 'offer':
+    case 'answer':
+      return { ...signal, sdp: signal.sdp.replaceAll(/a=candidate.*\r\n/g, '') };
+    case 'candidate':
+      return null;
+    default:
+      return signal;
+  }
+}

@@ -1,0 +1,137 @@
+/** Peers in Node that a network keeps apart, so that all they say goes through a real server. */
+import { expect, onTestFinished, test } from 'vitest';
+import { nodeLinks } from '../../peer/node-links.ts';
+import { createRingPeer } from '../../peer/ring-peer.ts';
+import { socketSignaling } from '../../peer/socket-signaling.ts';
+import type { ElectionMessage } from '../../shared/protocol/messages.ts';
+import type { Cause } from '../../shared/ring/events.ts';
+import type { OpenLink } from '../../shared/ring/ports.ts';
+import type { RingPeer } from '../../shared/ring/ring-peer.ts';
+import { RELAY_SOON, RELAYED_PROBE_SILENCE } from '../../shared/ring/timing.ts';
+import { isolatedLinks } from '../chaos/isolated-links.ts';
+import { slowWay } from '../chaos/slow-way.ts';
+import { defined, roomName } from '../support.ts';
+import { PATIENCE, serve } from './support.ts';
+
+const onLan = nodeLinks({ iceServers: [] });
+const isolated = isolatedLinks(onLan);
+
+/** Peers of one process, each a device of its own as far as the ring can tell. */
+class Devices {
+  /** Why elections were started. */
+  readonly started: Cause[] = [];
+  #peers: RingPeer[];
+  /** The last lap that came back to its leader. */
+  #returned = -1;
+  #onEvent: () => void = () => undefined;
+
+  /** Makes them; all of them join at once. */
+  constructor(url: string, room: string, count: number, openLink: OpenLink) {
+    this.#peers = Array.from({ length: count }, () =>
+      createRingPeer(roomName(room), {
+        openLink,
+        newSignaling: (options) => socketSignaling(url, options),
+        onEvent: (event) => {
+          if (event.type === 'started') this.started.push(event.because);
+          if (event.type === 'received' && event.judgement.outcome === 'completed')
+            this.#returned = lapOf(event.message);
+          this.#onEvent();
+        },
+      }),
+    );
+    onTestFinished(() => {
+      for (const peer of this.#peers) peer.leave();
+    });
+    for (const peer of this.#peers) peer.join();
+  }
+
+  get states() {
+    return this.#peers.map(({ state }) => state);
+  }
+
+  /** The leader, which is none of the devices from now on. */
+  takeLeader(): RingPeer {
+    const leader = defined(this.#peers.find(({ state }) => state.role === 'leader'));
+    this.#peers = this.#peers.filter((peer) => peer !== leader);
+    return leader;
+  }
+
+  /**
+   * Waits until all agree on one of them in one term.
+   * @returns how long that took, in milliseconds
+   */
+  untilAgreed(): Promise<number> {
+    return this.#until(() => this.#isAgreed);
+  }
+
+  /** Waits until a lap of the leader has gone round. */
+  untilLap(lap: number): Promise<number> {
+    return this.#until(() => this.#returned >= lap);
+  }
+
+  /** Asks at each event. */
+  async #until(check: () => boolean): Promise<number> {
+    const began = performance.now();
+    await new Promise<void>((resolve, reject) => {
+      const timer = setTimeout(() => {
+        reject(new Error(`not in time: ${JSON.stringify(this.states)}`));
+      }, PATIENCE);
+      this.#onEvent = () => {
+        if (!check()) return;
+        clearTimeout(timer);
+        this.#onEvent = () => undefined;
+        resolve();
+      };
+      this.#onEvent();
+    });
+    return performance.now() - began;
+  }
+
+  get #isAgreed(): boolean {
+    const { states } = this;
+    const [first] = states;
+    if (first === undefined || first.leader === null) return false;
+    return (
+      states.every(({ leader, term }) => leader === first.leader && term === first.term) &&
+      states.some(({ id, role }) => id === first.leader && role === 'leader')
+    );
+  }
+}
+
+function lapOf(message: ElectionMessage): number {
+  return message.type === 'elected' ? message.decision.lap : -1;
+}
+
+test('twelve devices that are kept apart agree, and replace a leader that leaves or is killed', async () => {
+  const server = await serve();
+  onTestFinished(() => server.close());
+  const url = `http://127.0.0.1:${server.port}/`;
+  // The yardstick: what the same takes with direct links, on this machine at this hour.
+  const direct = await new Devices(url, 'lan', 12, onLan).untilAgreed();
+  const devices = new Devices(url, 'apart', 12, isolated);
+  expect(await devices.untilAgreed()).toBeLessThan(RELAY_SOON + 2 * direct);
+
+  devices.takeLeader().leave();
+  expect(await devices.untilAgreed()).toBeLessThan(RELAY_SOON + 2 * direct);
+
+  devices.takeLeader().vanish();
+  const replaced = await devices.untilAgreed();
+  // Nothing is heard of it any more, be it alive or not, so it is given time to come back.
+  expect(replaced).toBeLessThan(RELAYED_PROBE_SILENCE + RELAY_SOON + 2 * direct);
+  for (const { successorLink, predecessorLink } of devices.states)
+    expect([successorLink, predecessorLink]).toEqual(['relayed', 'relayed']);
+});
+
+test('devices far from their server do not take a slow circuit for a lost leader', async () => {
+  const server = await serve();
+  onTestFinished(() => server.close());
+  const way = await slowWay(`http://127.0.0.1:${server.port}`, 150);
+  onTestFinished(() => {
+    way.close();
+  });
+  // A circuit takes 3.6 s, longer than a leader may be silent in a quick ring.
+  const devices = new Devices(way.url, 'far', 12, isolated);
+  await devices.untilAgreed();
+  await devices.untilLap(1);
+  expect(devices.started).not.toContain('timeout');
+});
