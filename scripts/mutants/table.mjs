@@ -595,9 +595,9 @@ export const MUTANTS = [
   },
   {
     rule: 'R9c',
-    change: 'no later era is named',
+    change: 'the era that members bring is not exceeded',
     file: 'ring/room.ts',
-    find: 'this.#era = Math.max(this.#time.date(), this.#era + 1);',
+    find: 'if (era !== null) this.#era = Math.max(this.#era, era + 1);',
     replace: '',
     caughtBy: test(
       'ring/recovery',
