@@ -71,6 +71,9 @@ type Membership = 'new' | 'joining' | 'member' | 'gone';
 
 type NeighbourFrame = Parameters<NeighbourLinkHandlers['onMessage']>[1];
 
+/** Links offered that are kept in mind: more than can still be answered. */
+const MAX_OFFERED = 64;
+
 export class RingNode {
   readonly #options: RingNodeOptions;
   readonly #ports: RingPorts;
@@ -91,6 +94,8 @@ export class RingNode {
   #wasReady = false;
   readonly #greeted = new WeakSet<NeighbourLink>();
   readonly #linkShares: LinkShares;
+  /** The links that this peer has offered last. */
+  #offered: readonly { readonly edge: Edge; readonly id: LinkId }[] = [];
   /** Links to a successor whose term was told to the predecessor. */
   readonly #quoted = new WeakSet<NeighbourLink>();
   readonly #openRelayedLink: OpenLink;
@@ -518,6 +523,8 @@ export class RingNode {
       if (known.peer === from) known.signal(signals);
       return;
     }
+    // The answer to an offer that was given up meanwhile: that to a relayed link looks like an offer.
+    if (this.#offered.some((own) => own.edge === edge && own.id === id)) return;
     const kind = kindOffered(signals);
     if (end.target !== from || kind === null || !end.hasRoom) return;
     const link = this.#makeLink(edge, kind, from, false, id);
@@ -554,6 +561,7 @@ export class RingNode {
       const ports = { clock, openLink };
       const handlers = this.#linkHandlers(edge);
       const link = new NeighbourLink(id, kind, edge, peer, initiator, ports, handlers);
+      if (initiator) this.#offered = [...this.#offered, { edge, id }].slice(-MAX_OFFERED);
       if (peer !== null) this.#tellConnecting(edge, kind, peer);
       return link;
     } catch (error) {

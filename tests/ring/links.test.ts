@@ -564,6 +564,22 @@ describe('where no direct link comes up', () => {
     expect(signalled(ring)).toEqual([{ to: peerId(8), link, type: 'frame' }]);
   });
 
+  test('L10 a late answer to a relayed one that was given up is no offer', () => {
+    const ring = aimed();
+    passAnswered(ring, 2_000, [ring.predecessor, ring.successor]);
+    const sent = signalled(ring);
+    const relay = defined(sent.find(({ type }) => type === 'relay'));
+    const offer = defined(sent.find(({ type }) => type === 'offer'));
+    const end = defined(ring.links.at(-1));
+    end.handlers.onOpen();
+    end.give(helloOf(peerId(8), linkId(offer.link)));
+    expect(ring.node.state.successorLink).toBe('direct');
+    expect(signalled(ring)).toContainEqual({ to: peerId(8), link: relay.link, type: 'closed' });
+    give(ring, relay.link, { type: 'relay' });
+    expect(signalled(ring)).toEqual([]);
+    expect(ring.node.links.filter(({ kind }) => kind === 'relayed')).toEqual([]);
+  });
+
   test('a direct one that comes up later takes over, and the relayed one is closed', () => {
     const ring = aimed();
     const link = relayed(ring);
