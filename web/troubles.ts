@@ -265,7 +265,7 @@ export class Troubles {
         isReloadOffered: this.#isSpent,
         what: `No direct connection to the ${names.join(' and the ')}: relayed.`,
         advice: this.#isSpent
-          ? 'This page has made as many direct connections as a browser lets a page make for now. Messages go through the server instead, more slowly; the election is the same. This page makes another direct one once it may; to have one at once, reload it.'
+          ? 'This page has made as many direct connections as it may for now. Messages go through the server instead, more slowly; the election is the same. This page makes another direct one once it may; to have one at once, reload it.'
           : 'Messages go through the server instead, more slowly; the election is the same. Networks for guests often keep devices apart: another Wi-Fi or the hotspot of a phone helps, or turning a VPN off. This tab goes on trying for a direct one.',
       },
     ];

@@ -98,7 +98,7 @@ test('a relayed link that is so as the page may make no direct one is not blamed
   const troubles = after(FOUND, { type: 'spent' });
   seeForLong(troubles, relayed);
   const [notice] = troubles.of(relayed);
-  expect(notice?.advice).not.toMatch(/network|Wi-Fi|VPN/i);
+  expect(notice?.advice).not.toMatch(/network|Wi-Fi|VPN|browser/i);
   expect(notice?.advice).toContain('reload');
   expect(notice?.isReloadOffered).toBe(true);
   const link = { edge: 'successor', kind: 'direct', peer: peerId(2), reason: '' } as const;
@@ -203,7 +203,8 @@ test('a page never says that the ring goes on, of which without a server it sees
 test.each<[Reach, string]>([
   [{ type: 'silence' }, 'Nothing answers at ring.test over HTTP, either'],
   [{ type: 'stranger', status: 502 }, 'answers over HTTP, with status 502, but not as this server'],
-  [{ type: 'answer' }, 'answers over HTTP, but no WebSocket to it comes about'],
+  [{ type: 'answer' }, 'The server answers over HTTP. This page keeps trying.'],
+  [{ type: 'no-websocket' }, 'answers over HTTP, but no WebSocket to it can be opened'],
   [{ type: 'refusal', host: '10.0.0.1:3000' }, 'it was called 10.0.0.1:3000'],
 ])('of a server that is lost it is told what was found out: %o', (reach, text) => {
   const troubles = after(LOST);
