@@ -26,7 +26,7 @@ async function ask(): Promise<Reach> {
     const address = `healthz?${new URLSearchParams({ origin: location.origin }).toString()}`;
     const request = { cache: 'no-store', signal: AbortSignal.timeout(PATIENCE) } as const;
     const response = await fetch(address, request);
-    const body = await response.json().catch((error: unknown) => {
+    const body: unknown = await response.json().catch((error: unknown) => {
       // An answer that is no JSON is not this server's; one that breaks off or comes too late is none.
       if (error instanceof SyntaxError) return null;
       throw error;
