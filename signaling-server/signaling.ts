@@ -44,12 +44,14 @@ import { Broker, PROBE_PATIENCE } from '../shared/ring/broker.ts';
 import type { Delivery } from '../shared/ring/room.ts';
 import { clockOf } from '../shared/ring/clock.ts';
 import { createMetrics, type Metrics } from './metrics.ts';
-import { Warnings } from './warnings.ts';
+import type { Warnings } from './warnings.ts';
 import { Watching, type WatchLimits } from './watch.ts';
 import { BoundedWebSocketServer } from './websockets.ts';
 
 export interface SignalingOptions extends WatchLimits {
   readonly logger: Logger;
+  /** Shared with the HTTP server; its maker closes it. */
+  readonly warnings: Warnings;
   /** Below which the sockets are: `/`, or a path that begins and ends with a slash. */
   readonly basePath: string;
   readonly peersPerRoom: number;
@@ -189,8 +191,7 @@ export function createSignalingServer(
   httpServer: HttpServer,
   options: SignalingOptions,
 ): SignalingServer {
-  const { logger } = options;
-  const warnings = new Warnings(logger);
+  const { logger, warnings } = options;
   const clock = clockOf(globalThis);
   const sockets = new Map<string, PeerSocket>();
   let isClosing = false;
@@ -662,7 +663,6 @@ export function createSignalingServer(
     }, CLOSING);
     await io.close();
     clearTimeout(cut);
-    warnings.close();
   }
 
   return {
