@@ -7,7 +7,7 @@ export type Reach =
   | { readonly type: 'answer' }
   /** It answers, but WebSockets to it fail. */
   | { readonly type: 'no-websocket' }
-  /** It takes no WebSocket of this page; `host` is what it was called in the request. */
+  /** It takes no WebSocket of this page; `host` is the Host header that came with the request. */
   | { readonly type: 'refusal'; readonly host: string };
 
 /** How often it is asked while it cannot be reached, and how long it may take to answer, in milliseconds. */
@@ -124,14 +124,14 @@ export function reachText(reach: Reach | null, { host, origin }: Addresses): str
     case undefined:
       return '';
     case 'silence':
-      return `Nothing answers at ${host} over HTTP, either: see that the computer which serves this page is on, its server runs, and this device is in its network.`;
+      return `Nothing answers at ${host} over HTTP, either: check that the computer that serves this page is on, that the server runs, and that this device is in the same network.`;
     case 'stranger':
-      return `${host} answers over HTTP, with status ${reach.status}, but not as this server: see that it runs there, and what stands before it.`;
+      return `${host} answers over HTTP, with status ${reach.status}, but not as this server does: check that the server runs there, and whether a proxy in front of it answers instead.`;
     case 'answer':
       return 'The server answers over HTTP.';
     case 'no-websocket':
       return 'The server answers over HTTP, but no WebSocket to it can be opened. If there is a proxy in between, it has to pass WebSockets on.';
     case 'refusal':
-      return `The server answers over HTTP and refuses WebSockets from pages of the origin ${origin}: it was called ${reach.host === '' ? 'by another name' : reach.host} in the request. A proxy has to pass the name on (Host), or ALLOWED_ORIGINS has to have ${origin}.`;
+      return `The server answers over HTTP but refuses WebSockets from pages of the origin ${origin}: the Host header of the request was ${reach.host === '' ? 'not that of this page' : reach.host}. Have the proxy pass on the Host header, or add ${origin} to ALLOWED_ORIGINS.`;
   }
 }
