@@ -88,10 +88,12 @@ async function unreadPages(port: number, onEffect: () => void): Promise<void> {
   await ended(socket, 20_000);
 }
 
+/** As many at a time as a connection may have, and another for each piece of an answer. */
 async function scrapes(port: number, onEffect: () => void): Promise<void> {
-  const socket = open(port).resume();
+  const socket = open(port);
   whenServed(socket, onEffect);
-  socket.write(gets('/metrics', 700));
+  socket.on('data', () => socket.write(gets('/metrics', 1)));
+  socket.write(gets('/metrics', 4));
   await ended(socket, 5_000);
 }
 
@@ -174,7 +176,7 @@ export const ATTACKS: Readonly<Record<string, Attack>> = {
   'cut-off': { strangers: 8, blow: cutOff },
   pipelined: { strangers: 1, blow: pipelined },
   'unread-pages': { strangers: 200, blow: unreadPages },
-  scrapes: { strangers: 1, blow: scrapes },
+  scrapes: { strangers: 20, blow: scrapes },
   'deaf-member': { strangers: 8, blow: deafMember },
   fragments: { strangers: 50, blow: fragments },
   // In its first minute a server gathers those of a lost memory, for which others have to come again.
