@@ -43,8 +43,8 @@ export interface HttpPorts {
 
 /**
  * Makes the HTTP server. It goes on after an error in a request, and when it cannot accept a connection
- * because there are no file descriptors left. Call
- * {@link limitRequests} once all who listen to its requests do so.
+ * because there are no file descriptors left. Call {@link limitRequests} once all who listen to its
+ * requests do so.
  */
 export function createHttpServer(ports: HttpPorts): Server {
   const { warnings } = ports;
