@@ -34,7 +34,7 @@ export interface HttpPorts {
   readonly signaling: () => SignalingServer;
   /** The built page. */
   readonly pageFolder: string;
-  /** Below which all is: `/`, or a path that begins and ends with a slash. */
+  /** The path below which everything is served: `/`, or a path that begins and ends with a slash. */
   readonly basePath: string;
   /** Where browsers reach the server, for a page that invites others. */
   readonly reach: () => Promise<Reach>;
@@ -42,8 +42,9 @@ export interface HttpPorts {
 }
 
 /**
- * Makes the HTTP server. Neither a request's fault nor the want of descriptors ends it. Call
- * {@link limitRequests} once all who listen to its requests do so.
+ * Makes the HTTP server. It goes on after an error in a request, and when it cannot accept a connection
+ * because there are no file descriptors left. Call {@link limitRequests} once all who listen to its
+ * requests do so.
  */
 export function createHttpServer(ports: HttpPorts): Server {
   const { warnings } = ports;
@@ -57,7 +58,7 @@ export function createHttpServer(ports: HttpPorts): Server {
   );
   server.timeout = IDLE_TIMEOUT;
   server.on('error', (error) => {
-    // Before it listens, there is somebody who waits for it.
+    // Until it listens, the caller handles the error.
     if (server.listening) warnings.warn('http', { error: error.message }, 'cannot accept', 1);
   });
   server.on('upgrade', (request, socket) => {
@@ -76,7 +77,7 @@ export function createHttpServer(ports: HttpPorts): Server {
 export function limitRequests(server: Server, warnings: Warnings): void {
   const waiting = new WeakMap<Socket, number>();
   server.prependListener('request', ({ socket }: IncomingMessage, response: ServerResponse) => {
-    // What had come with the request that was too much.
+    // Requests that came in the same read as the one too many.
     if (socket.destroyed) return;
     const count = (waiting.get(socket) ?? 0) + 1;
     waiting.set(socket, count);
@@ -105,7 +106,7 @@ function createRequestListener(ports: HttpPorts): RequestListener {
   function health({ headers }: IncomingMessage, query: string, response: ServerResponse): void {
     const uptime = Math.round((Date.now() - startedAt) / 1_000);
     const origin = new URLSearchParams(query).get('origin');
-    // A page that gets no WebSocket asks why: a browser does not tell it of a refusal.
+    // A page whose WebSocket fails asks why: the browser does not tell it that the server refused.
     const { host } = headers;
     const more =
       origin === null ? {} : { host, allowsOrigin: signaling().allowsOrigin(origin, host) };
@@ -198,7 +199,7 @@ async function textOf(request: IncomingMessage): Promise<string | null> {
   return text;
 }
 
-/** What is no JSON is nothing. */
+/** undefined where it is not JSON. */
 function fromJson(text: string): unknown {
   try {
     return JSON.parse(text);

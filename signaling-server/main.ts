@@ -42,7 +42,7 @@ try {
   };
   process.once('SIGINT', stop);
   process.once('SIGTERM', stop);
-  // Whoever reads this may end the server at once.
+  // A program that reads this may end the server at once.
   announce(await server.reach(), options.host);
 } catch (error) {
   console.error(explain(error, process.env['PORT']));

@@ -118,7 +118,7 @@ function readFiles(folder: string): Map<string, PageFile> {
     if (!entry.isFile()) continue;
     const path = join(entry.parentPath, entry.name);
     const names = relative(folder, path).split(sep);
-    // What the tools keep beside the page is nobody's business.
+    // Build tools keep hidden files beside the page; they are not served.
     if (names.some((name) => name.startsWith('.'))) continue;
     contents.set(`/${names.join('/')}`, readFileSync(path));
   }

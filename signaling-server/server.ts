@@ -29,7 +29,7 @@ interface Parts {
 
 /** Puts the server together, which does not listen yet. */
 export function assembleServer(
-  options: Omit<SignalingOptions, 'logger'>,
+  options: Omit<SignalingOptions, 'logger' | 'warnings'>,
   { pageFolder, logger, reach }: Parts,
 ): { readonly httpServer: Server; readonly signaling: SignalingServer } {
   const warnings = new Warnings(logger);
@@ -43,7 +43,7 @@ export function assembleServer(
   httpServer.once('close', () => {
     warnings.close();
   });
-  const signaling = createSignalingServer(httpServer, { ...options, logger });
+  const signaling = createSignalingServer(httpServer, { ...options, logger, warnings });
   // After Socket.IO's own listener, before which this one is put.
   limitRequests(httpServer, warnings);
   return { httpServer, signaling };

@@ -44,12 +44,14 @@ import { Broker, PROBE_PATIENCE } from '../shared/ring/broker.ts';
 import type { Delivery } from '../shared/ring/room.ts';
 import { clockOf } from '../shared/ring/clock.ts';
 import { createMetrics, type Metrics } from './metrics.ts';
-import { Warnings } from './warnings.ts';
+import type { Warnings } from './warnings.ts';
 import { Watching, type WatchLimits } from './watch.ts';
 import { BoundedWebSocketServer } from './websockets.ts';
 
 export interface SignalingOptions extends WatchLimits {
   readonly logger: Logger;
+  /** Shared with the HTTP server; its maker closes it. */
+  readonly warnings: Warnings;
   /** Below which the sockets are: `/`, or a path that begins and ends with a slash. */
   readonly basePath: string;
   readonly peersPerRoom: number;
@@ -62,14 +64,14 @@ export interface SignalingServer {
   readonly metrics: Metrics;
   /** Rooms and peers at this moment. */
   readonly size: { readonly rooms: number; readonly peers: number };
-  /** Those who look on, in all rooms. */
+  /** Connections that watch a room, in all rooms. */
   readonly watchers: number;
-  /** Whether pages of an origin may connect to a server of that name. */
+  /** Whether pages of an origin may connect, given the request's Host header. */
   allowsOrigin(origin: string, host: string | undefined): boolean;
   /** A room's peers in ring order. */
   peers(room: RoomName): readonly PeerId[];
   /**
-   * Lets a member go that says so over HTTP.
+   * Removes a member that leaves over HTTP.
    * @param input a LeaveRequest, if the client is an honest one
    */
   leave(input: unknown): Reply;
@@ -87,10 +89,10 @@ interface SocketData {
   membership: Membership | null;
   /** To be called once it has asked for its place, or will not. */
   readonly arrived: () => void;
-  /** Ends the watching of one that watches. */
+  /** Ends its watching, if it watches a room. */
   unwatch: (() => void) | null;
   faults: number;
-  /** Requests that it may make, and those among them that move places. */
+  /** How many requests it may make, and how many of those that move places. */
   readonly requests: Allowance;
   readonly moves: Allowance;
 }
@@ -159,7 +161,7 @@ const MAX_FAULTS = 20;
 const MAX_REQUESTS_AT_ONCE = 4_000;
 const REQUESTS_PER_SECOND = 1_000;
 
-/** Of these, such as move places. An honest client asks for a place once, and now and then complains. */
+/** The same for requests that move places. An honest client makes one, and seldom reports a neighbour. */
 const MAX_MOVES_AT_ONCE = 30;
 const MOVES_PER_SECOND = 2;
 
@@ -183,14 +185,14 @@ const BREACHES = new Set(['parse error', 'transport error', 'forced close', 'for
 
 /**
  * Adds the signaling server to an HTTP server.
- * @param httpServer may listen already or later; requests outside socket.io below the base path are left to others
+ * @param httpServer may listen already or later; requests outside socket.io below the base path are left
+ *   to others
  */
 export function createSignalingServer(
   httpServer: HttpServer,
   options: SignalingOptions,
 ): SignalingServer {
-  const { logger } = options;
-  const warnings = new Warnings(logger);
+  const { logger, warnings } = options;
   const clock = clockOf(globalThis);
   const sockets = new Map<string, PeerSocket>();
   let isClosing = false;
@@ -485,8 +487,8 @@ export function createSignalingServer(
   /** Notes a refusal in the log and the metrics; too many end the connection. */
   function noteFault(socket: PeerSocket, event: string, { code, message }: Refusal): void {
     metrics.refusals.inc({ code });
-    // A neighbour may have left a moment before a signal for it arrives, and a place may be lost
-    // with its connection: nobody's fault.
+    // A neighbour may have left a moment before a signal for it arrives, and a place may be lost with its
+    // connection: neither is a fault of the client.
     if (code === 'not-a-neighbour' || code === 'place-lost') {
       logger.debug({ event, ...socket.data.membership }, message);
       return;
@@ -523,7 +525,7 @@ export function createSignalingServer(
     else give(refusal('malformed', 'more requests than a peer has to make'));
   }
 
-  /** Notes a client that keeps to none of the protocols; it is or will be cut off. */
+  /** Notes a client that violates HTTP, WebSocket or Socket.IO itself; it is or will be cut off. */
   function noteBreach({ socket, headers }: IncomingMessage, message: string): void {
     metrics.refusals.inc({ code: 'malformed' });
     warnings.warn('breach', { from: socket.remoteAddress, origin: headers.origin }, message);
@@ -645,7 +647,7 @@ export function createSignalingServer(
     });
     socket.on('disconnect', (reason) => {
       if (BREACHES.has(reason) && !cutOff.has(socket.conn)) noteBreach(socket.request, reason);
-      // Nobody is to get a place from a server that ends.
+      // A server that is closing gives out no more places.
       if (!isClosing) socket.data.arrived();
       socket.data.unwatch?.();
       lose(socket);
@@ -662,7 +664,6 @@ export function createSignalingServer(
     }, CLOSING);
     await io.close();
     clearTimeout(cut);
-    warnings.close();
   }
 
   return {
@@ -697,7 +698,7 @@ function isAllowedOrigin(
 /** What was compared, and what helps: for the log. */
 function originRefusal(origin = '', host = ''): string {
   const [from, to] = [origin, host].map((each) => each.slice(0, MAX_MESSAGE_LENGTH));
-  return `pages of origin "${from}" may not connect to this server, which was called "${to}": add the origin to ALLOWED_ORIGINS, or have the proxy pass on Host`;
+  return `pages of origin "${from}" may not connect; the Host header of the request was "${to}": add the origin to ALLOWED_ORIGINS, or have the proxy pass on the Host header`;
 }
 
 function refusal(code: RefusalCode, message: string): Refusal {

@@ -14,7 +14,7 @@ export interface WatchLimits {
 
 export interface WatchPorts {
   readonly clock: Clock;
-  /** Who is in a room; nobody where there is no such room. */
+  /** The members of a room, in ring order, and its policy; none where there is no such room. */
   order(room: RoomName): Order;
   /** Tells all members of a room whether somebody watches it. */
   tell(room: RoomName, isWatched: boolean): void;
@@ -113,7 +113,7 @@ export class Watching {
   }
 
   /**
-   * Takes a watcher in for whom there is no problem.
+   * Adds a watcher. Only where `problem` has found none.
    * @returns the room's order, and what is to be called when it goes
    */
   add(room: RoomName, port: WatcherPort): { order: Order; remove: () => void } {

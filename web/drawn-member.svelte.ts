@@ -76,9 +76,11 @@ export class DrawnMember {
         if (isLost) this.#lostLeader = leader;
         if (event.type === 'leader') this.#lostLeader = null;
         this.#moving.add(event, member.ring.id);
-        this.#held.add(event);
+        this.#held.add(event, member.ring.role);
         this.#troubles.note(event, Date.now());
         this.#lookForServer();
+        // Of a connection that was lost, too; but the server has not answered over HTTP since then yet.
+        if (event.type === 'server' && event.state === 'reconnecting') this.#reach.failed();
       }
       this.#troubles.see(member.ring);
       this.#changed();

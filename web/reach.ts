@@ -5,12 +5,20 @@ export type Reach =
   | { readonly type: 'silence' }
   | { readonly type: 'stranger'; readonly status: number }
   | { readonly type: 'answer' }
-  /** It takes no WebSocket of this page; `host` is what it was called in the request. */
+  /** It answers, but WebSockets to it fail. */
+  | { readonly type: 'no-websocket' }
+  /** It takes no WebSocket of this page; `host` is the Host header that came with the request. */
   | { readonly type: 'refusal'; readonly host: string };
 
 /** How often it is asked while it cannot be reached, and how long it may take to answer, in milliseconds. */
 const INTERVAL = 5_000;
 const PATIENCE = 4_000;
+
+/**
+ * WebSockets that must have failed since it answered over HTTP before that is told: the first may have
+ * been on its way before the server was there.
+ */
+const FAILED_ATTEMPTS = 2;
 
 /** Asks once. The address is relative to the page, as proxies may put it below a path. */
 async function ask(): Promise<Reach> {
@@ -18,7 +26,12 @@ async function ask(): Promise<Reach> {
     const address = `healthz?${new URLSearchParams({ origin: location.origin }).toString()}`;
     const request = { cache: 'no-store', signal: AbortSignal.timeout(PATIENCE) } as const;
     const response = await fetch(address, request);
-    return readReach(response.status, await response.json().catch(() => null));
+    const body: unknown = await response.json().catch((error: unknown) => {
+      // An answer that is no JSON is not this server's; one that breaks off or comes too late is none.
+      if (error instanceof SyntaxError) return null;
+      throw error;
+    });
+    return readReach(response.status, body);
   } catch {
     return { type: 'silence' };
   }
@@ -42,8 +55,11 @@ export class ReachWatch {
   readonly #onReach: (reach: Reach | null) => void;
   readonly #ask: () => Promise<Reach>;
   #timer: ReturnType<typeof setTimeout> | undefined;
-  /** Another for each time that the server was lost. */
+  /** Another for each time that the server was lost, or is asked out of turn. */
   #asking: object | null = null;
+  /** Whether it answered over HTTP when it was asked last, and the WebSockets that have failed since. */
+  #isAnswering = false;
+  #failed = 0;
 
   /** @param onReach told of each answer, and of null where it is out of date */
   constructor(onReach: (reach: Reach | null) => void, asks: () => Promise<Reach> = ask) {
@@ -54,21 +70,41 @@ export class ReachWatch {
   /** To be called as often as it is found out. */
   lost(): void {
     if (this.#asking !== null) return;
-    this.#asking = {};
-    void this.#look(this.#asking);
+    this.#lookAnew();
+  }
+
+  /** An attempt to open a WebSocket has failed. */
+  failed(): void {
+    if (!this.#isAnswering) return;
+    this.#failed += 1;
+    // It may have gone since it answered.
+    if (this.#failed === FAILED_ATTEMPTS) this.#lookAnew();
   }
 
   found(): void {
     if (this.#asking === null) return;
     clearTimeout(this.#timer);
     this.#asking = null;
+    this.#noteAnswer(false);
     this.#onReach(null);
+  }
+
+  #noteAnswer(isAnswering: boolean): void {
+    this.#isAnswering = isAnswering;
+    if (!isAnswering) this.#failed = 0;
+  }
+
+  #lookAnew(): void {
+    clearTimeout(this.#timer);
+    this.#asking = {};
+    void this.#look(this.#asking);
   }
 
   async #look(asking: object): Promise<void> {
     const reach = await this.#ask();
     if (this.#asking !== asking) return;
-    this.#onReach(reach);
+    this.#noteAnswer(reach.type === 'answer');
+    this.#onReach(this.#failed < FAILED_ATTEMPTS ? reach : { type: 'no-websocket' });
     this.#timer = setTimeout(() => void this.#look(asking), INTERVAL);
   }
 }
@@ -88,12 +124,14 @@ export function reachText(reach: Reach | null, { host, origin }: Addresses): str
     case undefined:
       return '';
     case 'silence':
-      return `Nothing answers at ${host} over HTTP, either: see that the computer which serves this page is on, its server runs, and this device is in its network.`;
+      return `Nothing answers at ${host} over HTTP, either: check that the computer that serves this page is on, that the server runs, and that this device is in the same network.`;
     case 'stranger':
-      return `${host} answers over HTTP, with status ${reach.status}, but not as this server: see that it runs there, and what stands before it.`;
+      return `${host} answers over HTTP, with status ${reach.status}, but not as this server does: check that the server runs there, and whether a proxy in front of it answers instead.`;
     case 'answer':
-      return 'The server answers over HTTP, but no WebSocket to it comes about: what stands between, such as a proxy, has to pass WebSockets on.';
+      return 'The server answers over HTTP.';
+    case 'no-websocket':
+      return 'The server answers over HTTP, but no WebSocket to it can be opened. If there is a proxy in between, it has to pass WebSockets on.';
     case 'refusal':
-      return `The server answers over HTTP and refuses WebSockets from pages of the origin ${origin}: it was called ${reach.host === '' ? 'by another name' : reach.host} in the request. A proxy has to pass the name on (Host), or ALLOWED_ORIGINS has to have ${origin}.`;
+      return `The server answers over HTTP but refuses WebSockets from pages of the origin ${origin}: the Host header of the request was ${reach.host === '' ? 'not that of this page' : reach.host}. Have the proxy pass on the Host header, or add ${origin} to ALLOWED_ORIGINS.`;
   }
 }

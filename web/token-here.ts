@@ -1,7 +1,7 @@
 /** Which tokens this peer holds for the room's hop delay, and what the screen shows of it. */
 import { isLap } from '../shared/ring/describe.ts';
 import type { ElectionMessage } from '../shared/protocol/messages.ts';
-import type { RingEvent } from '../shared/ring/events.ts';
+import type { RingEvent, RingState } from '../shared/ring/events.ts';
 import type { PeerId } from '../shared/protocol/ids.ts';
 import { originOf } from './tokens.ts';
 
@@ -34,9 +34,6 @@ export const LEAST_BETWEEN_CHANGES = 400;
 /** For how much longer than its time a token may stay before it is taken for lost, in milliseconds. */
 const OVERDUE = 1_000;
 
-/** After these a membership is over, and sends nothing of what it holds. */
-const ENDS: ReadonlySet<RingEvent['type']> = new Set(['left', 'vanished', 'refused']);
-
 export class TokensHere {
   readonly #onChange: () => void;
   #held: readonly Held[] = [];
@@ -58,10 +55,12 @@ export class TokensHere {
     };
   }
 
-  add(event: RingEvent): void {
+  /** @param role the peer's, as of the event */
+  add(event: RingEvent, role: RingState['role']): void {
     if (event.type === 'holding') this.#hold(event.message, event.milliseconds);
     if (event.type === 'sent' || event.type === 'unsent') this.#release(event.message);
-    if (ENDS.has(event.type)) this.#keep([]);
+    // Its membership is over, and sends nothing of what it held.
+    if (role === 'offline') this.#keep([]);
   }
 
   /** Laps only say again who leads, and are not to be followed by eye. */

@@ -191,7 +191,7 @@ export class Troubles {
         {
           kind: 'no links',
           tone: 'bad',
-          what: 'This browser makes no WebRTC connection.',
+          what: 'This browser cannot make a WebRTC connection.',
           advice: `Close tabs that you do not need and reload this page. If that does not help, an extension or a policy may forbid it: try another browser. It says: ${error}.`,
         },
       ];
@@ -214,7 +214,7 @@ export class Troubles {
           kind: 'refused',
           tone: 'warn',
           what: 'The server is of another version than this page.',
-          advice: `It was asked for this peer’s place and says: ${message}. The peer keeps its links without the server: nobody can join this ring any more, and it closes over nobody who goes. Reload the page for its current version, which joins the server’s ring.`,
+          advice: `Asked for this peer’s place, it said: ${message}. The peer keeps its links without the server: nobody can join this ring any more, and the ring cannot close the gap when a peer goes. Reload the page for its current version, which joins the server’s ring.`,
           isReloadOffered: true,
         },
       ];
@@ -235,7 +235,7 @@ export class Troubles {
     const isMember = ring.successor !== null;
     const advice = [
       isMember
-        ? `${linksText(ring)} Until the server is back nobody can join, and the ring closes over nobody who goes.`
+        ? `${linksText(ring)} Until the server is back, nobody can join, and the ring cannot close the gap when a peer goes.`
         : '',
       reachText(this.#reach, this.#page),
       'This page keeps trying.',
@@ -265,7 +265,7 @@ export class Troubles {
         isReloadOffered: this.#isSpent,
         what: `No direct connection to the ${names.join(' and the ')}: relayed.`,
         advice: this.#isSpent
-          ? 'This page has made as many direct connections as a browser lets a page make for now. Messages go through the server instead, more slowly; the election is the same. This page makes another direct one once it may; to have one at once, reload it.'
+          ? 'This page has made as many direct connections as it may for now. Messages go through the server instead, more slowly; the election is the same. This page makes another direct one once it may; to have one at once, reload it.'
           : 'Messages go through the server instead, more slowly; the election is the same. Networks for guests often keep devices apart: another Wi-Fi or the hotspot of a phone helps, or turning a VPN off. This tab goes on trying for a direct one.',
       },
     ];
@@ -279,8 +279,7 @@ export class Troubles {
         kind: 'other room',
         tone: 'warn',
         what: `This tab is alone in room ${ring.room}. Somebody was in room ${room} when it joined.`,
-        advice:
-          'Names of rooms differ in small and capital letters; phones often begin with a capital.',
+        advice: 'Room names are case-sensitive, and phones often begin with a capital letter.',
         room,
       },
     ];
@@ -293,7 +292,7 @@ export class Troubles {
     const what =
       gap.by === 'page'
         ? `This page did not run for ${time}.`
-        : `The clock of this device went on by ${time} at once: the device was asleep, or its clock was set.`;
+        : `The clock of this device jumped ahead by ${time}: the device was asleep, or its clock was set.`;
     const advice = this.#fate(ring, id);
     return [{ kind: 'asleep', tone: 'fine', what, advice: `${advice} ${KEEP_AWAKE}` }];
   }
@@ -302,11 +301,13 @@ export class Troubles {
     if (ring.id !== id)
       return 'Its place was not kept, so it came back as a new peer with a new uuid.';
     const isKept = ring.server === 'connected' && (this.#isAwake || ring.successor === ring.id);
-    return isKept ? 'It has kept its place in the ring.' : 'It finds out whether it has its place.';
+    return isKept
+      ? 'It has kept its place in the ring.'
+      : 'It is finding out whether it still has its place.';
   }
 
   #ofNewPeer(ring: RingState): Notice[] {
-    // Who slept is told so already.
+    // After a sleep that is told already.
     if (this.#newPeer === null || ring.role === 'offline') return [];
     if (this.#sleep !== null && this.#sleep.id !== ring.id) return [];
     const { code, message } = this.#newPeer;
@@ -334,7 +335,7 @@ export class Troubles {
         kind: 'switched',
         tone: 'fine',
         what: `The link to the ${edge} ${callOf(ring.id)(peer)} is direct now.`,
-        advice: 'Its messages no longer take the way through the server.',
+        advice: 'Its messages no longer go through the server.',
       },
     ];
   }

@@ -2,10 +2,11 @@
  * The signaling protocol: Socket.IO events between a peer and the signaling server.
  *
  * A peer sends `join` once, then `signal` as its links need, then perhaps `leave`; after a lost
- * connection it sends `resume`. It says with `settle` that it knows the ring's term, with `report` what is wrong with a neighbour, and asks with
- * `lookup` whether a peer is a member. Each is acknowledged. The server sends `view` whenever the
- * peer's place changes, passes `signal`s on, having put in the sender itself, and asks with `check`
- * about a neighbour whose connection it has lost and with `probe` whether the peer itself is there.
+ * connection it sends `resume`. It says with `settle` that it knows the ring's term, with `report` what
+ * is wrong with a neighbour, and asks with `lookup` whether a peer is a member. Each is acknowledged.
+ * The server sends `view` whenever the peer's place changes, passes `signal`s on, having put in the
+ * sender itself, and asks with `check` about a neighbour whose connection it has lost and with `probe`
+ * whether the peer itself is there.
  *
  * What peers send is taken strictly; what the server sends may have fields that a page does not
  * know, so that a server can be renewed under open pages.
@@ -205,9 +206,9 @@ const ViewSchema = v.object({
 /**
  * A peer's place in the ring. `epoch` changes when the server has lost its memory. `era` orders the
  * leaders of the room together with the term (SPEC.md, R9): milliseconds since 1970 by the server's
- * clock, or null for a peer that has not settled. `size` is the number of members. `version` grows with every change of the room,
- * `removed` names the peers gone since this peer's last view. In a ring of one both neighbours are the
- * peer itself.
+ * clock, or null for a peer that has not settled. `size` is the number of members. `version` grows with
+ * every change of the room, `removed` names the peers gone since this peer's last view. In a ring of one
+ * both neighbours are the peer itself.
  */
 export type View = v.InferOutput<typeof ViewSchema>;
 

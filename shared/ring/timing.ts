@@ -37,8 +37,8 @@ export const TERM_RATE = 1_000;
 export const MAX_FIRST_TERM = 2 ** 31;
 
 /**
- * How long a link may take to open before the next attempt; doubled each time up to the last. A
- * browser's page can make about 500 connections in its life.
+ * How long a link may take to open before the next attempt; doubled each time up to the last, as each
+ * counts in the page's budget of connections (PAGE_BURST, PAGE_RATE).
  */
 export const FIRST_ATTEMPT = 6_000;
 export const LAST_ATTEMPT = 120_000;

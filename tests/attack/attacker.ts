@@ -1,7 +1,10 @@
-/** A process of strangers: `node attacker.js ATTACK PORT`. It prints how often they have struck. */
+/**
+ * A process of strangers: `node attacker.js ATTACK PORT`. It prints a
+ * mark for each time that they strike, and another for each that has had its effect.
+ */
 import { setTimeout as pause } from 'node:timers/promises';
 import { listen } from '../chaos/own-process.ts';
-import { ATTACKS } from './attacks.ts';
+import { ATTACKS, EFFECT, STRIKE } from './attacks.ts';
 
 /**
  * Milliseconds from one strike of a stranger to its next. Without end and without a pause, connections
@@ -16,8 +19,12 @@ const { strangers, blow } = attack;
 
 async function strike(): Promise<never> {
   for (;;) {
-    console.log('.');
-    await blow(Number(port));
+    console.log(STRIKE);
+    let isFirst = true;
+    await blow(Number(port), () => {
+      if (isFirst) console.log(EFFECT);
+      isFirst = false;
+    });
     await pause(GAP);
   }
 }

@@ -1,14 +1,24 @@
 /** What strangers do to a server that is to go on serving: each for as long as it is let. */
 import { randomUUID } from 'node:crypto';
 import { setTimeout as pause } from 'node:timers/promises';
+import type { Socket } from 'node:net';
+import { SIGNALING_VERSION, type RefusalCode } from '../../shared/protocol/signaling.ts';
 import { ended, frame, gets, open, openRaw, Stranger } from './strangers.ts';
 
 /** The rooms of the honest ring, and of many members that do nothing. */
 export const RING_ROOM = 'ring';
 export const CROWD_ROOM = 'crowd';
 
-/** Does it once; called again and again. */
-type Blow = (port: number) => Promise<void>;
+/** What a process of strangers prints for each time that they strike, and for each that has its effect. */
+export const STRIKE = '.';
+export const EFFECT = '!';
+
+/**
+ * Does it once; called again and again.
+ * @param onEffect to be called when the server does what the attack is about: an attack that it turns away
+ *   at once shows nothing
+ */
+type Blow = (port: number, onEffect: () => void) => Promise<void>;
 
 interface Attack {
   /** How many do it at a time. */
@@ -24,41 +34,66 @@ function offer(link: number): object {
 
 export function joinRequest(room: string, id: string = randomUUID()): object {
   const offers = { successor: offer(1), predecessor: offer(2) };
-  return { version: 1, room, id, secret: randomUUID(), policy: 'highest', offers };
+  return { version: SIGNALING_VERSION, room, id, secret: randomUUID(), policy: 'highest', offers };
 }
 
 /** For a place that nobody had. */
 function resumeRequest(room: string, era: number): object {
   const id = randomUUID();
   const place = { epoch: 'made up', era, version: 1, successor: id, predecessor: id };
-  return { version: 1, room, id, secret: randomUUID(), policy: 'highest', place, removed: [] };
+  return {
+    version: SIGNALING_VERSION,
+    room,
+    id,
+    secret: randomUUID(),
+    policy: 'highest',
+    place,
+    removed: [],
+  };
+}
+
+export const isOk = (reply: string) => reply.includes('"ok":true');
+const isRefused = (reply: string, code: RefusalCode) => reply.includes(`"code":"${code}"`);
+
+/** Calls back if what is asked for is what is answered first. */
+function whenServed(socket: Socket, onEffect: () => void): void {
+  socket.once('data', (data: Buffer) => {
+    if (data.toString('latin1').startsWith('HTTP/1.1 200 ')) onEffect();
+  });
 }
 
 /** Loads of the page that are cut off as soon as they begin. */
-async function cutOff(port: number): Promise<void> {
+async function cutOff(port: number, onEffect: () => void): Promise<void> {
   const socket = open(port);
   socket.write(gets('/', 1));
+  whenServed(socket, onEffect);
   socket.once('data', () => socket.destroy());
   await ended(socket, 5_000);
 }
 
 /** As many requests as one read of the server's holds. */
-async function pipelined(port: number): Promise<void> {
+async function pipelined(port: number, onEffect: () => void): Promise<void> {
   const socket = open(port).resume();
+  whenServed(socket, onEffect);
   socket.write(gets('/', 1_700));
   await ended(socket, 5_000);
 }
 
-/** As many requests as are taken, none of whose answers are read, on a connection that is kept. */
-async function unreadPages(port: number): Promise<void> {
-  const socket = open(port).pause();
+/** As many requests as are taken, on a connection that is kept and of which only a beginning is read. */
+async function unreadPages(port: number, onEffect: () => void): Promise<void> {
+  const socket = open(port);
+  whenServed(socket, onEffect);
+  socket.once('data', () => socket.pause());
   socket.write(gets('/', 4));
   await ended(socket, 20_000);
 }
 
-async function scrapes(port: number): Promise<void> {
-  const socket = open(port).resume();
-  socket.write(gets('/metrics', 700));
+/** As many at a time as a connection may have, and another for each piece of an answer. */
+async function scrapes(port: number, onEffect: () => void): Promise<void> {
+  const socket = open(port);
+  whenServed(socket, onEffect);
+  socket.on('data', () => socket.write(gets('/metrics', 1)));
+  socket.write(gets('/metrics', 4));
   await ended(socket, 5_000);
 }
 
@@ -66,7 +101,7 @@ async function scrapes(port: number): Promise<void> {
  * A member that reads nothing is sent without end; it has first tried to move its session to a second
  * WebSocket, of which it reads nothing either.
  */
-async function deafMember(port: number): Promise<void> {
+async function deafMember(port: number, onEffect: () => void): Promise<void> {
   const [sender, deaf] = [new Stranger(port), new Stranger(port)];
   await Promise.all([sender.connected(), deaf.connected()]);
   const room = randomUUID();
@@ -85,7 +120,8 @@ async function deafMember(port: number): Promise<void> {
   let isTaken = true;
   for (let time = 0; time < 500 && isTaken; time += 1) {
     const reply = await sender.ask('signal', { to, edge: 'successor', link: 7, signals });
-    isTaken = reply.includes('"ok":true');
+    isTaken = isOk(reply);
+    if (isTaken) onEffect();
     second.send('3');
     deaf.send('3');
   }
@@ -93,18 +129,20 @@ async function deafMember(port: number): Promise<void> {
 }
 
 /** A message of one byte a fragment that never ends. */
-async function fragments(port: number): Promise<void> {
-  const socket = (await openRaw(port)).resume();
+async function fragments(port: number, onEffect: () => void): Promise<void> {
+  const socket = await openRaw(port, onEffect);
   socket.write(frame(1, false, '4'));
   socket.write(Buffer.concat(Array.from({ length: 16_000 }, () => frame(0, false, 'x'))));
   await ended(socket, 10_000);
 }
 
 /** Places in a room of hundreds that nobody had, each of a later era. */
-async function resumes(port: number): Promise<void> {
+async function resumes(port: number, onEffect: () => void): Promise<void> {
   const stranger = new Stranger(port);
   await stranger.connected();
-  for (let time = 0; time < 100; time += 1) {
+  if (isOk(await stranger.ask('resume', resumeRequest(CROWD_ROOM, Date.now())))) onEffect();
+  stranger.emit('leave');
+  for (let time = 1; time < 100; time += 1) {
     stranger.emit('resume', resumeRequest(CROWD_ROOM, Date.now()));
     stranger.emit('leave');
   }
@@ -112,19 +150,21 @@ async function resumes(port: number): Promise<void> {
 }
 
 /** A look at a room, and gone. */
-async function watchers(port: number): Promise<void> {
+async function watchers(port: number, onEffect: () => void): Promise<void> {
   for (const room of [CROWD_ROOM, RING_ROOM]) {
     const stranger = new Stranger(port);
     await stranger.connected();
-    await stranger.ask('watch', { version: 1, room });
+    const reply = await stranger.ask('watch', { version: SIGNALING_VERSION, room });
+    if (isOk(reply)) onEffect();
     stranger.socket.terminate();
   }
 }
 
 /** What fills a log. */
-async function faults(port: number): Promise<void> {
+async function faults(port: number, onEffect: () => void): Promise<void> {
   const stranger = new Stranger(port);
   await stranger.connected();
+  if (isRefused(await stranger.ask('join', null), 'malformed')) onEffect();
   for (let time = 0; time < 50; time += 1) stranger.emit('join', null);
   await stranger.ended(1_000);
   const handshake = open(port).resume();
@@ -136,7 +176,7 @@ export const ATTACKS: Readonly<Record<string, Attack>> = {
   'cut-off': { strangers: 8, blow: cutOff },
   pipelined: { strangers: 1, blow: pipelined },
   'unread-pages': { strangers: 200, blow: unreadPages },
-  scrapes: { strangers: 1, blow: scrapes },
+  scrapes: { strangers: 20, blow: scrapes },
   'deaf-member': { strangers: 8, blow: deafMember },
   fragments: { strangers: 50, blow: fragments },
   // In its first minute a server gathers those of a lost memory, for which others have to come again.

@@ -1,6 +1,6 @@
 /** A process of many members that do nothing but stay: `node crowd.js SIZE PORT`. */
 import { listen, tell } from '../chaos/own-process.ts';
-import { CROWD_ROOM, joinRequest } from './attacks.ts';
+import { CROWD_ROOM, isOk, joinRequest } from './attacks.ts';
 import { Stranger } from './strangers.ts';
 
 const [, , size = '', port = ''] = process.argv;
@@ -15,7 +15,7 @@ async function join(): Promise<void> {
   });
   await member.connected();
   const reply = await member.ask('join', joinRequest(CROWD_ROOM));
-  if (!reply.includes('"ok":true')) tell({ type: 'fault', what: `cannot join: ${reply}` });
+  if (!isOk(reply)) tell({ type: 'fault', what: `cannot join: ${reply}` });
 }
 
 listen(() => undefined);

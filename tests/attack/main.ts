@@ -6,7 +6,7 @@ import { parseArgs } from 'node:util';
 import { agreementOf, problemsOf, type Agreement, type Member } from '../chaos/agreement.ts';
 import { Child } from '../chaos/child.ts';
 import { ServerProcess } from '../chaos/server.ts';
-import { ATTACKS, RING_ROOM } from './attacks.ts';
+import { ATTACKS, EFFECT, RING_ROOM, STRIKE } from './attacks.ts';
 
 /** The honest ring: processes, and peers in each. */
 const PROCESSES = 3;
@@ -145,7 +145,6 @@ async function attack(
   server: ServerProcess,
   ring: readonly Child[],
 ): Promise<readonly string[]> {
-  const earlier = faults.length;
   const agreement = agreementOf(await membersOf(ring));
   const before = (await server.memory())?.rss ?? Infinity;
   const strangers = start(name, 'attacker.js', name, new URL(server.url).port);
@@ -155,15 +154,18 @@ async function attack(
   const during = (await server.memory())?.rss ?? Infinity;
   await strangers.kill();
 
-  const blows = strangers.output.split('\n').length - 1;
+  const lines = strangers.output.split('\n');
+  const [blows, effects] = [STRIKE, EFFECT].map(
+    (mark) => lines.filter((line) => line === mark).length,
+  );
   const megabytes = (bytes: number) => (bytes / 1e6).toFixed(0).padStart(4);
   console.log(
     `${name.padEnd(WIDTH)}${describeDelays(delays)}   ` +
       `memory ${megabytes(before)} ->${megabytes(during)} MB   ` +
-      `ring ${wrong.size === 0 ? 'undisturbed' : 'disturbed'}   ${blows} strikes`,
+      `ring ${wrong.size === 0 ? 'undisturbed' : 'disturbed'}   ${blows} strikes, ${effects} with effect`,
   );
-  const breaches = [...wrong, ...faults.slice(earlier)];
-  if (blows === 0) breaches.push('nobody has struck once');
+  const breaches = [...wrong, ...faults.splice(0)];
+  if (effects === 0) breaches.push('no strike had its effect: this shows nothing of the server');
   if (during - before > MOST_MEMORY) breaches.push('it takes more memory than it may');
   if (!(quantile(delays, 0.99) < MOST_DELAY)) breaches.push('it answers too late');
   return breaches;
@@ -187,6 +189,9 @@ async function run(): Promise<boolean> {
     const crowd = start('crowd', 'crowd.js', String(CROWD), new URL(server.url).port);
     await crowd.whenReady();
     await quiet(server);
+    // An attack on a server without its ring and its crowd would show nothing.
+    for (const fault of faults) console.log(`before the first attack: ${fault}`);
+    if (faults.length > 0) return false;
     let isUnharmed = true;
     for (const name of names) {
       await pause(startedAt + (ATTACKS[name]?.after ?? 0) - Date.now());

@@ -38,9 +38,15 @@ export function frame(opcode: number, isLast: boolean, text: string): Buffer {
   return Buffer.concat([Buffer.from(head), Buffer.from(text)]);
 }
 
-/** Asks for a WebSocket by hand, and has a Socket.IO connection on it. */
-export async function openRaw(port: number): Promise<Socket> {
-  const socket = open(port);
+/**
+ * Asks for a WebSocket by hand, and has a Socket.IO connection on it. Reads all that comes.
+ * @param onOpen called if the server takes it
+ */
+export async function openRaw(port: number, onOpen: () => void): Promise<Socket> {
+  const socket = open(port).resume();
+  socket.once('data', (data: Buffer) => {
+    if (data.toString('latin1').startsWith('HTTP/1.1 101 ')) onOpen();
+  });
   socket.write(
     `GET /socket.io/?EIO=4&transport=websocket HTTP/1.1\r\nHost: ${HOST}\r\n` +
       'Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n' +

@@ -260,7 +260,7 @@ test('behind a proxy that passes no WebSockets on, or another name, both pages s
     [await openProxy(server.port, false, null), /answers over HTTP, but no WebSocket/],
     [
       await openProxy(server.port, true, 'inner.test'),
-      /refuses WebSockets from pages of the origin http:\/\/localhost:\d+: it was called inner\.test/,
+      /refuses WebSockets from pages of the origin http:\/\/localhost:\d+: the Host header of the request was inner\.test/,
     ],
   ] as const;
   const tabs: Tab[] = [];

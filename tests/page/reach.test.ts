@@ -1,5 +1,7 @@
 /** What is asked of a server that no WebSocket reaches, and what is made of the answers. */
-import { afterEach, beforeEach, expect, test, vi } from 'vitest';
+import { createServer, type RequestListener } from 'node:http';
+import { once } from 'node:events';
+import { afterEach, beforeEach, expect, onTestFinished, test, vi } from 'vitest';
 import { ReachWatch, readReach, type Reach } from '../../web/reach.ts';
 
 beforeEach(() => {
@@ -43,4 +45,98 @@ test('a lost server is asked every five seconds until it is found, and what come
   await vi.advanceTimersByTimeAsync(60_000);
   expect(told).toEqual([{ type: 'silence' }, null]);
   expect(answers).toHaveLength(2);
+});
+
+const ANSWER: Reach = { type: 'answer' };
+const SILENCE: Reach = { type: 'silence' };
+const BLOCKED: Reach = { type: 'no-websocket' };
+
+/** A watch whose server answers so, one after the other; what it has told. */
+function watchOf(...answers: readonly Reach[]): { watch: ReachWatch; told: (Reach | null)[] } {
+  const told: (Reach | null)[] = [];
+  const left = [...answers];
+  const watch = new ReachWatch(
+    (reach) => told.push(reach),
+    () => Promise.resolve(left.shift() ?? SILENCE),
+  );
+  return { watch, told };
+}
+
+const soon = () => vi.advanceTimersByTimeAsync(0);
+
+test('that no WebSocket can be opened is told once two have failed while the server answered over HTTP', async () => {
+  const { watch, told } = watchOf(ANSWER, ANSWER, ANSWER);
+  watch.lost();
+  // The loss itself, before anything was found out.
+  watch.failed();
+  await soon();
+  watch.failed();
+  await soon();
+  expect(told).toEqual([ANSWER]);
+  watch.failed();
+  await soon();
+  expect(told).toEqual([ANSWER, BLOCKED]);
+  await vi.advanceTimersByTimeAsync(5_000);
+  expect(told).toEqual([ANSWER, BLOCKED, BLOCKED]);
+});
+
+test('of a server that was gone while WebSockets failed it is not told', async () => {
+  const { watch, told } = watchOf(ANSWER, SILENCE, ANSWER);
+  watch.lost();
+  await soon();
+  watch.failed();
+  watch.failed();
+  await soon();
+  watch.failed();
+  await vi.advanceTimersByTimeAsync(5_000);
+  expect(told).toEqual([ANSWER, SILENCE, ANSWER]);
+});
+
+test('what failed before the server was found counts no more once it is lost again', async () => {
+  const { watch, told } = watchOf(ANSWER, ANSWER);
+  watch.lost();
+  await soon();
+  watch.failed();
+  watch.found();
+  watch.lost();
+  watch.failed();
+  await soon();
+  watch.failed();
+  await soon();
+  expect(told).toEqual([ANSWER, null, ANSWER]);
+});
+
+test.each<[string, RequestListener, Reach]>([
+  ['is no JSON', (_, response) => response.end('hello'), { type: 'stranger', status: 200 }],
+  [
+    'breaks off',
+    (_, response) => {
+      response.writeHead(200, { 'content-length': 100 }).write('{', () => response.destroy());
+    },
+    { type: 'silence' },
+  ],
+])('of an answer that %s it is told what it is', async (_, answer, reach) => {
+  vi.useRealTimers();
+  const server = createServer(answer).listen(0, '127.0.0.1');
+  onTestFinished(() => {
+    server.close();
+    vi.unstubAllGlobals();
+  });
+  await once(server, 'listening');
+  const address = server.address();
+  if (address === null || typeof address === 'string') throw new Error('no port');
+  const origin = `http://127.0.0.1:${address.port}`;
+  const fetchHere = fetch;
+  vi.stubGlobal('location', { origin });
+  vi.stubGlobal('fetch', (path: string, options: RequestInit) =>
+    fetchHere(new URL(path, origin), options),
+  );
+  const told = await new Promise<Reach | null>((resolve) => {
+    const watch = new ReachWatch((found) => {
+      resolve(found);
+      if (found !== null) watch.found();
+    });
+    watch.lost();
+  });
+  expect(told).toEqual(reach);
 });

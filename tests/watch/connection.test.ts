@@ -52,6 +52,11 @@ class FakeSocket {
     for (const { reply } of this.asked.splice(0)) reply(new Error('disconnected'));
   }
 
+  /** An attempt to connect fails. */
+  fail(): void {
+    this.#events.emit('connect_error', new Error('websocket error'));
+  }
+
   answer(input: unknown): void {
     defined(this.asked.shift()).reply(null, input);
   }
@@ -156,4 +161,19 @@ test.each([
   socket.tell(name, input);
   expect(problem).toMatch(/^The server sends what this page cannot read, so not all is shown: /);
   expect(isReloadOffered).toBe(true);
+});
+
+test('one whose connection is lost says that no WebSocket can be opened only once two have failed', async () => {
+  vi.stubGlobal('fetch', () => Promise.resolve(Response.json({ status: 'ok' })));
+  socket.open();
+  socket.close('transport close');
+  await vi.advanceTimersByTimeAsync(0);
+  expect(problem).toMatch('The server answers over HTTP. It keeps trying.');
+  socket.fail();
+  socket.fail();
+  await vi.advanceTimersByTimeAsync(0);
+  expect(problem).toMatch('but no WebSocket to it can be opened');
+  socket.open();
+  socket.answer(ORDER);
+  expect(problem).toBe(null);
 });

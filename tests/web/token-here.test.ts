@@ -27,11 +27,11 @@ const claim = (number: number): ElectionMessage => ({
 });
 
 function hold(number: number, milliseconds: number): void {
-  here.add({ type: 'holding', message: claim(number), milliseconds });
+  here.add({ type: 'holding', message: claim(number), milliseconds }, 'candidate');
 }
 
 function send(number: number): void {
-  here.add({ type: 'sent', message: claim(number), to: peerId(9) });
+  here.add({ type: 'sent', message: claim(number), to: peerId(9) }, 'candidate');
 }
 
 test('a token is here at once, from holding to sent', () => {
@@ -64,8 +64,14 @@ test.each([
   hold(1, 1_000);
   hold(2, 1_000);
   vi.advanceTimersByTime(LEAST_BETWEEN_CHANGES);
-  here.add(end);
+  here.add(end, 'offline');
   expect(here.now).toEqual({ origin: null, count: 2, pulse: null });
+});
+
+test('a member that goes on without a server of another version keeps its token', () => {
+  hold(1, 1_000);
+  here.add({ type: 'refused', code: 'version', message: 'different versions' }, 'follower');
+  expect(here.now.origin).toBe(peerId(1));
 });
 
 test('the screen changes at most 2.5 times a second, and ends on what is true', () => {

@@ -109,7 +109,10 @@ export function watchRoom(room: RoomName, handlers: WatchHandlers): void {
     reaching.found();
     ask();
   });
-  socket.on('connect_error', sayLost);
+  socket.on('connect_error', () => {
+    sayLost();
+    reaching.failed();
+  });
   socket.on('disconnect', (reason) => {
     clearTimeout(timer);
     if (reason === 'io client disconnect') return;

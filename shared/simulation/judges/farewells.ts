@@ -1,7 +1,8 @@
 /** Nothing is sent of a peer that has left, or died, and that its sender knows to be gone. */
 import type { PeerId } from '../../protocol/ids.ts';
+import { originOf } from '../../ring/election-runner.ts';
 import type { RingEvent } from '../../ring/events.ts';
-import { originOf, type Judge, type Sight } from './judge.ts';
+import type { Judge, Sight } from './judge.ts';
 
 export class Farewells implements Judge {
   readonly problems: string[] = [];
@@ -19,7 +20,7 @@ export class Farewells implements Judge {
     this.#known.set(name, known);
     for (const id of departuresIn(event)) known.add(id);
     if (event.type !== 'sent') return;
-    const origin = originOf(event);
+    const origin = originOf(event.message);
     if (known.has(origin) && !this.#isThere(origin))
       this.problems.push(
         `at ${at.toFixed(0)} ms ${name} sent ${event.message.type} of ${origin}, which it knew to be gone`,
@@ -35,7 +36,7 @@ function departuresIn(event: RingEvent): readonly PeerId[] {
     case 'link':
       return event.reason === 'the peer has left' ? [event.peer] : [];
     case 'received':
-      return event.judgement.reason === 'its origin is gone' ? [originOf(event)] : [];
+      return event.judgement.reason === 'its origin is gone' ? [originOf(event.message)] : [];
     default:
       return [];
   }

@@ -1,6 +1,5 @@
 /** What looks at everything that happens in a world, as it happens, and says what must not have. */
 import type { Mandate } from '../../election/fence.ts';
-import type { PeerId } from '../../protocol/ids.ts';
 import type { RingEvent, RingState } from '../../ring/events.ts';
 
 /** Something that happened to a peer. */
@@ -31,9 +30,4 @@ export class Mandates {
     this.#last.set(name, mandate);
     return { leader, era, term };
   }
-}
-
-/** The peer that a message tells of: its claim, or its leadership. */
-export function originOf({ message }: Extract<RingEvent, { type: 'sent' | 'received' }>): PeerId {
-  return message.type === 'claim' ? message.claim.id : message.decision.leader.id;
 }

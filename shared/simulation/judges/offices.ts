@@ -4,7 +4,8 @@
  */
 import type { Mandate } from '../../election/fence.ts';
 import type { PeerId } from '../../protocol/ids.ts';
-import { Mandates, originOf, type Judge, type Sight } from './judge.ts';
+import { originOf } from '../../ring/election-runner.ts';
+import { Mandates, type Judge, type Sight } from './judge.ts';
 
 export class Offices implements Judge {
   readonly problems: string[] = [];
@@ -17,7 +18,7 @@ export class Offices implements Judge {
   see(sight: Sight): void {
     const { event, state } = sight;
     if (event.type === 'sent' && event.message.type === 'claim')
-      this.#ringOf(originOf(event), event.message.term).add(state.id);
+      this.#ringOf(originOf(event.message), event.message.term).add(state.id);
     const mandate = this.#mandates.newOf(sight);
     if (mandate !== null) this.#take(sight.at, mandate);
   }
