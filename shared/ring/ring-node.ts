@@ -347,6 +347,8 @@ export class RingNode {
   #disconnected(reason: string): void {
     if (this.#membership === 'gone') return;
     this.#server = 'reconnecting';
+    // The answer to a question of before is lost.
+    this.#settlingUntil = -Infinity;
     // By the time that a view comes again, this device may be in another network.
     if (this.#membership === 'member') this.#offers.discard();
     this.#tell({ type: 'server', state: 'reconnecting', reason });

@@ -272,6 +272,16 @@ describe('R9b: a member', () => {
     expect(ring.settles).toHaveLength(2);
   });
 
+  test('asks again at once over another connection: an answer of before is lost', () => {
+    const ring = new Ring(DECISION);
+    ring.predecessor.give(lap(2));
+    expect(ring.settles).toHaveLength(1);
+    ring.disconnect();
+    ring.connect();
+    ring.predecessor.give(lap(3));
+    expect(ring.settles).toHaveLength(2);
+  });
+
   test('is a newcomer again to a server that has lost its memory, and brings the era along', () => {
     const ring = new Ring(DECISION);
     ring.predecessor.give(lap(2));
