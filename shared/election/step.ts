@@ -9,6 +9,7 @@
 import type { PeerId } from '../protocol/ids.ts';
 import {
   MAX_HOPS,
+  originOf,
   type Claim,
   type ClaimMessage,
   type Decision,
@@ -394,10 +395,6 @@ function announcement(term: number, decision: Decision): ElectedMessage {
 /** No honest ring has so many links, but what is passed on must be a message all the same. */
 function oneMore(hops: number): number {
   return Math.min(hops + 1, MAX_HOPS);
-}
-
-function originOf(message: ElectionMessage): PeerId {
-  return message.type === 'claim' ? message.claim.id : message.decision.leader.id;
 }
 
 function compare(claim: Claim, to: Compared['to'], other: Claim): Compared {

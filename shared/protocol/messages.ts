@@ -103,3 +103,8 @@ export interface PaceMessage {
 
 export type PeerMessage =
   ElectionMessage | HelloMessage | ByeMessage | HeartbeatMessage | PaceMessage;
+
+/** Whose claim or leadership a message tells of. */
+export function originOf(message: ElectionMessage): PeerId {
+  return message.type === 'claim' ? message.claim.id : message.decision.leader.id;
+}

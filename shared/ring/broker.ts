@@ -257,12 +257,14 @@ export class Broker {
     if (open !== undefined && seat !== undefined) {
       const isPending = open.room.view(id) === undefined;
       if (isPending || (seat.secret !== null && seat.secret !== secret)) return placeLost(request);
-      if (seat.secret === null) open.room.identify(id, this.#eraOf(request.place));
+      if (seat.secret === null) {
+        open.room.identify(id, this.#eraOf(request.place));
+        this.#announce(name, open, []);
+      }
       seat.secret = secret;
       seat.resumed += 1;
       this.#wake(name, open);
       open.room.regain(id);
-      this.#announce(name, open, []);
       open.presentAt = this.#ports.clock.now();
       return this.#viewFor(open, request);
     }

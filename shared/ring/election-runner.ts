@@ -15,6 +15,7 @@ import type { PeerId } from '../protocol/ids.ts';
 import { mostMembers } from '../protocol/signaling.ts';
 import {
   isLap,
+  originOf,
   type Claim,
   type Decision,
   type ElectionMessage,
@@ -407,11 +408,6 @@ const LEAST_RING = 12;
 
 /** How an announcement fares that is not known yet. */
 const NEWS: ReadonlySet<Judgement['outcome']> = new Set(['forwarded', 'completed']);
-
-/** Whose claim or leadership a message tells of. */
-export function originOf(message: ElectionMessage): PeerId {
-  return message.type === 'claim' ? message.claim.id : message.decision.leader.id;
-}
 
 /** Whether a message was an announcement of the present leader, or this peer's own claim come back. */
 function tellsLeader(input: ElectionInput, state: ElectionState): boolean {

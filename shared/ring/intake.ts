@@ -4,11 +4,11 @@
  */
 import type { Extension } from '../protocol/frame.ts';
 import type { PeerId } from '../protocol/ids.ts';
-import type { ElectionMessage } from '../protocol/messages.ts';
+import { originOf, type ElectionMessage } from '../protocol/messages.ts';
 import type { Edge } from '../protocol/signaling.ts';
 import { Allowance } from './allowance.ts';
 import { termSaid, type Edges } from './edges.ts';
-import { originOf, type ElectionRunner } from './election-runner.ts';
+import type { ElectionRunner } from './election-runner.ts';
 import type { NeighbourLink } from './neighbour-link.ts';
 import type { Clock } from './ports.ts';
 import {

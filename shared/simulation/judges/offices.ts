@@ -4,7 +4,7 @@
  */
 import type { Mandate } from '../../election/fence.ts';
 import type { PeerId } from '../../protocol/ids.ts';
-import { originOf } from '../../ring/election-runner.ts';
+import { originOf } from '../../protocol/messages.ts';
 import { Mandates, type Judge, type Sight } from './judge.ts';
 
 export class Offices implements Judge {
