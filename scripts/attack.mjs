@@ -3,29 +3,15 @@
  * strangers do to it what they can, each attack for a minute. Prints for each what it took; where the
  * server or the ring does not stand it, the status is 1.
  */
-import { parseArgs } from 'node:util';
 import { join } from 'node:path';
 import { build } from './build.mjs';
 import { ensureInstalled } from './ensure-installed.mjs';
+import { readArguments } from './arguments.mjs';
 import { fail, root, run, tsc } from './run.mjs';
 
 const FORMS = { seconds: /^\d{1,4}$/, only: /^[a-z-]+$/ };
 
-function readArguments() {
-  try {
-    const { values } = parseArgs({
-      options: Object.fromEntries(Object.keys(FORMS).map((name) => [name, { type: 'string' }])),
-    });
-    for (const [name, value] of Object.entries(values))
-      if (!FORMS[name].test(value)) throw new Error(`--${name} cannot be ${value}`);
-    return values;
-  } catch (error) {
-    process.stderr.write(`${error.message}\n`);
-    return process.exit(2);
-  }
-}
-
-const given = readArguments();
+const given = readArguments(FORMS);
 await ensureInstalled();
 await build();
 const compiled = await run([...tsc, '-b', 'tests/attack']);

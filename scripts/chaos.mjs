@@ -6,10 +6,10 @@
  */
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { parseArgs } from 'node:util';
 import { ensureBrowser, ensureCommand, variableOf } from './browsers.mjs';
 import { build } from './build.mjs';
 import { ensureInstalled } from './ensure-installed.mjs';
+import { readArguments } from './arguments.mjs';
 import { fail, root, run, tsc } from './run.mjs';
 
 const WHOLE = /^\d{1,9}$/;
@@ -21,21 +21,7 @@ const FORMS = {
   network: /^(plain|lossy|isolated|far)$/,
 };
 
-function readArguments() {
-  try {
-    const { values } = parseArgs({
-      options: Object.fromEntries(Object.keys(FORMS).map((name) => [name, { type: 'string' }])),
-    });
-    for (const [name, value] of Object.entries(values))
-      if (!FORMS[name].test(value)) throw new Error(`--${name} cannot be ${value}`);
-    return values;
-  } catch (error) {
-    process.stderr.write(`${error.message}\n`);
-    return process.exit(2);
-  }
-}
-
-const given = readArguments();
+const given = readArguments(FORMS);
 await ensureInstalled();
 const env = {};
 if (given.network === 'lossy') await ensureCommand('iptables');

@@ -1,0 +1,21 @@
+/** The arguments of a command that passes them on, each of a form of its own. */
+import { parseArgs } from 'node:util';
+
+/**
+ * Reads `--NAME VALUE` pairs. One that is not known, or not of its form, ends this script with status 2.
+ * @param {Record<string, RegExp>} forms of the values, by name
+ * @returns {Record<string, string>} those that are given
+ */
+export function readArguments(forms) {
+  try {
+    const { values } = parseArgs({
+      options: Object.fromEntries(Object.keys(forms).map((name) => [name, { type: 'string' }])),
+    });
+    for (const [name, value] of Object.entries(values))
+      if (!forms[name].test(value)) throw new Error(`--${name} cannot be ${value}`);
+    return values;
+  } catch (error) {
+    process.stderr.write(`${error.message}\n`);
+    return process.exit(2);
+  }
+}
