@@ -594,6 +594,14 @@ export const MUTANTS = [
     caughtBy: storm('clocks', 0),
   },
   {
+    rule: 'R9b',
+    change: 'a member is told the term by peers that are not its predecessor',
+    file: 'ring/election-runner.ts',
+    find: 'if (!isOfRing || !tellsLeader(pending.input, state)) return;',
+    replace: 'if (!tellsLeader(pending.input, state)) return;',
+    caughtBy: test('ring/rules', 'R9b: a member is told nothing by a peer'),
+  },
+  {
     rule: 'R9c',
     change: 'the era that members bring is not exceeded',
     file: 'ring/room.ts',

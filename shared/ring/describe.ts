@@ -110,6 +110,12 @@ export function describe(
         what: `sent the server a report: ${call(event.about)} ${COMPLAINTS[event.fault].what}`,
         why: COMPLAINTS[event.fault].why,
       };
+    case 'returned':
+      return {
+        kind: 'server',
+        what: `${call(event.peer)} is a member of the ring`,
+        why: 'I had presumed it departed, but the server has its place',
+      };
     case 'unreported':
       return {
         kind: 'link',

@@ -41,6 +41,8 @@ export interface ElectionOwner {
   linkOnward(): Seat['link'];
   /** Whether a claim sent there could go round the ring. */
   leadsRound(): boolean;
+  /** The predecessor of the last view, whether or not there is a link with it. */
+  predecessor(): PeerId | null;
   tell(event: RingEvent): void;
   /** A peer that is presumed departed has a message under way. */
   onGhost(peer: PeerId): void;
@@ -242,7 +244,8 @@ export class ElectionRunner {
     }
     this.#takeCensus(pending, effects);
     this.#renewLease(pending.input, effects);
-    if (!tellsLeader(pending.input, state)) return;
+    const isOfRing = pending.from === this.#owner.predecessor();
+    if (!isOfRing || !tellsLeader(pending.input, state)) return;
     this.#isTold = true;
     this.#owner.onTold();
   }

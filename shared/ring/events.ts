@@ -80,6 +80,8 @@ export type RingEvent =
   | { readonly type: 'spent' }
   /** A report about a neighbour was sent to the server. */
   | { readonly type: 'complained'; readonly about: PeerId; readonly fault: Report['fault'] }
+  /** One that was presumed departed is a member, by the server's word. */
+  | { readonly type: 'returned'; readonly peer: PeerId }
   /** The server was not told of a neighbour, as far as is known. */
   | {
       readonly type: 'unreported';

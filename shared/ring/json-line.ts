@@ -64,6 +64,8 @@ function fieldsOf(event: RingEvent): Readonly<Record<string, unknown>> {
       return { event: 'pace', hopDelay: event.hopDelay, by: event.by };
     case 'complained':
       return { event: 'complained', about: event.about, fault: event.fault };
+    case 'returned':
+      return { event: 'returned', peer: event.peer };
     case 'unreported': {
       const { about, fault, reason } = event;
       return { event: 'unreported', about, fault, reason };

@@ -121,6 +121,7 @@ export class RingNode {
       latency: () => this.#edges.latency,
       roomSize: () => this.#view?.size ?? 0,
       leadsRound: () => this.#edges.successor.leadsRound,
+      predecessor: () => this.#view?.predecessor.id ?? null,
       tell: (event) => {
         this.#tell(event);
       },
@@ -210,6 +211,7 @@ export class RingNode {
       },
       onReturned: (peer) => {
         this.#election.step({ type: 'returned', peer });
+        this.#tell({ type: 'returned', peer });
       },
     });
   }

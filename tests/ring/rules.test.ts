@@ -272,6 +272,15 @@ describe('R9b: a member', () => {
     expect(ring.settles).toHaveLength(2);
   });
 
+  test('is told nothing by a peer that the server has not named as its predecessor', () => {
+    const ring = new Ring(DECISION);
+    ring.view({ predecessor: { id: peerId(4), link: null } });
+    ring.predecessor.give(lap(2));
+    expect(ring.node.state.predecessorLink).not.toBe('none');
+    expect(ring.told('received')).toHaveLength(1);
+    expect(ring.settles).toEqual([]);
+  });
+
   test('asks again at once over another connection: an answer of before is lost', () => {
     const ring = new Ring(DECISION);
     ring.predecessor.give(lap(2));

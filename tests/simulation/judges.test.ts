@@ -34,9 +34,15 @@ function isElected(judge: Judge, leader: PeerId, era: number | null, term: numbe
 }
 
 /** The leader goes on: it sends three laps. */
-function leadsOn(judge: Judge, leader: PeerId, era: number | null, term: number): void {
+function leadsOn(
+  judge: Judge,
+  leader: PeerId,
+  era: number | null,
+  term: number,
+  server: RingState['server'] = 'connected',
+): void {
   for (let lap = 1; lap <= 3; lap += 1)
-    see(judge, leader, sent(leader, term), { role: 'leader', leader, era, term });
+    see(judge, leader, sent(leader, term), { role: 'leader', leader, era, term, server });
 }
 
 const gone = (peer: PeerId): RingEvent => ({
@@ -99,6 +105,16 @@ describe('a leader that the fence refuses', () => {
     expect(refused(null, [{ id: B }])).toEqual([]);
   });
 
+  test('is none as long as the server cannot tell it of the later era', () => {
+    const judge = new Fencing(() => [{ ...MEMBER, id: B, era: 1, term: 1 }]);
+    isElected(judge, A, 1, 2);
+    isElected(judge, B, 1, 1);
+    leadsOn(judge, B, 1, 1, 'reconnecting');
+    expect(judge.problems).toEqual([]);
+    leadsOn(judge, B, 1, 1);
+    expect(judge.problems).toHaveLength(1);
+  });
+
   test('is judged when it learns its era', () => {
     const judge = new Fencing(() => [{ ...MEMBER, id: B, era: 1, term: 1 }]);
     isElected(judge, A, 1, 2);
@@ -125,6 +141,10 @@ describe('a message of a peer that is gone', () => {
     see(judge, B, gone(A));
     see(judge, C, sent(A, 1));
     expect(judge.problems).toEqual([]);
+    see(judge, B, { type: 'returned', peer: A });
+    see(judge, B, sent(A, 1));
+    expect(judge.problems).toEqual([]);
+    see(judge, B, gone(A));
     see(judge, B, sent(A, 1));
     expect(judge.problems).toHaveLength(1);
   });

@@ -19,6 +19,8 @@ export class Farewells implements Judge {
     const known = this.#known.get(name) ?? new Set();
     this.#known.set(name, known);
     for (const id of departuresIn(event)) known.add(id);
+    // The server may not have heard yet that it has left.
+    if (event.type === 'returned') known.delete(event.peer);
     if (event.type !== 'sent') return;
     const origin = originOf(event.message);
     if (known.has(origin) && !this.#isThere(origin))

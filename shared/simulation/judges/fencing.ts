@@ -36,7 +36,14 @@ export class Fencing implements Judge {
       if (this.#fence.admit(mandate)) this.#latest = mandate;
       else this.#refused.set(name, { mandate, acts: 0 });
     }
-    if (event.type === 'sent') this.#acts(sight);
+    // A ring that the server cannot reach has no way to learn of a later era.
+    if (sight.state.server !== 'connected') this.#wait(name);
+    else if (event.type === 'sent') this.#acts(sight);
+  }
+
+  #wait(name: string): void {
+    const refusal = this.#refused.get(name);
+    if (refusal !== undefined) refusal.acts = 0;
   }
 
   /** A refused leader goes on leading: it was not late, nor about to learn of a later era. */
