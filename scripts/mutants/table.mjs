@@ -570,6 +570,14 @@ export const MUTANTS = [
     caughtBy: test('simulation/slow-ring', 'R7: a ring with slow hops of 100 peers'),
   },
   {
+    rule: 'L5',
+    change: 'a peer that was alone goes on electing itself',
+    file: 'ring/election-runner.ts',
+    find: "if (message.type === 'claim' && !this.#owner.leadsRound()) return;",
+    replace: '',
+    caughtBy: test('ring/rules', 'L5 a peer that was alone elects itself no more'),
+  },
+  {
     rule: 'R9b',
     change: 'no era begins where a newcomer is the first to settle',
     file: 'ring/room.ts',

@@ -322,6 +322,8 @@ export class ElectionRunner {
     const extensions = this.#census.dress(message, received);
     if (message.type === 'claim') this.#patience.claimSent();
     if (outlet === 'loopback') {
+      // The view names another successor: the ring may be deciding without this peer.
+      if (message.type === 'claim' && !this.#owner.leadsRound()) return;
       this.#owner.tell({ type: 'sent', message, to: self });
       // After the present input: this is one of its effects.
       this.receive(message, self, extensions);

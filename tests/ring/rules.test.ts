@@ -241,6 +241,22 @@ test('C5 a peer that takes back the announcement of its leader starts, as nobody
   ]);
 });
 
+test('L5 a peer that was alone elects itself no more once the view names another successor', () => {
+  const ring = new Ring(DECISION);
+  const self = { id: ring.node.state.id, link: null };
+  ring.view({ successor: self, predecessor: self });
+  ring.node.campaign();
+  expect(ring.node.state).toMatchObject({ role: 'leader', term: 5 });
+  ring.view({});
+  ring.node.campaign();
+  expect(ring.node.state).toMatchObject({ role: 'candidate', term: 6, leader: null });
+  const link = defined(ring.links.at(-1));
+  link.handlers.onOpen();
+  const { successor } = NEIGHBOURS;
+  link.give(helloOf(successor, defined(ring.signals.at(-1)).request.link));
+  expect(link.sent.map(({ message }) => message.type)).toContain('claim');
+});
+
 describe('R9b: a member', () => {
   const lap = (number: number) =>
     ({ type: 'elected', term: 4, decision: { ...DECISION, lap: number } }) as const;

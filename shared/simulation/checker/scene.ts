@@ -294,8 +294,9 @@ export class Scene {
         if (this.#messages >= 0) this.#messages += 1;
         if (this.#isOf(this.#saidBye, parcel.value))
           this.faults.push('a message of a peer that has said BYE is sent');
-        if (peer.outlet === 'loopback') happenings.push({ type: 'receive', parcel });
-        else this.#send(at, parcel);
+        if (peer.outlet !== 'loopback') this.#send(at, parcel);
+        else if (parcel.value.type !== 'claim' || peer.successor === at)
+          happenings.push({ type: 'receive', parcel });
       }
     }
   }
