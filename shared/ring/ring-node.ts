@@ -80,6 +80,8 @@ export class RingNode {
   readonly #edges: Edges;
   #membership: Membership = 'new';
   #server: ServerLink = 'reconnecting';
+  /** Relayed links of an earlier connection: what was on its way there may be lost. */
+  #relayedBefore: readonly NeighbourLink[] = [];
   readonly #election: ElectionRunner;
   readonly #pace: Pace;
   #view: View | null = null;
@@ -382,6 +384,7 @@ export class RingNode {
   #resume(): void {
     const { id, room, secret } = this.#options;
     if (this.#view === null) return;
+    this.#relayedBefore = this.#edges.links.filter(({ kind }) => kind === 'relayed');
     const { epoch, version, successor, predecessor } = this.#view;
     this.#ports.signaling.resume(
       {
@@ -435,10 +438,10 @@ export class RingNode {
     this.#edges.successor.forgetAttempts();
     this.#applyView(reply.view);
     if (this.#election.isTold) this.#settle();
-    // What was on the way through the server may be lost, and with it a relayed link. The one in use goes
-    // last, so that no other of them comes into use for a moment.
-    for (const link of [...this.#edges.links].reverse())
-      if (link.kind === 'relayed') this.#watch.drop(link, 'server was lost');
+    // The one in use goes last, so that no other of them comes into use for a moment.
+    for (const link of [...this.#relayedBefore].reverse())
+      if (!link.isClosed) this.#watch.drop(link, 'server was lost');
+    this.#relayedBefore = [];
   }
 
   /** Asks the server nothing any more, and keeps what links there are without it. */
@@ -613,6 +616,8 @@ export class RingNode {
 
   #sendSignals(edge: Edge, link: NeighbourLink, signals: readonly Signal[]): void {
     if (link.peer === null || this.#server !== 'connected') return;
+    // It would come after a gap.
+    if (this.#relayedBefore.includes(link)) return;
     this.#ports.signaling.signal(
       { to: link.peer, edge, link: link.id, signals: [...signals] },
       (reply) => {

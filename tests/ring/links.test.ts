@@ -778,6 +778,10 @@ describe('where no direct link comes up', () => {
     ring.disconnect();
     expect(ring.node.state.successorLink).toBe('relayed');
     ring.connect();
+    // What went before may be lost, so nothing follows it.
+    ring.signals.length = 0;
+    ring.node.campaign();
+    expect(ring.signals).toEqual([]);
     ring.resumes[0]?.reply({ ok: true, view: VIEW, policy: 'highest' });
     expect(ring.node.state).toMatchObject({
       successorLink: 'connecting',
