@@ -616,8 +616,9 @@ export class RingNode {
 
   #sendSignals(edge: Edge, link: NeighbourLink, signals: readonly Signal[]): void {
     if (link.peer === null || this.#server !== 'connected') return;
-    // It would come after a gap.
-    if (this.#relayedBefore.includes(link)) return;
+    // A frame would come after a gap.
+    const hasFrame = signals.some(({ type }) => type === 'frame');
+    if (hasFrame && this.#relayedBefore.includes(link)) return;
     this.#ports.signaling.signal(
       { to: link.peer, edge, link: link.id, signals: [...signals] },
       (reply) => {

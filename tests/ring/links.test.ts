@@ -783,6 +783,8 @@ describe('where no direct link comes up', () => {
     ring.node.campaign();
     expect(ring.signals).toEqual([]);
     ring.resumes[0]?.reply({ ok: true, view: VIEW, policy: 'highest' });
+    // The other end has no other way to learn that it must make another.
+    expect(ring.signals[0]?.request.signals).toEqual([{ type: 'closed' }]);
     expect(ring.node.state).toMatchObject({
       successorLink: 'connecting',
       predecessorLink: 'direct',
