@@ -111,7 +111,9 @@ export class SuccessorEdge {
     this.#target = id;
     if (isNew) this.#startAfresh();
     if (id === this.#owner.self) {
-      this.#switch('loopback');
+      // Alone again: a claim was lost meanwhile.
+      if (isNew && this.#outlet === 'loopback') this.#owner.onSwitched();
+      else this.#switch('loopback');
       return;
     }
     if (offered !== null) this.#attempts.set(offered.id, offered);

@@ -318,12 +318,12 @@ export class ElectionRunner {
   #send(message: ElectionMessage, received: readonly Extension[]): void {
     const outlet = this.#owner.outlet();
     if (outlet === null) return;
+    // Where the view names another successor, the ring may be deciding without this peer.
+    if (outlet === 'loopback' && message.type === 'claim' && !this.#owner.leadsRound()) return;
     const self = this.#state.self.id;
     const extensions = this.#census.dress(message, received);
     if (message.type === 'claim') this.#patience.claimSent();
     if (outlet === 'loopback') {
-      // The view names another successor: the ring may be deciding without this peer.
-      if (message.type === 'claim' && !this.#owner.leadsRound()) return;
       this.#owner.tell({ type: 'sent', message, to: self });
       // After the present input: this is one of its effects.
       this.receive(message, self, extensions);

@@ -80,8 +80,8 @@ export class RingNode {
   readonly #edges: Edges;
   #membership: Membership = 'new';
   #server: ServerLink = 'reconnecting';
-  /** Relayed links of an earlier connection: what was on its way there may be lost. */
-  #relayedBefore: readonly NeighbourLink[] = [];
+  /** While it asks for its place again: relayed links of before, whose last frames may be lost. */
+  #resuming: readonly NeighbourLink[] | null = null;
   readonly #election: ElectionRunner;
   readonly #pace: Pace;
   #view: View | null = null;
@@ -151,7 +151,7 @@ export class RingNode {
       self: options.id,
       clock: ports.clock,
       directLinks: ports.directLinks,
-      canSignal: () => this.#server === 'connected' && this.#membership === 'member',
+      canSignal: () => this.#hasPlace && this.#membership === 'member',
       offer: (edge, peer, kind) => this.#makeLink(edge, kind, peer, true, this.#newLinkId()),
       onSwitched: () => {
         this.#switched();
@@ -384,7 +384,7 @@ export class RingNode {
   #resume(): void {
     const { id, room, secret } = this.#options;
     if (this.#view === null) return;
-    this.#relayedBefore = this.#edges.links.filter(({ kind }) => kind === 'relayed');
+    this.#resuming = this.#edges.links.filter(({ kind }) => kind === 'relayed');
     const { epoch, version, successor, predecessor } = this.#view;
     this.#ports.signaling.resume(
       {
@@ -435,13 +435,18 @@ export class RingNode {
       this.#applyView(reply.view);
       return;
     }
+    // The one in use goes last, so that no other of them comes into use for a moment.
+    for (const link of [...(this.#resuming ?? [])].reverse())
+      if (!link.isClosed) this.#watch.drop(link, 'server was lost');
+    this.#resuming = null;
     this.#edges.successor.forgetAttempts();
     this.#applyView(reply.view);
     if (this.#election.isTold) this.#settle();
-    // The one in use goes last, so that no other of them comes into use for a moment.
-    for (const link of [...this.#relayedBefore].reverse())
-      if (!link.isClosed) this.#watch.drop(link, 'server was lost');
-    this.#relayedBefore = [];
+  }
+
+  /** Whether the server has given it a place over the present connection. */
+  get #hasPlace(): boolean {
+    return this.#server === 'connected' && this.#resuming === null;
   }
 
   /** Asks the server nothing any more, and keeps what links there are without it. */
@@ -459,10 +464,12 @@ export class RingNode {
    */
   #settle(): void {
     const now = this.#ports.clock.now();
-    if (this.#era !== null || now < this.#settlingUntil || this.#server !== 'connected') return;
+    if (this.#era !== null || now < this.#settlingUntil || !this.#hasPlace) return;
     this.#settlingUntil = now + REPLY_PATIENCE;
+    const epoch = this.#view?.epoch;
     this.#ports.signaling.settle((reply) => {
-      if (reply.ok && this.#membership === 'member') this.#learnEra(reply.era);
+      const isOfNow = this.#membership === 'member' && this.#view?.epoch === epoch;
+      if (reply.ok && isOfNow) this.#learnEra(reply.era);
     });
   }
 
@@ -616,9 +623,9 @@ export class RingNode {
 
   #sendSignals(edge: Edge, link: NeighbourLink, signals: readonly Signal[]): void {
     if (link.peer === null || this.#server !== 'connected') return;
-    // A frame would come after a gap.
+    // Frames before it may be lost.
     const hasFrame = signals.some(({ type }) => type === 'frame');
-    if (hasFrame && this.#relayedBefore.includes(link)) return;
+    if (hasFrame && this.#resuming?.includes(link) === true) return;
     this.#ports.signaling.signal(
       { to: link.peer, edge, link: link.id, signals: [...signals] },
       (reply) => {

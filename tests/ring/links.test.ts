@@ -2,7 +2,7 @@
 import { describe, expect, test } from 'vitest';
 import { encodeFrame } from '../../shared/protocol/frame.ts';
 import type { Decision, PeerMessage } from '../../shared/protocol/messages.ts';
-import type { Edge, Report, Signal, View } from '../../shared/protocol/signaling.ts';
+import type { Edge, Report, Signal } from '../../shared/protocol/signaling.ts';
 import { defined, linkId, peerId } from '../support.ts';
 import { helloOf, NEIGHBOURS, Ring, type TestLink } from './played-ring.ts';
 
@@ -498,7 +498,7 @@ describe('where no direct link comes up', () => {
   function aimed(budget?: number): Ring {
     const ring = new Ring(DECISION, budget);
     ring.signals.length = 0;
-    ring.view({ successor: { id: peerId(8), link: null } });
+    ring.view(AIM);
     return ring;
   }
 
@@ -507,16 +507,7 @@ describe('where no direct link comes up', () => {
     ring.signal({ from: peerId(8), edge: 'successor', link: linkId(link), signals });
   }
 
-  /** What the server says to one that was away for a moment. */
-  const VIEW: View = {
-    epoch: 'e',
-    era: 1,
-    version: 9,
-    size: 3,
-    successor: { id: peerId(8), link: null },
-    predecessor: { id: NEIGHBOURS.predecessor, link: null },
-    removed: [],
-  };
+  const AIM = { successor: { id: peerId(8), link: null } };
 
   const HEARD = encodeFrame({ type: 'heartbeat', isReply: true, count: 65_535 });
 
@@ -724,6 +715,19 @@ describe('where no direct link comes up', () => {
     expect(end.sent.map(({ message }) => message.type)).toEqual(['hello']);
   });
 
+  test('L5 it is one where the connection was lost, and the place has not been given again', () => {
+    const ring = aimed();
+    relayed(ring);
+    passAnswered(ring, 5_000, [ring.predecessor]);
+    const offer = defined(signalled(ring).find(({ type }) => type === 'offer'));
+    ring.disconnect();
+    ring.connect();
+    const end = defined(ring.links.at(-1));
+    end.handlers.onOpen();
+    end.give(helloOf(peerId(8), linkId(offer.link)));
+    expect(end.sent.map(({ message }) => message.type)).toEqual(['hello', 'elected']);
+  });
+
   test('L11 a device on which none came up offers a relayed one at once, and later a direct one', () => {
     const ring = aimed();
     relayed(ring);
@@ -782,13 +786,27 @@ describe('where no direct link comes up', () => {
     ring.signals.length = 0;
     ring.node.campaign();
     expect(ring.signals).toEqual([]);
-    ring.resumes[0]?.reply({ ok: true, view: VIEW, policy: 'highest' });
+    ring.resumed(AIM);
     // The other end has no other way to learn that it must make another.
     expect(ring.signals[0]?.request.signals).toEqual([{ type: 'closed' }]);
     expect(ring.node.state).toMatchObject({
       successorLink: 'connecting',
       predecessorLink: 'direct',
     });
+  });
+
+  test('a relayed one that is made over the new connection stays', () => {
+    const ring = aimed();
+    ring.disconnect();
+    ring.connect();
+    const from = NEIGHBOURS.predecessor;
+    const link = linkId(77);
+    const frame = encodeFrame(helloOf(from, link));
+    const signals: Signal[] = [{ type: 'relay' }, { type: 'frame', frame }];
+    ring.signal({ from, edge: 'predecessor', link, signals });
+    ring.resumed(AIM);
+    const relayedOnes = ring.node.links.filter(({ kind }) => kind === 'relayed');
+    expect(relayedOnes).toMatchObject([{ peer: from, edge: 'predecessor' }]);
   });
 
   test('those that all come up and never last are complained about, less and less often made', () => {
@@ -833,7 +851,7 @@ describe('where no direct link comes up', () => {
       relayed(ring);
       ring.disconnect();
       ring.connect();
-      ring.resumes.at(-1)?.reply({ ok: true, view: VIEW, policy: 'highest' });
+      ring.resumed(AIM);
     }
     expect(complaints(ring)).toEqual([]);
   });

@@ -226,8 +226,18 @@ export class Ring {
 
   /** A later view, in which only these things are other than at first. */
   view(part: Partial<View>): void {
+    this.#server.onView(this.#laterView(part));
+  }
+
+  /** The server gives it its place again, in a later view. */
+  resumed(part: Partial<View>): void {
+    const view = this.#laterView(part);
+    defined(this.resumes.at(-1)).reply({ ok: true, view, policy: 'highest' });
+  }
+
+  #laterView(part: Partial<View>): View {
     this.#version += 1;
-    this.#server.onView({
+    return {
       epoch: 'e',
       era: null,
       version: this.#version,
@@ -236,7 +246,7 @@ export class Ring {
       predecessor: { id: NEIGHBOURS.predecessor, link: null },
       removed: [],
       ...part,
-    });
+    };
   }
 
   pass(milliseconds: number): void {

@@ -135,10 +135,7 @@ describe('L9: a member that returns', () => {
     const [before] = offered();
     ring.disconnect();
     ring.connect();
-    const predecessor = { id: NEIGHBOURS.predecessor, link: null };
-    const place = { epoch: 'e', era: 1, version: 7, size: 3, successor: OTHER, predecessor };
-    const view = { ...place, removed: [] };
-    defined(ring.resumes[0]).reply({ ok: true, view, policy: 'highest' });
+    ring.resumed({ version: 7, successor: OTHER });
     const [after] = offered();
     expect([before?.to, after?.to]).toEqual([OTHER.id, OTHER.id]);
     expect(after?.link).not.toBe(before?.link);
@@ -250,6 +247,10 @@ test('L5 a peer that was alone elects itself no more once the view names another
   ring.view({});
   ring.node.campaign();
   expect(ring.node.state).toMatchObject({ role: 'candidate', term: 6, leader: null });
+  ring.view({ successor: self, predecessor: self });
+  expect(ring.node.state).toMatchObject({ role: 'leader', term: 7 });
+  ring.view({});
+  ring.node.campaign();
   const link = defined(ring.links.at(-1));
   link.handlers.onOpen();
   const { successor } = NEIGHBOURS;
@@ -303,8 +304,20 @@ describe('R9b: a member', () => {
     expect(ring.settles).toHaveLength(1);
     ring.disconnect();
     ring.connect();
-    ring.predecessor.give(lap(3));
+    ring.resumed({});
     expect(ring.settles).toHaveLength(2);
+  });
+
+  test('does not settle before its place is known, nor by an answer of before', () => {
+    const ring = new Ring(DECISION);
+    ring.predecessor.give(lap(2));
+    ring.disconnect();
+    ring.connect();
+    ring.predecessor.give(lap(3));
+    expect(ring.settles).toHaveLength(1);
+    ring.view({ epoch: 'another' });
+    ring.settles[0]?.({ ok: true, era: 7 });
+    expect(ring.node.state.era).toBeNull();
   });
 
   test('is a newcomer again to a server that has lost its memory, and brings the era along', () => {
@@ -313,22 +326,8 @@ describe('R9b: a member', () => {
     ring.settles[0]?.({ ok: true, era: 7 });
     ring.disconnect();
     ring.connect();
-    const { request, reply } = defined(ring.resumes[0]);
-    expect(request.place.era).toBe(7);
-    const neighbour = (id: PeerId) => ({ id, link: null });
-    reply({
-      ok: true,
-      policy: 'highest',
-      view: {
-        epoch: 'another',
-        era: null,
-        version: 1,
-        size: 3,
-        successor: neighbour(NEIGHBOURS.successor),
-        predecessor: neighbour(NEIGHBOURS.predecessor),
-        removed: [],
-      },
-    });
+    expect(ring.resumes[0]?.request.place.era).toBe(7);
+    ring.resumed({ epoch: 'another' });
     expect(ring.node.state.era).toBeNull();
     ring.predecessor.give(lap(3));
     ring.settles[1]?.({ ok: true, era: 9 });

@@ -107,11 +107,19 @@ describe('a leader that the fence refuses', () => {
 
   test('is none as long as the server cannot tell it of the later era', () => {
     const judge = new Fencing(() => [{ ...MEMBER, id: B, era: 1, term: 1 }]);
-    isElected(judge, A, 1, 2);
+    isElected(judge, A, 2, 1);
     isElected(judge, B, 1, 1);
     leadsOn(judge, B, 1, 1, 'reconnecting');
     expect(judge.problems).toEqual([]);
     leadsOn(judge, B, 1, 1);
+    expect(judge.problems).toHaveLength(1);
+  });
+
+  test('is a fault without the server where only its term is earlier', () => {
+    const judge = new Fencing(() => [{ ...MEMBER, id: B, era: 1, term: 1 }]);
+    isElected(judge, A, 1, 2);
+    isElected(judge, B, 1, 1);
+    leadsOn(judge, B, 1, 1, 'reconnecting');
     expect(judge.problems).toHaveLength(1);
   });
 

@@ -290,13 +290,14 @@ export class Scene {
       if (outcome.next.value.removed.length > removed.length && this.#takeBack(at, removed))
         happenings.push({ type: 'start' });
       for (const parcel of outcome.sends) {
+        const isToSelf = peer.outlet === 'loopback';
+        if (isToSelf && parcel.value.type === 'claim' && peer.successor !== at) continue;
         this.#noteSent(at, parcel.value);
         if (this.#messages >= 0) this.#messages += 1;
         if (this.#isOf(this.#saidBye, parcel.value))
           this.faults.push('a message of a peer that has said BYE is sent');
-        if (peer.outlet !== 'loopback') this.#send(at, parcel);
-        else if (parcel.value.type !== 'claim' || peer.successor === at)
-          happenings.push({ type: 'receive', parcel });
+        if (isToSelf) happenings.push({ type: 'receive', parcel });
+        else this.#send(at, parcel);
       }
     }
   }
@@ -465,7 +466,9 @@ export class Scene {
     const before = this.#peer(at).successor;
     this.#setPeer(at, { successor });
     if (before !== successor) this.#abandonAttempts(at);
-    if (successor === at) this.#switchTo(at, 'loopback');
+    if (successor === at && before !== at && this.#peer(at).outlet === 'loopback')
+      this.#step(at, { type: 'new-successor' });
+    else if (successor === at) this.#switchTo(at, 'loopback');
     else if (before !== successor && !this.#rules.makesBeforeBreaking) this.#breakUsed(at);
   }
 

@@ -1,7 +1,8 @@
 /**
  * No leader is refused for good (SPEC.md, R9): when it is elected, or its era is another, the fence
  * lets it act, or some member knows the later mandate that the fence has seen and will make it known
- * where the parts of a divided ring meet.
+ * where the parts of a divided ring meet, or it has no connection to the server, which will tell it of
+ * a later era.
  */
 import { Fence, type Mandate } from '../../election/fence.ts';
 import type { PeerId } from '../../protocol/ids.ts';
@@ -36,14 +37,14 @@ export class Fencing implements Judge {
       if (this.#fence.admit(mandate)) this.#latest = mandate;
       else this.#refused.set(name, { mandate, acts: 0 });
     }
-    // A ring that the server cannot reach has no way to learn of a later era.
-    if (sight.state.server !== 'connected') this.#wait(name);
-    else if (event.type === 'sent') this.#acts(sight);
+    if (sight.state.server !== 'connected') this.#excuse(name);
+    if (event.type === 'sent') this.#acts(sight);
   }
 
-  #wait(name: string): void {
+  /** Only the server tells of a later era; a later term comes from other peers, too. */
+  #excuse(name: string): void {
     const refusal = this.#refused.get(name);
-    if (refusal !== undefined) refusal.acts = 0;
+    if (refusal !== undefined && refusal.mandate.era < (this.#latest?.era ?? 0)) refusal.acts = 0;
   }
 
   /** A refused leader goes on leading: it was not late, nor about to learn of a later era. */
