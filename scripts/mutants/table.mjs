@@ -659,6 +659,14 @@ export const MUTANTS = [
     caughtBy: test('ring/rules', 'R9b: a member is told nothing by a peer'),
   },
   {
+    rule: 'R9e',
+    change: 'the era goes on when one departs that may have led elsewhere',
+    file: 'ring/room.ts',
+    find: 'if (this.#wasElsewhere(at, leaving)) this.#startEra();',
+    replace: '',
+    caughtBy: test('ring/room', 'leaving R9e one without a connection'),
+  },
+  {
     rule: 'R9c',
     change: 'the era that members bring is not exceeded',
     file: 'ring/room.ts',

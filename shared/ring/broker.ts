@@ -305,7 +305,7 @@ export class Broker {
     const open = this.#rooms.get(name);
     if (open?.seats.delete(id) !== true) return;
     open.pending = open.pending.filter(({ request }) => request.id !== id);
-    this.#deliver(name, open.room.leave(id, isGoodbye));
+    this.#announce(name, open, open.room.leave(id, isGoodbye));
     if (open.seats.size === 0) this.#close(name, open);
     else this.#endRecovery(name, open);
   }

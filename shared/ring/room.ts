@@ -146,7 +146,9 @@ export class Room {
    */
   leave(id: PeerId, isGoodbye = true): Delivery[] {
     const at = this.#ring.findIndex((member) => member.id === id);
-    if (at < 0) return [];
+    const leaving = this.#ring[at];
+    if (leaving === undefined) return [];
+    if (this.#wasElsewhere(at, leaving)) this.#startEra();
     this.#ring.splice(at, 1);
     this.#version += 1;
     this.#depart([id]);
@@ -169,6 +171,19 @@ export class Room {
       member.toldEra = this.#era;
     }
     return this.#era;
+  }
+
+  /**
+   * Whether a member without a connection has got neighbours that it was not told of. It may have been
+   * elected in a ring without them, in a term that nobody else here knows.
+   */
+  #wasElsewhere(at: number, member: Member): boolean {
+    if (member.lost === null) return false;
+    const { successor, predecessor } = this.#placeAt(at, member);
+    const { neighbours } = member.lost;
+    return [successor, predecessor].some(
+      (peer) => peer !== member.id && !neighbours.includes(peer),
+    );
   }
 
   #startEra(): void {

@@ -237,6 +237,24 @@ describe('leaving', () => {
     expect([...viewsIn(room.leave(defined(fourth))).keys()]).toEqual([third, fifth]);
   });
 
+  test('R9e one without a connection, with neighbours that it does not know, ends the era', () => {
+    const room = roomOf(1, 2, 3, 4, 5);
+    const [first, second, third] = room.peers.map((id) => id);
+    for (const id of room.peers) room.settle(id);
+    const { era } = room;
+    room.lose(defined(second));
+    room.leave(defined(third));
+    expect(room.era).toBe(era);
+    const told = viewsIn([...room.leave(defined(second), false), ...room.tellEra()]);
+    expect(room.era).toBeGreaterThan(era);
+    expect([...told.values()].map((view) => view.era)).toEqual(room.peers.map(() => room.era));
+    // The rest knows in which terms one may have been elected whose neighbours it knew.
+    const later = room.era;
+    room.lose(defined(first));
+    room.leave(defined(first), false);
+    expect(room.era).toBe(later);
+  });
+
   test('the edge that closes the gap is the newest, so that the next newcomer splits another', () => {
     const room = roomOf(1, 2, 3, 4);
     const splitNext = roomOf(1, 2, 3, 4);
