@@ -22,8 +22,6 @@ export function createLogger(level: string): Logger {
     leftOut = 0;
     logger.warn({ leftOut: count }, 'lines left out, as nobody read those before');
   };
-  // Its reader is gone: there is nobody to tell.
-  stderr.on('error', () => undefined);
   const logger = pino({ level, base: null }, { write });
   return logger;
 }

@@ -33,6 +33,9 @@ function explain(error: unknown, port: string | undefined): string {
   return error.message;
 }
 
+// The log's reader is gone: there is nobody to tell.
+process.stderr.on('error', () => undefined);
+
 try {
   const options = readOptions(process.env);
   const server = await startServer(options, fileURLToPath(new URL('../web', import.meta.url)));
