@@ -166,10 +166,11 @@ const MAX_MOVES_AT_ONCE = 30;
 const MOVES_PER_SECOND = 2;
 
 /**
- * Bytes that may wait for a client to read them; with more it is cut off. The most that an honest one
- * has to catch up with are a watcher's reports: MAX_UNTAKEN entries, of some 800 bytes at most.
+ * Bytes that may wait for a client to read them; with more it is cut off. An honest watcher may have to
+ * catch up with MAX_UNTAKEN entries, of some 800 bytes at most.
  */
-const MAX_UNREAD_BYTES = 4_194_304;
+const MAX_UNREAD_BYTES = 1_048_576;
+const MAX_UNREAD_BY_WATCHER = 4_194_304;
 
 /** What keeping a packet takes besides its data, in bytes. */
 const PACKET_OVERHEAD = 256;
@@ -428,6 +429,7 @@ export function createSignalingServer(
         reports: (reports, onTaken) => socket.emit('reports', reports, onTaken),
       });
       socket.data.unwatch = remove;
+      watchers.add(socket.conn);
       reply({ ok: true, order });
       logger.debug({ room }, 'watched');
     }
@@ -534,6 +536,9 @@ export function createSignalingServer(
   /** Those that were cut off by the server. */
   const cutOff = new WeakSet<Connection>();
 
+  /** Those that watch a room. */
+  const watchers = new WeakSet<Connection>();
+
   /**
    * Cuts a client off for which too much waits. Packets wait with engine.io until those before them
    * are sent, which wait with the connection below. Answers to WebSocket's own pings are for ws to limit.
@@ -543,7 +548,8 @@ export function createSignalingServer(
     let waiting = 0;
     connection.on('packetCreate', ({ data }: Packet) => {
       waiting += PACKET_OVERHEAD + (data?.length ?? 0);
-      if (waiting + socket.writableLength <= MAX_UNREAD_BYTES || cutOff.has(connection)) return;
+      const most = watchers.has(connection) ? MAX_UNREAD_BY_WATCHER : MAX_UNREAD_BYTES;
+      if (waiting + socket.writableLength <= most || cutOff.has(connection)) return;
       cutOff.add(connection);
       metrics.unread.inc();
       const details = { from: connection.remoteAddress };
