@@ -6,24 +6,19 @@ import type { Edge, JoinRequest, Neighbour, Offer } from '../protocol/signaling.
 import type { NeighbourLink } from './neighbour-link.ts';
 
 export class Offers {
-  readonly #edges: readonly Edge[];
   readonly #make: (edge: Edge) => NeighbourLink | null;
   readonly #links = new Map<Edge, NeighbourLink>();
   /** Whether they went with a join. */
   #isTaken = false;
 
-  /**
-   * @param edges for which a newcomer makes an offer
-   * @param make makes this end of a link to nobody yet; null where that is impossible
-   */
-  constructor(edges: readonly Edge[], make: (edge: Edge) => NeighbourLink | null) {
-    this.#edges = edges;
+  /** @param make makes this end of a link to nobody yet; null where that is impossible */
+  constructor(make: (edge: Edge) => NeighbourLink | null) {
     this.#make = make;
   }
 
   /** Makes a newcomer's that are missing. Returns whether there are all. */
   prepare(): boolean {
-    return this.#edges.every((edge) => this.#prepareFor(edge));
+    return this.#prepareFor('successor') && this.#prepareFor('predecessor');
   }
 
   /** Makes one for whoever will be the successor, unless there is one. */
@@ -55,10 +50,9 @@ export class Offers {
   take(): JoinRequest['offers'] | null {
     const successor = this.#bring('successor');
     const predecessor = this.#bring('predecessor');
-    const isLacking = this.#edges.includes('predecessor') && predecessor === undefined;
-    if (successor === undefined || isLacking) return null;
+    if (successor === undefined || predecessor === undefined) return null;
     this.#isTaken = true;
-    return { successor, ...(predecessor === undefined ? {} : { predecessor }) };
+    return { successor, predecessor };
   }
 
   /** What an unbound offer has gathered to go with the join, if it has. */

@@ -47,8 +47,6 @@ export interface RingNodeOptions {
   readonly priority: number;
   /** Wanted for the room; one that is open already has its own. */
   readonly policy: Policy;
-  /** Whether the device has more to do than it can at the moment: it prepares one link, not both. */
-  readonly isBusy: boolean;
 }
 
 export interface RingPorts {
@@ -137,14 +135,11 @@ export class RingNode {
         this.#settle();
       },
     });
-    this.#offers = new Offers(
-      options.isBusy ? ['successor'] : ['successor', 'predecessor'],
-      (edge) => {
-        if (this.#membership === 'gone') return null;
-        const kind = ports.budget.isSpent ? 'relayed' : 'direct';
-        return this.#makeLink(edge, kind, null, true, this.#newLinkId());
-      },
-    );
+    this.#offers = new Offers((edge) => {
+      if (this.#membership === 'gone') return null;
+      const kind = ports.budget.isSpent ? 'relayed' : 'direct';
+      return this.#makeLink(edge, kind, null, true, this.#newLinkId());
+    });
     this.#linkShares = new LinkShares(ports.clock, ports.budget);
     this.#openRelayedLink = relayedLinks(ports.clock);
     const owner: EdgeOwner = {

@@ -60,8 +60,7 @@ class Slot {
         this.#note(event, state);
       },
     };
-    // Of both kinds of newcomers there are to be some.
-    this.#peer = createRingPeer(room, ports, { isBusy: Math.random() < 0.3 });
+    this.#peer = createRingPeer(room, ports);
   }
 
   get state(): RingState | null {

@@ -1,7 +1,7 @@
 /** Joining and going: places, views and offers, over real connections. */
 import { describe, expect, test, vi } from 'vitest';
 import { SIGNALING_VERSION } from '../../shared/protocol/signaling.ts';
-import { defined, roomName } from '../support.ts';
+import { roomName } from '../support.ts';
 import {
   connect,
   expectRing,
@@ -39,8 +39,7 @@ describe('joining', () => {
     await first.settle();
 
     expectRing(server, [first, second]);
-    const { successor } = second.request.offers;
-    const predecessor = defined(second.request.offers.predecessor);
+    const { successor, predecessor } = second.request.offers;
     expect(second.view.successor).toEqual({ id: first.id, link: successor.link });
     expect(second.view.predecessor).toEqual({ id: first.id, link: predecessor.link });
     expect(first.view.successor.link).toBe(predecessor.link);
