@@ -1,6 +1,6 @@
 /** The way to the signaling server, by socket.io-client. */
 import { io, type ManagerOptions, type Socket } from 'socket.io-client';
-import { parsePeerId, type Parsed, type RoomName } from '../shared/protocol/ids.ts';
+import { parsePeerId, type Parsed } from '../shared/protocol/ids.ts';
 import {
   parseJoinReply,
   parseMembershipReply,
@@ -43,8 +43,6 @@ const ATTEMPT_PATIENCE = 8_000;
 export interface SocketOptions {
   /** WebSockets by default, which need no server to stick to. */
   readonly transports?: ManagerOptions['transports'];
-  /** The room to be joined, told with the connection: others wait a moment for who is on the way. */
-  readonly room?: RoomName;
   /** Called by a member that leaves, for a second way to say so. */
   readonly onLeave?: (request: LeaveRequest) => void;
   /** Called when the room begins to be watched, with a way to report; with null, when it is no more. */
@@ -59,7 +57,6 @@ export function socketSignaling(
   url: string,
   {
     transports = ['websocket'],
-    room,
     onLeave = () => undefined,
     onWatched = () => undefined,
   }: SocketOptions = {},
@@ -69,7 +66,6 @@ export function socketSignaling(
   const socket: Socket<Unparsed, PeerToServer & ReporterToServer> = io(origin, {
     path: pathname,
     transports,
-    ...(room === undefined ? {} : { query: { room } }),
     autoConnect: false,
     forceNew: true,
     reconnectionDelay: FIRST_RETRY,

@@ -79,6 +79,14 @@ export const MUTANTS = [
     ),
   },
   {
+    rule: 'L2',
+    change: 'newcomers of a burst get their places one by one',
+    file: 'ring/broker.ts',
+    find: 'open.pending.length > 1 || now < open.assignedAt + burstWindow',
+    replace: 'false',
+    caughtBy: test('ring/broker', 'L2: when newcomers are given their places'),
+  },
+  {
     rule: 'L3',
     change: 'a link that does not come up is not offered again',
     file: 'ring/edges.ts',

@@ -55,7 +55,7 @@ class Slot {
     });
     const ports: PeerPorts = {
       openLink: links === 'relayed' ? isolatedLinks(openLink) : openLink,
-      newSignaling: () => socketSignaling(url, { room }),
+      newSignaling: () => socketSignaling(url),
       onEvent: (event, state) => {
         this.#note(event, state);
       },
