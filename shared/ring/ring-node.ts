@@ -562,7 +562,7 @@ export class RingNode {
     try {
       const ports = { clock, openLink };
       const handlers = this.#linkHandlers(edge);
-      const link = new NeighbourLink(id, kind, edge, peer, initiator, ports, handlers);
+      const link = new NeighbourLink(id, kind, peer, initiator, ports, handlers);
       if (initiator) this.#offered = [...this.#offered, { edge, id }].slice(-MAX_OFFERED);
       if (peer !== null) this.#tellConnecting(edge, kind, peer);
       return link;

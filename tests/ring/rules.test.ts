@@ -3,6 +3,7 @@ import { describe, expect, test } from 'vitest';
 import { encodeFrame, parseFrame } from '../../shared/protocol/frame.ts';
 import type { PeerId } from '../../shared/protocol/ids.ts';
 import type { Decision } from '../../shared/protocol/messages.ts';
+import type { Signal } from '../../shared/protocol/signaling.ts';
 import { defined, linkId, peerId, valueOf } from '../support.ts';
 import { helloOf, NEIGHBOURS, Ring, SELF } from './played-ring.ts';
 
@@ -146,6 +147,24 @@ describe('L9: a member that returns', () => {
 });
 
 describe('L10: a signal', () => {
+  test.each(['successor', 'predecessor'] as const)(
+    'of a link that the %s offers is sent as soon as it is there',
+    (edge) => {
+      const ring = new Ring(DECISION);
+      ring.signals.length = 0;
+      const end = defined(ring.offer(NEIGHBOURS[edge], edge, linkId(77)));
+      const candidate = 'candidate:1 1 udp 1 192.0.2.1 9 typ host';
+      const signals: readonly Signal[] = [
+        { type: 'answer', sdp: '' },
+        { type: 'candidate', candidate: { candidate, sdpMLineIndex: 0, sdpMid: '0' } },
+      ];
+      for (const signal of signals) end.handlers.onSignal(signal);
+      expect(ring.signals.map(({ request }) => request.signals)).toEqual(
+        signals.map((one) => [one]),
+      );
+    },
+  );
+
   test.each(['successor', 'predecessor'] as const)(
     'that offers a link is taken from the %s alone',
     (edge) => {
