@@ -120,6 +120,21 @@ test('L2: a newcomer brings an offer for each of its two links', () => {
   expect(joins[0]?.request.offers).toEqual({ successor: offer(1), predecessor: offer(2) });
 });
 
+test('L2: a newcomer keeps the offer that the view names, and lets go of the other', () => {
+  const { counts, openLink } = countedLinks();
+  const { joins, server, node } = memberOf(openLink);
+  server().onConnect();
+  const { request, reply } = defined(joins[0]);
+  const view: View = {
+    ...ALONE,
+    successor: { id: peerId(2), link: request.offers.successor.link },
+    predecessor: { id: peerId(3), link: null },
+  };
+  reply({ ok: true, view, policy: 'highest' });
+  expect(node.links).toMatchObject([{ edge: 'successor', peer: peerId(2) }]);
+  expect(counts).toEqual({ made: 2, open: 1 });
+});
+
 test('a peer alone leads and has let go of its offers', () => {
   const { counts, openLink } = countedLinks();
   const { joins, server, node } = memberOf(openLink);

@@ -55,6 +55,17 @@ describe('L4: a link', () => {
   });
 });
 
+test('L7: after a BYE the other end hears nothing more on the link', () => {
+  const ring = new Ring(DECISION);
+  const told = ring.events.length;
+  ring.predecessor.give({ type: 'bye', reason: 'relinked' });
+  expect(ring.told('link').at(-1)).toMatchObject({ edge: 'predecessor', state: 'closed' });
+  ring.predecessor.give({ type: 'pace', hopDelay: 100, count: 1, by: NEIGHBOURS.predecessor });
+  expect(ring.events).toHaveLength(told + 1);
+  ring.pass(1_000);
+  expect(ring.predecessor.isClosed).toBe(true);
+});
+
 describe('L7: after its BYE a peer', () => {
   test('neither answers nor says anything on that link', () => {
     const ring = new Ring(DECISION);
@@ -195,6 +206,16 @@ test('L11 a device that has made no direct link yet offers a relayed one after h
   expect(offered()).toEqual([]);
   ring.pass(100);
   expect(offered()).toHaveLength(1);
+});
+
+test('L11 a page that may make no more direct links offers a relayed one at once', () => {
+  const ring = new Ring(null, 2);
+  const made = ring.links.length;
+  ring.signals.length = 0;
+  ring.view({ successor: OTHER });
+  ring.pass(10);
+  expect(ring.links).toHaveLength(made);
+  expect(ring.signals.flatMap(({ request }) => request.signals)).toEqual([{ type: 'relay' }]);
 });
 
 describe('R7: a peer that hears of no leader', () => {

@@ -217,9 +217,8 @@ export class NodeFuzz {
     };
   }
 
-  /** One that somebody else knows of: an offer that was sent to nobody yet has no other end. */
   #link(): BenchLink | undefined {
-    const links = [...this.#bench.links].filter(({ id }) => id !== null);
+    const links = [...this.#bench.links];
     return links.length === 0 ? undefined : this.#dice.pick(links);
   }
 
