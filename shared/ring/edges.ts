@@ -182,7 +182,7 @@ export class SuccessorEdge {
     if (outlet === null || outlet === 'loopback') return;
     if (outlet.peer === null || !gone.has(outlet.peer)) return;
     this.#outlet = null;
-    outlet.release();
+    outlet.close();
     this.#owner.onLink('successor', outlet, 'closed', 'the peer has left');
     this.trySwitch();
   }
@@ -419,10 +419,7 @@ export class PredecessorEdge {
 
   dropPeers(gone: ReadonlySet<PeerId>): void {
     for (const link of this.#links.values())
-      if (link.peer !== null && gone.has(link.peer)) {
-        this.#links.delete(link.id);
-        link.release();
-      }
+      if (link.peer !== null && gone.has(link.peer)) this.#close(link);
   }
 
   /** Lets go of every link without a word. */

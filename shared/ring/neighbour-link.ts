@@ -27,7 +27,6 @@ import {
   PROBE_MARGIN,
   PROBE_SILENCE,
   RELAYED_PROBE_SILENCE,
-  RELEASE,
   SILENCE_MARGIN,
 } from './timing.ts';
 
@@ -293,21 +292,12 @@ export class NeighbourLink {
     this.#link.close();
   }
 
-  /** Lets go where the other end is gone, or has said goodbye: there is no haste to close it. */
-  release(): void {
-    this.#closeAfter(RELEASE);
-  }
-
   /** Neither says nor hears anything any more. Closing it is a word, too: that comes much later. */
   fallSilent(): void {
-    this.#closeAfter(LINGER);
-  }
-
-  #closeAfter(milliseconds: number): void {
     if (this.#phase === 'closed') return;
     this.#phase = 'closed';
     this.#giveUpHeld();
-    this.#clock.after(milliseconds, () => {
+    this.#clock.after(LINGER, () => {
       this.#link.close();
     });
   }

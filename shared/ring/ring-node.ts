@@ -739,7 +739,7 @@ export class RingNode {
       this.#watch.broke(link);
       this.#dropPeers([link.peer]);
     }
-    link.release();
+    link.close();
     this.#edges.at(edge).onClosed(link, reason, 'others');
   }
 

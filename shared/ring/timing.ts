@@ -44,12 +44,6 @@ export const LAST_ATTEMPT = 120_000;
 /** How long the other end may take to close a link after BYE. */
 export const FAREWELL = 2_000;
 
-/**
- * How long an end is kept to which nothing comes any more: to close a connection takes a page up to 20 ms,
- * and the one in its place is to be made first.
- */
-export const RELEASE = 1_000;
-
 /** How long a peer that vanishes keeps its ends of links, which would be heard to close. */
 export const LINGER = 15_000;
 
