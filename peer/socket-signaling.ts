@@ -33,11 +33,9 @@ const FIRST_RETRY = 300;
 const LAST_RETRY = 2_000;
 
 /**
- * How long an attempt to connect may take, in milliseconds. The first is one of many where many tabs open
- * at once, and what is given up where a device is only slow has to be done again, and makes it slower.
- * Later ones are to find a server soon that is back, and places are kept for who returns soon.
+ * How long an attempt to connect may take, in milliseconds: it is to find a server soon that is back, as
+ * places are not kept for long.
  */
-const FIRST_ATTEMPT_PATIENCE = 20_000;
 const ATTEMPT_PATIENCE = 8_000;
 
 export interface SocketOptions {
@@ -70,7 +68,7 @@ export function socketSignaling(
     forceNew: true,
     reconnectionDelay: FIRST_RETRY,
     reconnectionDelayMax: LAST_RETRY,
-    timeout: FIRST_ATTEMPT_PATIENCE,
+    timeout: ATTEMPT_PATIENCE,
   });
 
   let onInvalid: SignalingHandlers['onInvalid'] = () => undefined;
@@ -85,11 +83,9 @@ export function socketSignaling(
         else handlers.onInvalid(result.error);
       };
     socket.on('connect', () => {
-      socket.io.timeout(ATTEMPT_PATIENCE);
       handlers.onConnect();
     });
     socket.on('connect_error', (error) => {
-      socket.io.timeout(ATTEMPT_PATIENCE);
       handlers.onDisconnect(error.message);
     });
     socket.on('disconnect', (reason) => {
