@@ -11,10 +11,9 @@ import type { SocketOptions } from './socket-signaling.ts';
 export interface PeerPorts extends Pick<RingPeerPorts, 'openLink' | 'onEvent'> {
   /**
    * Makes a way to the server; called once for each membership.
-   * @param options for it: the room, without which nobody waits for the peer to come, and what is to be
-   *   told of it being watched, without which it never reports
+   * @param options for it: what is to be told of the room being watched, without which it never reports
    */
-  readonly newSignaling: (options: Pick<SocketOptions, 'onWatched' | 'room'>) => Signaling;
+  readonly newSignaling: (options: Pick<SocketOptions, 'onWatched'>) => Signaling;
 }
 
 /**
@@ -33,7 +32,7 @@ export function createRingPeer(
     room,
     {
       openLink: ports.openLink,
-      newSignaling: () => ports.newSignaling({ room, ...reporting.options() }),
+      newSignaling: () => ports.newSignaling(reporting.options()),
       onEvent: (event, state) => {
         reporting.note(event, state);
         ports.onEvent(event, state);

@@ -1,6 +1,6 @@
 /** The way to the signaling server, by socket.io-client. */
 import { io, type ManagerOptions, type Socket } from 'socket.io-client';
-import { parsePeerId, type Parsed, type RoomName } from '../shared/protocol/ids.ts';
+import { parsePeerId, type Parsed } from '../shared/protocol/ids.ts';
 import {
   parseJoinReply,
   parseMembershipReply,
@@ -33,18 +33,14 @@ const FIRST_RETRY = 300;
 const LAST_RETRY = 2_000;
 
 /**
- * How long an attempt to connect may take, in milliseconds. The first is one of many where many tabs open
- * at once, and what is given up where a device is only slow has to be done again, and makes it slower.
- * Later ones are to find a server soon that is back, and places are kept for who returns soon.
+ * How long an attempt to connect may take, in milliseconds: it is to find a server soon that is back, as
+ * places are not kept for long.
  */
-const FIRST_ATTEMPT_PATIENCE = 20_000;
 const ATTEMPT_PATIENCE = 8_000;
 
 export interface SocketOptions {
   /** WebSockets by default, which need no server to stick to. */
   readonly transports?: ManagerOptions['transports'];
-  /** The room to be joined, told with the connection: others wait a moment for who is on the way. */
-  readonly room?: RoomName;
   /** Called by a member that leaves, for a second way to say so. */
   readonly onLeave?: (request: LeaveRequest) => void;
   /** Called when the room begins to be watched, with a way to report; with null, when it is no more. */
@@ -59,7 +55,6 @@ export function socketSignaling(
   url: string,
   {
     transports = ['websocket'],
-    room,
     onLeave = () => undefined,
     onWatched = () => undefined,
   }: SocketOptions = {},
@@ -69,12 +64,11 @@ export function socketSignaling(
   const socket: Socket<Unparsed, PeerToServer & ReporterToServer> = io(origin, {
     path: pathname,
     transports,
-    ...(room === undefined ? {} : { query: { room } }),
     autoConnect: false,
     forceNew: true,
     reconnectionDelay: FIRST_RETRY,
     reconnectionDelayMax: LAST_RETRY,
-    timeout: FIRST_ATTEMPT_PATIENCE,
+    timeout: ATTEMPT_PATIENCE,
   });
 
   let onInvalid: SignalingHandlers['onInvalid'] = () => undefined;
@@ -89,11 +83,9 @@ export function socketSignaling(
         else handlers.onInvalid(result.error);
       };
     socket.on('connect', () => {
-      socket.io.timeout(ATTEMPT_PATIENCE);
       handlers.onConnect();
     });
     socket.on('connect_error', (error) => {
-      socket.io.timeout(ATTEMPT_PATIENCE);
       handlers.onDisconnect(error.message);
     });
     socket.on('disconnect', (reason) => {

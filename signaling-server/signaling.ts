@@ -7,13 +7,7 @@ import type { Logger } from 'pino';
 import { Server, type Socket } from 'socket.io';
 import { v4 as uuid } from 'uuid';
 import * as v from 'valibot';
-import {
-  parsePeerId,
-  parseRoomName,
-  type Parsed,
-  type PeerId,
-  type RoomName,
-} from '../shared/protocol/ids.ts';
+import { parsePeerId, type Parsed, type PeerId, type RoomName } from '../shared/protocol/ids.ts';
 import {
   MAX_SIGNALING_MESSAGE_BYTES,
   parseJoinRequest,
@@ -87,8 +81,6 @@ interface Membership {
 
 interface SocketData {
   membership: Membership | null;
-  /** To be called once it has asked for its place, or will not. */
-  readonly arrived: () => void;
   /** Ends its watching, if it watches a room. */
   unwatch: (() => void) | null;
   faults: number;
@@ -303,12 +295,6 @@ export function createSignalingServer(
     if (request.ok) return request.value;
     refuse(refusal(codeFor(input), request.error));
     return null;
-  }
-
-  /** A connection may name the room in which it will ask for a place; nothing is wrong if it does not. */
-  function expected({ handshake }: PeerSocket): () => void {
-    const room = parseRoomName(handshake.query['room']);
-    return room.ok ? broker.expect(room.value) : () => undefined;
   }
 
   function join(socket: PeerSocket, input: unknown, reply: (reply: JoinReply) => void): void {
@@ -588,7 +574,6 @@ export function createSignalingServer(
     connections.set(socket.conn, true);
     socket.data = {
       membership: null,
-      arrived: expected(socket),
       unwatch: null,
       faults: 0,
       requests: new Allowance(clock, MAX_REQUESTS_AT_ONCE, REQUESTS_PER_SECOND),
@@ -597,13 +582,11 @@ export function createSignalingServer(
     socket.on('join', (request: unknown, acknowledge: unknown) => {
       answer(socket, 'join', acknowledge, (reply) => {
         join(socket, request, reply);
-        socket.data.arrived();
       });
     });
     socket.on('resume', (request: unknown, acknowledge: unknown) => {
       answer(socket, 'resume', acknowledge, (reply) => {
         resume(socket, request, reply);
-        socket.data.arrived();
       });
     });
     socket.on('signal', (request: unknown, acknowledge: unknown) => {
@@ -634,7 +617,6 @@ export function createSignalingServer(
     socket.on('watch', (request: unknown, acknowledge: unknown) => {
       answer(socket, 'watch', acknowledge, (reply) => {
         watch(socket, request, reply);
-        socket.data.arrived();
       });
     });
     socket.on('leave', (acknowledge: unknown) => {
@@ -653,8 +635,6 @@ export function createSignalingServer(
     });
     socket.on('disconnect', (reason) => {
       if (BREACHES.has(reason) && !cutOff.has(socket.conn)) noteBreach(socket.request, reason);
-      // A server that is closing gives out no more places.
-      if (!isClosing) socket.data.arrived();
       socket.data.unwatch?.();
       lose(socket);
     });

@@ -67,7 +67,7 @@ export class RingMember {
         this.#onEvent(event, state);
       },
     };
-    this.#peer = createRingPeer(room, ports, { isBusy: isDeviceBusy() });
+    this.#peer = createRingPeer(room, ports);
     this.#peer.join();
     addEventListener('pagehide', () => {
       this.leave();

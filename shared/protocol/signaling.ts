@@ -112,13 +112,12 @@ const PolicySchema = v.picklist(POLICIES);
 const JoinRequestSchema = v.strictObject({
   ...claimant,
   policy: PolicySchema,
-  offers: v.strictObject({ successor: OfferSchema, predecessor: v.optional(OfferSchema) }),
+  offers: v.strictObject({ successor: OfferSchema, predecessor: OfferSchema }),
 });
 /**
- * `join`: a newcomer asks for a place and brings an offer for the link to its successor, and one for
- * that to its predecessor, unless its device is busy: then its predecessor makes it. The secret is
- * its own choice; with it, and only with it, a member can resume on another connection. The policy
- * counts only where the room is new; the reply names the one that holds.
+ * `join`: a newcomer asks for a place and brings an offer for the link to each of its neighbours. The
+ * secret is its own choice; with it, and only with it, a member can resume on another connection. The
+ * policy counts only where the room is new; the reply names the one that holds.
  */
 export type JoinRequest = v.InferOutput<typeof JoinRequestSchema>;
 

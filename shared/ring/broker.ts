@@ -39,9 +39,6 @@ export interface BrokerPorts {
 /** How many times the window of a burst its first newcomer waits at most for those that follow. */
 const WINDOWS_PER_BURST = 10;
 
-/** How long newcomers wait at most for who is expected, and how long one is, in milliseconds. */
-const EXPECTATION = { wait: 1_000, lasts: 5_000 };
-
 /** How long a member may take to answer a probe, in milliseconds: 8 s of silence with what was before. */
 export const PROBE_PATIENCE = 4_500;
 
@@ -166,8 +163,6 @@ export class Broker {
    */
   #latestEra = 0;
   readonly #startedAt: number;
-  /** How many are on their way to each room. */
-  readonly #expected = new Map<RoomName, number>();
   /** Rooms that were forgotten with their members in them, not closed behind the last. */
   #forgotten: readonly { readonly name: RoomName; readonly epoch: string }[] = [];
 
@@ -201,33 +196,7 @@ export class Broker {
   }
 
   /**
-   * Somebody is on the way to a room, such as a page that has a connection before it has its program.
-   * Newcomers wait for it a moment, since links that are made for all of them at once stay.
-   * @returns to be called once it has asked for its place, or will not; ends by itself after 5 s
-   */
-  expect(name: RoomName): () => void {
-    const count = (change: 1 | -1) => {
-      const expected = (this.#expected.get(name) ?? 0) + change;
-      if (expected > 0) this.#expected.set(name, expected);
-      else this.#expected.delete(name);
-      const open = this.#rooms.get(name);
-      if (open !== undefined) this.#schedule(name, open);
-    };
-    let isExpected = true;
-    const end = () => {
-      if (!isExpected) return;
-      isExpected = false;
-      cancel();
-      count(-1);
-    };
-    const cancel = this.#ports.clock.after(EXPECTATION.lasts, end);
-    count(1);
-    return end;
-  }
-
-  /**
-   * Takes a newcomer in: at once where none came just before and none is expected, else with all others
-   * of its burst.
+   * Takes a newcomer in: at once where none came just before, else with all others of its burst.
    * @param onJoined called once, unless the newcomer leaves before
    */
   join(request: JoinRequest, onJoined: OnJoined): void {
@@ -640,10 +609,7 @@ export class Broker {
     return otherSpelling === undefined ? {} : { otherSpelling };
   }
 
-  /**
-   * A lone newcomer waits for nothing; those of a burst wait for each other and for who is expected, but
-   * not without end.
-   */
+  /** A lone newcomer waits for nothing; those of a burst wait for each other, but not without end. */
   #schedule(name: RoomName, open: OpenRoom): void {
     open.cancelAssign?.();
     open.cancelAssign = null;
@@ -651,12 +617,9 @@ export class Broker {
     if (first === undefined || open.room.isRecovering) return;
     const now = this.#ports.clock.now();
     const { burstWindow } = this.#limits;
-    const isExpectant = this.#expected.has(name);
-    const isBurst = isExpectant || open.pending.length > 1 || now < open.assignedAt + burstWindow;
+    const isBurst = open.pending.length > 1 || now < open.assignedAt + burstWindow;
     const waited = now - first.since;
-    const wait = isExpectant
-      ? EXPECTATION.wait - waited
-      : Math.min(burstWindow, WINDOWS_PER_BURST * burstWindow - waited);
+    const wait = Math.min(burstWindow, WINDOWS_PER_BURST * burstWindow - waited);
     if (!isBurst || wait <= 0) {
       this.#assign(name, open);
       return;

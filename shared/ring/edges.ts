@@ -104,7 +104,7 @@ export class SuccessorEdge {
   /**
    * Takes a new successor. The one in use stays until a link to the new one can replace it.
    * @param neighbour from the view
-   * @param offered this peer's own offer, unless the view says that another is the one to use
+   * @param offered this peer's own offer, where the view says that it is the one to use
    */
   aim({ id, link }: Neighbour, offered: NeighbourLink | null): void {
     const isNew = id !== this.#target;
@@ -121,8 +121,7 @@ export class SuccessorEdge {
       this.trySwitch();
       return;
     }
-    if (link !== null || offered !== null) {
-      if (link === null) this.#failures += 1;
+    if (link !== null) {
       this.#retryIn(FIRST_ATTEMPT);
       this.#relayIn(this.#owner.directLinks.patience);
     } else if (this.#attempts.size === 0) this.#attempt();
@@ -185,7 +184,7 @@ export class SuccessorEdge {
     if (outlet === null || outlet === 'loopback') return;
     if (outlet.peer === null || !gone.has(outlet.peer)) return;
     this.#outlet = null;
-    outlet.release();
+    outlet.close();
     this.#owner.onLink('successor', outlet, 'closed', 'the peer has left');
     this.trySwitch();
   }
@@ -422,10 +421,7 @@ export class PredecessorEdge {
 
   dropPeers(gone: ReadonlySet<PeerId>): void {
     for (const link of this.#links.values())
-      if (link.peer !== null && gone.has(link.peer)) {
-        this.#links.delete(link.id);
-        link.release();
-      }
+      if (link.peer !== null && gone.has(link.peer)) this.#close(link);
   }
 
   /** Lets go of every link without a word. */

@@ -7,7 +7,7 @@ import type {
   HelloMessage,
   PeerMessage,
 } from '../protocol/messages.ts';
-import { MAX_SIGNALS_PER_MESSAGE, type Edge, type Signal } from '../protocol/signaling.ts';
+import { MAX_SIGNALS_PER_MESSAGE, type Signal } from '../protocol/signaling.ts';
 import { Allowance } from './allowance.ts';
 import { HeldMessages } from './held-messages.ts';
 import type { Clock, Link, OpenLink } from './ports.ts';
@@ -18,7 +18,6 @@ import {
   FAREWELL,
   FRAME_BURST,
   FRAME_RATE,
-  HOST_CANDIDATE_DELAY,
   LINGER,
   LINK_SILENCE,
   LONGEST_ROUND_TRIP,
@@ -28,7 +27,6 @@ import {
   PROBE_MARGIN,
   PROBE_SILENCE,
   RELAYED_PROBE_SILENCE,
-  RELEASE,
   SILENCE_MARGIN,
 } from './timing.ts';
 
@@ -51,26 +49,17 @@ export interface NeighbourLinkHandlers {
   onSignals(link: NeighbourLink, signals: readonly Signal[]): void;
 }
 
-/** Whether it tells an address that the device has itself (RFC 8839, section 5.1). */
-function isHostCandidate(signal: Signal): boolean {
-  return signal.type === 'candidate' && / typ host\b/.test(signal.candidate.candidate);
-}
-
 export class NeighbourLink {
   readonly id: LinkId;
   readonly kind: LinkKind;
-  readonly #edge: Edge;
   readonly #handlers: NeighbourLinkHandlers;
   readonly #clock: Clock;
-  readonly #isInitiator: boolean;
   readonly #link: Link;
   #peer: PeerId | null;
   #phase: 'connecting' | 'open' | 'leaving' | 'closed' = 'connecting';
   #hello: HelloMessage | null = null;
   #term = 0;
   #unsent: Signal[] = [];
-  /** Host candidates that may not be needed. */
-  #withheld: Signal[] = [];
   #waiting: { readonly call: () => void } | null = null;
   /** When something was last heard, or hoped for; and the same of the election. */
   #heardAt: number;
@@ -90,7 +79,6 @@ export class NeighbourLink {
 
   /**
    * @param id the link's own; frames and signals of another are not for it
-   * @param edge of this end
    * @param peer at the other end; null for an offer made before the neighbour is known
    * @param initiator whether this end makes the offer
    * @throws Error where the platform cannot make links
@@ -98,7 +86,6 @@ export class NeighbourLink {
   constructor(
     id: LinkId,
     kind: LinkKind,
-    edge: Edge,
     peer: PeerId | null,
     initiator: boolean,
     ports: { readonly openLink: OpenLink; readonly clock: Clock },
@@ -106,7 +93,6 @@ export class NeighbourLink {
   ) {
     this.id = id;
     this.kind = kind;
-    this.#edge = edge;
     this.#madeAt = ports.clock.now();
     this.#heardAt = this.#madeAt;
     this.#electionAt = this.#heardAt;
@@ -117,7 +103,6 @@ export class NeighbourLink {
     this.#peer = peer;
     this.#handlers = handlers;
     this.#clock = ports.clock;
-    this.#isInitiator = initiator;
     this.#link = ports.openLink(initiator, {
       onSignal: (signal) => {
         this.#giveOut(signal);
@@ -307,21 +292,12 @@ export class NeighbourLink {
     this.#link.close();
   }
 
-  /** Lets go where the other end is gone, or has said goodbye: there is no haste to close it. */
-  release(): void {
-    this.#closeAfter(RELEASE);
-  }
-
   /** Neither says nor hears anything any more. Closing it is a word, too: that comes much later. */
   fallSilent(): void {
-    this.#closeAfter(LINGER);
-  }
-
-  #closeAfter(milliseconds: number): void {
     if (this.#phase === 'closed') return;
     this.#phase = 'closed';
     this.#giveUpHeld();
-    this.#clock.after(milliseconds, () => {
+    this.#clock.after(LINGER, () => {
       this.#link.close();
     });
   }
@@ -334,28 +310,9 @@ export class NeighbourLink {
   #giveOut(signal: Signal): void {
     // That a relayed link is closed is said by a signal, too.
     if (this.isClosed && signal.type !== 'closed') return;
-    if (!this.#isInitiator && isHostCandidate(signal)) {
-      this.#withhold(signal);
-      return;
-    }
     this.#unsent.push(signal);
     if (this.#peer === null) this.#offered();
     else this.#sendSignals();
-  }
-
-  /**
-   * Keeps a host candidate of the end that answers: mostly that end reaches a candidate of the other,
-   * which learns this one from its checks (peer reflexive, RFC 8445, section 7.3.1.3).
-   */
-  #withhold(candidate: Signal): void {
-    this.#withheld.push(candidate);
-    if (this.#withheld.length > 1) return;
-    this.#clock.after(HOST_CANDIDATE_DELAY[this.#edge], () => {
-      const needed = this.#phase === 'connecting' ? this.#withheld : [];
-      this.#withheld = [];
-      this.#unsent.push(...needed);
-      this.#sendSignals();
-    });
   }
 
   #sendSignals(): void {

@@ -1,34 +1,19 @@
-/**
- * The offers that are made before the neighbour is known: a newcomer's for both edges (SPEC.md, L2), and
- * a member's whose successor has left (L8).
- */
+/** The offers that a newcomer makes for both edges before it knows its neighbours (SPEC.md, L2). */
 import type { Edge, JoinRequest, Neighbour, Offer } from '../protocol/signaling.ts';
 import type { NeighbourLink } from './neighbour-link.ts';
 
 export class Offers {
-  readonly #edges: readonly Edge[];
   readonly #make: (edge: Edge) => NeighbourLink | null;
   readonly #links = new Map<Edge, NeighbourLink>();
-  /** Whether they went with a join. */
-  #isTaken = false;
 
-  /**
-   * @param edges for which a newcomer makes an offer
-   * @param make makes this end of a link to nobody yet; null where that is impossible
-   */
-  constructor(edges: readonly Edge[], make: (edge: Edge) => NeighbourLink | null) {
-    this.#edges = edges;
+  /** @param make makes this end of a link to nobody yet; null where that is impossible */
+  constructor(make: (edge: Edge) => NeighbourLink | null) {
     this.#make = make;
   }
 
-  /** Makes a newcomer's that are missing. Returns whether there are all. */
+  /** Makes those that are missing. Returns whether there are all. */
   prepare(): boolean {
-    return this.#edges.every((edge) => this.#prepareFor(edge));
-  }
-
-  /** Makes one for whoever will be the successor, unless there is one. */
-  prepareSuccessor(): void {
-    this.#prepareFor('successor');
+    return this.#prepareFor('successor') && this.#prepareFor('predecessor');
   }
 
   #prepareFor(edge: Edge): boolean {
@@ -55,10 +40,8 @@ export class Offers {
   take(): JoinRequest['offers'] | null {
     const successor = this.#bring('successor');
     const predecessor = this.#bring('predecessor');
-    const isLacking = this.#edges.includes('predecessor') && predecessor === undefined;
-    if (successor === undefined || isLacking) return null;
-    this.#isTaken = true;
-    return { successor, ...(predecessor === undefined ? {} : { predecessor }) };
+    if (successor === undefined || predecessor === undefined) return null;
+    return { successor, predecessor };
   }
 
   /** What an unbound offer has gathered to go with the join, if it has. */
@@ -68,14 +51,10 @@ export class Offers {
     return link === undefined || signals.length === 0 ? undefined : { link: link.id, signals };
   }
 
-  /**
-   * Gives an offer its addressee: one that went with a join where the view names it, another where the
-   * view names none. Null where that is not so.
-   */
+  /** Gives an offer its addressee where the view has chosen it; null where it has not. */
   use(edge: Edge, { id, link }: Neighbour): NeighbourLink | null {
     const offer = this.#links.get(edge);
-    if (offer === undefined || offer.isClosed) return null;
-    if (link !== (this.#isTaken ? offer.id : null)) return null;
+    if (offer === undefined || offer.isClosed || offer.id !== link) return null;
     this.#links.delete(edge);
     offer.bind(id);
     return offer;
@@ -84,6 +63,5 @@ export class Offers {
   discard(): void {
     for (const link of this.#links.values()) link.close();
     this.#links.clear();
-    this.#isTaken = false;
   }
 }

@@ -36,7 +36,7 @@ import { Offers } from './offers.ts';
 import { Pace } from './pace.ts';
 import type { Clock, OpenLink, Random, Signaling } from './ports.ts';
 import { relayedLinks } from './relay.ts';
-import { FIRST_ATTEMPT, MAX_TERM_LEAP, REPLY_PATIENCE } from './timing.ts';
+import { MAX_TERM_LEAP, REPLY_PATIENCE } from './timing.ts';
 
 export interface RingNodeOptions {
   readonly id: PeerId;
@@ -47,8 +47,6 @@ export interface RingNodeOptions {
   readonly priority: number;
   /** Wanted for the room; one that is open already has its own. */
   readonly policy: Policy;
-  /** Whether the device has more to do than it can at the moment: it prepares one link, not both. */
-  readonly isBusy: boolean;
 }
 
 export interface RingPorts {
@@ -137,14 +135,11 @@ export class RingNode {
         this.#settle();
       },
     });
-    this.#offers = new Offers(
-      options.isBusy ? ['successor'] : ['successor', 'predecessor'],
-      (edge) => {
-        if (this.#membership === 'gone') return null;
-        const kind = ports.budget.isSpent ? 'relayed' : 'direct';
-        return this.#makeLink(edge, kind, null, true, this.#newLinkId());
-      },
-    );
+    this.#offers = new Offers((edge) => {
+      if (this.#membership === 'gone') return null;
+      const kind = ports.budget.isSpent ? 'relayed' : 'direct';
+      return this.#makeLink(edge, kind, null, true, this.#newLinkId());
+    });
     this.#linkShares = new LinkShares(ports.clock, ports.budget);
     this.#openRelayedLink = relayedLinks(ports.clock);
     const owner: EdgeOwner = {
@@ -353,8 +348,6 @@ export class RingNode {
     this.#server = 'reconnecting';
     // The answer to a question of before is lost.
     this.#settlingUntil = -Infinity;
-    // By the time that a view comes again, this device may be in another network.
-    if (this.#membership === 'member') this.#offers.discard();
     this.#tell({ type: 'server', state: 'reconnecting', reason });
     if (this.#membership !== 'joining' || !this.#isJoinSent) return;
     // Others may have heard of this id, and of its end, without anything having come back.
@@ -433,6 +426,8 @@ export class RingNode {
       const hint = otherSpelling === undefined ? {} : { otherSpelling };
       this.#tell({ type: 'joined', id, room, ...hint });
       this.#applyView(reply.view);
+      // The view has chosen others than those that are left.
+      this.#offers.discard();
       return;
     }
     // The one in use goes last, so that no other of them comes into use for a moment.
@@ -493,10 +488,9 @@ export class RingNode {
   #applyView(view: View): void {
     if (this.#membership !== 'member') return;
     if (this.#view?.epoch === view.epoch && view.version < this.#view.version) return;
-    const hasNewSuccessor = view.successor.id !== this.#view?.successor.id;
     const isNews =
-      hasNewSuccessor ||
-      view.predecessor.id !== this.#view?.predecessor.id ||
+      view.successor.id !== this.#view?.successor.id ||
+      view.predecessor.id !== this.#view.predecessor.id ||
       view.removed.length > 0;
     for (const edge of ['successor', 'predecessor'] as const)
       if (view[edge].id !== this.#view?.[edge].id) this.#linkShares.grant(view[edge].id);
@@ -515,19 +509,8 @@ export class RingNode {
     // Whoever was told of it may have left meanwhile.
     if (this.#role === 'offline') return;
     for (const edge of ['predecessor', 'successor'] as const)
-      this.#edges.at(edge).aim(view[edge], hasNewSuccessor ? this.#offerFor(edge, view) : null);
-    // The view has chosen others than those that are left.
-    if (hasNewSuccessor) this.#offers.discard();
+      this.#edges.at(edge).aim(view[edge], this.#offers.use(edge, view[edge]));
     this.#watch.placed();
-  }
-
-  /** This peer's own offer for a neighbour of a view, where there is one and it is of use. */
-  #offerFor(edge: Edge, view: View): NeighbourLink | null {
-    const { id, link } = view[edge];
-    if (id === this.#options.id) return null;
-    const offer = this.#offers.use(edge, view[edge]);
-    if (offer !== null && link === null) this.#tellConnecting(edge, offer.kind, id);
-    return offer;
   }
 
   #receiveSignal({ from, edge, link: id, signals }: SignalDelivery): void {
@@ -574,9 +557,10 @@ export class RingNode {
     try {
       const ports = { clock, openLink };
       const handlers = this.#linkHandlers(edge);
-      const link = new NeighbourLink(id, kind, edge, peer, initiator, ports, handlers);
+      const link = new NeighbourLink(id, kind, peer, initiator, ports, handlers);
       if (initiator) this.#offered = [...this.#offered, { edge, id }].slice(-MAX_OFFERED);
-      if (peer !== null) this.#tellConnecting(edge, kind, peer);
+      if (peer !== null)
+        this.#tell({ type: 'link', edge, kind, peer, state: 'connecting', reason: '' });
       return link;
     } catch (error) {
       const reason = error instanceof Error ? error.message : String(error);
@@ -762,21 +746,8 @@ export class RingNode {
       this.#watch.broke(link);
       this.#dropPeers([link.peer]);
     }
-    link.release();
+    link.close();
     this.#edges.at(edge).onClosed(link, reason, 'others');
-    if (reason === 'leaving') this.#awaitSuccessor(link.peer);
-  }
-
-  /** While the server makes out who follows on a neighbour that has left, an offer can be made ready. */
-  #awaitSuccessor(leaver: PeerId | null): void {
-    const view = this.#view;
-    const isNext = view?.successor.id === leaver && view.predecessor.id !== leaver;
-    const isNeeded = isNext && this.#edges.successor.outlet === null;
-    if (!isNeeded || this.#server !== 'connected' || this.#ports.budget.isSpent) return;
-    this.#offers.prepareSuccessor();
-    this.#ports.clock.after(FIRST_ATTEMPT, () => {
-      this.#offers.discard();
-    });
   }
 
   #noteDropped(link: NeighbourLink, reason: string): void {
@@ -806,10 +777,6 @@ export class RingNode {
     this.#moved.stop();
     this.#lookups.stop();
     this.#offers.discard();
-  }
-
-  #tellConnecting(edge: Edge, kind: LinkKind, peer: PeerId): void {
-    this.#tell({ type: 'link', edge, kind, peer, state: 'connecting', reason: '' });
   }
 
   #tell(event: RingEvent): void {

@@ -13,12 +13,6 @@ export interface RingPeerOptions {
   readonly policy?: Policy;
   /** 0 to 255, 1 by default: greater ones win over smaller ones, 0 never leads. */
   readonly priority?: number;
-  /**
-   * Whether the device has more to do than it can, as where it is slow or opens many tabs at once; not by
-   * default. It then brings one offer instead of two, as that is all that is used of newcomers next to
-   * each other.
-   */
-  readonly isBusy?: boolean;
 }
 
 /** Milliseconds before a peer that had to come back twice in a row comes back again; doubled. */
@@ -114,9 +108,9 @@ export class RingPeer {
 
   #newNode(): RingNode {
     const { clock, date, random, openLink, newSignaling, newId, newSecret } = this.#ports;
-    const { policy = 'highest', priority = 1, isBusy = false } = this.#options;
+    const { policy = 'highest', priority = 1 } = this.#options;
     const node: RingNode = new RingNode(
-      { id: newId(), room: this.#room, secret: newSecret(), policy, priority, isBusy },
+      { id: newId(), room: this.#room, secret: newSecret(), policy, priority },
       {
         clock,
         date,

@@ -1,7 +1,5 @@
 /** How long a ring member waits for what, in milliseconds. */
 
-import type { Edge } from '../protocol/signaling.ts';
-
 /** From the return of the leader's lap to the next one. */
 export const LAP_PAUSE = 1_000;
 
@@ -46,12 +44,6 @@ export const LAST_ATTEMPT = 120_000;
 /** How long the other end may take to close a link after BYE. */
 export const FAREWELL = 2_000;
 
-/**
- * How long an end is kept to which nothing comes any more: to close a connection takes a page up to 20 ms,
- * and the one in its place is to be made first.
- */
-export const RELEASE = 1_000;
-
 /** How long a peer that vanishes keeps its ends of links, which would be heard to close. */
 export const LINGER = 15_000;
 
@@ -68,16 +60,6 @@ export const LINK_RATE = 1 / 60;
 /** Direct links that a page makes at once, with all its neighbours, and in each second after that. */
 export const PAGE_BURST = 450;
 export const PAGE_RATE = 1 / 10;
-
-/**
- * How long the end that answers an offer keeps its host candidates, which are mostly not needed. Not the
- * same on both edges: in a ring of two the candidates of both links may have the same names (mDNS), and
- * a name that is asked for twice within a second is answered once (RFC 6762, section 6).
- */
-export const HOST_CANDIDATE_DELAY: Readonly<Record<Edge, number>> = {
-  predecessor: 400,
-  successor: 600,
-};
 
 /**
  * How long a direct link may take before one through the server is offered as well: where the device

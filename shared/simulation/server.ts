@@ -24,8 +24,6 @@ interface Connection {
   /** As its peer sees it, and as the server does. */
   isOpen: boolean;
   isOpenAtServer: boolean;
-  /** To be called once it has asked for its place, or will not. */
-  readonly arrived: () => void;
   /** Whose place it asked for. */
   seat: PeerId | null;
   /** When the last message arrives, to the peer and to the server: both ways keep the order. */
@@ -100,7 +98,6 @@ export class SimulatedServer {
               placed(reply);
             });
           });
-          connection.arrived();
         });
       },
       resume: (request, onReply) => {
@@ -109,7 +106,6 @@ export class SimulatedServer {
           if (this.#refusesSecond(connection, placed)) return;
           const reply = this.#broker.resume(request);
           if (reply.ok) this.#seat(connection, request.id);
-          connection.arrived();
           this.#toPeer(connection, () => {
             placed(reply);
           });
@@ -157,7 +153,6 @@ export class SimulatedServer {
         const { connection } = route;
         if (connection === null) return;
         up(() => {
-          connection.arrived();
           this.#unseat(connection, (id) => {
             this.#broker.leave(this.#room, id);
           });
@@ -295,7 +290,6 @@ export class SimulatedServer {
         handlers,
         isOpen: true,
         isOpenAtServer: true,
-        arrived: this.#broker.expect(this.#room),
         seat: null,
         lastDown: 0,
         lastUp: 0,
@@ -327,7 +321,6 @@ export class SimulatedServer {
       this.#broker.lose(this.#room, id);
     });
     connection.isOpenAtServer = false;
-    connection.arrived();
     this.#connections.delete(connection);
   }
 

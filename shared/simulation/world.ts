@@ -186,8 +186,6 @@ export class World {
     tap = (openLink) => openLink,
   }: PeerOptions = {}): SimulatedPeer {
     this.#devices += 1;
-    // As good as any other way to have some of both kinds.
-    const isBusy = this.#devices % 3 === 0;
     const device = new Device(this.clock, this.#devices);
     const routes: Route[] = [];
     const ring = new RingPeer(
@@ -208,7 +206,7 @@ export class World {
           this.#watch(device, priority, event, state);
         },
       },
-      { isBusy, ...this.#options, priority },
+      { ...this.#options, priority },
     );
     const peer = { ring, priority, device, routes };
     this.#peers.add(peer);

@@ -55,13 +55,12 @@ class Slot {
     });
     const ports: PeerPorts = {
       openLink: links === 'relayed' ? isolatedLinks(openLink) : openLink,
-      newSignaling: () => socketSignaling(url, { room }),
+      newSignaling: () => socketSignaling(url),
       onEvent: (event, state) => {
         this.#note(event, state);
       },
     };
-    // Of both kinds of newcomers there are to be some.
-    this.#peer = createRingPeer(room, ports, { isBusy: Math.random() < 0.3 });
+    this.#peer = createRingPeer(room, ports);
   }
 
   get state(): RingState | null {

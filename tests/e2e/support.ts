@@ -156,25 +156,6 @@ export class Tab {
   }
 }
 
-/**
- * Has a page use no candidate that comes with descriptions of a type or after them: those of the ends
- * that offer, or those of the ends that answer.
- */
-export function ignoreCandidates(tab: Tab, of: 'offer' | 'answer'): Promise<unknown> {
-  return tab.page.evaluateOnNewDocument((ignored) => {
-    window.RTCPeerConnection = class extends RTCPeerConnection {
-      override async addIceCandidate(candidate?: RTCIceCandidateInit | null): Promise<void> {
-        if (this.remoteDescription?.type !== ignored) await super.addIceCandidate(candidate);
-      }
-      override setRemoteDescription(description: RTCSessionDescriptionInit): Promise<void> {
-        const { type, sdp = '' } = description;
-        if (type !== ignored) return super.setRemoteDescription(description);
-        return super.setRemoteDescription({ type, sdp: sdp.replaceAll(/a=candidate.*\r\n/g, '') });
-      }
-    };
-  }, of);
-}
-
 export function openTabs(browser: Browser, count: number, url: string): Promise<Tab[]> {
   return Promise.all(Array.from({ length: count }, () => Tab.open(browser, url)));
 }

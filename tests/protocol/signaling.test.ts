@@ -55,7 +55,7 @@ type Parser = (input: unknown) => Parsed<unknown>;
 type Accepted = readonly [string, Parser, readonly Readonly<Record<string, unknown>>[]];
 
 const fromPeers: readonly Accepted[] = [
-  ['join', parseJoinRequest, [joinRequest, { ...joinRequest, offers: { successor: offer } }]],
+  ['join', parseJoinRequest, [joinRequest]],
   [
     'resume',
     parseResumeRequest,
@@ -201,6 +201,12 @@ const refused: readonly [string, Parser, unknown, RegExp][] = [
     parseJoinRequest,
     { ...joinRequest, offers: { predecessor: offer } },
     /successor/,
+  ],
+  [
+    'no offer to the predecessor',
+    parseJoinRequest,
+    { ...joinRequest, offers: { successor: offer } },
+    /predecessor/,
   ],
   [
     'an offer without signals',

@@ -6,11 +6,7 @@ import { defined, linkId, peerId, roomName } from '../support.ts';
 import { offerDelivered, offerOf, signalsTo, viewsIn } from './newcomers.ts';
 import { codeOf, LOBBY, requestOf, Server, viewOf, WINDOW } from './test-broker.ts';
 
-/** How long others are waited for who are expected, and for how long they are, in milliseconds. */
-const EXPECTANT = 1_000;
-const EXPECTED = 5_000;
-
-describe('when newcomers are given their places', () => {
+describe('L2: when newcomers are given their places', () => {
   test('a lone arrival waits for nothing', () => {
     const server = new Server();
     expect(viewOf(server.join(1)).version).toBe(1);
@@ -69,71 +65,6 @@ describe('when newcomers are given their places', () => {
     expect(late).toEqual([]);
     server.pass(WINDOW);
     expect(viewOf(late).version).toBe(3);
-  });
-
-  test('one that was expected itself waits for nothing', () => {
-    const server = new Server();
-    const arrived = server.broker.expect(LOBBY);
-    const replies = server.join(1);
-    arrived();
-    expect(viewOf(replies).version).toBe(1);
-  });
-
-  test('who is expected is waited for, and placed together with those who wait', () => {
-    const server = new Server();
-    const arrivals = [1, 2, 3].map(() => server.broker.expect(LOBBY));
-    const all = arrivals.map((arrived, at) => {
-      server.pass(3 * WINDOW);
-      const replies = server.join(at + 1);
-      arrived();
-      return replies;
-    });
-    expect(all).toEqual([[], [], []]);
-    server.pass(WINDOW);
-    expect(all.map((replies) => viewOf(replies).version)).toEqual([1, 1, 1]);
-  });
-
-  test('who is expected in vain keeps nobody waiting for more than a second, nor for long', () => {
-    const server = new Server();
-    server.broker.expect(LOBBY);
-    const first = server.join(1);
-    server.pass(EXPECTANT - 1);
-    expect(first).toEqual([]);
-    server.pass(1);
-    expect(viewOf(first).version).toBe(1);
-    server.pass(EXPECTED - EXPECTANT - 1);
-    const second = server.join(2);
-    expect(second).toEqual([]);
-    server.pass(1 + WINDOW);
-    expect(viewOf(second).version).toBe(2);
-    expect(viewOf(server.join(3)).version).toBe(3);
-  });
-
-  test('who went while it waited leaves nothing of its waiting to those who come later', () => {
-    const server = new Server();
-    server.seat(1);
-    const arrived = server.broker.expect(LOBBY);
-    server.join(2);
-    server.broker.leave(LOBBY, peerId(2));
-    arrived();
-    server.pass(10 * EXPECTED);
-    server.broker.expect(LOBBY);
-    const waiting = server.join(3);
-    server.pass(EXPECTANT - 1);
-    expect(waiting).toEqual([]);
-    server.pass(1);
-    expect(viewOf(waiting).version).toBe(2);
-  });
-
-  test('who will not come is not waited for, nor who is expected elsewhere', () => {
-    const server = new Server();
-    server.broker.expect(roomName('elsewhere'));
-    const gone = server.broker.expect(LOBBY);
-    const waiting = server.join(1);
-    expect(waiting).toEqual([]);
-    gone();
-    gone();
-    expect(viewOf(waiting).version).toBe(1);
   });
 
   test('each is answered exactly once', () => {

@@ -6,13 +6,11 @@ import { linkId, peerId } from '../support.ts';
 
 /** Each peer's offers have links of their own: 2n + 1 to its successor, 2n + 2 to its predecessor. */
 export function newcomer(number: number): Newcomer {
-  const { id, offers } = busyNewcomer(number);
-  return { id, offers: { ...offers, predecessor: offerOf(number, 'predecessor') } };
-}
-
-/** One whose device is busy, so that it brings one offer. */
-export function busyNewcomer(number: number): Newcomer {
-  return { id: peerId(number), offers: { successor: offerOf(number, 'successor') } };
+  const offers = {
+    successor: offerOf(number, 'successor'),
+    predecessor: offerOf(number, 'predecessor'),
+  };
+  return { id: peerId(number), offers };
 }
 
 export function offerOf(number: number, edge: Edge): Offer {

@@ -91,7 +91,6 @@ export class Ring {
         secret: 'a secret of some length',
         priority: 1,
         policy: 'highest',
-        isBusy: false,
       },
       {
         clock: this.clock,
@@ -118,7 +117,7 @@ export class Ring {
           join: ({ offers }, onReply) => {
             ids = {
               successor: offers.successor.link,
-              predecessor: defined(offers.predecessor).link,
+              predecessor: offers.predecessor.link,
             };
             reply = onReply;
           },

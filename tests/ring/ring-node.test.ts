@@ -27,7 +27,7 @@ const ALONE: View = {
 };
 
 /** A ring member whose server is played by the test. */
-function memberOf(openLink: OpenLink, isBusy = false) {
+function memberOf(openLink: OpenLink) {
   const clock = new SimulatedClock();
   const joins: { request: JoinRequest; reply: (reply: JoinReply) => void }[] = [];
   const resumes: { request: ResumeRequest; reply: (reply: JoinReply) => void }[] = [];
@@ -40,7 +40,6 @@ function memberOf(openLink: OpenLink, isBusy = false) {
       secret: 'a secret of some length',
       priority: 1,
       policy: 'highest',
-      isBusy,
     },
     {
       clock,
@@ -110,14 +109,30 @@ test('a server that stays away for long costs no more than the first two offers'
   expect(joins).toHaveLength(1);
 });
 
-test('a busy device makes one offer, to its successor', () => {
-  const { counts, openLink } = countedLinks();
-  const { joins, server } = memberOf(openLink, true);
+test('L2: a newcomer brings an offer for each of its two links', () => {
+  const { openLink } = countedLinks();
+  const { joins, server } = memberOf(openLink);
   server().onConnect();
-  expect(counts.made).toBe(1);
-  expect(joins[0]?.request.offers).toEqual({
-    successor: { link: expect.any(Number) as number, signals: [{ type: 'offer', sdp: 'offer 1' }] },
+  const offer = (number: number) => ({
+    link: expect.any(Number) as number,
+    signals: [{ type: 'offer', sdp: `offer ${number}` }],
   });
+  expect(joins[0]?.request.offers).toEqual({ successor: offer(1), predecessor: offer(2) });
+});
+
+test('L2: a newcomer keeps the offer that the view names, and lets go of the other', () => {
+  const { counts, openLink } = countedLinks();
+  const { joins, server, node } = memberOf(openLink);
+  server().onConnect();
+  const { request, reply } = defined(joins[0]);
+  const view: View = {
+    ...ALONE,
+    successor: { id: peerId(2), link: request.offers.successor.link },
+    predecessor: { id: peerId(3), link: null },
+  };
+  reply({ ok: true, view, policy: 'highest' });
+  expect(node.links).toMatchObject([{ edge: 'successor', peer: peerId(2) }]);
+  expect(counts).toEqual({ made: 2, open: 1 });
 });
 
 test('a peer alone leads and has let go of its offers', () => {

@@ -3,6 +3,7 @@ import { describe, expect, test } from 'vitest';
 import { encodeFrame, parseFrame } from '../../shared/protocol/frame.ts';
 import type { PeerId } from '../../shared/protocol/ids.ts';
 import type { Decision } from '../../shared/protocol/messages.ts';
+import type { Signal } from '../../shared/protocol/signaling.ts';
 import { defined, linkId, peerId, valueOf } from '../support.ts';
 import { helloOf, NEIGHBOURS, Ring, SELF } from './played-ring.ts';
 
@@ -52,6 +53,15 @@ describe('L4: a link', () => {
     give();
     expect(ring.told('received')).toHaveLength(1);
   });
+});
+
+test('L7: after a BYE the other end closes the link', () => {
+  const ring = new Ring(DECISION);
+  const told = ring.events.length;
+  ring.predecessor.give({ type: 'bye', reason: 'relinked' });
+  expect(ring.told('link').at(-1)).toMatchObject({ edge: 'predecessor', state: 'closed' });
+  expect(ring.events).toHaveLength(told + 1);
+  expect(ring.predecessor.isClosed).toBe(true);
 });
 
 describe('L7: after its BYE a peer', () => {
@@ -144,6 +154,24 @@ describe('L9: a member that returns', () => {
 
 describe('L10: a signal', () => {
   test.each(['successor', 'predecessor'] as const)(
+    'of a link that the %s offers is sent as soon as it is there',
+    (edge) => {
+      const ring = new Ring(DECISION);
+      ring.signals.length = 0;
+      const end = defined(ring.offer(NEIGHBOURS[edge], edge, linkId(77)));
+      const candidate = 'candidate:1 1 udp 1 192.0.2.1 9 typ host';
+      const signals: readonly Signal[] = [
+        { type: 'answer', sdp: '' },
+        { type: 'candidate', candidate: { candidate, sdpMLineIndex: 0, sdpMid: '0' } },
+      ];
+      for (const signal of signals) end.handlers.onSignal(signal);
+      expect(ring.signals.map(({ request }) => request.signals)).toEqual(
+        signals.map((one) => [one]),
+      );
+    },
+  );
+
+  test.each(['successor', 'predecessor'] as const)(
     'that offers a link is taken from the %s alone',
     (edge) => {
       const ring = new Ring(DECISION);
@@ -173,6 +201,16 @@ test('L11 a device that has made no direct link yet offers a relayed one after h
   expect(offered()).toEqual([]);
   ring.pass(100);
   expect(offered()).toHaveLength(1);
+});
+
+test('L11 a page that may make no more direct links offers a relayed one at once', () => {
+  const ring = new Ring(null, 2);
+  const made = ring.links.length;
+  ring.signals.length = 0;
+  ring.view({ successor: OTHER });
+  ring.pass(10);
+  expect(ring.links).toHaveLength(made);
+  expect(ring.signals.flatMap(({ request }) => request.signals)).toEqual([{ type: 'relay' }]);
 });
 
 describe('R7: a peer that hears of no leader', () => {

@@ -1,9 +1,8 @@
 /** Joining and going: places, views and offers, over real connections. */
 import { describe, expect, test, vi } from 'vitest';
 import { SIGNALING_VERSION } from '../../shared/protocol/signaling.ts';
-import { defined, roomName } from '../support.ts';
+import { roomName } from '../support.ts';
 import {
-  connect,
   expectRing,
   find,
   joinRequest,
@@ -39,8 +38,7 @@ describe('joining', () => {
     await first.settle();
 
     expectRing(server, [first, second]);
-    const { successor } = second.request.offers;
-    const predecessor = defined(second.request.offers.predecessor);
+    const { successor, predecessor } = second.request.offers;
     expect(second.view.successor).toEqual({ id: first.id, link: successor.link });
     expect(second.view.predecessor).toEqual({ id: first.id, link: predecessor.link });
     expect(first.view.successor.link).toBe(predecessor.link);
@@ -97,53 +95,6 @@ describe('joining', () => {
     }
     expect(server.warnings()).toEqual([]);
   });
-
-  test('one that has said where it goes is waited for by who comes first', async () => {
-    const server = await startTestServer();
-    const first = await peer(server, 1, {}, { room: ROOM });
-    const second = await peer(server, 2, {}, { room: ROOM });
-    const joined = first.join();
-    await first.settle();
-    expect(server.signaling.peers(ROOM)).toEqual([]);
-    await Promise.all([joined, second.join()]);
-    await Promise.all([first, second].map((each) => each.settle()));
-    expectRing(server, [first, second]);
-    expect([first, second].map(({ views }) => views.length)).toEqual([1, 1]);
-  });
-
-  test('one that has said so and goes, watches or comes back is waited for no longer', async () => {
-    const server = await startTestServer();
-    const placed: string[] = [];
-    const wait = async (name: string, number: number) => {
-      const room = roomName(name);
-      const stranger = await connect(server, { room });
-      const newcomer = await peer(server, number, { room });
-      const joined = newcomer.join().then(() => placed.push(name));
-      await newcomer.settle();
-      return { stranger, joined };
-    };
-    // The one that is waited for in vain begins to wait first.
-    const staying = await wait('staying', 1);
-    const going = await wait('going', 2);
-    const watching = await wait('watching', 3);
-    const returning = await wait('returning', 4);
-    expect(placed).toEqual([]);
-    going.stranger.disconnect();
-    await watching.stranger.emitWithAck('watch', { version: SIGNALING_VERSION, room: 'watching' });
-    await returning.stranger.emitWithAck('resume', 'no request');
-    await Promise.all([staying, going, watching, returning].map(({ joined }) => joined));
-    expect(placed.at(-1)).toBe('staying');
-  });
-
-  test.each(['', 'no/room', 'x'.repeat(100)])(
-    'a connection that names "%s" for a room is as good as any',
-    async (room) => {
-      const server = await startTestServer();
-      const named = await peer(server, 1, {}, { room });
-      expect(await named.join()).toMatchObject({ ok: true });
-      expect(server.warnings()).toEqual([]);
-    },
-  );
 
   test('rooms are separate, also for a peer that is in two of them', async () => {
     const server = await startTestServer();

@@ -105,8 +105,6 @@ export async function startTestServer(
 
 interface ConnectOptions {
   readonly origin?: string;
-  /** Where it says that it will ask for a place. */
-  readonly room?: string;
 }
 
 /** A client that may send anything at all. */
@@ -115,7 +113,6 @@ export async function connect(server: TestServer, options: ConnectOptions = {}):
     transports: ['websocket'],
     reconnection: false,
     forceNew: true,
-    ...(options.room === undefined ? {} : { query: { room: options.room } }),
     ...(options.origin === undefined ? {} : { extraHeaders: { origin: options.origin } }),
   });
   onTestFinished(() => {
@@ -296,9 +293,8 @@ export async function peer(
   server: TestServer,
   number: number,
   changes: Partial<JoinRequest> = {},
-  options: ConnectOptions = {},
 ): Promise<TestPeer> {
-  const socket: Socket<ServerToPeer, PeerToServer> = await connect(server, options);
+  const socket: Socket<ServerToPeer, PeerToServer> = await connect(server);
   return new TestPeer(socket, joinRequest(number, changes));
 }
 

@@ -125,7 +125,6 @@ export class Bench {
         secret: 'a secret of some length',
         priority,
         policy,
-        isBusy: false,
       },
       {
         clock,
@@ -140,8 +139,7 @@ export class Bench {
           },
           join: ({ offers }, reply) => {
             for (const edge of ['successor', 'predecessor'] as const)
-              if (offers[edge] !== undefined)
-                this.#name(offers[edge].signals, offers[edge].link, edge, null);
+              this.#name(offers[edge].signals, offers[edge].link, edge, null);
             this.placed = reply;
           },
           resume: (request, reply) => {
