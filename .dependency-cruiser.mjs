@@ -76,7 +76,6 @@ export default {
         pathNot: [
           '^shared/election/',
           '^web/simple-peer/',
-          '^web/engine.io-client/',
           '\\.d\\.ts$',
           '\\.test\\.ts$',
           '^scripts/',

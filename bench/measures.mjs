@@ -3,12 +3,16 @@
  * so a number by itself says little: the ratio of the two in the same minutes is the result.
  */
 import { performance } from 'node:perf_hooks';
+import { visitAsPhone } from './cold-phone.mjs';
 import { serverOf } from './contenders.mjs';
 import { Tabs } from './tabs.mjs';
 
 /** Numbers of tabs opened at once; and the number that is tried once, and of ours alone. */
 export const BURSTS = [3, 12, 30];
 export const CROWD = 60;
+
+/** The ring that a cold phone joins. */
+const PAIR = 2;
 
 /** The ring whose changes are measured, and whose tabs are the first that a server has. */
 export const RING = 12;
@@ -34,6 +38,14 @@ async function inBrowser(contender, options, measure) {
   } finally {
     await tabs.close();
   }
+}
+
+/** (p) A cold phone joins a ring of two: when a person sees what. Of ours alone: the floor has no words. */
+export function measurePhone() {
+  return inBrowser('ours', {}, async (tabs) => {
+    await openRing(tabs, PAIR);
+    return visitAsPhone(await tabs.newPage(), tabs.url);
+  });
 }
 
 /**

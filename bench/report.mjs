@@ -99,6 +99,11 @@ Medians of the runs, with the least and the greatest.${stuck === 0 ? '' : ` The 
 
 ${asMarkdown(timingRows(timings))}
 
+- *cold phone*: a processor six times slower and a network of 1.6 Mbit/s and 150 ms, as Chromium plays
+  them, with nothing cached. It joins a ring of two. From the start of its navigation until all of the
+  HTML has arrived, and from then until the first words are painted: 600 ms is the aim. From the start
+  until the member knows its leader, and from then until the page says so in words, which is to be in
+  the same moment; and from the start until these words are painted.
 - *tabs at a new server*: the same as the next, of the first tabs of all: the server's code takes
   longer then.
 - *tabs at once*: from the start of the last tab's navigation until all show the same leader. With many

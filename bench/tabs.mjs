@@ -109,6 +109,10 @@ export class Tabs extends EventEmitter {
     return this.#browser.close();
   }
 
+  get url() {
+    return this.#url;
+  }
+
   get count() {
     return this.#shown.size;
   }
@@ -117,6 +121,11 @@ export class Tabs extends EventEmitter {
   get leader() {
     for (const [page, { id, leader }] of this.#shown) if (id === leader) return page;
     throw new Error('no tab leads');
+  }
+
+  /** An empty page in a context of its own, which is none of the tabs yet. */
+  async newPage() {
+    return (await this.#browser.createBrowserContext()).newPage();
   }
 
   /** Opens empty tabs, each in a context of its own, and lets the browser come to rest. */
@@ -138,7 +147,7 @@ export class Tabs extends EventEmitter {
   }
 
   async #open() {
-    const page = await (await this.#browser.createBrowserContext()).newPage();
+    const page = await this.newPage();
     this.#shown.set(page, { started: 0, id: '', leader: '', leaderAt: 0, size: '', sizeAt: 0 });
     const session = await page.createCDPSession();
     await session.send('Runtime.enable');

@@ -1,6 +1,6 @@
 /**
  * `npm run bench -- [--only a,b,…] [--runs N]`: what the program takes beside the least that the
- * job takes, as docs/bench.md tells. The measures: a tabs at once, b a join, c the leader's loss,
+ * job takes, as docs/bench.md tells. The measures: p a cold phone, a tabs at once, b a join, c the leader's loss,
  * d messages of an election, e links of joins, f more tabs at once than the machine can well take,
  * g tabs that the network keeps apart.
  * With --only the files in docs/ stay as they are.
@@ -13,7 +13,7 @@ import { build } from './build.mjs';
 import { ensureInstalled } from './ensure-installed.mjs';
 import { root, run } from './run.mjs';
 
-const MEASURES = ['a', 'b', 'c', 'd', 'e', 'f', 'g'];
+const MEASURES = ['p', 'a', 'b', 'c', 'd', 'e', 'f', 'g'];
 
 function readArguments() {
   try {
@@ -40,7 +40,7 @@ const executable = await ensureBrowser('chromium');
 process.env[variableOf('chromium')] = executable;
 
 const { stopServers } = await import('../bench/contenders.mjs');
-const { BURSTS, CROWD, RING, measureApart, measureBurst, measureChanges } =
+const { BURSTS, CROWD, RING, measureApart, measureBurst, measureChanges, measurePhone } =
   await import('../bench/measures.mjs');
 const { NotInTime } = await import('../bench/tabs.mjs');
 const report = await import('../bench/report.mjs');
@@ -83,6 +83,18 @@ async function burst(contender, count) {
   note(`processor time of each of ${count}`, contender, cpu / count);
 }
 
+const PHONE = 'cold phone';
+
+/** The phone is cold, not the server, which others have called before. */
+async function phone() {
+  const { html, words, known, said, seen } = await measurePhone();
+  note(`${PHONE}: HTML arrived`, 'ours', html);
+  note(`${PHONE}: words after that`, 'ours', words - html);
+  note(`${PHONE}: leader known`, 'ours', known);
+  note(`${PHONE}: said after that`, 'ours', said - known);
+  note(`${PHONE}: leader seen`, 'ours', seen);
+}
+
 /** What a server brings together first, with code that has never run before. */
 async function firstBurst(contender) {
   const { time } = await untilAgreed(contender, () => measureBurst(contender, RING));
@@ -111,10 +123,12 @@ if (only.has('a'))
 if (only.has('b') || only.has('c')) measures.push(changes);
 
 /** Who is measured at all: the floor is not where only the most tabs are tried. */
-const measured = measures.length > 0 ? BOTH : only.has('f') || only.has('g') ? ['ours'] : [];
+const oursAlone = ['p', 'f', 'g'].some((name) => only.has(name));
+const measured = measures.length > 0 ? BOTH : oursAlone ? ['ours'] : [];
 
 try {
   for (const contender of measured) await firstBurst(contender);
+  if (only.has('p')) for (let done = 0; done < runs; done += 1) await phone();
   let pairs = 0;
   for (let done = 0; done < runs; done += 1)
     for (const measure of measures) {
@@ -147,7 +161,13 @@ try {
   await stopServers();
 }
 
-const results = { timings: [...timings.values()], stuck };
+/** First what a person sees. */
+const isPhone = ({ what }) => what.startsWith(PHONE);
+const rows = [...timings.values()];
+const results = {
+  timings: [...rows.filter(isPhone), ...rows.filter((row) => !isPhone(row))],
+  stuck,
+};
 if (results.timings.length > 0)
   console.log(`\n${report.asText(report.timingRows(results.timings))}`);
 if (only.has('d') || only.has('e')) {

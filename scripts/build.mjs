@@ -40,9 +40,7 @@ async function runOrFail(command, cwd) {
 
 async function makePages(/** @type {string} */ folder) {
   const vite = [process.execPath, join(folder, 'node_modules/vite/bin/vite.js')];
-  // The second adds to what the first has made.
-  for (const more of [[], ['--mode', 'watch']])
-    await runOrFail([...vite, 'build', '--logLevel', 'warn', ...more], folder);
+  await runOrFail([...vite, 'build', '--logLevel', 'warn'], folder);
   if (folder === root) return;
   rmSync(join(root, 'dist/web'), { recursive: true, force: true });
   cpSync(join(folder, 'dist/web'), join(root, 'dist/web'), { recursive: true });

@@ -1,8 +1,8 @@
 /**
- * A membership as components read it: as of the last frame drawn. Who leads is drawn as soon as all can
- * know, the rest once the election is over.
+ * A membership as components read it: as of the last frame drawn. Who leads is drawn as soon as it is
+ * known, the rest a little later.
  */
-import type { PeerId, RoomName } from '../shared/protocol/ids.ts';
+import type { RoomName } from '../shared/protocol/ids.ts';
 import type { LinkSight, RingState } from '../shared/ring/events.ts';
 import { announcedAt } from './announced.ts';
 import { ReachWatch } from './reach.ts';
@@ -13,18 +13,10 @@ import { Tokens, type Token } from './tokens.ts';
 import { Troubles, type Notice } from './troubles.ts';
 
 /**
- * How long the page waits for more to happen before it draws, and how long at most, as it does during
- * an election and when one is to come; in milliseconds. An election is many events within a few
- * moments, and who draws each of them elects more slowly: so do all others on the same machine.
+ * How long the rest waits for more to be drawn with it, in milliseconds: an election is many events within
+ * a few moments, and to draw the log and the picture takes longer than each of them.
  */
 const CALM = 150;
-const LONGEST_WAIT = 450;
-
-/**
- * How long the news waits for each link that it has still to travel, as far as one can know here, and
- * how long at most, in milliseconds: on one machine those hops would wait for what is drawn here.
- */
-const HEADSTART = { hop: 4, most: 100 };
 
 /** A hop delay from which on there is time to draw each message, in milliseconds. */
 const SLOW = 100;
@@ -50,14 +42,7 @@ export class DrawnMember {
     // Never later: phones in a circle are to flash one after another.
     this.#here = this.#held.now;
   });
-  /** A leader that has left; one is elected in a moment. */
-  #lostLeader: PeerId | null = null;
-  /** Since when something waits to be drawn. */
-  #changedAt: number | null = null;
   #isAsked = false;
-  /** When the news is to be drawn, and nothing before that may wait for it; null where there is none. */
-  #tellsAt: number | null = null;
-  #timer: ReturnType<typeof setTimeout> | undefined;
 
   constructor(member: RingMember) {
     this.#member = member;
@@ -71,10 +56,6 @@ export class DrawnMember {
     this.#draw();
     member.onChange = (event) => {
       if (event !== null) {
-        const { leader } = member.ring;
-        const isLost = event.type === 'neighbours' && event.removed.some((peer) => peer === leader);
-        if (isLost) this.#lostLeader = leader;
-        if (event.type === 'leader') this.#lostLeader = null;
         this.#moving.add(event, member.ring.id);
         this.#held.add(event, member.ring.role);
         this.#troubles.note(event, Date.now());
@@ -177,22 +158,21 @@ export class DrawnMember {
     else this.#reach.found();
   }
 
-  /** Sees to it that a change is drawn: the news soon, the rest when calm. */
+  /** Sees to it that a change is drawn: the news at once, the rest in a while. */
   #changed(): void {
     if (this.#isNews) this.#tell();
     if (this.#isAsked) return;
-    clearTimeout(this.#timer);
-    const now = performance.now();
-    this.#changedAt ??= now;
-    const { leader, role } = this.#member.ring;
-    const isLost = leader !== null && leader === this.#lostLeader;
-    const calm = role === 'candidate' || isLost ? LONGEST_WAIT : CALM;
-    const wait = Math.min(this.#isSlow ? 0 : calm, this.#changedAt + LONGEST_WAIT - now);
-    this.#timer = setTimeout(
+    this.#isAsked = true;
+    setTimeout(
       () => {
-        this.#ask();
+        // A hidden page has no frames.
+        if (document.hidden) this.#draw();
+        else
+          requestAnimationFrame(() => {
+            this.#draw();
+          });
       },
-      Math.max(wait, (this.#tellsAt ?? now) - now),
+      this.#isSlow ? 0 : CALM,
     );
   }
 
@@ -208,37 +188,17 @@ export class DrawnMember {
     return role === 'offline' && shown.role !== role;
   }
 
-  /** Once the others should have the news, too. */
+  /** In the same task, once all that happens in it has. */
   #tell(): void {
-    if (this.#tellsAt !== null) return;
-    const { size, hopsFromLeader } = this.#member.ring;
-    const rest = HEADSTART.hop * ((size ?? 0) - (hopsFromLeader ?? 0));
-    // All there is of a hidden page is its title, which is drawn with the rest; and only timers that wait
-    // for nothing run in time there.
-    const { hidden } = document;
-    const wait = hidden || this.#isSlow ? 0 : Math.min(rest, HEADSTART.most);
-    this.#tellsAt = performance.now() + wait;
-    setTimeout(() => {
-      this.#tellsAt = null;
-      if (hidden) this.#draw();
+    queueMicrotask(() => {
+      // All there is of a hidden page is its title, which is drawn with the rest.
+      if (document.hidden) this.#draw();
       else this.#show(this.#member.sight);
-    }, wait);
-  }
-
-  #ask(): void {
-    this.#isAsked = true;
-    const draw = () => {
-      this.#draw();
-    };
-    // A hidden page has no frames, but it has a title.
-    if (document.hidden) setTimeout(draw);
-    else requestAnimationFrame(draw);
+    });
   }
 
   #draw(): void {
-    clearTimeout(this.#timer);
     this.#isAsked = false;
-    this.#changedAt = null;
     this.#show(this.#member.sight);
     this.#drawn = this.#news;
     this.#log = this.#member.log.toReversed();

@@ -1,6 +1,6 @@
 /** What there is to know of a peer, in the values and words that the page shows. */
 import type { RingState } from '../shared/ring/events.ts';
-import { shortId } from './entry-own.ts';
+import { nameOf } from '../shared/ring/names.ts';
 
 /** What a peer knows of its place, each value whole, by the test id of the element that shows it. */
 export function factsOf(ring: RingState) {
@@ -19,10 +19,42 @@ export function factsOf(ring: RingState) {
 }
 
 /** Who leads, in a few words. */
-export function headlineOf(ring: RingState): string {
-  if (ring.role === 'offline') return 'Not in the ring';
-  if (ring.leader !== null && !ring.isConfirmed) return 'The leader is not confirmed';
-  if (ring.role === 'leader') return 'This tab leads';
-  if (ring.leader !== null) return `${shortId(ring.leader)} leads`;
-  return ring.role === 'joining' ? 'Joining the ring …' : 'Electing a leader …';
+export interface Headline {
+  /** Whether there is a leader, and it is confirmed. */
+  readonly isDecided: boolean;
+  readonly tone: RingState['role'] | 'doubted';
+  /** The leader's, before the words, where it is another. */
+  readonly name: string;
+  readonly words: string;
+}
+
+export function headlineOf({ role, id, leader, isConfirmed }: RingState): Headline {
+  const undecided = { isDecided: false, tone: role, name: '' };
+  if (role === 'offline') return { ...undecided, words: 'Not in the ring' };
+  if (leader === null)
+    return {
+      ...undecided,
+      words: role === 'joining' ? 'Joining the ring …' : 'Electing a leader …',
+    };
+  if (!isConfirmed) return { ...undecided, tone: 'doubted', words: 'The leader is not confirmed' };
+  const decided = { isDecided: true, tone: role };
+  if (leader === id) return { ...decided, name: '', words: 'This tab leads' };
+  return { ...decided, name: nameOf(leader), words: 'leads' };
+}
+
+/** What is to come, where nobody leads. */
+export function outlookOf({ role, leader }: RingState): string {
+  if (role === 'offline') return 'Rejoin to take part again, as a new peer.';
+  return leader === null ? 'The peer with the highest uuid will lead.' : '';
+}
+
+/** Is it all connected? In a word, for the first glance. */
+export function connectionOf(ring: RingState): { text: string; tone: 'good' | 'warn' | 'bad' } {
+  if (ring.role === 'offline') return { text: 'not in the ring', tone: 'bad' };
+  if (ring.server === 'offline') return { text: 'without server', tone: 'warn' };
+  if (ring.server !== 'connected' && ring.role !== 'joining')
+    return { text: 'no server', tone: 'bad' };
+  const isWaiting = [ring.successorLink, ring.predecessorLink].includes('connecting');
+  if (ring.successor === null || isWaiting) return { text: 'connecting', tone: 'warn' };
+  return { text: 'connected', tone: 'good' };
 }

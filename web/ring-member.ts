@@ -8,7 +8,6 @@ import { isLap } from '../shared/protocol/messages.ts';
 import type { LeaveRequest } from '../shared/protocol/signaling.ts';
 import type { LinkSight, RingEvent, RingState } from '../shared/ring/events.ts';
 import type { RingPeer } from '../shared/ring/ring-peer.ts';
-import { FirstTransport } from './first-connection.ts';
 import { factsOf } from './facts.ts';
 
 /** Something that happened; put into words once somebody looks at it. */
@@ -31,12 +30,6 @@ export interface Sight {
   readonly facts: ReturnType<typeof factsOf>;
 }
 
-/**
- * A program that runs so many milliseconds after it could is not alone on its device, as is one whose page
- * was drawn late. One offer less is made then before the join.
- */
-const BUSY = 200;
-
 /** What the log leaves out: it is shown elsewhere, or of no use to who reads an election. */
 const UNLOGGED: ReadonlySet<RingEvent['type']> = new Set(['holding', 'ring', 'era']);
 
@@ -49,7 +42,6 @@ export class RingMember {
   onChange: (event: RingEvent | null) => void = () => undefined;
   readonly #peer: RingPeer;
   readonly #log: LogRecord[] = [];
-  #isInTrouble = false;
   #keys = 0;
 
   /** Makes the tab a member of a room at once, and lets it go with the tab. */
@@ -58,11 +50,7 @@ export class RingMember {
     const ports: PeerPorts = {
       openLink: simplePeerLinks(SimplePeer, { iceServers: [] }),
       newSignaling: (options) =>
-        socketSignaling(location.href, {
-          ...options,
-          transports: [FirstTransport],
-          onLeave: sayGoodbye,
-        }),
+        socketSignaling(location.href, { ...options, onLeave: sayGoodbye }),
       onEvent: (event, state) => {
         this.#onEvent(event, state);
       },
@@ -92,11 +80,6 @@ export class RingMember {
     return this.#log;
   }
 
-  /** Whether something is wrong that has to be told, or was at its end; the log has what. */
-  get isInTrouble(): boolean {
-    return this.#isInTrouble;
-  }
-
   get links(): readonly LinkSight[] {
     return this.#peer.links;
   }
@@ -119,14 +102,12 @@ export class RingMember {
   }
 
   rejoin(): void {
-    this.#isInTrouble = false;
     this.#peer.join();
     this.onChange(null);
   }
 
   #onEvent(event: RingEvent, ring: RingState): void {
     if (!UNLOGGED.has(event.type)) this.#write(event, ring.id);
-    this.#isInTrouble = isTroubleAfter(event, this.#isInTrouble);
     this.onChange(event);
   }
 
@@ -155,26 +136,4 @@ function sayGoodbye(request: LeaveRequest): void {
   fetch('leave', { method: 'POST', body, keepalive: true }).catch((error: unknown) => {
     console.warn('the goodbye over HTTP could not be sent', error);
   });
-}
-
-/** A browser that is set up to keep no marks tells nothing of it. */
-function isDeviceBusy(): boolean {
-  if (!('getEntriesByName' in performance)) return false;
-  if (performance.getEntriesByName('device-busy').length > 0) return true;
-  const [ready] = performance.getEntriesByName('program-ready');
-  return ready !== undefined && performance.now() - ready.startTime > BUSY;
-}
-
-/** Whether something is wrong after an event; who only lost its place is back as a new peer. */
-function isTroubleAfter(event: RingEvent, before: boolean): boolean {
-  switch (event.type) {
-    case 'server':
-      return event.state !== 'connected';
-    case 'refused':
-      return before || (event.code !== 'id-taken' && event.code !== 'place-lost');
-    case 'error':
-      return true;
-    default:
-      return before;
-  }
 }

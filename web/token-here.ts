@@ -1,9 +1,7 @@
 /** Which tokens this peer holds for the room's hop delay, and what the screen shows of it. */
-import { isLap } from '../shared/ring/describe.ts';
-import type { ElectionMessage } from '../shared/protocol/messages.ts';
+import { isLap, originOf, type ElectionMessage } from '../shared/protocol/messages.ts';
 import type { RingEvent, RingState } from '../shared/ring/events.ts';
 import type { PeerId } from '../shared/protocol/ids.ts';
-import { originOf } from './tokens.ts';
 
 /** A token that is here, as the whole screen shows it. */
 export interface Pulse {

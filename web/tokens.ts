@@ -1,6 +1,5 @@
 /** The messages of elections as tokens that are seen to move, one after another on each edge. */
-import { isLap } from '../shared/ring/describe.ts';
-import type { ElectionMessage } from '../shared/protocol/messages.ts';
+import { isLap, originOf, type ElectionMessage } from '../shared/protocol/messages.ts';
 import type { Edge } from '../shared/protocol/signaling.ts';
 import type { RingEvent } from '../shared/ring/events.ts';
 import type { PeerId } from '../shared/protocol/ids.ts';
@@ -12,14 +11,6 @@ export interface Token {
   readonly kind: ElectionMessage['type'];
   /** The peer that claims, or is announced. */
   readonly origin: PeerId;
-}
-
-/**
- * Whose token a message is: of the peer that claims, or is announced. A copy of that of the election:
- * what loads late shares no code with the page's entry.
- */
-export function originOf(message: ElectionMessage): PeerId {
-  return message.type === 'claim' ? message.claim.id : message.decision.leader.id;
 }
 
 /**

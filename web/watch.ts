@@ -2,14 +2,12 @@
 import { mount } from 'svelte';
 import { parseRoomName } from '../shared/protocol/ids.ts';
 import BadRoom from './components/BadRoom.svelte';
-import './style.css';
+import { roomName } from './room-name.ts';
 import { WatchedRoom } from './watch/watched-room.svelte.ts';
 import WatchPage from './watch/WatchPage.svelte';
 
-const target = document.getElementById('page');
-if (target === null) throw new Error('watch.html has no #page');
-
-const name = new URLSearchParams(location.search).get('room') ?? 'lobby';
+const target = document.body;
+const name = roomName();
 const room = parseRoomName(name);
 target.replaceChildren();
 if (room.ok) mount(WatchPage, { target, props: { watched: new WatchedRoom(room.value) } });

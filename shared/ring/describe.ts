@@ -4,8 +4,9 @@
  */
 import type { Judgement, Reason } from '../election/step.ts';
 import type { PeerId } from '../protocol/ids.ts';
-import type { Claim, ElectionMessage } from '../protocol/messages.ts';
+import { isLap, type Claim, type ElectionMessage } from '../protocol/messages.ts';
 import type { Cause, RingEvent } from './events.ts';
+import { shortId } from './names.ts';
 
 type EventKind =
   | 'sent'
@@ -28,11 +29,6 @@ export interface Description {
   readonly why: string;
 }
 
-/** The first block of a uuid: enough to tell peers apart by eye. */
-export function shortId(id: PeerId): string {
-  return id.slice(0, 8);
-}
-
 /** Who tells, and what it calls peers. */
 interface Speaker {
   readonly self: PeerId;
@@ -46,14 +42,6 @@ export function claimant({ id, priority }: Claim, call: Speaker['call'] = shortI
 
 /** The priority of peers that were given none. */
 const ORDINARY = 1;
-
-/**
- * Whether a message only says again, once a second, who the leader is. A copy of that of the protocol:
- * what loads late shares no code with the page's entry.
- */
-export function isLap(message: ElectionMessage): boolean {
-  return message.type === 'elected' && message.decision.lap > 0;
-}
 
 /**
  * Puts an event into words.

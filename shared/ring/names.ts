@@ -40,6 +40,11 @@ export function nameOf(id: PeerId): string {
   return `${wordAt(qualities, hash >>> 16)} ${wordAt(animals, hash & 0xffff)}`;
 }
 
+/** The first block of a uuid: enough to tell peers apart by eye. */
+export function shortId(id: PeerId): string {
+  return id.slice(0, 8);
+}
+
 /** The hue of a peer's colour, in degrees of OKLCH. How light it is is up to whoever draws it. */
 export function hueOf(id: PeerId): number {
   return hashOf(id, SALTS.hue) % 360;

@@ -1,6 +1,4 @@
-import { once } from 'node:events';
-import { connect, createServer } from 'node:net';
-import { beforeEach, expect, onTestFinished, test } from 'vitest';
+import { beforeEach, expect, test } from 'vitest';
 import { byRole, openTabs, setStage, Tab, until, untilOneRing } from './support.ts';
 
 let tabs: Tab[];
@@ -22,179 +20,25 @@ test('a tab alone leads a ring of one', async () => {
   expect(values?.['predecessor-id']).toBe(values?.['own-id']);
 });
 
-/** What a page says to the server and hears, the first characters of each frame, as long as it is open. */
-async function listen(tab: Tab): Promise<{ opened: string[]; frames: string[] }> {
-  const session = await tab.page.createCDPSession();
-  const opened: string[] = [];
-  session.on('Network.webSocketCreated', (event) => opened.push(event.url));
-  const frames: string[] = [];
-  const note = (way: string, data: string) => frames.push(`${way} ${data.slice(0, 8)}`);
-  session.on('Network.webSocketFrameSent', ({ response }) => note('>', response.payloadData));
-  session.on('Network.webSocketFrameReceived', ({ response }) => note('<', response.payloadData));
-  await session.send('Network.enable');
-  return { opened, frames };
-}
-
-/** Its namespace is asked for once, before the server has said anything, and then to join. */
-function expectToJoin(frames: readonly string[]): void {
-  expect(frames.slice(0, 4)).toEqual(['> 40', '< 0{"sid":', '< 40{"sid"', '> 420["joi']);
-  expect(frames.filter((frame) => frame === '> 40')).toHaveLength(1);
-}
-
-/** How to wait for something where frames are held back: puppeteer would look at each. */
-const WITHOUT_FRAMES = { polling: 'mutation' } as const;
-
-/** Has the page note, on its root, how far it was when it made its first peer connection. */
-function noteFirstConnection(tab: Tab): Promise<unknown> {
-  return tab.page.evaluateOnNewDocument(() => {
-    window.RTCPeerConnection = class extends RTCPeerConnection {
-      constructor(configuration?: RTCConfiguration) {
-        super(configuration);
-        document.documentElement.dataset['then'] ??= document.readyState;
-      }
-    };
-  });
-}
-
-async function untilFirstConnection(tab: Tab): Promise<unknown> {
-  const then = await tab.page.waitForFunction(
-    () => document.documentElement.dataset['then'],
-    WITHOUT_FRAMES,
-  );
-  return then.jsonValue();
-}
-
 test('a tab makes one connection to the server, and says goodbye in two ways', async () => {
   const tab = await Tab.make(stage.browser);
   tabs.push(tab);
-  const { opened, frames } = await listen(tab);
+  const session = await tab.page.createCDPSession();
+  const opened: string[] = [];
+  session.on('Network.webSocketCreated', ({ url }) => opened.push(url));
+  await session.send('Network.enable');
   const said: string[] = [];
   tab.page.on('request', (request) => {
     if (request.method() === 'POST') said.push(new URL(request.url()).pathname);
   });
   await tab.page.goto(stage.url);
   await untilOneRing([tab]);
-  expect(opened.map((url) => new URL(url).searchParams.get('room'))).toEqual(['lobby']);
-  expectToJoin(frames);
+  expect(opened).toHaveLength(1);
   await tab.click('Leave ring');
   await until(() => {
     expect(said).toEqual(['/leave']);
     expect(stage.server.signaling.size.peers).toBe(0);
   });
-});
-
-test('the page counts as loaded before its program makes a first connection', async () => {
-  const tab = await Tab.make(stage.browser);
-  tabs.push(tab);
-  await noteFirstConnection(tab);
-  await tab.page.goto(stage.url);
-  expect(await untilFirstConnection(tab)).toBe('complete');
-});
-
-test('the page with its program is all ASCII, which a browser reads faster, and kept for the next time', async () => {
-  const response = await fetch(stage.url);
-  const page = await response.text();
-  expect(page).toContain('\\u2026');
-  expect(/[\u0080-\uffff]/.exec(page)).toBeNull();
-  const headers = { 'if-none-match': response.headers.get('etag') ?? '' };
-  expect((await fetch(stage.url, { headers })).status).toBe(304);
-});
-
-/** Has the page do what it would do in a frame, or in a second, at an event of that name instead. */
-function holdFrames(tab: Tab, isHidden: boolean): Promise<unknown> {
-  return tab.page.evaluateOnNewDocument((isHidden) => {
-    Object.defineProperty(document, 'hidden', { get: () => isHidden });
-    window.requestAnimationFrame = (call) => {
-      addEventListener('frame', () => {
-        call(0);
-      });
-      return 0;
-    };
-    const later = window.setTimeout.bind(window);
-    Reflect.set(window, 'setTimeout', (call: () => void, wait: number) => {
-      if (wait !== 1_000) return later(call, wait);
-      document.documentElement.dataset['waits'] = 'true';
-      addEventListener('second', call);
-      return 0;
-    });
-  }, isHidden);
-}
-
-test.each(['frame', 'second', 'visibilitychange'])(
-  'the program starts once its page is drawn, or will not be: upon a %s',
-  async (reason) => {
-    const tab = await Tab.make(stage.browser);
-    tabs.push(tab);
-    await noteFirstConnection(tab);
-    await holdFrames(tab, false);
-    await tab.page.goto(stage.url);
-    await tab.page.waitForFunction(() => document.documentElement.dataset['waits'], WITHOUT_FRAMES);
-    expect(
-      await tab.page.evaluate((reason) => {
-        const before = document.documentElement.dataset['then'] ?? 'not begun';
-        document.dispatchEvent(new Event(reason, { bubbles: true }));
-        return before;
-      }, reason),
-    ).toBe('not begun');
-    expect(await untilFirstConnection(tab)).toBe('complete');
-  },
-);
-
-test('the program of a page that nobody sees waits for nothing', async () => {
-  const tab = await Tab.make(stage.browser);
-  tabs.push(tab);
-  await noteFirstConnection(tab);
-  await holdFrames(tab, true);
-  await tab.page.goto(stage.url);
-  expect(await untilFirstConnection(tab)).toBe('complete');
-});
-
-test('a page tells with its connection which room it will join', async () => {
-  const tab = await Tab.make(stage.browser);
-  tabs.push(tab);
-  const { opened } = await listen(tab);
-  await tab.page.goto(new URL('?room=elsewhere', stage.url).href);
-  await untilOneRing([tab]);
-  expect(opened.map((url) => new URL(url).searchParams.get('room'))).toEqual(['elsewhere']);
-});
-
-test('a connection that opens after the program has begun is asked the same', async () => {
-  // A way to the server on which no connection is upgraded until it may be.
-  let open: () => void = () => undefined;
-  const mayOpen = new Promise<void>((resolve) => (open = resolve));
-  const way = createServer((near) => {
-    const far = connect(stage.server.port, 'localhost');
-    near.on('data', (data) => {
-      if (data.includes('Upgrade: websocket')) void mayOpen.then(() => far.write(data));
-      else far.write(data);
-    });
-    far.pipe(near);
-    for (const [one, other] of [
-      [near, far],
-      [far, near],
-    ] as const)
-      one.on('close', () => other.destroy()).on('error', () => other.destroy());
-  });
-  onTestFinished(() => {
-    way.close();
-  });
-  way.listen(0, 'localhost');
-  await once(way, 'listening');
-  const address = way.address();
-  if (address === null || typeof address === 'string') throw new Error('no port');
-  const tab = await Tab.make(stage.browser);
-  tabs.push(tab);
-  const { opened, frames } = await listen(tab);
-  await noteFirstConnection(tab);
-  await tab.page.goto(`http://localhost:${address.port}/`);
-  await untilFirstConnection(tab);
-  // A connection is begun as the membership is, and a little later the socket has been taken over.
-  await tab.page.waitForFunction(() => !('firstConnection' in window));
-  expect(frames).toEqual([]);
-  open();
-  await untilOneRing([tab]);
-  expect(opened).toHaveLength(1);
-  expectToJoin(frames);
 });
 
 test('two tabs agree', async () => {

@@ -1,7 +1,7 @@
 /** What happened, as lines to read: when, to whom, what and why. */
 import type { PeerId } from '../../shared/protocol/ids.ts';
-import type { ElectionMessage, PeerMessage } from '../../shared/protocol/messages.ts';
-import { claimant, describe, isLap } from '../../shared/ring/describe.ts';
+import { isLap, type ElectionMessage, type PeerMessage } from '../../shared/protocol/messages.ts';
+import { claimant, describe } from '../../shared/ring/describe.ts';
 import type { RingEvent } from '../../shared/ring/events.ts';
 import { withNames } from './names.ts';
 

@@ -1,5 +1,4 @@
 /** A watcher's connection to the server. It comes back by itself and asks again. */
-import { WebSocket as WebSocketTransport } from 'engine.io-client';
 import { io, type Socket } from 'socket.io-client';
 import { isAcknowledge } from '../../peer/socket-signaling.ts';
 import type { RoomName } from '../../shared/protocol/ids.ts';
@@ -39,7 +38,7 @@ const RETRY = 5_000;
 export function watchRoom(room: RoomName, handlers: WatchHandlers): void {
   const socket: Socket<Unparsed, WatcherToServer> = io(location.origin, {
     path: new URL('socket.io', location.href).pathname,
-    transports: [WebSocketTransport],
+    transports: ['websocket'],
     reconnectionDelay: 300,
     reconnectionDelayMax: 2_000,
     timeout: PATIENCE,

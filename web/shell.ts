@@ -1,0 +1,83 @@
+/** The page's first stage: what index.html has, with values. What a page that was cut off lacks is passed over. */
+import type { RingState } from '../shared/ring/events.ts';
+import { hueOf, nameOf, shortId } from '../shared/ring/names.ts';
+import { connectionOf, factsOf, headlineOf, outlookOf } from './facts.ts';
+
+/** Says which room the page is for, and with that that its program runs. */
+export function showRoom(name: string): void {
+  change('.room strong', (room) => {
+    room.textContent = name;
+  });
+  change('.not-started', (notice) => {
+    notice.remove();
+  });
+}
+
+/** Says that no room has the name that the address gives. */
+export function showNoRoom(): void {
+  setValue('role', 'offline');
+  showConnection('not in the ring', 'bad');
+  change('.said', (said) => {
+    said.textContent = 'There is no such room';
+  });
+  change('.why', (why) => {
+    why.textContent = '';
+  });
+}
+
+/** Shows how the member fares, in words that are those of the whole page. */
+export function showInShell(ring: RingState): void {
+  for (const [testid, value] of Object.entries(factsOf(ring))) setValue(testid, value);
+  setValue('announcement', ring.leader ?? '');
+  const { text, tone } = connectionOf(ring);
+  showConnection(text, tone);
+  const headline = headlineOf(ring);
+  change('.verdict', (verdict) => {
+    verdict.className = `verdict hued ${headline.tone}`;
+    setHue(verdict, ring.leader ?? ring.id);
+  });
+  change('.own', (own) => {
+    const name = span('name hued', nameOf(ring.id));
+    setHue(name, ring.id);
+    own.replaceChildren('This tab is ', name, ' ', span('', shortId(ring.id)));
+  });
+  change('.said', (said) => {
+    const star = headline.isDecided ? [span('star', '★'), ' '] : [];
+    const name = headline.name === '' ? [] : [span('name', headline.name), ' '];
+    said.replaceChildren(...star, ...name, headline.words);
+  });
+  change('.why', (why) => {
+    why.textContent = outlookOf(ring);
+  });
+}
+
+function showConnection(text: string, tone: string): void {
+  change('.connection', (connection) => {
+    connection.className = `connection ${tone}`;
+    connection.textContent = `● ${text}`;
+  });
+}
+
+function setValue(testid: string, value: string): void {
+  change(`[data-testid=${testid}]`, ({ dataset }) => {
+    dataset['value'] = value;
+  });
+}
+
+function change(selector: string, use: (element: HTMLElement) => void): void {
+  const element = document.querySelector<HTMLElement>(selector);
+  if (element !== null) use(element);
+}
+
+function setHue({ style }: HTMLElement, id: RingState['id']): void {
+  style.setProperty('--hue', String(hueOf(id)));
+}
+
+/** Of what no browser should translate. */
+function span(className: string, text: string): HTMLElement {
+  const element = document.createElement('span');
+  element.className = className;
+  element.translate = false;
+  element.textContent = text;
+  return element;
+}
