@@ -86,6 +86,8 @@ test.each([
     const going = tab.page.goto(`${stage.url}?room=class`);
     const entry = await untilHeld();
     await tab.page.waitForSelector('[data-testid=event-log]');
+    // Nothing is drawn before they are there.
+    await tab.page.waitForFunction(() => document.styleSheets.length === 2);
     expect(await textOf(tab)).toContain('Joining the ring …');
     const first = await places(tab, STATIC);
     await entry.continue();
