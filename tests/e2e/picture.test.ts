@@ -471,7 +471,7 @@ describe('in a real ring', () => {
     for (const width of [390, 1280]) {
       await tab.page.setViewport({ width, height: 900 });
       await tab.page.goto(`http://localhost:${server.port}/`);
-      await tab.page.waitForSelector('[data-testid=announcement]', { timeout: PATIENCE });
+      await tab.page.waitForSelector('.controls', { timeout: PATIENCE });
       const top = () => tab.page.$eval('.controls', (element) => element.getBoundingClientRect().y);
       const before = await top();
       await tab.page.waitForFunction(
@@ -485,7 +485,7 @@ describe('in a real ring', () => {
   test('the announcement is read out once for each change, not at each lap', async () => {
     const [tab] = tabs;
     if (tab === undefined) throw new Error('no tab');
-    await tab.page.waitForSelector('[data-testid=announcement]', { timeout: PATIENCE });
+    await tab.page.waitForSelector('[data-testid=announcement] [role=status]', { timeout: PATIENCE });
     await tab.page.waitForFunction(
       () => document.querySelector('[data-testid=announcement] [role=status]')?.textContent !== '',
     );
