@@ -485,7 +485,9 @@ describe('in a real ring', () => {
   test('the announcement is read out once for each change, not at each lap', async () => {
     const [tab] = tabs;
     if (tab === undefined) throw new Error('no tab');
-    await tab.page.waitForSelector('[data-testid=announcement] [role=status]', { timeout: PATIENCE });
+    await tab.page.waitForSelector('[data-testid=announcement] [role=status]', {
+      timeout: PATIENCE,
+    });
     await tab.page.waitForFunction(
       () => document.querySelector('[data-testid=announcement] [role=status]')?.textContent !== '',
     );
