@@ -1,6 +1,6 @@
 /**
- * A membership as components read it: as of the last frame drawn. Who leads is drawn as soon as it is
- * known, the rest a little later.
+ * A membership as components read it: as of the last frame drawn. The page shows a new leader as soon as
+ * it is known, the rest a little later.
  */
 import type { RoomName } from '../shared/protocol/ids.ts';
 import type { LinkSight, RingState } from '../shared/ring/events.ts';

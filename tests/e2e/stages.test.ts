@@ -181,7 +181,7 @@ test('a page that was cut off after its head is whole all the same', async () =>
   const files = new PageFiles(PAGE_FOLDER, (error) => {
     throw error;
   });
-  /** As a proxy passes on a page that was cut off: whoever reads it takes it for whole. */
+  /** A proxy may pass on a page that was cut off as if it were whole. */
   const proxy = createServer((request, response) => {
     const { pathname, searchParams } = new URL(request.url ?? '', 'http://localhost');
     const cut = Number(searchParams.get('cut'));

@@ -532,6 +532,17 @@ describe('where no direct link comes up', () => {
     throw new Error('none is offered');
   }
 
+  /** The offers go on, and one for a direct link is answered. */
+  function movedToDirect(ring: Ring): TestLink {
+    passAnswered(ring, 5_000, [ring.predecessor]);
+    const offer = defined(signalled(ring).find(({ type }) => type === 'offer'));
+    const end = defined(ring.links.at(-1));
+    end.handlers.onOpen();
+    end.give(helloOf(peerId(8), linkId(offer.link)));
+    expect(ring.node.state.successorLink).toBe('direct');
+    return end;
+  }
+
   test('L11 one through the server is offered as well after 2 s, and another direct one after 6 s', () => {
     const ring = aimed();
     expect(signalled(ring)).toMatchObject([{ to: peerId(8), type: 'offer' }]);
@@ -574,13 +585,7 @@ describe('where no direct link comes up', () => {
   test('a direct one that comes up later takes over, and the relayed one is closed', () => {
     const ring = aimed();
     const link = relayed(ring);
-    // The offers go on, and now one is answered.
-    passAnswered(ring, 5_000, [ring.predecessor]);
-    const offer = defined(signalled(ring).find(({ type }) => type === 'offer'));
-    const end = defined(ring.links.at(-1));
-    end.handlers.onOpen();
-    end.give(helloOf(peerId(8), linkId(offer.link)));
-    expect(ring.node.state.successorLink).toBe('direct');
+    const end = movedToDirect(ring);
     passAnswered(ring, 3_000, [ring.predecessor, end]);
     expect(signalled(ring)).toContainEqual({ to: peerId(8), link, type: 'closed' });
   });
@@ -706,12 +711,7 @@ describe('where no direct link comes up', () => {
   test('L5 a move from a relayed link to a direct one is no new successor: nothing is said again', () => {
     const ring = aimed();
     relayed(ring);
-    passAnswered(ring, 5_000, [ring.predecessor]);
-    const offer = defined(signalled(ring).find(({ type }) => type === 'offer'));
-    const end = defined(ring.links.at(-1));
-    end.handlers.onOpen();
-    end.give(helloOf(peerId(8), linkId(offer.link)));
-    expect(ring.node.state.successorLink).toBe('direct');
+    const end = movedToDirect(ring);
     expect(end.sent.map(({ message }) => message.type)).toEqual(['hello']);
   });
 
