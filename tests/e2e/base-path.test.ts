@@ -1,11 +1,11 @@
 /** The pages below a path: the server's own, and one that a proxy takes off. */
-import { once } from 'node:events';
 import { createServer, request, type IncomingMessage } from 'node:http';
 import { connect } from 'node:net';
 import type { Browser } from 'puppeteer-core';
 import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest';
 import type { RunningServer } from '../../signaling-server/server.ts';
 import { defined } from '../support.ts';
+import { listening } from './listening.ts';
 import { launchChromium, openTabs, serve, Tab, until, untilOneRing } from './support.ts';
 
 let browser: Browser;
@@ -62,15 +62,7 @@ async function strippingProxy(target: number, forwarded: Forwarded): Promise<num
         far.destroy();
       });
   });
-  proxy.listen(0, '127.0.0.1');
-  await once(proxy, 'listening');
-  onTestFinished(() => {
-    proxy.closeAllConnections();
-    proxy.close();
-  });
-  const address = proxy.address();
-  if (address === null || typeof address === 'string') throw new Error('no port');
-  return address.port;
+  return listening(proxy);
 }
 
 async function startServer(basePath: string): Promise<RunningServer> {

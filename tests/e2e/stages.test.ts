@@ -1,12 +1,12 @@
 /** The page's two stages: the shell that its HTML has, and the whole page; and what keeps them from coming. */
-import { once } from 'node:events';
 import { createServer } from 'node:http';
 import type { Browser, HTTPRequest } from 'puppeteer-core';
-import { beforeEach, expect, onTestFinished, test, vi } from 'vitest';
+import { beforeEach, expect, test, vi } from 'vitest';
 import { parsePeerId, type PeerId } from '../../shared/protocol/ids.ts';
 import { hueOf, nameOf } from '../../shared/ring/names.ts';
 import { PageFiles } from '../../signaling-server/page-files.ts';
 import { defined, valueOf } from '../support.ts';
+import { listening } from './listening.ts';
 import { PAGE_FOLDER, PATIENCE, setStage, Tab, until, untilOneRing } from './support.ts';
 
 let tabs: Tab[];
@@ -189,17 +189,10 @@ test('a page that was cut off after its head is whole all the same', async () =>
       response.writeHead(200, { 'content-type': 'text/html' }).end(page.slice(0, cut));
     else if (!files.answer(pathname, request, response)) response.writeHead(404).end();
   });
-  proxy.listen(0, '127.0.0.1');
-  await once(proxy, 'listening');
-  onTestFinished(() => {
-    proxy.closeAllConnections();
-    proxy.close();
-  });
-  const address = proxy.address();
-  if (address === null || typeof address === 'string') throw new Error('no port');
+  const port = await listening(proxy);
   for (const end of ['<body', 'class="verdict', 'data-testid="term"']) {
     const cut = page.indexOf(end);
-    const tab = await Tab.open(stage.browser, `http://localhost:${address.port}/?cut=${cut}`);
+    const tab = await Tab.open(stage.browser, `http://localhost:${port}/?cut=${cut}`);
     tabs.push(tab);
     await tab.page.waitForSelector('[data-testid=event]', { timeout: PATIENCE });
     expect((await tab.values())['own-id']).not.toBe('');
