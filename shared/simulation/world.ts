@@ -12,11 +12,13 @@ import {
   type RoomName,
 } from '../protocol/ids.ts';
 import type { Claim } from '../protocol/messages.ts';
-import type { RingEvent, RingState } from '../ring/events.ts';
-import type { OpenLink, Random } from '../ring/ports.ts';
+import type { OpenLink } from '../driver/ports.ts';
+import { countedRandom } from '../driver/random.ts';
+import { RingPeer, type RingPeerOptions } from '../driver/ring-peer.ts';
+import { LINK_SILENCE, SILENCE_MARGIN } from '../member/edges.ts';
+import type { RingEvent, RingState } from '../member/events.ts';
+import type { Random } from '../member/turn.ts';
 import { PROBE_PATIENCE } from '../ring/broker.ts';
-import { RingPeer, type RingPeerOptions } from '../ring/ring-peer.ts';
-import { LINK_SILENCE, SILENCE_MARGIN } from '../ring/timing.ts';
 import { SimulatedClock } from './clock.ts';
 import { Device } from './device.ts';
 import { Farewells } from './judges/farewells.ts';
@@ -39,7 +41,7 @@ export interface TraceEntry {
 /** What somebody may want to choose that is left to the dice otherwise. */
 export interface WorldOptions {
   /** In place of the dice of the seed. */
-  readonly random?: Random;
+  readonly random?: () => number;
   /** Of each hop, also to the server. */
   readonly delays?: Delays;
   /** Of all peers. */
@@ -173,6 +175,11 @@ export class World {
     return sittingClaim(initialElection(base, this.#options.policy ?? 'highest'));
   }
 
+  /** Random numbers for one peer: none of them depends on what other peers draw. */
+  #newRandom(): Random {
+    return countedRandom(Math.floor(this.random() * 0x1_0000_0000));
+  }
+
   /** An id that nobody had before. */
   newId(): PeerId {
     return expect(parsePeerId(randomUuid(this.random)));
@@ -180,7 +187,7 @@ export class World {
 
   /** A peer appears and joins. */
   join({
-    random = this.random,
+    random = this.#newRandom(),
     newId = () => this.newId(),
     priority = this.#options.priority ?? 1,
     tap = (openLink) => openLink,

@@ -1,0 +1,93 @@
+/** What a ring member needs from the world around it. The browser, Node and the simulator provide it. */
+import type {
+  JoinReply,
+  JoinRequest,
+  MembershipReply,
+  Reply,
+  Report,
+  ResumeRequest,
+  SettleReply,
+  Signal,
+  SignalDelivery,
+  SignalRequest,
+  View,
+} from '../protocol/signaling.ts';
+import type { PeerId } from '../protocol/ids.ts';
+
+export interface Clock {
+  /** Milliseconds since any fixed moment; never falls. */
+  now(): number;
+  /**
+   * Calls back once, `milliseconds` from now or later.
+   * @returns a function that cancels the call
+   */
+  after(milliseconds: number, call: () => void): () => void;
+}
+
+/** A number from [0, 1), as of Math.random. */
+export type Random = () => number;
+
+/** One end of a connection between two neighbours. Methods do nothing once it is closed. */
+export interface Link {
+  /** Takes in what the other end's `onSignal` gave out. */
+  signal(signal: Signal): void;
+  /** Sends one frame, in order and whole, or loses the link. */
+  send(frame: Uint8Array): void;
+  /** Lets go at once. `onClose` is not called. */
+  close(): void;
+  /** What the platform counts of it, in its own words. Expensive; call on demand. */
+  stats?(): Promise<readonly unknown[]>;
+}
+
+export interface LinkHandlers {
+  /** A signal for the other end. */
+  onSignal(signal: Signal): void;
+  /** Frames can be sent from now on. The end that does not initiate may be told by a first frame alone. */
+  onOpen(): void;
+  /** One frame as the other end sent it, never trusted. Frames can be sent from now on, too. */
+  onFrame(frame: Uint8Array): void;
+  /** The connection failed, or the other end closed it. Nothing follows. */
+  onClose(reason: string): void;
+}
+
+/**
+ * Makes one end of a link.
+ * @param initiator whether this end makes the offer
+ * @throws Error where links cannot be made at all, as without WebRTC
+ */
+export type OpenLink = (initiator: boolean, handlers: LinkHandlers) => Link;
+
+/**
+ * The way to the signaling server. It reconnects by itself until it is closed, also where no reply to
+ * `join` comes within PLACE_PATIENCE, or none to `resume` within REPLY_PATIENCE (timing.ts). A reply to
+ * anything else may never come: it is not waited for beyond that time, nor once the connection is lost.
+ */
+export interface Signaling {
+  connect(handlers: SignalingHandlers): void;
+  join(request: JoinRequest, onReply: (reply: JoinReply) => void): void;
+  /** Asks for the place held before the connection was lost. */
+  resume(request: ResumeRequest, onReply: (reply: JoinReply) => void): void;
+  signal(request: SignalRequest, onReply: (reply: Reply) => void): void;
+  /** Says that this member knows the ring's term, and asks for the era. */
+  settle(onReply: (reply: SettleReply) => void): void;
+  /** Complains about a neighbour. */
+  report(report: Report, onReply: (reply: MembershipReply) => void): void;
+  /** Asks whether a peer is a member of the room. */
+  lookup(peer: PeerId, onReply: (reply: MembershipReply) => void): void;
+  /** Gives up the place in the ring and closes the connection. */
+  leave(): void;
+  /** Closes the connection without a word, as if the process were killed. */
+  drop(): void;
+}
+
+export interface SignalingHandlers {
+  readonly onConnect: () => void;
+  /** The connection is lost, or could not be made; another attempt follows. */
+  readonly onDisconnect: (reason: string) => void;
+  readonly onView: (view: View) => void;
+  readonly onSignal: (delivery: SignalDelivery) => void;
+  /** The server has lost a neighbour's connection and asks for life on the links with it. */
+  readonly onCheck: (peer: PeerId) => void;
+  /** The server sent what cannot be understood. */
+  readonly onInvalid: (error: string) => void;
+}

@@ -1,0 +1,155 @@
+/** What can be read off a member's links and edges. Nothing is changed here. */
+import type { LinkId, PeerId } from '../protocol/ids.ts';
+import type { Edge } from '../protocol/signaling.ts';
+import type { LinkKind, NeighbourLinkState, Seat } from './events.ts';
+import { longestLikelyRoundTrip, meanRoundTrip } from './round-trip.ts';
+import type { Alive, Link, Member, Stage } from './state.ts';
+
+/** The least silence that makes a link suspect, in milliseconds; to it comes what the round trips suggest. */
+export const LINK_SILENCE = 3_500;
+
+/** What is added to the longest likely round trip before a link is suspect, in milliseconds. */
+export const SILENCE_MARGIN = 1_000;
+
+/** The same for a link whose other end has lost the server: then nothing else may be to come. */
+export const PROBE_SILENCE = 250;
+const PROBE_MARGIN = 200;
+
+/** The same for a relayed link: it cannot live until the other end is back at the server. */
+export const RELAYED_PROBE_SILENCE = 3_000;
+
+type Greeted = Extract<Stage, { name: 'greeted' }>;
+
+/** What a link has that frames can be sent on; null for any other. */
+export function aliveOf({ stage }: Link): Alive | null {
+  return stage.name === 'open' || stage.name === 'greeted' ? stage : null;
+}
+
+/** What a link has on which the neighbour has said HELLO; null for any other. */
+export function greetedOf({ stage }: Link): Greeted | null {
+  return stage.name === 'greeted' ? stage : null;
+}
+
+export function isOpen(link: Link): boolean {
+  return aliveOf(link) !== null;
+}
+
+export function isGreeted(link: Link): boolean {
+  return greetedOf(link) !== null;
+}
+
+/** Milliseconds since anything was heard from the other end, HELLO first of all; 0 before it is open. */
+export function silenceOf(link: Link, now: number): number {
+  const alive = aliveOf(link);
+  return alive === null ? 0 : now - alive.heardAt;
+}
+
+/** The silence after which something must be wrong, in milliseconds. */
+export function patienceOf(link: Link): number {
+  return Math.max(LINK_SILENCE, likelyRoundTrip(link) + SILENCE_MARGIN);
+}
+
+/** The same where there is another reason to think so. */
+export function probePatienceOf(link: Link): number {
+  return link.kind === 'relayed'
+    ? RELAYED_PROBE_SILENCE
+    : Math.max(PROBE_SILENCE, likelyRoundTrip(link) + PROBE_MARGIN);
+}
+
+function likelyRoundTrip(link: Link): number {
+  return longestLikelyRoundTrip(aliveOf(link)?.roundTrips ?? []);
+}
+
+/** Milliseconds that a heartbeat took there and back, the mean of the last few; null before the first. */
+export function roundTripOf(link: Link): number | null {
+  return meanRoundTrip(aliveOf(link)?.roundTrips ?? []);
+}
+
+/** The link in use to the successor; null where there is none. */
+export function linkInUse({ successor: { outlet } }: Member): Link | null {
+  return outlet === 'loopback' || outlet === 'none' ? null : outlet;
+}
+
+/** The link in use to the successor and those in the making. */
+export function successorLinks(member: Member): readonly Link[] {
+  const used = linkInUse(member);
+  return used === null ? member.successor.attempts : [used, ...member.successor.attempts];
+}
+
+/** Every link of the two edges. */
+export function linksOf(member: Member): readonly Link[] {
+  return [...successorLinks(member), ...member.predecessor.links];
+}
+
+export function linksOn(member: Member, edge: Edge): readonly Link[] {
+  return edge === 'successor' ? successorLinks(member) : member.predecessor.links;
+}
+
+/** A link of the two edges; undefined for one that is closing or unknown. */
+export function findLink(member: Member, id: LinkId): Link | undefined {
+  return linksOf(member).find((link) => link.id === id);
+}
+
+/** Links with a peer that has said HELLO on them. */
+export function greetedLinks(member: Member, peer: PeerId): readonly Link[] {
+  return linksOf(member).filter((link) => link.peer === peer && isGreeted(link));
+}
+
+export function isNeighbour({ successor, predecessor }: Member, peer: PeerId): boolean {
+  return successor.target === peer || predecessor.target === peer;
+}
+
+/** How the successor of the view is connected; null where it is not. */
+export function connectionOf(member: Member): LinkKind | null {
+  const link = linkInUse(member);
+  return link !== null && link.peer === member.successor.target ? link.kind : null;
+}
+
+/** Whether a claim sent now could go round: one that only comes straight back decides nothing. */
+export function leadsRound({ successor: { outlet, target }, identity }: Member): boolean {
+  return outlet === 'loopback' ? target === identity.id : outlet !== 'none';
+}
+
+/** By what messages go on, for the picture of the ring. */
+export function kindOnward(member: Member): Seat['link'] {
+  if (member.successor.outlet === 'loopback') return 'direct';
+  return connectionOf(member) ?? 'connecting';
+}
+
+/** What a hop takes on the slowest link in use, in milliseconds; 0 where none was measured. */
+export function latencyOf(member: Member): number {
+  const onward = linkInUse(member);
+  const used = [...(onward === null ? [] : [onward]), ...member.predecessor.links];
+  return Math.max(0, ...used.map((link) => roundTripOf(link) ?? 0)) / 2;
+}
+
+/** How far a link has come: the predecessor of an edge decides which of its links is used. */
+export function linkState(member: Member, link: Link): 'connecting' | 'open' | 'in use' {
+  if (!isOpen(link)) return 'connecting';
+  return linkInUse(member) === link ? 'in use' : 'open';
+}
+
+export function successorLinkState(member: Member): NeighbourLinkState {
+  const { target } = member.successor;
+  if (target === null || target === member.identity.id) return 'none';
+  return connectionOf(member) ?? 'connecting';
+}
+
+export function predecessorLinkState({ predecessor, identity }: Member): NeighbourLinkState {
+  const { target, links } = predecessor;
+  if (target === null || target === identity.id) return 'none';
+  const kinds = links
+    .filter((link) => link.peer === target && isGreeted(link))
+    .map(({ kind }) => kind);
+  return kinds.find((kind) => kind === 'direct') ?? kinds[0] ?? 'connecting';
+}
+
+/** Whether the peer has a place in the ring, by the last word of the server. */
+export function isMember({ membership: { name } }: Member): boolean {
+  return name === 'member' || name === 'resuming';
+}
+
+/** Whether the server has given it a place over the present connection. */
+export function hasPlace({ membership, server }: Member): boolean {
+  return membership.name === 'member' && server === 'connected';
+}

@@ -1,0 +1,81 @@
+/** A ring member before anything has happened to it. */
+import { initialElection } from '../election/state.ts';
+import { initialAdmission } from './admission.ts';
+import { initialCensus } from './census.ts';
+import { initialHopDelay } from './hop-delay.ts';
+import { initialConnections } from './link-budget.ts';
+import { initialPatience } from './patience.ts';
+import type { Config, Identity, Member, PredecessorEdge, SuccessorEdge } from './state.ts';
+import { initialTermGate } from './term-gate.ts';
+
+export function initialMember(config: Config, identity: Identity, now: number): Member {
+  return {
+    config,
+    device: {
+      connections: initialConnections(now),
+      wasSpent: false,
+      lastAttempt: 'none',
+      drawn: 0,
+      joinedAt: null,
+      returns: 0,
+    },
+    closing: [],
+    dues: [],
+    ...initialMembership(config, identity, now),
+  };
+}
+
+/** A new membership of the same device. What the last one is still closing goes on. */
+export function beginMembership(member: Member, identity: Identity, now: number): void {
+  member.device.wasSpent = false;
+  Object.assign(member, initialMembership(member.config, identity, now));
+}
+
+function initialMembership(
+  { priority, policy }: Config,
+  identity: Identity,
+  now: number,
+): Omit<Member, 'config' | 'device' | 'closing' | 'dues'> {
+  return {
+    identity,
+    membership: { name: 'new' },
+    server: 'reconnecting',
+    place: { view: null, era: null, latestEra: null, settlingUntil: -Infinity },
+    successor: noSuccessor(),
+    predecessor: noPredecessor(),
+    offered: [],
+    shares: [],
+    election: {
+      state: initialElection({ priority, id: identity.id }, policy),
+      patience: initialPatience(),
+      gate: initialTermGate(now),
+      census: initialCensus(),
+      wait: null,
+      lease: null,
+      isDoubted: false,
+      isTold: false,
+    },
+    hopDelay: initialHopDelay(now),
+    neighbours: { broken: [], complaints: [], unreported: [] },
+    lookups: { doubts: [], confirmed: null },
+    admission: initialAdmission(now),
+    droppedFrames: 0,
+  };
+}
+
+function noSuccessor(): SuccessorEdge {
+  return {
+    target: null,
+    outlet: 'none',
+    attempts: [],
+    failures: 0,
+    relayFailures: 0,
+    shortLived: 0,
+    reachedAt: 0,
+    isReadyTold: false,
+  };
+}
+
+function noPredecessor(): PredecessorEdge {
+  return { target: null, links: [], waiting: [] };
+}

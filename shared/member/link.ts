@@ -1,0 +1,263 @@
+/**
+ * One end of a link with a neighbour: from open to closed, and messages instead of bytes. The frames of a
+ * relayed link are signals that the server carries.
+ */
+import { encodeFrame, type Extension } from '../protocol/frame.ts';
+import type { ElectionMessage, PeerMessage } from '../protocol/messages.ts';
+import { isLap } from '../protocol/messages.ts';
+import { MAX_SIGNALS_PER_MESSAGE, type Signal } from '../protocol/signaling.ts';
+import { aliveOf, greetedOf, silenceOf } from './edges.ts';
+import type { RingEvent } from './events.ts';
+import type { Held, Link } from './state.ts';
+import { fullBucket } from './token-bucket.ts';
+import { arm, ask, disarm, tell, type Turn } from './turn.ts';
+
+/** After so many milliseconds without a frame a link is asked for a sign of life. */
+export const HEARTBEAT_INTERVAL = 1_000;
+
+/** So is one that carries frames all the time, after so long: its round trip may be another by now. */
+const MEASURE_INTERVAL = 2 * HEARTBEAT_INTERVAL;
+
+/** How long the other end may take to close a link after BYE, in milliseconds. */
+export const FAREWELL = 2_000;
+
+/** How long a peer that vanishes keeps its ends of links, which would be heard to close. */
+const LINGER = 15_000;
+
+/** Frames that one link may carry. */
+export const FRAMES = { burst: 4_000, perSecond: 1_000 };
+
+/** Heartbeats that are answered on one link. */
+export const ANSWERS = { burst: 20, perSecond: 5 };
+
+type Unsent = Extract<RingEvent, { type: 'unsent' }>;
+
+/** Frames can be sent from now on. */
+export function markOpen(link: Link, now: number): void {
+  link.stage = {
+    name: 'open',
+    heardAt: now,
+    roundTrips: [],
+    measuredAt: link.madeAt,
+    beat: null,
+    beats: 0,
+    frames: fullBucket(FRAMES, now),
+    answers: fullBucket(ANSWERS, now),
+  };
+}
+
+/** Sends a message at once. Does nothing on a link that is not open. */
+export function send(
+  turn: Turn,
+  link: Link,
+  message: PeerMessage,
+  extensions: readonly Extension[] = [],
+): void {
+  if (aliveOf(link) === null) return;
+  const frame = encodeFrame(message, extensions);
+  if (link.kind === 'direct') {
+    turn.outputs.push({ do: 'send', link: link.id, frame });
+    return;
+  }
+  link.bytesSent += frame.length;
+  signalOut(turn, link, [{ type: 'frame', frame }]);
+}
+
+/** Sends signals to the other end, by way of the server. Without a connection they are lost. */
+export function signalOut(turn: Turn, link: Link, signals: readonly Signal[]): void {
+  const { member } = turn;
+  if (member.server !== 'connected') return;
+  // On a relayed link of an earlier connection, frames before this one may be lost.
+  const isStale = member.membership.name === 'resuming' && link.kind === 'relayed';
+  if (isStale && signals.some(({ type }) => type === 'frame')) return;
+  for (let at = 0; at < signals.length; at += MAX_SIGNALS_PER_MESSAGE) {
+    const some = signals.slice(at, at + MAX_SIGNALS_PER_MESSAGE);
+    const { id, edge, peer } = link;
+    ask(turn, { of: 'signal', request: { to: peer, edge, link: id, signals: some } });
+  }
+}
+
+/** Asks for a sign of life. */
+export function beat(turn: Turn, link: Link): void {
+  const alive = aliveOf(link);
+  if (alive === null) return;
+  alive.beats = (alive.beats + 1) % 0x1_0000;
+  alive.beat = { count: alive.beats, at: turn.now };
+  send(turn, link, { type: 'heartbeat', isReply: false, count: alive.beats });
+}
+
+/** Whether a link is to be asked for a sign of life, or for its round trip. */
+export function isBeatDue(link: Link, now: number): boolean {
+  const alive = aliveOf(link);
+  if (alive === null) return false;
+  const isMeasureOld = alive.beat === null && now - alive.measuredAt >= MEASURE_INTERVAL;
+  return isMeasureOld || silenceOf(link, now) >= HEARTBEAT_INTERVAL;
+}
+
+/** Lets the silence so far count for nothing. */
+export function forgive(link: Link, now: number): void {
+  const alive = aliveOf(link);
+  if (alive !== null) alive.heardAt = now;
+}
+
+// --- what is held (C5) --------------------------------------------------------------------------
+
+/**
+ * Sends a message of the election once the hop delay is over, after all that is held already.
+ * @param milliseconds of the hop delay
+ */
+export function sendAfter(
+  turn: Turn,
+  link: Link,
+  message: ElectionMessage,
+  extensions: readonly Extension[],
+  milliseconds: number,
+): void {
+  const greeted = greetedOf(link);
+  if (greeted === null) return;
+  const due = Math.max(turn.now + milliseconds, greeted.held.at(-1)?.due ?? 0);
+  if (greeted.held.length === 0 && due <= turn.now) {
+    sendHeld(turn, link, { message, extensions, due });
+    return;
+  }
+  greeted.held = [...greeted.held, { message, extensions, due }];
+  awaitFirstHeld(turn, link);
+  if (due > turn.now && !isLap(message))
+    tell(turn, { type: 'holding', message, milliseconds: due - turn.now });
+}
+
+/** The time of the first held message has come. */
+export function sendFirstHeld(turn: Turn, link: Link): void {
+  const greeted = greetedOf(link);
+  const [first, ...rest] = greeted?.held ?? [];
+  if (greeted === null || first === undefined) return;
+  greeted.held = rest;
+  sendHeld(turn, link, first);
+  awaitFirstHeld(turn, link);
+}
+
+/** Takes back the held messages that match. Returns them. */
+export function takeBack(
+  turn: Turn,
+  link: Link,
+  matches: (message: ElectionMessage) => boolean,
+): readonly ElectionMessage[] {
+  const greeted = greetedOf(link);
+  if (greeted === null || greeted.held.length === 0) return [];
+  const { held } = greeted;
+  greeted.held = held.filter(({ message }) => !matches(message));
+  disarmHeld(turn, link);
+  awaitFirstHeld(turn, link);
+  return held.map(({ message }) => message).filter(matches);
+}
+
+/** Messages of the election that are not sent. Laps are many, and worth no word. */
+export function tellUnsent(
+  turn: Turn,
+  messages: readonly ElectionMessage[],
+  reason: Unsent['reason'],
+): void {
+  for (const message of messages)
+    if (!isLap(message)) tell(turn, { type: 'unsent', message, reason });
+}
+
+function sendHeld(turn: Turn, link: Link, { message, extensions }: Held): void {
+  send(turn, link, message, extensions);
+  tell(turn, { type: 'sent', message, to: link.peer });
+}
+
+function awaitFirstHeld(turn: Turn, link: Link): void {
+  const [first] = greetedOf(link)?.held ?? [];
+  const isAwaited = turn.member.dues.some(
+    (due) => due.name === 'send held' && due.link === link.id,
+  );
+  if (first !== undefined && !isAwaited)
+    arm(turn, { name: 'send held', link: link.id, at: first.due });
+}
+
+function disarmHeld(turn: Turn, link: Link): void {
+  disarm(turn, (due) => due.name === 'send held' && due.link === link.id);
+}
+
+function flush(turn: Turn, link: Link): void {
+  const held = greetedOf(link)?.held ?? [];
+  disarmHeld(turn, link);
+  for (const each of held) sendHeld(turn, link, each);
+}
+
+// --- its end ------------------------------------------------------------------------------------
+
+/** Closes this end at once. What it holds is lost. */
+export function close(turn: Turn, link: Link): void {
+  if (link.stage.name === 'closed') return;
+  loseHeld(turn, link);
+  link.stage = { name: 'closed' };
+  closePlatformLink(turn, link);
+}
+
+/** The platform has closed it, or the other end has. What it holds is lost. */
+export function markClosed(turn: Turn, link: Link): void {
+  loseHeld(turn, link);
+  link.stage = { name: 'closed' };
+}
+
+/**
+ * Says goodbye and lets the neighbour close, so that nothing on its way is lost. What is held is on its
+ * way, too; only a peer that leaves the ring takes it along.
+ */
+export function retire(turn: Turn, link: Link, reason: 'leaving' | 'relinked'): void {
+  if (aliveOf(link) === null) {
+    close(turn, link);
+    return;
+  }
+  if (reason === 'relinked') flush(turn, link);
+  else disarmHeld(turn, link);
+  send(turn, link, { type: 'bye', reason });
+  link.stage = { name: 'leaving' };
+  closeLater(turn, link, FAREWELL);
+}
+
+/** Neither says nor hears anything any more. Closing it is a word, too: that comes much later. */
+export function fallSilent(turn: Turn, link: Link): void {
+  disarmHeld(turn, link);
+  link.stage = { name: 'silent' };
+  closeLater(turn, link, LINGER);
+}
+
+/** The time of a link that is closing is over. */
+export function closeAtLast(turn: Turn, link: Link): void {
+  forgetClosing(turn, link);
+  close(turn, link);
+}
+
+/** A link that is closing is closed. */
+export function forgetClosing(turn: Turn, link: Link): void {
+  const { member } = turn;
+  member.closing = member.closing.filter((each) => each !== link);
+  disarm(turn, (due) => due.name === 'close' && due.link === link.id);
+}
+
+function closeLater(turn: Turn, link: Link, milliseconds: number): void {
+  const { member } = turn;
+  // Without the server nothing can be said on a relayed link any more.
+  if (link.kind === 'relayed' && member.membership.name === 'gone') return;
+  member.closing = [...member.closing, link];
+  arm(turn, { name: 'close', link: link.id, at: turn.now + milliseconds });
+}
+
+function loseHeld(turn: Turn, link: Link): void {
+  const held = greetedOf(link)?.held ?? [];
+  disarmHeld(turn, link);
+  if (turn.member.membership.name === 'gone') return;
+  tellUnsent(
+    turn,
+    held.map(({ message }) => message),
+    'the link is lost',
+  );
+}
+
+/** That a relayed link is closed is said by a signal. */
+function closePlatformLink(turn: Turn, link: Link): void {
+  if (link.kind === 'relayed') signalOut(turn, link, [{ type: 'closed' }]);
+  else turn.outputs.push({ do: 'close', link: link.id });
+}

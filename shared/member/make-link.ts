@@ -1,0 +1,94 @@
+/** Makes this peer's ends of links, and the offers of a newcomer (SPEC.md, L2, L3, L10). */
+import { parseLinkId, type LinkId, type PeerId } from '../protocol/ids.ts';
+import type { Edge } from '../protocol/signaling.ts';
+import type { LinkKind } from './events.ts';
+import { signalOut } from './link.ts';
+import { isSpent, spend } from './link-budget.ts';
+import type { Link, Offer } from './state.ts';
+import { draw, tell, type Turn } from './turn.ts';
+
+/** Links offered that are remembered: more than can still be answered. */
+const MAX_OFFERED = 64;
+
+/** Makes and offers a link to a neighbour; null where there may be no more with it. */
+export function offerLink(turn: Turn, edge: Edge, peer: PeerId, kind: LinkKind): Link | null {
+  const id = newLinkId(turn);
+  if (!maySpend(turn, peer, kind)) return null;
+  const link = newLink({ id, edge, kind, peer, isInitiator: true, madeAt: turn.now });
+  remember(turn, edge, id);
+  openEnd(turn, id, kind, true);
+  tell(turn, { type: 'link', edge, kind, peer, state: 'connecting', reason: '' });
+  if (kind === 'relayed') signalOut(turn, link, [{ type: 'relay' }]);
+  return link;
+}
+
+/** Makes this end of a link that a neighbour offers; null where there may be no more with it. */
+export function answerLink(
+  turn: Turn,
+  edge: Edge,
+  peer: PeerId,
+  kind: LinkKind,
+  id: LinkId,
+): Link | null {
+  if (!maySpend(turn, peer, kind)) return null;
+  const link = newLink({ id, edge, kind, peer, isInitiator: false, madeAt: turn.now });
+  openEnd(turn, id, kind, false);
+  tell(turn, { type: 'link', edge, kind, peer, state: 'connecting', reason: '' });
+  return link;
+}
+
+/** A newcomer's offer to a neighbour that is not known yet; null where there may be none. */
+export function makeOffer(turn: Turn, edge: Edge): Offer | null {
+  const kind = isSpent(turn) ? 'relayed' : 'direct';
+  const id = newLinkId(turn);
+  if (!maySpend(turn, null, kind)) return null;
+  remember(turn, edge, id);
+  openEnd(turn, id, kind, true);
+  const signals = kind === 'relayed' ? [{ type: 'relay' as const }] : [];
+  return { id, edge, kind, madeAt: turn.now, signals };
+}
+
+/** Gives an offer its addressee: it is a link in the making. */
+export function bindOffer(
+  turn: Turn,
+  { id, edge, kind, madeAt, signals }: Offer,
+  peer: PeerId,
+): Link {
+  const link = newLink({ id, edge, kind, peer, isInitiator: true, madeAt });
+  signalOut(turn, link, signals);
+  return link;
+}
+
+function newLink(
+  made: Pick<Link, 'id' | 'edge' | 'kind' | 'peer' | 'isInitiator' | 'madeAt'>,
+): Link {
+  const counts = { signals: 0, faults: 0, bytesSent: 0, bytesReceived: 0 };
+  return { ...made, ...counts, stage: { name: 'connecting' } };
+}
+
+function newLinkId(turn: Turn): LinkId {
+  for (;;) {
+    const id = parseLinkId(Math.floor(draw(turn) * 0x1_0000_0000));
+    if (id.ok) return id.value;
+  }
+}
+
+/** Only direct links have an end on the platform. */
+function openEnd(turn: Turn, link: LinkId, kind: LinkKind, isInitiator: boolean): void {
+  if (kind === 'direct') turn.outputs.push({ do: 'open', link, isInitiator });
+}
+
+function remember({ member }: Turn, edge: Edge, id: LinkId): void {
+  member.offered = [...member.offered, { edge, id }].slice(-MAX_OFFERED);
+}
+
+/** Tells once when there is nothing left for a direct link that is to be made. */
+function maySpend(turn: Turn, peer: PeerId | null, kind: LinkKind): boolean {
+  const { device } = turn.member;
+  if (kind === 'direct') {
+    const wasSpent = device.wasSpent;
+    device.wasSpent = isSpent(turn);
+    if (device.wasSpent && !wasSpent) tell(turn, { type: 'spent' });
+  }
+  return spend(turn, peer, kind);
+}

@@ -1,0 +1,274 @@
+/**
+ * A ring member: a state machine without I/O. It runs the pure election over links and signaling. Inputs
+ * go in, outputs come out, and `nextDue` tells when time itself is the next input. It sets no timer, reads
+ * no clock and draws no random number of its own; one driver does that in a browser tab, in Node and in
+ * the simulator.
+ */
+import { complaintAnswered, check, heartbeat, probeOver } from './failure-detector.ts';
+import { giveUpComplaint } from './complaints.ts';
+import type { LinkId } from '../protocol/ids.ts';
+import type { MembershipReply, Reply } from '../protocol/signaling.ts';
+import { findLink, isMember, isOpen } from './edges.ts';
+import { endWait, stepElection } from './elections.ts';
+import { setHopDelay } from './hop-delay.ts';
+import { closeAtLast, forgetClosing, markClosed, sendFirstHeld, signalOut } from './link.ts';
+import { askAboutLeader, followed, noteMember } from './lookups.ts';
+import {
+  connected,
+  disconnected,
+  join,
+  joinAs,
+  leave,
+  offerEvent,
+  placeAnswered,
+  vanish,
+} from './membership.ts';
+import { drop, goodbyeOverdue, lost, opened, passOnSetting, receiveFrame } from './receiving.ts';
+import { settled } from './settling.ts';
+import type { Due, Link, Member } from './state.ts';
+import { attempt, attemptRelay, noDirectLink } from './successor.ts';
+import {
+  nextDue,
+  tell,
+  type Answer,
+  type AskOf,
+  type Input,
+  type LinkEvent,
+  type Moment,
+  type Output,
+  type Random,
+  type Turn,
+} from './turn.ts';
+import { applyView, receiveSignals } from './views.ts';
+
+type ServerInput = Extract<
+  Input,
+  { type: 'connected' | 'disconnected' | 'view' | 'signal' | 'check' | 'invalid' | 'answer' }
+>;
+
+/**
+ * Handles one input.
+ * @param member changes; nothing else does
+ * @param random the random numbers of this peer
+ * @returns what is to be done, in order, before the next input is handled
+ */
+export function handle(member: Member, input: Input, moment: Moment, random: Random): Output[] {
+  const turn: Turn = { member, random, outputs: [], now: moment.now, date: moment.date };
+  handleInput(turn, input);
+  return turn.outputs;
+}
+
+function handleInput(turn: Turn, input: Input): void {
+  switch (input.type) {
+    case 'join':
+      join(turn);
+      return;
+    case 'renewed':
+      joinAs(turn, input.identity);
+      return;
+    case 'leave':
+      leave(turn);
+      return;
+    case 'vanish':
+      vanish(turn);
+      return;
+    case 'campaign':
+      if (isMember(turn.member)) stepElection(turn, { type: 'start' });
+      return;
+    case 'set hop delay':
+      changeHopDelay(turn, input.hopDelay);
+      return;
+    case 'link':
+      handleLinkEvent(turn, input.link, input.event);
+      return;
+    case 'time':
+      handleTime(turn);
+      return;
+    default:
+      if (turn.member.membership.name !== 'gone') handleServer(turn, input);
+  }
+}
+
+function changeHopDelay(turn: Turn, hopDelay: number): void {
+  const { member } = turn;
+  if (!isMember(member)) return;
+  passOnSetting(turn, setHopDelay(member.hopDelay, hopDelay, member.identity.id));
+}
+
+// --- the server ---------------------------------------------------------------------------------
+
+function handleServer(turn: Turn, input: ServerInput): void {
+  switch (input.type) {
+    case 'connected':
+      connected(turn);
+      return;
+    case 'disconnected':
+      disconnected(turn, input.reason);
+      return;
+    case 'view':
+      if (isMember(turn.member)) applyView(turn, input.view);
+      return;
+    case 'signal':
+      receiveSignals(turn, input.delivery);
+      return;
+    case 'check':
+      if (isMember(turn.member)) check(turn, input.peer);
+      return;
+    case 'invalid':
+      tell(turn, {
+        type: 'error',
+        message: `the server sent an invalid message: ${input.error}`,
+      });
+      return;
+    case 'answer':
+      handleAnswer(turn, input.answer);
+      return;
+  }
+}
+
+function handleAnswer(turn: Turn, answer: Answer): void {
+  switch (answer.of) {
+    case 'place':
+      placeAnswered(turn, answer.reply);
+      return;
+    case 'signal':
+      signalAnswered(turn, answer.to.request.link, answer.reply);
+      return;
+    case 'settle':
+      settled(turn, answer.to, answer.reply);
+      return;
+    case 'report':
+      complaintAnswered(turn, answer.to.complaint, answer.reply);
+      return;
+    case 'lookup':
+      lookupAnswered(turn, answer.to, answer.reply);
+      return;
+  }
+}
+
+/** A link whose signals are not passed on cannot be made, nor go on where it is relayed. */
+function signalAnswered(turn: Turn, id: LinkId, reply: Reply): void {
+  const link = findLink(turn.member, id);
+  if (reply.ok || link === undefined) return;
+  const isDirect = link.kind === 'direct' && isOpen(link);
+  if (!isDirect) drop(turn, link, reply.message);
+}
+
+function lookupAnswered(turn: Turn, { peer, why }: AskOf<'lookup'>, reply: MembershipReply): void {
+  if (!reply.ok) return;
+  if (reply.isMember) noteMember(turn, peer, why);
+  if (why === 'leader' && !reply.isMember && followed(turn.member) === peer) {
+    stepElection(turn, { type: 'removed', peers: [peer] });
+    stepElection(turn, { type: 'start' }, 'no such leader');
+  } else if (why === 'departed' && reply.isMember) {
+    stepElection(turn, { type: 'returned', peer });
+    tell(turn, { type: 'returned', peer });
+  }
+}
+
+// --- links --------------------------------------------------------------------------------------
+
+/** Events of a link that is closed at this end are ignored. */
+function handleLinkEvent(turn: Turn, id: LinkId, event: LinkEvent): void {
+  const { member } = turn;
+  const { membership } = member;
+  const offers = membership.name === 'joining' ? membership.offers : [];
+  const offer = offers.find((each) => each.id === id);
+  if (offer !== undefined) {
+    offerEvent(turn, offer, event);
+    return;
+  }
+  const link = findLink(member, id);
+  if (link !== undefined) {
+    linkEvent(turn, link, event);
+    return;
+  }
+  const closing = member.closing.find((each) => each.id === id);
+  if (closing !== undefined && event.type === 'closed') {
+    markClosed(turn, closing);
+    forgetClosing(turn, closing);
+  }
+}
+
+function linkEvent(turn: Turn, link: Link, event: LinkEvent): void {
+  switch (event.type) {
+    case 'signal':
+      signalOut(turn, link, [event.signal]);
+      return;
+    case 'open':
+      opened(turn, link);
+      return;
+    case 'frame':
+      receiveFrame(turn, link, event.frame);
+      return;
+    case 'closed':
+      lost(turn, link, event.reason);
+      return;
+    case 'impossible':
+      tell(turn, { type: 'error', message: `no connection can be made: ${event.reason}` });
+      lost(turn, link, event.reason);
+      if (link.edge === 'successor') noDirectLink(turn);
+      return;
+  }
+}
+
+// --- time ---------------------------------------------------------------------------------------
+
+/** Does the one thing that is due first. Of two with the same time it is the one that was set first. */
+function handleTime(turn: Turn): void {
+  const { member, now } = turn;
+  const at = nextDue(member);
+  const due = member.dues.find((each) => each.at === at);
+  if (due === undefined || due.at > now) return;
+  member.dues = member.dues.filter((each) => each !== due);
+  handleDue(turn, due, now - due.at);
+}
+
+/** @param late milliseconds since it was due */
+function handleDue(turn: Turn, due: Due, late: number): void {
+  switch (due.name) {
+    case 'heartbeat':
+      heartbeat(turn, late);
+      return;
+    case 'probe':
+      probeOver(turn, due.probe, late);
+      return;
+    case 'election':
+      endWait(turn);
+      return;
+    case 'offer':
+      attempt(turn);
+      return;
+    case 'relay':
+      attemptRelay(turn);
+      return;
+    case 'send held':
+      withLink(turn, due.link, sendFirstHeld);
+      return;
+    case 'goodbye':
+      goodbyeOverdue(turn);
+      return;
+    case 'close':
+      withClosing(turn, due.link, closeAtLast);
+      return;
+    case 'lookup':
+      askAboutLeader(turn);
+      return;
+    case 'no answer':
+      giveUpComplaint(turn, due.complaint);
+      return;
+    case 'return':
+      turn.outputs.push({ do: 'renew' });
+      return;
+  }
+}
+
+function withLink(turn: Turn, id: LinkId, act: (turn: Turn, link: Link) => void): void {
+  const link = findLink(turn.member, id);
+  if (link !== undefined) act(turn, link);
+}
+
+function withClosing(turn: Turn, id: LinkId, act: (turn: Turn, link: Link) => void): void {
+  const link = turn.member.closing.find((each) => each.id === id);
+  if (link !== undefined) act(turn, link);
+}

@@ -1,0 +1,323 @@
+/** How a peer becomes a member, loses the server, comes back, and leaves (SPEC.md, L2, L7, L9). */
+import type { PeerId } from '../protocol/ids.ts';
+import {
+  MAX_REMOVED_IN_RESUME,
+  MAX_SIGNALS_PER_MESSAGE,
+  SIGNALING_VERSION,
+  type Edge,
+  type JoinReply,
+  type Offer as OfferInRequest,
+  type Signal,
+} from '../protocol/signaling.ts';
+import { isGreeted, linksOf } from './edges.ts';
+import { adoptPolicy, stopElection } from './elections.ts';
+import { startHeartbeats } from './failure-detector.ts';
+import { beginMembership } from './initial.ts';
+import { makeOffer } from './make-link.ts';
+import { endPredecessor } from './predecessor.ts';
+import { drop } from './receiving.ts';
+import { settle } from './settling.ts';
+import type { Identity, Member, Membership, Offer } from './state.ts';
+import { endSuccessor, forgetAttempts } from './successor.ts';
+import { arm, ask, disarm, disarmNamed, draw, tell, type LinkEvent, type Turn } from './turn.ts';
+import { applyView } from './views.ts';
+
+/** Milliseconds before a peer that had to come back twice in a row comes back again; doubled. */
+const FIRST_PAUSE = 500;
+const LAST_PAUSE = 16 * FIRST_PAUSE;
+
+/** A membership that lasted so many milliseconds was no failure. */
+const SETTLED = 10_000;
+
+const EDGES = ['successor', 'predecessor'] as const;
+
+type Joining = Extract<Membership, { name: 'joining' }>;
+type Refused = Extract<JoinReply, { ok: false }>;
+type Accepted = Extract<JoinReply, { ok: true }>;
+
+// --- joining ------------------------------------------------------------------------------------
+
+/** Connects to the server and joins the room, as a new peer where this one has left before. */
+export function join(turn: Turn): void {
+  const { member } = turn;
+  disarmNamed(turn, 'return');
+  if (member.membership.name === 'gone') turn.outputs.push({ do: 'renew' });
+  else if (member.membership.name === 'new') begin(turn);
+}
+
+/** Joins under a new identity. */
+export function joinAs(turn: Turn, identity: Identity): void {
+  if (turn.member.membership.name !== 'gone') return;
+  beginMembership(turn.member, identity, turn.now);
+  begin(turn);
+}
+
+function begin(turn: Turn): void {
+  turn.member.membership = { name: 'joining', offers: [], isAsked: false };
+  startHeartbeats(turn);
+  turn.outputs.push({ do: 'connect' });
+  // While the way to the server is being found.
+  prepareOffers(turn);
+}
+
+/** Makes the offers that are missing. */
+function prepareOffers(turn: Turn): void {
+  for (const edge of EDGES) {
+    const { membership } = turn.member;
+    if (membership.name !== 'joining' || offerOn(membership, edge) !== undefined) continue;
+    const offer = makeOffer(turn, edge);
+    if (offer !== null) setOffers(turn, [...membership.offers, offer]);
+  }
+}
+
+function offerOn({ offers }: Joining, edge: Edge): Offer | undefined {
+  return offers.find((offer) => offer.edge === edge);
+}
+
+function setOffers({ member }: Turn, offers: readonly Offer[]): void {
+  if (member.membership.name === 'joining') member.membership = { ...member.membership, offers };
+}
+
+/** Something has happened to an offer. */
+export function offerEvent(turn: Turn, offer: Offer, event: LinkEvent): void {
+  const { membership, server } = turn.member;
+  if (membership.name !== 'joining') return;
+  const others = membership.offers.filter((each) => each !== offer);
+  switch (event.type) {
+    case 'signal':
+      addSignal(turn, offer, event.signal);
+      requestPlace(turn);
+      return;
+    case 'closed':
+      setOffers(turn, others);
+      if (server === 'connected' && !membership.isAsked)
+        fail(turn, 'this device could not prepare a WebRTC connection');
+      return;
+    case 'impossible':
+      // A peer that cannot even offer cannot join.
+      fail(turn, `no connection can be made: ${event.reason}`);
+      return;
+    // Before its other end is known, nothing else can happen to it.
+    case 'open':
+    case 'frame':
+      return;
+  }
+}
+
+function addSignal(turn: Turn, offer: Offer, signal: Signal): void {
+  const { membership } = turn.member;
+  if (membership.name !== 'joining') return;
+  const signals = [...offer.signals, signal];
+  setOffers(
+    turn,
+    membership.offers.map((each) => (each === offer ? { ...offer, signals } : each)),
+  );
+}
+
+function fail(turn: Turn, message: string): void {
+  stop(turn);
+  tell(turn, { type: 'error', message });
+}
+
+/** Asks for a place, once both offers have something to say. */
+function requestPlace(turn: Turn): void {
+  const { member } = turn;
+  const { membership, config, identity } = member;
+  if (membership.name !== 'joining' || membership.isAsked || member.server !== 'connected') return;
+  const successor = request(offerOn(membership, 'successor'));
+  const predecessor = request(offerOn(membership, 'predecessor'));
+  if (successor === null || predecessor === null) return;
+  const left = membership.offers.map((offer) => ({
+    ...offer,
+    signals: offer.signals.slice(MAX_SIGNALS_PER_MESSAGE),
+  }));
+  member.membership = { name: 'joining', offers: left, isAsked: true };
+  const { room, policy } = config;
+  const offers = { successor, predecessor };
+  const version = SIGNALING_VERSION;
+  ask(turn, { of: 'join', request: { version, room, ...identity, policy, offers } });
+}
+
+/** What an offer has gathered to go with the join; null where there is nothing yet. */
+function request(offer: Offer | undefined): OfferInRequest | null {
+  if (offer === undefined || offer.signals.length === 0) return null;
+  return { link: offer.id, signals: offer.signals.slice(0, MAX_SIGNALS_PER_MESSAGE) };
+}
+
+/** The server has answered a request for a place. */
+export function placeAnswered(turn: Turn, reply: JoinReply): void {
+  const { membership } = turn.member;
+  if (!reply.ok) refused(turn, reply);
+  else if (membership.name === 'joining') joined(turn, membership, reply);
+  else if (membership.name === 'resuming') resumed(turn, reply);
+}
+
+function joined(turn: Turn, { offers }: Joining, { view, policy, otherSpelling }: Accepted): void {
+  const { member, now } = turn;
+  member.membership = { name: 'member' };
+  member.device.joinedAt = now;
+  adoptPolicy(turn, policy);
+  const hint = otherSpelling === undefined ? {} : { otherSpelling };
+  tell(turn, { type: 'joined', id: member.identity.id, room: member.config.room, ...hint });
+  applyView(turn, view, offers);
+  closeOffers(
+    turn,
+    offers.filter(({ edge, id }) => view[edge].link !== id),
+  );
+}
+
+function closeOffers(turn: Turn, offers: readonly Offer[]): void {
+  for (const { id, kind } of offers)
+    if (kind === 'direct') turn.outputs.push({ do: 'close', link: id });
+}
+
+function refused(turn: Turn, { code, message }: Refused): void {
+  // A ring needs no server to go on (SPEC.md, L9).
+  if (code === 'version' && turn.member.membership.name === 'resuming') goWithoutServer(turn);
+  else stop(turn);
+  tell(turn, { type: 'refused', code, message });
+  // The ring has closed over it while it was away, and an id that others presume departed must not come
+  // back, or its claims would be absorbed: a peer that returns is a new one.
+  if (code === 'place-lost' || code === 'id-taken') comeBack(turn);
+}
+
+// --- the connection to the server ---------------------------------------------------------------
+
+export function connected(turn: Turn): void {
+  const { member } = turn;
+  member.server = 'connected';
+  tell(turn, { type: 'server', state: 'connected', reason: '' });
+  if (member.membership.name === 'joining') {
+    prepareOffers(turn);
+    requestPlace(turn);
+  } else resume(turn);
+}
+
+export function disconnected(turn: Turn, reason: string): void {
+  const { member } = turn;
+  member.server = 'reconnecting';
+  // The answer to a question of before is lost.
+  member.place.settlingUntil = -Infinity;
+  tell(turn, { type: 'server', state: 'reconnecting', reason });
+  if (member.membership.name !== 'joining' || !member.membership.isAsked) return;
+  // Others may have heard of this id, and of its end, without anything having come back.
+  const message = 'the answer to its join was lost with the connection';
+  refused(turn, { ok: false, code: 'place-lost', message });
+}
+
+/** Asks for its place, and tells a server that may have lost its memory what it knows of it. */
+function resume(turn: Turn): void {
+  const { member } = turn;
+  const { place, config, identity, election } = member;
+  if (place.view === null) return;
+  member.membership = { name: 'resuming' };
+  const { epoch, version, successor, predecessor } = place.view;
+  ask(turn, {
+    of: 'resume',
+    request: {
+      version: SIGNALING_VERSION,
+      room: config.room,
+      ...identity,
+      policy: election.state.policy,
+      place: {
+        epoch,
+        era: place.latestEra,
+        version,
+        successor: successor.id,
+        predecessor: predecessor.id,
+      },
+      removed: [...departed(member).slice(-MAX_REMOVED_IN_RESUME)],
+    },
+  });
+}
+
+/** Peers presumed departed, but those it has an open link with: only a liar can have said so of them. */
+function departed(member: Member): readonly PeerId[] {
+  const heard = linksOf(member)
+    .filter(isGreeted)
+    .map(({ peer }) => peer);
+  return member.election.state.removed.filter((peer) => !heard.includes(peer));
+}
+
+function resumed(turn: Turn, { view }: Accepted): void {
+  const { member } = turn;
+  dropRelayed(turn, 'server was lost');
+  member.membership = { name: 'member' };
+  forgetAttempts(turn);
+  applyView(turn, view);
+  if (member.election.isTold) settle(turn);
+}
+
+/** Asks the server nothing any more, and keeps what links there are without it. */
+function goWithoutServer(turn: Turn): void {
+  const { member } = turn;
+  member.server = 'offline';
+  turn.outputs.push({ do: 'hang up', how: 'drop' });
+  dropRelayed(turn, 'the server is of another version');
+  member.membership = { name: 'member' };
+}
+
+/** The link in use goes last, so that no other of them comes into use for a moment. */
+function dropRelayed(turn: Turn, reason: string): void {
+  const relayed = linksOf(turn.member).filter(({ kind }) => kind === 'relayed');
+  for (const link of relayed.toReversed())
+    if (link.stage.name !== 'closed') drop(turn, link, reason);
+}
+
+// --- the end ------------------------------------------------------------------------------------
+
+/** Says goodbye to neighbours and server. */
+export function leave(turn: Turn): void {
+  disarmNamed(turn, 'return');
+  if (turn.member.membership.name === 'gone') return;
+  stop(turn);
+  tell(turn, { type: 'left' });
+}
+
+/** Is gone without a word to anyone, as a process that is killed. */
+export function vanish(turn: Turn): void {
+  const { member } = turn;
+  disarmNamed(turn, 'return');
+  if (member.membership.name === 'gone') return;
+  halt(turn);
+  member.server = 'offline';
+  endSuccessor(turn, 'vanish');
+  endPredecessor(turn, 'vanish');
+  turn.outputs.push({ do: 'hang up', how: 'drop' });
+  tell(turn, { type: 'vanished' });
+}
+
+function stop(turn: Turn): void {
+  halt(turn);
+  // Goodbyes on relayed links go through the server.
+  endSuccessor(turn, 'leave');
+  endPredecessor(turn, 'leave');
+  turn.member.server = 'offline';
+  turn.outputs.push({ do: 'hang up', how: 'leave' });
+}
+
+/** Nothing happens any more but the end of links. */
+function halt(turn: Turn): void {
+  const { member } = turn;
+  const { membership } = member;
+  // A connection without a place carries no signals.
+  if (membership.name === 'resuming') member.server = 'offline';
+  member.membership = { name: 'gone' };
+  stopElection(turn);
+  disarm(turn, ({ name }) => name !== 'close');
+  if (membership.name === 'joining') closeOffers(turn, membership.offers);
+}
+
+/** Comes back as a new peer: at once, unless it has come to this again and again. */
+function comeBack(turn: Turn): void {
+  const { device } = turn.member;
+  const wasMember = device.joinedAt !== null && turn.now - device.joinedAt > SETTLED;
+  device.joinedAt = null;
+  device.returns = wasMember ? 0 : device.returns + 1;
+  if (device.returns <= 1) {
+    turn.outputs.push({ do: 'renew' });
+    return;
+  }
+  const wait = Math.min(FIRST_PAUSE * 2 ** (device.returns - 2), LAST_PAUSE);
+  arm(turn, { name: 'return', at: turn.now + wait * (0.5 + draw(turn)) });
+}

@@ -1,0 +1,45 @@
+/**
+ * A newcomer that has learned the ring's term settles: it tells the server so, and is told the era in
+ * which it acts when it leads (election/SPEC.md, R9b).
+ */
+import { hasPlace } from './edges.ts';
+import type { SettleReply } from '../protocol/signaling.ts';
+import { ask, tell, type AskOf, type Turn } from './turn.ts';
+
+/** How long the server may take to reply to a request; after that no reply is expected any more. */
+export const REPLY_PATIENCE = 8_000;
+
+/**
+ * Tells the server that this member knows the ring's term. Where no other member does, the server begins
+ * an era. Called with each lap until there is an answer.
+ */
+export function settle(turn: Turn): void {
+  const { member, now } = turn;
+  const { place } = member;
+  if (place.era !== null || now < place.settlingUntil || !hasPlace(member)) return;
+  place.settlingUntil = now + REPLY_PATIENCE;
+  ask(turn, { of: 'settle', epoch: place.view?.epoch ?? null });
+}
+
+/** The server has answered the question that was asked in a memory of its own. */
+export function settled(turn: Turn, { epoch }: AskOf<'settle'>, reply: SettleReply): void {
+  const isOfNow = turn.member.place.view?.epoch === epoch;
+  if (reply.ok && isOfNow) learnEra(turn, reply.era);
+}
+
+export function learnEra(turn: Turn, era: number | null): void {
+  const { place } = turn.member;
+  if (era === null || era === place.era) return;
+  // A server that has lost its memory, and whose clock was set far back, may name an earlier one.
+  place.latestEra = Math.max(place.latestEra ?? 0, era);
+  if (place.latestEra === place.era) return;
+  place.era = place.latestEra;
+  tell(turn, { type: 'era', era: place.era });
+}
+
+/** In another memory of the server it is a newcomer again: the ring may know later terms by now. */
+export function unsettle({ member: { place, election } }: Turn): void {
+  place.era = null;
+  place.settlingUntil = -Infinity;
+  election.isTold = false;
+}

@@ -1,0 +1,297 @@
+/**
+ * All that a ring member knows. Plain data: it can be copied, compared and hashed. Only `handle` changes
+ * it, and only while it handles an input.
+ */
+import type { ElectionState } from '../election/state.ts';
+import type { Wait } from '../election/step.ts';
+import type { Extension } from '../protocol/frame.ts';
+import type { LinkId, PeerId, RoomName } from '../protocol/ids.ts';
+import type { ByeMessage, ElectionMessage, HelloMessage, Policy } from '../protocol/messages.ts';
+import type { Edge, Report, Signal, View } from '../protocol/signaling.ts';
+import type { Census } from './census.ts';
+import type { LinkKind, ServerLink } from './events.ts';
+import type { HopDelay } from './hop-delay.ts';
+import type { Patience } from './patience.ts';
+import type { TermGate } from './term-gate.ts';
+import type { TokenBucket } from './token-bucket.ts';
+
+/** What a member is given and never changes. */
+export interface Config {
+  readonly room: RoomName;
+  /** 0 to 255; the same for all where the highest uuid is to win. 0 never leads. */
+  readonly priority: number;
+  /** Wanted for the room; one that is open already has its own. */
+  readonly policy: Policy;
+}
+
+/** An id names one membership. The secret is known to its peer and the server alone. */
+export interface Identity {
+  readonly id: PeerId;
+  readonly secret: string;
+}
+
+export interface Member {
+  readonly config: Config;
+  readonly device: Device;
+  identity: Identity;
+  membership: Membership;
+  server: ServerLink;
+  place: Place;
+  readonly successor: SuccessorEdge;
+  readonly predecessor: PredecessorEdge;
+  /** Links that this end has said goodbye on, or fallen silent on, and not closed yet. */
+  closing: Link[];
+  /** The links that this peer has offered last. */
+  offered: readonly { readonly edge: Edge; readonly id: LinkId }[];
+  /** What was made with each neighbour, the newest last. */
+  shares: readonly LinkShare[];
+  readonly election: Election;
+  readonly hopDelay: HopDelay;
+  readonly neighbours: Suspicions;
+  readonly lookups: Lookups;
+  readonly admission: Admission;
+  /** Frames that could not be used. */
+  droppedFrames: number;
+  /** Everything that is to happen at some time, in the order in which it was set. */
+  dues: readonly Due[];
+}
+
+/** What outlives a membership: it belongs to the device, and all of its memberships share it. */
+export interface Device {
+  /** WebRTC connections that may still be made. */
+  readonly connections: TokenBucket;
+  wasSpent: boolean;
+  /** How the last attempt at a direct link ended. */
+  lastAttempt: 'none' | 'succeeded' | 'failed';
+  /** Random numbers drawn so far. */
+  drawn: number;
+  /** When the present membership began, and how often one had to be begun anew just before. */
+  joinedAt: number | null;
+  returns: number;
+}
+
+export type Membership =
+  /** Not yet asked to join. */
+  | { readonly name: 'new' }
+  /** Waits for a place. `isAsked`: the request for it was sent. */
+  | { readonly name: 'joining'; readonly offers: readonly Offer[]; readonly isAsked: boolean }
+  | { readonly name: 'member' }
+  /** A member that asks for its place over a new connection. Relayed links are those of before. */
+  | { readonly name: 'resuming' }
+  /** Left or refused; only links that are closing are left. */
+  | { readonly name: 'gone' };
+
+/** A link that a newcomer offers before it knows its neighbours. */
+export interface Offer {
+  readonly id: LinkId;
+  readonly edge: Edge;
+  readonly kind: LinkKind;
+  readonly madeAt: number;
+  /** What is to go to the other end. */
+  readonly signals: readonly Signal[];
+}
+
+/** What the server has said of this member's place in the ring. */
+export interface Place {
+  view: View | null;
+  /** Of the room, once this member has settled in the server's present memory. */
+  era: number | null;
+  /** The latest that the server has ever named to it. */
+  latestEra: number | null;
+  /** Until when an answer to the question for the era may come. */
+  settlingUntil: number;
+}
+
+/** One end of a link with a neighbour. */
+export interface Link {
+  readonly id: LinkId;
+  readonly edge: Edge;
+  readonly kind: LinkKind;
+  readonly peer: PeerId;
+  /** Whether this end made the offer. */
+  readonly isInitiator: boolean;
+  readonly madeAt: number;
+  stage: Stage;
+  /** Signals of the other end that were taken. */
+  signals: number;
+  /** Frames that could not be used. */
+  faults: number;
+  /** Bytes of the frames of a relayed link. */
+  bytesSent: number;
+  bytesReceived: number;
+}
+
+export type Stage =
+  | { readonly name: 'connecting' }
+  /** Frames can be sent; the neighbour has not said HELLO yet. */
+  | (Alive & { readonly name: 'open' })
+  | (Alive & {
+      readonly name: 'greeted';
+      /** What the neighbour said last of itself. */
+      hello: HelloMessage;
+      /** Messages of the election that wait for the hop delay, in the order in which they are sent. */
+      held: readonly Held[];
+    })
+  /** BYE was sent; the other end closes it. */
+  | { readonly name: 'leaving' }
+  /** Nothing is said or heard any more, and the other end is not told. */
+  | { readonly name: 'silent' }
+  | { readonly name: 'closed' };
+
+/** Of a link that frames can be sent on. */
+export interface Alive {
+  /** When something was last heard, or this end began to listen. */
+  heardAt: number;
+  /** Measured round trips, in milliseconds, and when the last of them was. */
+  roundTrips: readonly number[];
+  measuredAt: number;
+  /** The heartbeat that waits for its answer, and the number of heartbeats so far. */
+  beat: { readonly count: number; readonly at: number } | null;
+  beats: number;
+  /** Frames that may come, and heartbeats that are answered. */
+  readonly frames: TokenBucket;
+  readonly answers: TokenBucket;
+}
+
+/** A message that a link holds for the room's hop delay (SPEC.md, C5). */
+export interface Held {
+  readonly message: ElectionMessage;
+  readonly extensions: readonly Extension[];
+  readonly due: number;
+}
+
+/** Where messages to the successor go: over a link, straight back in a ring of one, or nowhere. */
+export type Outlet = Link | 'loopback' | 'none';
+
+/** The edge that this peer speaks on. */
+export interface SuccessorEdge {
+  /** The successor of the current view; may differ from the one still in use. */
+  target: PeerId | null;
+  outlet: Outlet;
+  /** Links in the making, and those that wait to be used. */
+  attempts: readonly Link[];
+  /** Attempts at a direct link, and at a relayed one, to this target that have failed. */
+  failures: number;
+  relayFailures: number;
+  /** Links to this target, one after the other, that came into use and did not last. */
+  shortLived: number;
+  /** When the target was reached by the link in use. */
+  reachedAt: number;
+  /** Whether the predecessors were told that there is an outlet. */
+  isReadyTold: boolean;
+}
+
+/** The edge that this peer listens on. */
+export interface PredecessorEdge {
+  /** The predecessor of the current view. */
+  target: PeerId | null;
+  /** Every link that a predecessor, this one or an earlier one, may still speak on. */
+  links: readonly Link[];
+  /** Messages on a direct link that wait for the goodbye on the relayed one before (SPEC.md, L6). */
+  waiting: readonly Arrival[];
+}
+
+/** A message that has come on a link. */
+export interface Arrival {
+  readonly link: LinkId;
+  readonly message: ElectionMessage | ByeMessage;
+  readonly extensions: readonly Extension[];
+}
+
+/** What one neighbour may still have made with it. */
+export interface LinkShare {
+  readonly peer: PeerId;
+  readonly direct: TokenBucket;
+  readonly relayed: TokenBucket;
+}
+
+export interface Election {
+  state: ElectionState;
+  readonly patience: Patience;
+  readonly gate: TermGate;
+  readonly census: Census;
+  /** The one timer (SPEC.md, R7), while it runs; its due is named `election`. */
+  wait: RunningWait | null;
+  /** Until when what was heard confirms the leader (SPEC.md, R10), by both clocks. */
+  lease: { readonly at: number; readonly date: number } | null;
+  /** Whether it was said that the present leader is not confirmed any more. */
+  isDoubted: boolean;
+  /** Whether a message from the predecessor has told the ring's term and its leader. */
+  isTold: boolean;
+}
+
+export interface RunningWait {
+  readonly until: Wait;
+  readonly since: number;
+  readonly due: number;
+  /** From 0 to 1: how much longer it takes than it must. */
+  readonly share: number;
+}
+
+/** What the failure detector knows of neighbours. */
+export interface Suspicions {
+  /** Peers with whom a direct link broke or ended with their goodbye, and no link has come up since. */
+  broken: readonly PeerId[];
+  /** Complaints that the server has not answered yet. */
+  complaints: readonly Complaint[];
+  /** Neighbours that it could not be told of for want of a connection, and when. */
+  unreported: readonly PeerAt[];
+}
+
+export type Fault = Report['fault'];
+
+export interface Complaint {
+  readonly about: PeerId;
+  readonly fault: Fault;
+  readonly at: number;
+}
+
+export interface PeerAt {
+  readonly peer: PeerId;
+  readonly at: number;
+}
+
+/** Questions to the server about other peers. */
+export interface Lookups {
+  /** Peers presumed departed that the server was asked about, and when. */
+  doubts: readonly PeerAt[];
+  /** The leader that the server knew last. */
+  confirmed: PeerId | null;
+}
+
+/** Messages of the election that may come from the predecessor, and from those before it. */
+export interface Admission {
+  readonly present: TokenBucket;
+  readonly earlier: TokenBucket;
+}
+
+/** Something that is to happen at a time. */
+export type Due = { readonly at: number } & (
+  | { readonly name: 'heartbeat' }
+  /** The next attempt at a direct link to the successor, and at a relayed one. */
+  | { readonly name: 'offer' | 'relay' }
+  /** The end of a link that is closing. */
+  | { readonly name: 'close'; readonly link: LinkId }
+  /** The next held message of the link in use. */
+  | { readonly name: 'send held'; readonly link: LinkId }
+  | { readonly name: 'election' }
+  | { readonly name: 'probe'; readonly probe: Probe }
+  /** The goodbye that messages on another link wait for is overdue. */
+  | { readonly name: 'goodbye' }
+  | { readonly name: 'lookup' }
+  | { readonly name: 'no answer'; readonly complaint: Complaint }
+  /** The membership begins anew. */
+  | { readonly name: 'return' }
+);
+
+/** A question for a sign of life that is under way. */
+export interface Probe {
+  readonly of: 'check' | 'last chance';
+  readonly peer: PeerId;
+  readonly links: readonly LinkId[];
+  readonly askedAt: number;
+  /** How often it may still be asked, this time included. */
+  readonly rounds: number;
+  /** `answers`: of what has come meanwhile, everything is taken first. */
+  readonly waitsFor: 'answers' | 'arrivals';
+}

@@ -1,0 +1,156 @@
+/**
+ * What goes into a ring member, what comes out, and the turn in which it handles one input. The manner
+ * is that of etcd-io/raft (`Step`, `Ready`) and of str0m (`handle_input`, `poll_output`).
+ */
+import type { LinkId, PeerId } from '../protocol/ids.ts';
+import type {
+  JoinReply,
+  JoinRequest,
+  MembershipReply,
+  Reply,
+  Report,
+  ResumeRequest,
+  SettleReply,
+  Signal,
+  SignalDelivery,
+  SignalRequest,
+  View,
+} from '../protocol/signaling.ts';
+import type { RingEvent, RingState } from './events.ts';
+import { sightOf } from './sight.ts';
+import type { Complaint, Due, Identity, Member } from './state.ts';
+
+/** When an input is handled. */
+export interface Moment {
+  /** Milliseconds since any fixed moment; never falls. */
+  readonly now: number;
+  /** Milliseconds since 1970. */
+  readonly date: number;
+}
+
+/** What the member's user asks of it. */
+export type Command =
+  | { readonly type: 'join' | 'leave' | 'vanish' | 'campaign' }
+  /** A whole number of milliseconds from 0 to MAX_HOP_DELAY. */
+  | { readonly type: 'set hop delay'; readonly hopDelay: number };
+
+/** A question to the server. It holds all that its answer needs. */
+export type Ask =
+  | { readonly of: 'join'; readonly request: JoinRequest }
+  | { readonly of: 'resume'; readonly request: ResumeRequest }
+  | { readonly of: 'signal'; readonly request: SignalRequest }
+  /** `epoch`: the server's memory in which it is asked. */
+  | { readonly of: 'settle'; readonly epoch: string | null }
+  | { readonly of: 'report'; readonly report: Report; readonly complaint: Complaint }
+  | { readonly of: 'lookup'; readonly peer: PeerId; readonly why: 'leader' | 'departed' };
+
+export type AskOf<Of extends Ask['of']> = Extract<Ask, { of: Of }>;
+
+export type Answer =
+  | { readonly of: 'place'; readonly reply: JoinReply }
+  | { readonly of: 'signal'; readonly to: AskOf<'signal'>; readonly reply: Reply }
+  | { readonly of: 'settle'; readonly to: AskOf<'settle'>; readonly reply: SettleReply }
+  | { readonly of: 'report'; readonly to: AskOf<'report'>; readonly reply: MembershipReply }
+  | { readonly of: 'lookup'; readonly to: AskOf<'lookup'>; readonly reply: MembershipReply };
+
+/** What has happened to the platform's end of a direct link. */
+export type LinkEvent =
+  | { readonly type: 'signal'; readonly signal: Signal }
+  /** Frames can be sent. The end that does not initiate may be told by a first frame alone. */
+  | { readonly type: 'open' }
+  /** One frame as the other end sent it, never trusted. */
+  | { readonly type: 'frame'; readonly frame: Uint8Array }
+  /** It failed, or the other end closed it. Nothing follows. */
+  | { readonly type: 'closed'; readonly reason: string }
+  /** The platform cannot make links at all. Nothing follows. */
+  | { readonly type: 'impossible'; readonly reason: string };
+
+export type Input =
+  | Command
+  /** A new identity, as asked for: the next membership begins. */
+  | { readonly type: 'renewed'; readonly identity: Identity }
+  | { readonly type: 'connected' }
+  /** The connection to the server is lost, or could not be made; another attempt follows. */
+  | { readonly type: 'disconnected'; readonly reason: string }
+  | { readonly type: 'view'; readonly view: View }
+  | { readonly type: 'signal'; readonly delivery: SignalDelivery }
+  /** The server has lost this neighbour's connection and asks for life on the links with it. */
+  | { readonly type: 'check'; readonly peer: PeerId }
+  /** The server sent an invalid message. */
+  | { readonly type: 'invalid'; readonly error: string }
+  | { readonly type: 'answer'; readonly answer: Answer }
+  | { readonly type: 'link'; readonly link: LinkId; readonly event: LinkEvent }
+  /** A due time has come. */
+  | { readonly type: 'time' };
+
+/** What is to be done, in order. */
+export type Output =
+  | { readonly do: 'open'; readonly link: LinkId; readonly isInitiator: boolean }
+  | { readonly do: 'signal'; readonly link: LinkId; readonly signal: Signal }
+  | { readonly do: 'send'; readonly link: LinkId; readonly frame: Uint8Array }
+  | { readonly do: 'close'; readonly link: LinkId }
+  /** Connect to the server, and again whenever the connection is lost. */
+  | { readonly do: 'connect' }
+  | { readonly do: 'ask'; readonly ask: Ask }
+  /** End the connection to the server: give up the place, or without a word. */
+  | { readonly do: 'hang up'; readonly how: 'leave' | 'drop' }
+  /** Make a new identity, and give it as `renewed`. */
+  | { readonly do: 'renew' }
+  /** Tell the observers, with the member's state after the event. */
+  | { readonly do: 'tell'; readonly event: RingEvent; readonly state: RingState };
+
+/** The n-th random number of this peer, from [0, 1). */
+export type Random = (n: number) => number;
+
+/** One input being handled. */
+export interface Turn extends Moment {
+  readonly member: Member;
+  readonly random: Random;
+  readonly outputs: Output[];
+}
+
+export function tell(turn: Turn, event: RingEvent): void {
+  turn.outputs.push({ do: 'tell', event, state: sightOf(turn.member, turn) });
+}
+
+export function ask(turn: Turn, question: Ask): void {
+  turn.outputs.push({ do: 'ask', ask: question });
+}
+
+/** A random number from [0, 1). */
+export function draw({ member: { device }, random }: Turn): number {
+  device.drawn += 1;
+  return random(device.drawn);
+}
+
+/** Has something happen at a time. */
+export function arm({ member }: Turn, due: Due): void {
+  member.dues = [...member.dues, due];
+}
+
+/** What matches does not happen any more. */
+export function disarm({ member }: Turn, matches: (due: Due) => boolean): void {
+  member.dues = member.dues.filter((due) => !matches(due));
+}
+
+/** Has something happen at a time, and not at the one that was set for it before. */
+export function rearm(turn: Turn, due: Due & { readonly name: UniqueName }): void {
+  disarmNamed(turn, due.name);
+  arm(turn, due);
+}
+
+export function disarmNamed(turn: Turn, name: UniqueName): void {
+  disarm(turn, (due) => due.name === name);
+}
+
+export function isArmed({ member }: Turn, name: UniqueName): boolean {
+  return member.dues.some((due) => due.name === name);
+}
+
+/** Of these there is one at a time. */
+export type UniqueName = Exclude<Due['name'], 'close' | 'send held' | 'probe' | 'no answer'>;
+
+/** When the next due time is; null where there is none. */
+export function nextDue({ dues }: Member): number | null {
+  return dues.length === 0 ? null : Math.min(...dues.map(({ at }) => at));
+}
