@@ -4,7 +4,7 @@
  */
 import polyfill from 'node-datachannel/polyfill';
 import SimplePeer from 'simple-peer';
-import type { OpenLink } from '../shared/ring/ports.ts';
+import type { OpenLink } from '../shared/driver/ports.ts';
 import { simplePeerLinks, type LinkOptions } from './simple-peer-links.ts';
 
 /** A connection that simple-peer can take for a browser's. */

@@ -1,7 +1,7 @@
 /** Reports to those who watch the ring; what it takes is loaded when somebody does. */
-import type { RingEvent, RingState } from '../shared/ring/events.ts';
-import type { Clock } from '../shared/ring/ports.ts';
-import type { Reporter } from '../shared/ring/trace.ts';
+import type { RingEvent, RingState } from '../shared/member/events.ts';
+import type { Clock } from '../shared/driver/ports.ts';
+import type { Reporter } from './trace-reporter.ts';
 import type { SendTrace, SocketOptions } from './socket-signaling.ts';
 
 export class Reporting {
@@ -43,7 +43,7 @@ export class Reporting {
     this.#asked += 1;
     const asked = this.#asked;
     try {
-      const { Reporter } = await import('../shared/ring/trace.ts');
+      const { Reporter } = await import('./trace-reporter.ts');
       if (asked !== this.#asked) return;
       this.#reporter = new Reporter(this.#state(), { clock: this.#clock, send });
     } catch {

@@ -1,10 +1,10 @@
 /** A ring member on real links, signaling, time and chance. */
 import { v4 as uuid } from 'uuid';
 import { parsePeerId, type PeerId, type RoomName } from '../shared/protocol/ids.ts';
-import { clockOf } from '../shared/ring/clock.ts';
-import type { Signaling } from '../shared/ring/ports.ts';
-import type { RingPeerOptions, RingPeerPorts } from '../shared/ring/ring-peer.ts';
-import { RingPeer } from '../shared/ring/ring-peer.ts';
+import { clockOf } from '../shared/driver/clock.ts';
+import type { Signaling } from '../shared/driver/ports.ts';
+import type { RingPeerOptions, RingPeerPorts } from '../shared/driver/ring-peer.ts';
+import { RingPeer } from '../shared/driver/ring-peer.ts';
 import { Reporting } from './reporting.ts';
 import type { SocketOptions } from './socket-signaling.ts';
 

@@ -1,7 +1,7 @@
 /** Links over WebRTC, by simple-peer. The one place that knows its habits. */
 import type { Instance, Options, SignalData } from 'simple-peer';
 import type { Signal } from '../shared/protocol/signaling.ts';
-import type { Link, LinkHandlers, OpenLink } from '../shared/ring/ports.ts';
+import type { Link, LinkHandlers, OpenLink } from '../shared/driver/ports.ts';
 
 /** simple-peer's constructor: a browser and Node load different builds of it. */
 export type SimplePeerConstructor = new (options?: Options) => Instance;

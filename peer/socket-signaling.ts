@@ -13,8 +13,8 @@ import {
   type PeerToServer,
 } from '../shared/protocol/signaling.ts';
 import type { ReporterToServer, Trace } from '../shared/protocol/watch.ts';
-import type { Signaling, SignalingHandlers } from '../shared/ring/ports.ts';
-import { PLACE_PATIENCE, REPLY_PATIENCE } from '../shared/ring/timing.ts';
+import type { Signaling, SignalingHandlers } from '../shared/driver/ports.ts';
+import { PLACE_PATIENCE, REPLY_PATIENCE } from '../shared/protocol/timeouts.ts';
 
 /** Events from the server before they are parsed. */
 interface Unparsed {

@@ -44,7 +44,7 @@ const { status, output } = await run([...tsc, '-b', 'shared']);
 if (status !== 0) fail(`${output}the build failed`);
 const load = (name) => import(pathToFileURL(join(root, 'dist/shared', name)).href);
 const { runStorm, STORMS } = await load('simulation/storm.js');
-const { describe } = await load('ring/describe.js');
+const { describe } = await load('narration/describe.js');
 
 if (slow) await runSlowRings();
 else runStorms();

@@ -36,7 +36,7 @@ import {
 import { Allowance } from '../shared/ring/allowance.ts';
 import { Broker, PROBE_PATIENCE } from '../shared/ring/broker.ts';
 import type { Delivery } from '../shared/ring/room.ts';
-import { clockOf } from '../shared/ring/clock.ts';
+import { clockOf } from '../shared/driver/clock.ts';
 import { createMetrics, type Metrics } from './metrics.ts';
 import type { Warnings } from './warnings.ts';
 import { Watching, type WatchLimits } from './watch.ts';

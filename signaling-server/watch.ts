@@ -5,7 +5,7 @@
 import type { PeerId, RoomName } from '../shared/protocol/ids.ts';
 import type { Order, Reports, Trace } from '../shared/protocol/watch.ts';
 import { Allowance } from '../shared/ring/allowance.ts';
-import type { Clock } from '../shared/ring/ports.ts';
+import type { Clock } from '../shared/driver/ports.ts';
 
 export interface WatchLimits {
   readonly watchersPerRoom: number;

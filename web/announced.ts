@@ -1,5 +1,5 @@
 /** When this tab heard of its leader. */
-import type { RingState } from '../shared/ring/events.ts';
+import type { RingState } from '../shared/member/events.ts';
 import type { LogRecord } from './ring-member.ts';
 
 /**

@@ -3,7 +3,7 @@
  * it is known, the rest a little later.
  */
 import type { RoomName } from '../shared/protocol/ids.ts';
-import type { LinkSight, RingState } from '../shared/ring/events.ts';
+import type { LinkSight, RingState } from '../shared/member/events.ts';
 import { announcedAt } from './announced.ts';
 import { ReachWatch } from './reach.ts';
 import type { LogRecord, RingMember, Sight } from './ring-member.ts';

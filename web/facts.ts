@@ -1,6 +1,6 @@
 /** What there is to know of a peer, in the values and words that the page shows. */
-import type { RingState } from '../shared/ring/events.ts';
-import { nameOf } from '../shared/ring/names.ts';
+import type { RingState } from '../shared/member/events.ts';
+import { nameOf } from '../shared/narration/names.ts';
 
 /** What a peer knows of its place, each value whole, by the test id of the element that shows it. */
 export function factsOf(ring: RingState) {

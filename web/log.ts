@@ -1,8 +1,8 @@
 /** The log in words, and as files. */
 import type { PeerId } from '../shared/protocol/ids.ts';
-import { classicLine, describe, type Description } from '../shared/ring/describe.ts';
-import { jsonLine } from '../shared/ring/json-line.ts';
-import { nameOf, shortId } from '../shared/ring/names.ts';
+import { classicLine, describe, type Description } from '../shared/narration/describe.ts';
+import { jsonLine } from '../shared/narration/json-line.ts';
+import { nameOf, shortId } from '../shared/narration/names.ts';
 import type { LogRecord } from './ring-member.ts';
 
 /** What the page calls peers: others by their names too, as they are easier to tell apart. */

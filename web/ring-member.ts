@@ -6,8 +6,8 @@ import { socketSignaling } from '../peer/socket-signaling.ts';
 import type { PeerId, RoomName } from '../shared/protocol/ids.ts';
 import { isLap } from '../shared/protocol/messages.ts';
 import type { LeaveRequest } from '../shared/protocol/signaling.ts';
-import type { LinkSight, RingEvent, RingState } from '../shared/ring/events.ts';
-import type { RingPeer } from '../shared/ring/ring-peer.ts';
+import type { LinkSight, RingEvent, RingState } from '../shared/member/events.ts';
+import type { RingPeer } from '../shared/driver/ring-peer.ts';
 import { factsOf } from './facts.ts';
 
 /** Something that happened; put into words once somebody looks at it. */

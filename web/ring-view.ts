@@ -1,6 +1,6 @@
 /** The ring as this peer can draw it: who stands where, and what joins them. Knows nothing of drawing. */
 import type { PeerId } from '../shared/protocol/ids.ts';
-import type { NeighbourLinkState, RingState, Seat } from '../shared/ring/events.ts';
+import type { NeighbourLinkState, RingState, Seat } from '../shared/member/events.ts';
 
 /** `unknown`: of a peer that the ring has not told of. */
 export type EdgeKind = Seat['link'] | 'broken' | 'unknown';

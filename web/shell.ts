@@ -1,6 +1,6 @@
 /** The page's first stage: what index.html has, with values. What a page that was cut off lacks is passed over. */
-import type { RingState } from '../shared/ring/events.ts';
-import { hueOf, nameOf, shortId } from '../shared/ring/names.ts';
+import type { RingState } from '../shared/member/events.ts';
+import { hueOf, nameOf, shortId } from '../shared/narration/names.ts';
 import { connectionOf, factsOf, headlineOf, outlookOf } from './facts.ts';
 
 /** Says which room the page is for, and with that that its program runs. */

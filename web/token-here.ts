@@ -1,6 +1,6 @@
 /** Which tokens this peer holds for the room's hop delay, and what the screen shows of it. */
 import { isLap, originOf, type ElectionMessage } from '../shared/protocol/messages.ts';
-import type { RingEvent, RingState } from '../shared/ring/events.ts';
+import type { RingEvent, RingState } from '../shared/member/events.ts';
 import type { PeerId } from '../shared/protocol/ids.ts';
 
 /** A token that is here, as the whole screen shows it. */

@@ -1,7 +1,7 @@
 /** The messages of elections as tokens that are seen to move, one after another on each edge. */
 import { isLap, originOf, type ElectionMessage } from '../shared/protocol/messages.ts';
 import type { Edge } from '../shared/protocol/signaling.ts';
-import type { RingEvent } from '../shared/ring/events.ts';
+import type { RingEvent } from '../shared/member/events.ts';
 import type { PeerId } from '../shared/protocol/ids.ts';
 
 /** A message on its way along one of this tab's edges, for the picture. */

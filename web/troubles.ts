@@ -1,7 +1,7 @@
 /** What is wrong with this tab's membership, or was a moment ago, and what to do about it, in words. */
 import type { PeerId, RoomName } from '../shared/protocol/ids.ts';
 import type { Edge } from '../shared/protocol/signaling.ts';
-import type { NeighbourLinkState, RingEvent, RingState } from '../shared/ring/events.ts';
+import type { NeighbourLinkState, RingEvent, RingState } from '../shared/member/events.ts';
 import { callOf } from './log.ts';
 import { reachText, type Addresses, type Reach } from './reach.ts';
 import type { Gap } from './sleep-watch.ts';

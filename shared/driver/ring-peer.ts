@@ -34,6 +34,8 @@ export interface RingPeerPorts {
   readonly date: () => number;
   readonly random: Random;
   readonly openLink: OpenLink;
+  /** Connections that it lets a page make at once; {@link CONNECTIONS} by default. */
+  readonly connections?: number;
   /** Makes a way to the server; called once for each membership. */
   readonly newSignaling: () => Signaling;
   /** Makes an id that nobody had before. */
@@ -45,6 +47,12 @@ export interface RingPeerPorts {
   /** Told of each input before it is handled: with them, a member can be played again. */
   readonly onInput?: (input: Input, moment: Moment) => void;
 }
+
+/**
+ * Chromium lets a page have 500 connections that it has not forgotten, closed ones included; some are left
+ * to others on the page.
+ */
+const CONNECTIONS = 450;
 
 export class RingPeer {
   readonly #ports: RingPeerPorts;
@@ -63,8 +71,9 @@ export class RingPeer {
     { policy = 'highest', priority = 1 }: RingPeerOptions = {},
   ) {
     this.#ports = ports;
+    const { connections = CONNECTIONS } = ports;
     this.#member = initialMember(
-      { room, policy, priority },
+      { room, policy, priority, connections },
       this.#newIdentity(),
       ports.clock.now(),
     );

@@ -1,13 +1,13 @@
 /** What a member tells the server of neighbours that are silent or violate the protocol (SPEC.md, L12, L16). */
 import type { PeerId } from '../protocol/ids.ts';
+import { REPLY_PATIENCE } from '../protocol/timeouts.ts';
 import { greetedLinks } from './edges.ts';
 import { includesPeer, recent } from './recent.ts';
-import { REPLY_PATIENCE } from './settling.ts';
 import type { Complaint, Fault, Link, Member } from './state.ts';
 import { arm, ask, disarm, tell, type Turn } from './turn.ts';
 
 /** How long one complaint about a neighbour stands before the next, in milliseconds. */
-const COMPLAINT_INTERVAL = 5_000;
+export const COMPLAINT_INTERVAL = 5_000;
 
 /** How often it is said that one cannot be made, in milliseconds. */
 const UNREPORTED_INTERVAL = 60_000;

@@ -2,21 +2,8 @@
 import type { LinkId, PeerId } from '../protocol/ids.ts';
 import type { Edge } from '../protocol/signaling.ts';
 import type { LinkKind, NeighbourLinkState, Seat } from './events.ts';
-import { longestLikelyRoundTrip, meanRoundTrip } from './round-trip.ts';
+import { meanRoundTrip } from './round-trip.ts';
 import type { Alive, Link, Member, Stage } from './state.ts';
-
-/** The least silence that makes a link suspect, in milliseconds; to it comes what the round trips suggest. */
-export const LINK_SILENCE = 3_500;
-
-/** What is added to the longest likely round trip before a link is suspect, in milliseconds. */
-export const SILENCE_MARGIN = 1_000;
-
-/** The same for a link whose other end has lost the server: then nothing else may be to come. */
-export const PROBE_SILENCE = 250;
-const PROBE_MARGIN = 200;
-
-/** The same for a relayed link: it cannot live until the other end is back at the server. */
-export const RELAYED_PROBE_SILENCE = 3_000;
 
 type Greeted = Extract<Stage, { name: 'greeted' }>;
 
@@ -36,28 +23,6 @@ export function isOpen(link: Link): boolean {
 
 export function isGreeted(link: Link): boolean {
   return greetedOf(link) !== null;
-}
-
-/** Milliseconds since anything was heard from the other end, HELLO first of all; 0 before it is open. */
-export function silenceOf(link: Link, now: number): number {
-  const alive = aliveOf(link);
-  return alive === null ? 0 : now - alive.heardAt;
-}
-
-/** The silence after which something must be wrong, in milliseconds. */
-export function patienceOf(link: Link): number {
-  return Math.max(LINK_SILENCE, likelyRoundTrip(link) + SILENCE_MARGIN);
-}
-
-/** The same where there is another reason to think so. */
-export function probePatienceOf(link: Link): number {
-  return link.kind === 'relayed'
-    ? RELAYED_PROBE_SILENCE
-    : Math.max(PROBE_SILENCE, likelyRoundTrip(link) + PROBE_MARGIN);
-}
-
-function likelyRoundTrip(link: Link): number {
-  return longestLikelyRoundTrip(aliveOf(link)?.roundTrips ?? []);
 }
 
 /** Milliseconds that a heartbeat took there and back, the mean of the last few; null before the first. */
@@ -142,6 +107,11 @@ export function predecessorLinkState({ predecessor, identity }: Member): Neighbo
     .filter((link) => link.peer === target && isGreeted(link))
     .map(({ kind }) => kind);
   return kinds.find((kind) => kind === 'direct') ?? kinds[0] ?? 'connecting';
+}
+
+/** Whether the membership has ended. */
+export function isGone({ membership: { name } }: Member): boolean {
+  return name === 'gone' || name === 'returning';
 }
 
 /** Whether the peer has a place in the ring, by the last word of the server. */

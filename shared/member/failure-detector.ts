@@ -7,18 +7,10 @@
 import type { LinkId, PeerId } from '../protocol/ids.ts';
 import type { MembershipReply } from '../protocol/signaling.ts';
 import { closeComplaint, complain } from './complaints.ts';
-import {
-  findLink,
-  greetedLinks,
-  isGreeted,
-  isNeighbour,
-  linksOf,
-  patienceOf,
-  probePatienceOf,
-  silenceOf,
-} from './edges.ts';
+import { findLink, greetedLinks, isGreeted, isNeighbour, linksOf } from './edges.ts';
 import { beat, forgive, HEARTBEAT_INTERVAL, isBeatDue } from './link.ts';
 import { drop } from './receiving.ts';
+import { patienceOf, probePatienceOf, silenceOf } from './silence.ts';
 import type { Complaint, Link, Member, Probe } from './state.ts';
 import { arm, type Turn } from './turn.ts';
 

@@ -12,7 +12,7 @@ export function initialMember(config: Config, identity: Identity, now: number): 
   return {
     config,
     device: {
-      connections: initialConnections(now),
+      connections: initialConnections(config, now),
       wasSpent: false,
       lastAttempt: 'none',
       drawn: 0,

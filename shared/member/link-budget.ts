@@ -5,12 +5,19 @@
  */
 import type { PeerId } from '../protocol/ids.ts';
 import type { LinkKind } from './events.ts';
-import type { LinkShare, Member } from './state.ts';
-import { fullBucket, hasOne, putBack, takeOne, type TokenBucket } from './token-bucket.ts';
+import type { Config, LinkShare, Member } from './state.ts';
+import {
+  fullBucket,
+  hasOne,
+  putBack,
+  takeOne,
+  type Rate,
+  type TokenBucket,
+} from './token-bucket.ts';
 import type { Turn } from './turn.ts';
 
-/** Direct links that a device makes with all its neighbours. */
-const CONNECTIONS = { burst: 450, perSecond: 1 / 10 };
+/** Direct links that a device makes with all its neighbours in each second, beyond those at once. */
+const CONNECTIONS_PER_SECOND = 1 / 10;
 
 /**
  * Links that are made with one neighbour, no matter which of the two offers them: any one of them
@@ -24,13 +31,17 @@ const SHARE = {
 /** Neighbours that are remembered, the newest. */
 const MAX_NEIGHBOURS = 64;
 
-export function initialConnections(now: number): TokenBucket {
-  return fullBucket(CONNECTIONS, now);
+function rateOf({ connections }: Config): Rate {
+  return { burst: connections, perSecond: CONNECTIONS_PER_SECOND };
+}
+
+export function initialConnections(config: Config, now: number): TokenBucket {
+  return fullBucket(rateOf(config), now);
 }
 
 /** Whether no direct link may be made at the moment. */
-export function isSpent({ member: { device }, now }: Turn): boolean {
-  return !hasOne(device.connections, CONNECTIONS, now);
+export function isSpent({ member: { device, config }, now }: Turn): boolean {
+  return !hasOne(device.connections, rateOf(config), now);
 }
 
 /**
@@ -40,7 +51,10 @@ export function isSpent({ member: { device }, now }: Turn): boolean {
 export function spend(turn: Turn, peer: PeerId | null, kind: LinkKind): boolean {
   const { member, now } = turn;
   const isGranted = peer === null || takeOne(shareOf(member, peer, now)[kind], SHARE[kind], now);
-  return isGranted && (kind === 'relayed' || takeOne(member.device.connections, CONNECTIONS, now));
+  return (
+    isGranted &&
+    (kind === 'relayed' || takeOne(member.device.connections, rateOf(member.config), now))
+  );
 }
 
 /** The server has made it a neighbour: the neighbour did not cause the link that this takes. */

@@ -6,9 +6,10 @@ import { encodeFrame, type Extension } from '../protocol/frame.ts';
 import type { ElectionMessage, PeerMessage } from '../protocol/messages.ts';
 import { isLap } from '../protocol/messages.ts';
 import { MAX_SIGNALS_PER_MESSAGE, type Signal } from '../protocol/signaling.ts';
-import { aliveOf, greetedOf, silenceOf } from './edges.ts';
+import { aliveOf, greetedOf, isGone } from './edges.ts';
 import type { RingEvent } from './events.ts';
-import type { Held, Link } from './state.ts';
+import { silenceOf } from './silence.ts';
+import type { Held, Link, Member } from './state.ts';
 import { fullBucket } from './token-bucket.ts';
 import { arm, ask, disarm, tell, type Turn } from './turn.ts';
 
@@ -22,7 +23,7 @@ const MEASURE_INTERVAL = 2 * HEARTBEAT_INTERVAL;
 export const FAREWELL = 2_000;
 
 /** How long a peer that vanishes keeps its ends of links, which would be heard to close. */
-const LINGER = 15_000;
+export const LINGER = 15_000;
 
 /** Frames that one link may carry. */
 export const FRAMES = { burst: 4_000, perSecond: 1_000 };
@@ -68,13 +69,17 @@ export function signalOut(turn: Turn, link: Link, signals: readonly Signal[]): v
   const { member } = turn;
   if (member.server !== 'connected') return;
   // On a relayed link of an earlier connection, frames before this one may be lost.
-  const isStale = member.membership.name === 'resuming' && link.kind === 'relayed';
-  if (isStale && signals.some(({ type }) => type === 'frame')) return;
+  if (isStale(member, link) && signals.some(({ type }) => type === 'frame')) return;
   for (let at = 0; at < signals.length; at += MAX_SIGNALS_PER_MESSAGE) {
     const some = signals.slice(at, at + MAX_SIGNALS_PER_MESSAGE);
     const { id, edge, peer } = link;
     ask(turn, { of: 'signal', request: { to: peer, edge, link: id, signals: some } });
   }
+}
+
+/** Whether frames on a link may have been lost with the connection to the server. */
+export function isStale({ membership }: Member, { id }: Link): boolean {
+  return membership.name === 'resuming' && membership.relayed.includes(id);
 }
 
 /** Asks for a sign of life. */
@@ -240,7 +245,7 @@ export function forgetClosing(turn: Turn, link: Link): void {
 function closeLater(turn: Turn, link: Link, milliseconds: number): void {
   const { member } = turn;
   // Without the server nothing can be said on a relayed link any more.
-  if (link.kind === 'relayed' && member.membership.name === 'gone') return;
+  if (link.kind === 'relayed' && isGone(member)) return;
   member.closing = [...member.closing, link];
   arm(turn, { name: 'close', link: link.id, at: turn.now + milliseconds });
 }
@@ -248,7 +253,7 @@ function closeLater(turn: Turn, link: Link, milliseconds: number): void {
 function loseHeld(turn: Turn, link: Link): void {
   const held = greetedOf(link)?.held ?? [];
   disarmHeld(turn, link);
-  if (turn.member.membership.name === 'gone') return;
+  if (isGone(turn.member)) return;
   tellUnsent(
     turn,
     held.map(({ message }) => message),

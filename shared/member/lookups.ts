@@ -18,13 +18,13 @@ const SIZE_BELIEVED = 8;
  * How long after it has heard of a leader a peer asks about it, in milliseconds: all hear of it at the
  * same time, and the announcement is to go round first. It asks no more often than that, either.
  */
-const LOOKUP_DELAY = 1_500;
+export const LOOKUP_DELAY = 1_500;
 
 /** For how long a question about a peer that is presumed departed is not asked again, in milliseconds. */
 const DOUBT_INTERVAL = 5_000;
 
 /** How many such peers are asked about in that time: a liar can name any. */
-const MAX_DOUBTS = 16;
+export const MAX_DOUBTS = 16;
 
 /**
  * Asks the server now and then whether the leader is a member at all: a peer that lies could have

@@ -8,7 +8,7 @@ import { complaintAnswered, check, heartbeat, probeOver } from './failure-detect
 import { giveUpComplaint } from './complaints.ts';
 import type { LinkId } from '../protocol/ids.ts';
 import type { MembershipReply, Reply } from '../protocol/signaling.ts';
-import { findLink, isMember, isOpen } from './edges.ts';
+import { findLink, isGone, isMember, isOpen } from './edges.ts';
 import { endWait, stepElection } from './elections.ts';
 import { setHopDelay } from './hop-delay.ts';
 import { closeAtLast, forgetClosing, markClosed, sendFirstHeld, signalOut } from './link.ts';
@@ -21,9 +21,18 @@ import {
   leave,
   offerEvent,
   placeAnswered,
+  renew,
   vanish,
 } from './membership.ts';
-import { drop, goodbyeOverdue, lost, opened, passOnSetting, receiveFrame } from './receiving.ts';
+import {
+  admitLater,
+  drop,
+  goodbyeOverdue,
+  lost,
+  opened,
+  passOnSetting,
+  receiveFrame,
+} from './receiving.ts';
 import { settled } from './settling.ts';
 import type { Due, Link, Member } from './state.ts';
 import { attempt, attemptRelay, noDirectLink } from './successor.ts';
@@ -85,7 +94,7 @@ function handleInput(turn: Turn, input: Input): void {
       handleTime(turn);
       return;
     default:
-      if (turn.member.membership.name !== 'gone') handleServer(turn, input);
+      if (!isGone(turn.member)) handleServer(turn, input);
   }
 }
 
@@ -251,6 +260,9 @@ function handleDue(turn: Turn, due: Due, late: number): void {
     case 'close':
       withClosing(turn, due.link, closeAtLast);
       return;
+    case 'put off':
+      admitLater(turn, due.arrival);
+      return;
     case 'lookup':
       askAboutLeader(turn);
       return;
@@ -258,7 +270,7 @@ function handleDue(turn: Turn, due: Due, late: number): void {
       giveUpComplaint(turn, due.complaint);
       return;
     case 'return':
-      turn.outputs.push({ do: 'renew' });
+      renew(turn);
       return;
   }
 }

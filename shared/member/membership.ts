@@ -9,15 +9,16 @@ import {
   type Offer as OfferInRequest,
   type Signal,
 } from '../protocol/signaling.ts';
-import { isGreeted, linksOf } from './edges.ts';
+import { isGone, isGreeted, linksOf } from './edges.ts';
 import { adoptPolicy, stopElection } from './elections.ts';
 import { startHeartbeats } from './failure-detector.ts';
 import { beginMembership } from './initial.ts';
+import { isStale } from './link.ts';
 import { makeOffer } from './make-link.ts';
 import { endPredecessor } from './predecessor.ts';
 import { drop } from './receiving.ts';
 import { settle } from './settling.ts';
-import type { Identity, Member, Membership, Offer } from './state.ts';
+import type { Identity, Link, Member, Membership, Offer } from './state.ts';
 import { endSuccessor, forgetAttempts } from './successor.ts';
 import { arm, ask, disarm, disarmNamed, draw, tell, type LinkEvent, type Turn } from './turn.ts';
 import { applyView } from './views.ts';
@@ -41,13 +42,19 @@ type Accepted = Extract<JoinReply, { ok: true }>;
 export function join(turn: Turn): void {
   const { member } = turn;
   disarmNamed(turn, 'return');
-  if (member.membership.name === 'gone') turn.outputs.push({ do: 'renew' });
+  if (isGone(member)) renew(turn);
   else if (member.membership.name === 'new') begin(turn);
+}
+
+/** Asks for a new identity, to begin another membership. */
+export function renew(turn: Turn): void {
+  turn.member.membership = { name: 'returning' };
+  turn.outputs.push({ do: 'renew' });
 }
 
 /** Joins under a new identity. */
 export function joinAs(turn: Turn, identity: Identity): void {
-  if (turn.member.membership.name !== 'gone') return;
+  if (turn.member.membership.name !== 'returning') return;
   beginMembership(turn.member, identity, turn.now);
   begin(turn);
 }
@@ -210,7 +217,8 @@ function resume(turn: Turn): void {
   const { member } = turn;
   const { place, config, identity, election } = member;
   if (place.view === null) return;
-  member.membership = { name: 'resuming' };
+  const relayed = linksOf(member).filter(({ kind }) => kind === 'relayed');
+  member.membership = { name: 'resuming', relayed: relayed.map(({ id }) => id) };
   const { epoch, version, successor, predecessor } = place.view;
   ask(turn, {
     of: 'resume',
@@ -241,7 +249,8 @@ function departed(member: Member): readonly PeerId[] {
 
 function resumed(turn: Turn, { view }: Accepted): void {
   const { member } = turn;
-  dropRelayed(turn, 'server was lost');
+  const stale = linksOf(member).filter((link) => isStale(member, link));
+  dropAll(turn, stale, 'server was lost');
   member.membership = { name: 'member' };
   forgetAttempts(turn);
   applyView(turn, view);
@@ -253,23 +262,21 @@ function goWithoutServer(turn: Turn): void {
   const { member } = turn;
   member.server = 'offline';
   turn.outputs.push({ do: 'hang up', how: 'drop' });
-  dropRelayed(turn, 'the server is of another version');
+  const relayed = linksOf(member).filter(({ kind }) => kind === 'relayed');
+  dropAll(turn, relayed, 'the server is of another version');
   member.membership = { name: 'member' };
 }
 
 /** The link in use goes last, so that no other of them comes into use for a moment. */
-function dropRelayed(turn: Turn, reason: string): void {
-  const relayed = linksOf(turn.member).filter(({ kind }) => kind === 'relayed');
-  for (const link of relayed.toReversed())
-    if (link.stage.name !== 'closed') drop(turn, link, reason);
+function dropAll(turn: Turn, links: readonly Link[], reason: string): void {
+  for (const link of links.toReversed()) if (link.stage.name !== 'closed') drop(turn, link, reason);
 }
 
 // --- the end ------------------------------------------------------------------------------------
 
 /** Says goodbye to neighbours and server. */
 export function leave(turn: Turn): void {
-  disarmNamed(turn, 'return');
-  if (turn.member.membership.name === 'gone') return;
+  if (staysAway(turn)) return;
   stop(turn);
   tell(turn, { type: 'left' });
 }
@@ -277,14 +284,22 @@ export function leave(turn: Turn): void {
 /** Is gone without a word to anyone, as a process that is killed. */
 export function vanish(turn: Turn): void {
   const { member } = turn;
-  disarmNamed(turn, 'return');
-  if (member.membership.name === 'gone') return;
+  if (staysAway(turn)) return;
   halt(turn);
   member.server = 'offline';
   endSuccessor(turn, 'vanish');
   endPredecessor(turn, 'vanish');
   turn.outputs.push({ do: 'hang up', how: 'drop' });
   tell(turn, { type: 'vanished' });
+}
+
+/** Whether it has gone before; it does not come back then. */
+function staysAway(turn: Turn): boolean {
+  const { member } = turn;
+  disarmNamed(turn, 'return');
+  if (!isGone(member)) return false;
+  member.membership = { name: 'gone' };
+  return true;
 }
 
 function stop(turn: Turn): void {
@@ -315,9 +330,10 @@ function comeBack(turn: Turn): void {
   device.joinedAt = null;
   device.returns = wasMember ? 0 : device.returns + 1;
   if (device.returns <= 1) {
-    turn.outputs.push({ do: 'renew' });
+    renew(turn);
     return;
   }
+  turn.member.membership = { name: 'returning' };
   const wait = Math.min(FIRST_PAUSE * 2 ** (device.returns - 2), LAST_PAUSE);
   arm(turn, { name: 'return', at: turn.now + wait * (0.5 + draw(turn)) });
 }

@@ -8,7 +8,7 @@ export const LAP_PAUSE = 1_000;
 export const LEADER_SILENCE = 3 * LAP_PAUSE;
 
 /** Up to what that time is doubled at least, once for each term in vain. */
-const SHORTEST_LONG_WAIT = 8 * LEADER_SILENCE;
+export const SHORTEST_LONG_WAIT = 8 * LEADER_SILENCE;
 
 /** How many circuits may take as long as the last one did before the leader is presumed lost. */
 const SILENT_LAPS = 4;
@@ -17,7 +17,7 @@ const SILENT_LAPS = 4;
 const LONGEST_SILENCE = 15_000;
 
 /** What a hop takes at most in a ring that is counted on, on average over its links, in milliseconds. */
-const LONGEST_HOP = 1_000;
+export const LONGEST_HOP = 1_000;
 
 /** How often what the hop delay adds is doubled, once for each term in vain. */
 const MOST_DOUBLINGS = 3;

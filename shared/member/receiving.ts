@@ -12,10 +12,10 @@ import {
   type PeerMessage,
 } from '../protocol/messages.ts';
 import type { PeerId } from '../protocol/ids.ts';
-import type { Edge } from '../protocol/signaling.ts';
+import { opposite, type Edge } from '../protocol/signaling.ts';
 import { admits, isForged } from './admission.ts';
 import { complain, noteBroken, noteGreeted } from './complaints.ts';
-import { aliveOf, greetedOf, isGreeted, isNeighbour, isOpen, linkInUse } from './edges.ts';
+import { aliveOf, greetedOf, isGreeted, isNeighbour, isOpen, linkInUse, linksOn } from './edges.ts';
 import { paceChanged, receive, stepElection } from './elections.ts';
 import { takeSetting } from './hop-delay.ts';
 import { ANSWERS, close, FAREWELL, FRAMES, markClosed, markOpen, send } from './link.ts';
@@ -23,9 +23,9 @@ import { dropPredecessors, forgetPredecessor, relayedBefore, takeReady } from '.
 import { withSample } from './round-trip.ts';
 import type { Alive, Arrival, Link } from './state.ts';
 import { dropSuccessors, sendHello, successorClosed, trySwitch } from './successor.ts';
-import { judgeTerm } from './term-gate.ts';
+import { hasteOf, judgeTerm, MAX_TERM_LEAP, type TermVerdict } from './term-gate.ts';
 import { takeOne } from './token-bucket.ts';
-import { arm, disarmNamed, isArmed, tell, type Turn } from './turn.ts';
+import { arm, disarmNamed, isArmed, rearm, tell, type Turn } from './turn.ts';
 
 /** The longest round trip that is believed, in milliseconds; what took longer was spent asleep. */
 const LONGEST_ROUND_TRIP = 8_000;
@@ -147,9 +147,8 @@ function takeHello(
   { term, decision }: HelloMessage,
   removed: readonly PeerId[],
 ): void {
-  const { state, gate } = turn.member.election;
-  const isTaken =
-    decision !== null && state.term === 0 && judgeTerm(gate, 0, term, turn.now) === 'fine';
+  const { term: own } = turn.member.election.state;
+  const isTaken = decision !== null && own === 0 && judge(turn, edge, term) === 'fine';
   stepElection(turn, {
     type: 'hello',
     term,
@@ -228,18 +227,55 @@ function admit(
     return;
   }
   const { gate, state } = turn.member.election;
-  switch (judgeTerm(gate, state.term, message.term, turn.now)) {
+  const { term } = message;
+  switch (judge(turn, 'predecessor', term)) {
     case 'fine':
       receive(turn, message, link.peer, extensions);
       return;
     case 'haste':
       // No fault of a neighbour's that took it a moment before.
-      noteDropped(turn, link, `term ${message.term} comes too soon`);
+      noteDropped(turn, link, `term ${term} comes too soon`);
+      if (gate.hasKnownLeader) putOff(turn, { link: link.id, message, extensions });
       return;
     case 'leap':
-      dropFrame(turn, link, `term ${message.term}, far above ${state.term}`);
+      noteDropped(turn, link, `term ${term}, far above ${state.term}`);
+      cutOff(turn, link, 'a term that no honest neighbour sends');
       return;
   }
+}
+
+/** Each peer that had to hear it twice would cost the ring a time-out; the last one comes again. */
+function putOff(turn: Turn, arrival: Arrival<ElectionMessage>): void {
+  const { gate, state } = turn.member.election;
+  const milliseconds = hasteOf(gate, state.term, arrival.message.term);
+  rearm(turn, { name: 'put off', arrival, at: turn.now + milliseconds });
+}
+
+/** The time has come for a message whose term came too soon. */
+export function admitLater(turn: Turn, arrival: Arrival<ElectionMessage>): void {
+  const { message, extensions } = arrival;
+  const link = turn.member.predecessor.links.find(({ id }) => id === arrival.link);
+  if (link === undefined) return;
+  const verdict = judge(turn, 'predecessor', message.term);
+  if (verdict === 'fine') receive(turn, message, link.peer, extensions);
+  else if (verdict === 'haste') putOff(turn, arrival);
+}
+
+/**
+ * Whether to act on a message of a term (SPEC.md, L17).
+ * @param edge it came on
+ */
+function judge({ member, now }: Turn, edge: Edge, term: number): TermVerdict {
+  const { gate, state } = member.election;
+  const other = opposite(edge);
+  const said = linksOn(member, other)
+    .filter(({ peer }) => peer === member[other].target)
+    .flatMap((link) => greetedOf(link)?.hello ?? []);
+  // A neighbour that knows no leader may be as new.
+  const isCredible =
+    said.length > 0 &&
+    said.every((hello) => hello.decision === null || hello.term >= term - MAX_TERM_LEAP);
+  return judgeTerm(gate, state.term, term, isCredible, now);
 }
 
 function receivePace(turn: Turn, setting: PaceMessage): void {

@@ -2,12 +2,10 @@
  * A newcomer that has learned the ring's term settles: it tells the server so, and is told the era in
  * which it acts when it leads (election/SPEC.md, R9b).
  */
+import { REPLY_PATIENCE } from '../protocol/timeouts.ts';
 import { hasPlace } from './edges.ts';
 import type { SettleReply } from '../protocol/signaling.ts';
 import { ask, tell, type AskOf, type Turn } from './turn.ts';
-
-/** How long the server may take to reply to a request; after that no reply is expected any more. */
-export const REPLY_PATIENCE = 8_000;
 
 /**
  * Tells the server that this member knows the ring's term. Where no other member does, the server begins

@@ -2,6 +2,7 @@
 import { decisionOf } from '../election/state.ts';
 import { leaseOf } from './lease.ts';
 import {
+  isGone,
   isOpen,
   linksOf,
   linkState,
@@ -26,7 +27,7 @@ export function sightOf(member: Member, moment: Moment): RingState {
     server,
     hopDelay: hopDelayOf(hopDelay),
   };
-  if (member.membership.name === 'gone') return { ...common, ...NOTHING };
+  if (isGone(member)) return { ...common, ...NOTHING };
   const decision = decisionOf(election.state);
   const { view } = place;
   return {
@@ -57,9 +58,9 @@ const NOTHING = {
   ring: null,
 };
 
-function roleOf({ membership, election }: Member): RingState['role'] {
-  if (membership.name === 'gone') return 'offline';
-  switch (election.state.role.name) {
+function roleOf(member: Member): RingState['role'] {
+  if (isGone(member)) return 'offline';
+  switch (member.election.state.role.name) {
     case 'idle':
       return 'joining';
     case 'candidate':

@@ -22,6 +22,8 @@ export interface Config {
   readonly priority: number;
   /** Wanted for the room; one that is open already has its own. */
   readonly policy: Policy;
+  /** WebRTC connections that the platform lets it make at once. */
+  readonly connections: number;
 }
 
 /** An id names one membership. The secret is known to its peer and the server alone. */
@@ -76,10 +78,12 @@ export type Membership =
   /** Waits for a place. `isAsked`: the request for it was sent. */
   | { readonly name: 'joining'; readonly offers: readonly Offer[]; readonly isAsked: boolean }
   | { readonly name: 'member' }
-  /** A member that asks for its place over a new connection. Relayed links are those of before. */
-  | { readonly name: 'resuming' }
+  /** A member that asks for its place over a new connection; frames on these links may be lost. */
+  | { readonly name: 'resuming'; readonly relayed: readonly LinkId[] }
   /** Left or refused; only links that are closing are left. */
-  | { readonly name: 'gone' };
+  | { readonly name: 'gone' }
+  /** The same, and joins again as a new peer. */
+  | { readonly name: 'returning' };
 
 /** A link that a newcomer offers before it knows its neighbours. */
 export interface Offer {
@@ -192,9 +196,9 @@ export interface PredecessorEdge {
 }
 
 /** A message that has come on a link. */
-export interface Arrival {
+export interface Arrival<Message = ElectionMessage | ByeMessage> {
   readonly link: LinkId;
-  readonly message: ElectionMessage | ByeMessage;
+  readonly message: Message;
   readonly extensions: readonly Extension[];
 }
 
@@ -278,6 +282,8 @@ export type Due = { readonly at: number } & (
   | { readonly name: 'probe'; readonly probe: Probe }
   /** The goodbye that messages on another link wait for is overdue. */
   | { readonly name: 'goodbye' }
+  /** A message whose term came too soon. */
+  | { readonly name: 'put off'; readonly arrival: Arrival<ElectionMessage> }
   | { readonly name: 'lookup' }
   | { readonly name: 'no answer'; readonly complaint: Complaint }
   /** The membership begins anew. */

@@ -26,7 +26,7 @@ const LAST_ATTEMPT = 20 * FIRST_ATTEMPT;
  * How long a direct link may take before one through the server is offered as well, in milliseconds: by
  * how the last attempt at a direct link on this device has ended.
  */
-const RELAY_AFTER = { none: 500, succeeded: 2_000, failed: 0 };
+export const RELAY_AFTER = { none: 500, succeeded: 2_000, failed: 0 };
 
 /** After how long a relayed link that does not come up is offered again; doubled up to the last. */
 const FIRST_RELAY_RETRY = 4_000;

@@ -4,10 +4,15 @@
  */
 import { fullBucket, take, type TokenBucket } from './token-bucket.ts';
 
-/** How far messages may lift the term at once, and in each second after that. */
-const LIFT = { burst: 8_192, perSecond: 1_000 };
+/** How far messages may lift the term at once. */
+export const MAX_TERM_LEAP = 8_192;
 
-/** The greatest term that a peer believes which never knew a leader. */
+/** The same in each second after that. */
+export const TERM_RATE = 1_000;
+
+const LIFT = { burst: MAX_TERM_LEAP, perSecond: TERM_RATE };
+
+/** The greatest term that is believed by a peer that never knew a leader. */
 const MAX_FIRST_TERM = 2 ** 31;
 
 export interface TermGate {
@@ -28,15 +33,32 @@ export function initialTermGate(now: number): TermGate {
  * Whether to let a message in.
  * @param own term of this peer
  * @param term of the message
+ * @param isCredible whether the neighbour on the other edge has spoken, and does not contradict it
  */
-export function judgeTerm(gate: TermGate, own: number, term: number, now: number): TermVerdict {
-  if (!gate.hasKnownLeader && term <= MAX_FIRST_TERM) return 'fine';
+export function judgeTerm(
+  gate: TermGate,
+  own: number,
+  term: number,
+  isCredible: boolean,
+  now: number,
+): TermVerdict {
+  // A peer that never knew a leader has to take the ring's term as it is. One neighbour alone does not
+  // tell it a term that the others would not follow to.
+  const isFirst = term <= MAX_TERM_LEAP || (isCredible && term <= MAX_FIRST_TERM);
+  if (!gate.hasKnownLeader && isFirst) return 'fine';
   const base = Math.max(own, gate.floor);
   const rise = Math.max(0, term - base);
+  if (!gate.hasKnownLeader && rise > MAX_TERM_LEAP) return 'haste';
   // It lifts nothing: the peer that takes the next message after it would be blamed for its term.
-  if (rise > 2 * LIFT.burst) return 'leap';
+  if (rise > 2 * MAX_TERM_LEAP) return 'leap';
   const allowed = take(gate.bucket, LIFT, now, rise);
   if (allowed === rise) return 'fine';
   gate.floor = base + allowed;
   return 'haste';
+}
+
+/** How long it takes until a term that came too soon may be let in, in milliseconds. */
+export function hasteOf(gate: TermGate, own: number, term: number): number {
+  const rise = Math.max(0, term - Math.max(own, gate.floor));
+  return Math.ceil((rise / TERM_RATE) * 1_000);
 }

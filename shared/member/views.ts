@@ -75,6 +75,8 @@ export function receiveSignals(
   }
   // The answer to an offer that was given up meanwhile: that to a relayed link looks like an offer.
   if (member.offered.some((own) => own.edge === edge && own.id === id)) return;
+  // An id names one link for good.
+  if (member.closing.some((link) => link.id === id)) return;
   const kind = kindOffered(signals);
   if (kind === null || !isWanted(member, edge, from)) return;
   const link = answerLink(turn, edge, from, kind, id);

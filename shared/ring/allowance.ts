@@ -1,5 +1,5 @@
 /** A token bucket: so much at once, and so much more in each second. */
-import type { Clock } from './ports.ts';
+import type { Clock } from '../driver/ports.ts';
 
 export class Allowance {
   readonly #clock: Clock;

@@ -17,9 +17,9 @@ import type {
   SettleReply,
   SignalRequest,
 } from '../protocol/signaling.ts';
-import type { Clock } from './ports.ts';
+import type { Clock } from '../driver/ports.ts';
 import { Room, type Delivery } from './room.ts';
-import { RELAYED_PROBE_SILENCE } from './timing.ts';
+import { RELAYED_PROBE_SILENCE } from '../protocol/timeouts.ts';
 
 export interface BrokerPorts {
   readonly clock: Clock;

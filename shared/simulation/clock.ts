@@ -1,5 +1,5 @@
 /** A clock that moves only when told to, and everything that is yet to happen on it. */
-import type { Clock } from '../ring/ports.ts';
+import type { Clock } from '../driver/ports.ts';
 
 interface Scheduled {
   readonly at: number;

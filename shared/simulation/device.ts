@@ -1,5 +1,5 @@
 /** What a simulated ring member runs on: it may be slow, fall asleep and wake up again, or die. */
-import type { Clock } from '../ring/ports.ts';
+import type { Clock } from '../driver/ports.ts';
 import type { SimulatedClock } from './clock.ts';
 
 export class Device implements Clock {

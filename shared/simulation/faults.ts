@@ -1,6 +1,6 @@
 /** What a storm may do to a ring: one small function for each fault. */
 import type { PeerId } from '../protocol/ids.ts';
-import { RELAYED_PROBE_SILENCE } from '../ring/timing.ts';
+import { RELAYED_PROBE_SILENCE } from '../protocol/timeouts.ts';
 import { MAINLAND } from './network.ts';
 import type { SimulatedPeer, World } from './world.ts';
 

@@ -1,6 +1,6 @@
 /** Simulated links: two ends find each other by their signals, as WebRTC's do. */
 import type { Signal } from '../protocol/signaling.ts';
-import type { Link, LinkHandlers, OpenLink, Random } from '../ring/ports.ts';
+import type { Link, LinkHandlers, OpenLink, Random } from '../driver/ports.ts';
 import type { SimulatedClock } from './clock.ts';
 import type { Device } from './device.ts';
 

@@ -2,9 +2,9 @@
 import type { PeerId, RoomName } from '../protocol/ids.ts';
 import type { JoinReply, LeaveRequest, Refusal } from '../protocol/signaling.ts';
 import { Broker, PROBE_PATIENCE } from '../ring/broker.ts';
-import type { Signaling, SignalingHandlers } from '../ring/ports.ts';
+import type { Signaling, SignalingHandlers } from '../driver/ports.ts';
 import type { Delivery } from '../ring/room.ts';
-import { PLACE_PATIENCE, REPLY_PATIENCE } from '../ring/timing.ts';
+import { PLACE_PATIENCE, REPLY_PATIENCE } from '../protocol/timeouts.ts';
 import type { Device } from './device.ts';
 import type { SimulatedNetwork } from './network.ts';
 

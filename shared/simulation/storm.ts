@@ -4,8 +4,9 @@
  */
 import type { Policy } from '../protocol/messages.ts';
 import { PROBE_PATIENCE } from '../ring/broker.ts';
-import { slownessOf } from '../ring/patience.ts';
-import { FIRST_ATTEMPT, LEADER_SILENCE, LINK_SILENCE } from '../ring/timing.ts';
+import { LEADER_SILENCE, slownessOf } from '../member/patience.ts';
+import { LINK_SILENCE } from '../member/silence.ts';
+import { FIRST_ATTEMPT } from '../member/successor.ts';
 import * as faults from './faults.ts';
 import { Keepsakes } from './judges/keepsakes.ts';
 import type { Delays } from './network.ts';

@@ -15,7 +15,7 @@ import type { Claim } from '../protocol/messages.ts';
 import type { OpenLink } from '../driver/ports.ts';
 import { countedRandom } from '../driver/random.ts';
 import { RingPeer, type RingPeerOptions } from '../driver/ring-peer.ts';
-import { LINK_SILENCE, SILENCE_MARGIN } from '../member/edges.ts';
+import { LINK_SILENCE, SILENCE_MARGIN } from '../member/silence.ts';
 import type { RingEvent, RingState } from '../member/events.ts';
 import type { Random } from '../member/turn.ts';
 import { PROBE_PATIENCE } from '../ring/broker.ts';

@@ -1,10 +1,7 @@
 /** How long a ring may take to come to rest after the last fault, and how much it may take up. */
-import {
-  FAREWELL,
-  FIRST_ATTEMPT,
-  LONGEST_HOP,
-  SHORTEST_LONG_WAIT,
-} from '../../shared/ring/timing.ts';
+import { FAREWELL } from '../../shared/member/link.ts';
+import { LONGEST_HOP, SHORTEST_LONG_WAIT } from '../../shared/member/patience.ts';
+import { FIRST_ATTEMPT } from '../../shared/member/successor.ts';
 import type { Network } from './network.ts';
 
 /** What the ring as it is today does not do yet, each to be switched on with the change that does it. */

@@ -1,6 +1,6 @@
 /** Links in a network that keeps devices apart, as guest networks do: all goes through the server. */
 import type { Signal } from '../../shared/protocol/signaling.ts';
-import type { OpenLink } from '../../shared/ring/ports.ts';
+import type { OpenLink } from '../../shared/driver/ports.ts';
 
 /** @param openLink makes links of which no end is to hear at which address the other is */
 export function isolatedLinks(openLink: OpenLink): OpenLink {

@@ -3,7 +3,7 @@ import { createRequire } from 'node:module';
 import type axe from 'axe-core';
 import type { Browser, Page } from 'puppeteer-core';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
-import type { RingEvent, RingState } from '../../shared/ring/events.ts';
+import type { RingEvent, RingState } from '../../shared/member/events.ts';
 import type { RunningServer } from '../../signaling-server/server.ts';
 import { defined, peerId } from '../support.ts';
 import { ringState } from '../web/ring-state.ts';

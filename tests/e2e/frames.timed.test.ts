@@ -4,7 +4,7 @@
  */
 import type { Browser, CDPSession, Page } from 'puppeteer-core';
 import { expect, onTestFinished, test } from 'vitest';
-import type { RingEvent } from '../../shared/ring/events.ts';
+import type { RingEvent } from '../../shared/member/events.ts';
 import { defined, peerId } from '../support.ts';
 import { ringState } from '../web/ring-state.ts';
 import { showMember, openShowcase } from './showcase.ts';

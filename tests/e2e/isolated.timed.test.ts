@@ -4,10 +4,11 @@ import { nodeLinks } from '../../peer/node-links.ts';
 import { createRingPeer } from '../../peer/ring-peer.ts';
 import { socketSignaling } from '../../peer/socket-signaling.ts';
 import type { ElectionMessage } from '../../shared/protocol/messages.ts';
-import type { Cause } from '../../shared/ring/events.ts';
-import type { OpenLink } from '../../shared/ring/ports.ts';
-import type { RingPeer } from '../../shared/ring/ring-peer.ts';
-import { RELAY_SOON, RELAYED_PROBE_SILENCE } from '../../shared/ring/timing.ts';
+import type { Cause } from '../../shared/member/events.ts';
+import type { OpenLink } from '../../shared/driver/ports.ts';
+import type { RingPeer } from '../../shared/driver/ring-peer.ts';
+import { RELAY_AFTER } from '../../shared/member/successor.ts';
+import { RELAYED_PROBE_SILENCE } from '../../shared/protocol/timeouts.ts';
 import { isolatedLinks } from '../chaos/isolated-links.ts';
 import { slowWay } from '../chaos/slow-way.ts';
 import { defined, roomName } from '../support.ts';
@@ -109,15 +110,15 @@ test('twelve devices that are kept apart agree, and replace a leader that leaves
   // The yardstick: what the same takes with direct links, on this machine at this hour.
   const direct = await new Devices(url, 'lan', 12, onLan).untilAgreed();
   const devices = new Devices(url, 'apart', 12, isolated);
-  expect(await devices.untilAgreed()).toBeLessThan(RELAY_SOON + 2 * direct);
+  expect(await devices.untilAgreed()).toBeLessThan(RELAY_AFTER.none + 2 * direct);
 
   devices.takeLeader().leave();
-  expect(await devices.untilAgreed()).toBeLessThan(RELAY_SOON + 2 * direct);
+  expect(await devices.untilAgreed()).toBeLessThan(RELAY_AFTER.none + 2 * direct);
 
   devices.takeLeader().vanish();
   const replaced = await devices.untilAgreed();
   // Nothing is heard of it any more, be it alive or not, so it is given time to come back.
-  expect(replaced).toBeLessThan(RELAYED_PROBE_SILENCE + RELAY_SOON + 2 * direct);
+  expect(replaced).toBeLessThan(RELAYED_PROBE_SILENCE + RELAY_AFTER.none + 2 * direct);
   for (const { successorLink, predecessorLink } of devices.states)
     expect([successorLink, predecessorLink]).toEqual(['relayed', 'relayed']);
 });

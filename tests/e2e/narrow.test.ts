@@ -1,8 +1,8 @@
 /** Nothing is to be scrolled sideways on the narrowest phones, whatever the pages show. */
 import type { Page } from 'puppeteer-core';
 import { beforeAll, afterAll, expect, test } from 'vitest';
-import type { RingEvent, RingState } from '../../shared/ring/events.ts';
-import { nameOf } from '../../shared/ring/names.ts';
+import type { RingEvent, RingState } from '../../shared/member/events.ts';
+import { nameOf } from '../../shared/narration/names.ts';
 import { defined, peerId, roomName } from '../support.ts';
 import { threeReports } from '../watch/reports.ts';
 import { ReportingRing } from '../watch/simulated.ts';

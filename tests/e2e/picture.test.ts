@@ -2,8 +2,8 @@
 import type { Browser, Page } from 'puppeteer-core';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { parsePeerId, type PeerId } from '../../shared/protocol/ids.ts';
-import type { Seat } from '../../shared/ring/events.ts';
-import { hueOf, nameOf } from '../../shared/ring/names.ts';
+import type { Seat } from '../../shared/member/events.ts';
+import { hueOf, nameOf } from '../../shared/narration/names.ts';
 import { factsOf } from '../../web/facts.ts';
 import { defined, peerId, valueOf } from '../support.ts';
 import { ringState } from '../web/ring-state.ts';

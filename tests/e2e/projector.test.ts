@@ -2,7 +2,7 @@
 import type { Browser, Page } from 'puppeteer-core';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
 import type { Order, PeerReport, TraceEntry } from '../../shared/protocol/watch.ts';
-import { nameOf } from '../../shared/ring/names.ts';
+import { nameOf } from '../../shared/narration/names.ts';
 import { defined, peerId } from '../support.ts';
 import { announcement, claim, report, sent, standing, threeReports } from '../watch/reports.ts';
 import { ReportingRing } from '../watch/simulated.ts';

@@ -1,6 +1,6 @@
 /** A ring that loses its server, and a tab that no direct link can reach, each within its time. */
 import { expect, onTestFinished, test } from 'vitest';
-import { RELAY_LATE } from '../../shared/ring/timing.ts';
+import { RELAY_AFTER } from '../../shared/member/successor.ts';
 import {
   byRole,
   launchChromium,
@@ -146,7 +146,7 @@ test('a tab that no direct connection can reach is in the ring by relayed links,
   await untilOneRing(tabs);
   const opening = performance.now() - opened;
   const began = performance.now();
-  const wait = Promise.all(tabs.map((each) => untilTimerOf(each, 2 * RELAY_LATE))).then(
+  const wait = Promise.all(tabs.map((each) => untilTimerOf(each, 2 * RELAY_AFTER.succeeded))).then(
     () => performance.now() - began,
   );
   const tab = await Tab.open(walled, stage.url);

@@ -1,7 +1,7 @@
 /** The page's components by themselves in a real browser, given what a ring would have told them. */
 import type { Browser, BrowserContext, Page } from 'puppeteer-core';
 import { inject } from 'vitest';
-import type { RingEvent, RingState } from '../../shared/ring/events.ts';
+import type { RingEvent, RingState } from '../../shared/member/events.ts';
 import { factsOf } from '../../web/facts.ts';
 import type { Sight } from '../../web/ring-member.ts';
 import type { TokenHere } from '../../web/token-here.ts';

@@ -3,7 +3,7 @@ import { createServer } from 'node:http';
 import type { Browser, HTTPRequest } from 'puppeteer-core';
 import { beforeEach, expect, test, vi } from 'vitest';
 import { parsePeerId, type PeerId } from '../../shared/protocol/ids.ts';
-import { hueOf, nameOf } from '../../shared/ring/names.ts';
+import { hueOf, nameOf } from '../../shared/narration/names.ts';
 import { PageFiles } from '../../signaling-server/page-files.ts';
 import { defined, valueOf } from '../support.ts';
 import { listening } from './listening.ts';

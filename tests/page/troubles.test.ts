@@ -1,6 +1,6 @@
 /** What is said of each trouble, and when it is said no more. */
 import { expect, onTestFinished, test, vi } from 'vitest';
-import type { RingEvent, RingState } from '../../shared/ring/events.ts';
+import type { RingEvent, RingState } from '../../shared/member/events.ts';
 import type { Reach } from '../../web/reach.ts';
 import { DIRECT_LINK_PATIENCE, Troubles } from '../../web/troubles.ts';
 import { peerId, roomName } from '../support.ts';

@@ -3,10 +3,10 @@ import { describe, expect, test } from 'vitest';
 import type { PeerId } from '../../shared/protocol/ids.ts';
 import type { ResumeRequest } from '../../shared/protocol/signaling.ts';
 import { PROBE_PATIENCE } from '../../shared/ring/broker.ts';
-import { COMPLAINT_INTERVAL } from '../../shared/ring/timing.ts';
+import { COMPLAINT_INTERVAL } from '../../shared/member/complaints.ts';
 import { defined, linkId, peerId, roomName } from '../support.ts';
 import { signalsTo, viewsIn } from './newcomers.ts';
-import { RELAYED_PROBE_SILENCE } from '../../shared/ring/timing.ts';
+import { RELAYED_PROBE_SILENCE } from '../../shared/protocol/timeouts.ts';
 import { codeOf, LOBBY, Server, viewOf, WINDOW } from './test-broker.ts';
 
 const CHECKS = 4_000;

@@ -1,8 +1,8 @@
 import { describe as group, expect, test } from 'vitest';
 import type { Judgement } from '../../shared/election/step.ts';
 import type { PeerId } from '../../shared/protocol/ids.ts';
-import { classicLine, describe } from '../../shared/ring/describe.ts';
-import type { RingEvent } from '../../shared/ring/events.ts';
+import { classicLine, describe } from '../../shared/narration/describe.ts';
+import type { RingEvent } from '../../shared/member/events.ts';
 import { peerId } from '../support.ts';
 
 const SELF = peerId(1);

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
-import { jsonLine } from '../../shared/ring/json-line.ts';
-import type { RingEvent } from '../../shared/ring/events.ts';
+import { jsonLine } from '../../shared/narration/json-line.ts';
+import type { RingEvent } from '../../shared/member/events.ts';
 import { peerId, roomName } from '../support.ts';
 
 const SELF = peerId(1);

@@ -2,7 +2,7 @@
 import { describe, expect, test } from 'vitest';
 import type { PeerId } from '../../shared/protocol/ids.ts';
 import type { Decision } from '../../shared/protocol/messages.ts';
-import { LOOKUP_DELAY } from '../../shared/ring/timing.ts';
+import { LOOKUP_DELAY } from '../../shared/member/lookups.ts';
 import { peerId } from '../support.ts';
 import { NEIGHBOURS, Ring, SELF } from './played-ring.ts';
 

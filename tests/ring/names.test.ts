@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { parsePeerId, type PeerId } from '../../shared/protocol/ids.ts';
-import { hueOf, nameOf } from '../../shared/ring/names.ts';
+import { hueOf, nameOf } from '../../shared/narration/names.ts';
 import { randomUuid, seededRandom } from '../../shared/simulation/random.ts';
 import { peerId, valueOf } from '../support.ts';
 

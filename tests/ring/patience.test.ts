@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { Patience, type RingSight } from '../../shared/ring/patience.ts';
+import { Patience, type RingSight } from '../../shared/member/patience.ts';
 import { SimulatedClock } from '../../shared/simulation/clock.ts';
 
 function stage(sight: Partial<RingSight> = {}) {

@@ -20,13 +20,11 @@ import type {
   SignalRequest,
   View,
 } from '../../shared/protocol/signaling.ts';
-import type { RingEvent } from '../../shared/ring/events.ts';
-import type { LinkHandlers, SignalingHandlers } from '../../shared/ring/ports.ts';
-import { DirectLinks } from '../../shared/ring/direct-links.ts';
-import { LinkBudget } from '../../shared/ring/link-budget.ts';
-import { RingNode } from '../../shared/ring/ring-node.ts';
+import type { RingEvent } from '../../shared/member/events.ts';
+import type { LinkHandlers, SignalingHandlers } from '../../shared/driver/ports.ts';
+import { countedRandom } from '../../shared/driver/random.ts';
+import { RingPeer } from '../../shared/driver/ring-peer.ts';
 import { SimulatedClock } from '../../shared/simulation/clock.ts';
-import { seededRandom } from '../../shared/simulation/random.ts';
 import { defined, peerId, roomName, valueOf } from '../support.ts';
 
 export const SELF = peerId(5);
@@ -62,7 +60,7 @@ export class Ring {
   readonly clock = new SimulatedClock();
   readonly events: RingEvent[] = [];
   readonly links: TestLink[] = [];
-  readonly node: RingNode;
+  readonly node: RingPeer;
   readonly signals: Asked<SignalRequest, Reply>[] = [];
   readonly reports: Asked<Report, MembershipReply>[] = [];
   readonly lookups: Asked<PeerId, MembershipReply>[] = [];
@@ -84,59 +82,55 @@ export class Ring {
     let server: SignalingHandlers | null = null;
     let reply: ((reply: JoinReply) => void) | null = null;
     let ids: Record<Edge, LinkId> | null = null;
-    this.node = new RingNode(
-      {
-        id: SELF,
-        room: roomName('lobby'),
-        secret: 'a secret of some length',
-        priority: 1,
-        policy: 'highest',
+    this.node = new RingPeer(roomName('lobby'), {
+      clock: this.clock,
+      date: () => this.clock.now(),
+      random: countedRandom(1),
+      newId: () => SELF,
+      newSecret: () => 'a secret of some length',
+      connections: budget,
+      openLink: (initiator, handlers) => {
+        const link = new TestLink(handlers);
+        this.links.push(link);
+        if (initiator) handlers.onSignal({ type: 'offer', sdp: '' });
+        return {
+          signal: (signal) => link.signals.push(signal),
+          send: (frame) => link.sent.push(valueOf(parseFrame(frame))),
+          close: () => {
+            link.isClosed = true;
+          },
+        };
       },
-      {
-        clock: this.clock,
-        date: () => this.clock.now(),
-        random: seededRandom(1),
-        budget: new LinkBudget(this.clock, budget),
-        directLinks: new DirectLinks(),
-        openLink: (initiator, handlers) => {
-          const link = new TestLink(handlers);
-          this.links.push(link);
-          if (initiator) handlers.onSignal({ type: 'offer', sdp: '' });
-          return {
-            signal: (signal) => link.signals.push(signal),
-            send: (frame) => link.sent.push(valueOf(parseFrame(frame))),
-            close: () => {
-              link.isClosed = true;
-            },
+      newSignaling: () => ({
+        connect: (handlers) => {
+          server = handlers;
+        },
+        join: ({ offers }, onReply) => {
+          ids = {
+            successor: offers.successor.link,
+            predecessor: offers.predecessor.link,
           };
+          reply = onReply;
         },
-        signaling: {
-          connect: (handlers) => {
-            server = handlers;
-          },
-          join: ({ offers }, onReply) => {
-            ids = {
-              successor: offers.successor.link,
-              predecessor: offers.predecessor.link,
-            };
-            reply = onReply;
-          },
-          resume: (request, onReply) => this.resumes.push({ request, reply: onReply }),
-          signal: (request, onReply) => this.signals.push({ request, reply: onReply }),
-          settle: (onReply) => this.settles.push(onReply),
-          report: (request, onReply) => this.reports.push({ request, reply: onReply }),
-          lookup: (request, onReply) => this.lookups.push({ request, reply: onReply }),
-          leave: () => {
-            this.hasLeft = true;
-          },
-          drop: () => {
-            this.hasDropped = true;
-          },
+        resume: (request, onReply) => this.resumes.push({ request, reply: onReply }),
+        signal: (request, onReply) => this.signals.push({ request, reply: onReply }),
+        settle: (onReply) => this.settles.push(onReply),
+        report: (request, onReply) => this.reports.push({ request, reply: onReply }),
+        lookup: (request, onReply) => this.lookups.push({ request, reply: onReply }),
+        leave: () => {
+          this.hasLeft = true;
         },
-        onEvent: (event) => this.events.push(event),
+        drop: () => {
+          this.hasDropped = true;
+        },
+      }),
+      onEvent: (event) => {
+        this.events.push(event);
+        // It would come back as a new peer.
+        if (event.type === 'refused' && event.code !== 'version') this.node.leave();
       },
-    );
-    this.node.start();
+    });
+    this.node.join();
     this.#server = defined<SignalingHandlers>(server);
     this.#server.onConnect();
     this.#ids = defined<Record<Edge, LinkId>>(ids);

@@ -2,8 +2,8 @@
 import { describe, expect, test } from 'vitest';
 import type { Extension } from '../../shared/protocol/frame.ts';
 import type { Decision } from '../../shared/protocol/messages.ts';
-import { MAX_TERM_LEAP } from '../../shared/ring/timing.ts';
-import { TermGate } from '../../shared/ring/term-gate.ts';
+import { MAX_TERM_LEAP } from '../../shared/member/term-gate.ts';
+import { TermGate } from '../../shared/member/term-gate.ts';
 import { defined, linkId, peerId } from '../support.ts';
 import { NEIGHBOURS, Ring } from './played-ring.ts';
 

@@ -5,11 +5,10 @@ import type {
   ResumeRequest,
   View,
 } from '../../shared/protocol/signaling.ts';
-import type { RingEvent } from '../../shared/ring/events.ts';
-import type { OpenLink, SignalingHandlers } from '../../shared/ring/ports.ts';
-import { DirectLinks } from '../../shared/ring/direct-links.ts';
-import { LinkBudget } from '../../shared/ring/link-budget.ts';
-import { RingNode } from '../../shared/ring/ring-node.ts';
+import type { RingEvent } from '../../shared/member/events.ts';
+import type { OpenLink, SignalingHandlers } from '../../shared/driver/ports.ts';
+import { countedRandom } from '../../shared/driver/random.ts';
+import { RingPeer } from '../../shared/driver/ring-peer.ts';
 import { SimulatedClock } from '../../shared/simulation/clock.ts';
 import { seededRandom } from '../../shared/simulation/random.ts';
 import { Ring, SELF } from './played-ring.ts';
@@ -33,38 +32,33 @@ function memberOf(openLink: OpenLink) {
   const resumes: { request: ResumeRequest; reply: (reply: JoinReply) => void }[] = [];
   const events: RingEvent[] = [];
   let server: SignalingHandlers | null = null;
-  const node = new RingNode(
-    {
-      id: peerId(1),
-      room: roomName('lobby'),
-      secret: 'a secret of some length',
-      priority: 1,
-      policy: 'highest',
-    },
-    {
-      clock,
-      date: () => clock.now(),
-      random: seededRandom(1),
-      budget: new LinkBudget(clock),
-      directLinks: new DirectLinks(),
-      openLink,
-      signaling: {
-        connect: (handlers) => {
-          server = handlers;
-        },
-        join: (request, reply) => joins.push({ request, reply }),
-        resume: (request, reply) => resumes.push({ request, reply }),
-        signal: () => undefined,
-        settle: () => undefined,
-        report: () => undefined,
-        lookup: () => undefined,
-        leave: () => undefined,
-        drop: () => undefined,
+  const node: RingPeer = new RingPeer(roomName('lobby'), {
+    clock,
+    date: () => clock.now(),
+    random: countedRandom(1),
+    newId: () => peerId(1),
+    newSecret: () => 'a secret of some length',
+    openLink,
+    newSignaling: () => ({
+      connect: (handlers) => {
+        server = handlers;
       },
-      onEvent: (event) => events.push(event),
+      join: (request, reply) => joins.push({ request, reply }),
+      resume: (request, reply) => resumes.push({ request, reply }),
+      signal: () => undefined,
+      settle: () => undefined,
+      report: () => undefined,
+      lookup: () => undefined,
+      leave: () => undefined,
+      drop: () => undefined,
+    }),
+    onEvent: (event) => {
+      events.push(event);
+      // It would come back as a new peer.
+      if (event.type === 'refused' && event.code !== 'version') node.leave();
     },
-  );
-  node.start();
+  });
+  node.join();
   return { node, clock, joins, resumes, events, server: () => defined(server) };
 }
 

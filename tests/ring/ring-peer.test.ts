@@ -2,9 +2,9 @@
 import { expect, test } from 'vitest';
 import type { PeerId } from '../../shared/protocol/ids.ts';
 import type { JoinReply, JoinRequest, View } from '../../shared/protocol/signaling.ts';
-import type { RingEvent } from '../../shared/ring/events.ts';
-import type { SignalingHandlers } from '../../shared/ring/ports.ts';
-import { RingPeer } from '../../shared/ring/ring-peer.ts';
+import type { RingEvent } from '../../shared/member/events.ts';
+import type { SignalingHandlers } from '../../shared/driver/ports.ts';
+import { RingPeer } from '../../shared/driver/ring-peer.ts';
 import { SimulatedClock } from '../../shared/simulation/clock.ts';
 import { defined, peerId, roomName } from '../support.ts';
 
@@ -25,8 +25,8 @@ class Played {
     };
     this.peer = new RingPeer(roomName('lobby'), {
       clock: this.clock,
-      // The middle: pauses are then as long as they are said to be.
-      random: () => 0.5,
+      // The middle, or next to it: pauses are then as long as they are said to be.
+      random: (n) => 0.5 + n * 1e-9,
       date: () => this.clock.now(),
       openLink: (initiator, handlers) => {
         if (initiator) handlers.onSignal({ type: 'offer', sdp: '' });

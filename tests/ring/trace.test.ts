@@ -2,8 +2,8 @@
 import { describe, expect, test } from 'vitest';
 import type { ElectionMessage } from '../../shared/protocol/messages.ts';
 import { MAX_ENTRIES, parseTrace, type Trace } from '../../shared/protocol/watch.ts';
-import type { RingEvent, RingState } from '../../shared/ring/events.ts';
-import { MAX_WAITING, REPORT_INTERVAL, Reporter } from '../../shared/ring/trace.ts';
+import type { RingEvent, RingState } from '../../shared/member/events.ts';
+import { MAX_WAITING, REPORT_INTERVAL, Reporter } from '../../peer/trace-reporter.ts';
 import { SimulatedClock } from '../../shared/simulation/clock.ts';
 import { defined, peerId, roomName, valueOf } from '../support.ts';
 

@@ -1,6 +1,6 @@
 /** A member that vanishes says nothing to anyone; who looks into its links sees them as they are. */
 import { expect, test } from 'vitest';
-import { LINGER } from '../../shared/ring/timing.ts';
+import { LINGER } from '../../shared/member/link.ts';
 import { NEIGHBOURS, Ring } from './played-ring.ts';
 
 test('who vanishes says no BYE and no goodbye, and closes its links long after', () => {

@@ -1,8 +1,8 @@
 /** What happened, as lines to read: when, to whom, what and why. */
 import type { PeerId } from '../../shared/protocol/ids.ts';
 import { isLap, type ElectionMessage, type PeerMessage } from '../../shared/protocol/messages.ts';
-import { claimant, describe } from '../../shared/ring/describe.ts';
-import type { RingEvent } from '../../shared/ring/events.ts';
+import { claimant, describe } from '../../shared/narration/describe.ts';
+import type { RingEvent } from '../../shared/member/events.ts';
 import { withNames } from './names.ts';
 
 export interface Line {

@@ -1,6 +1,6 @@
 /** The members of a ring at one moment, as a table to read. */
 import type { PeerId } from '../../shared/protocol/ids.ts';
-import type { RingState } from '../../shared/ring/events.ts';
+import type { RingState } from '../../shared/member/events.ts';
 import { withNames } from './names.ts';
 
 interface Column {

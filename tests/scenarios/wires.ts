@@ -2,7 +2,7 @@
 import { encodeFrame, parseFrame } from '../../shared/protocol/frame.ts';
 import type { PeerId } from '../../shared/protocol/ids.ts';
 import type { ElectionMessage, PeerMessage } from '../../shared/protocol/messages.ts';
-import type { Link, LinkHandlers, OpenLink } from '../../shared/ring/ports.ts';
+import type { Link, LinkHandlers, OpenLink } from '../../shared/driver/ports.ts';
 import { letterOf } from './names.ts';
 
 export interface Listener {

@@ -9,7 +9,7 @@ import type {
   SignalDelivery,
   View,
 } from '../../shared/protocol/signaling.ts';
-import type { SignalingHandlers } from '../../shared/ring/ports.ts';
+import type { SignalingHandlers } from '../../shared/driver/ports.ts';
 import { defined, linkId, peerId } from '../support.ts';
 import {
   ask,

@@ -2,8 +2,8 @@
 import { encodeFrame, parseFrame } from '../../shared/protocol/frame.ts';
 import type { LinkId, PeerId } from '../../shared/protocol/ids.ts';
 import type { PeerMessage } from '../../shared/protocol/messages.ts';
-import type { RingState } from '../../shared/ring/events.ts';
-import type { OpenLink } from '../../shared/ring/ports.ts';
+import type { RingState } from '../../shared/member/events.ts';
+import type { OpenLink } from '../../shared/driver/ports.ts';
 import { World, type SimulatedPeer } from '../../shared/simulation/world.ts';
 
 /** One end of a link that the hostile peer holds. */

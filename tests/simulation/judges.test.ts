@@ -1,7 +1,7 @@
 /** The judges of simulated worlds, each given what it must and must not object to. */
 import { describe, expect, test } from 'vitest';
 import type { PeerId } from '../../shared/protocol/ids.ts';
-import type { RingEvent, RingState } from '../../shared/ring/events.ts';
+import type { RingEvent, RingState } from '../../shared/member/events.ts';
 import { Farewells } from '../../shared/simulation/judges/farewells.ts';
 import { Fencing } from '../../shared/simulation/judges/fencing.ts';
 import type { Judge } from '../../shared/simulation/judges/judge.ts';

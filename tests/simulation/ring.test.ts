@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { runStorm, STORMS } from '../../shared/simulation/storm.ts';
-import type { RingState } from '../../shared/ring/events.ts';
+import type { RingState } from '../../shared/member/events.ts';
 import { World } from '../../shared/simulation/world.ts';
 import { defined } from '../support.ts';
 

@@ -1,7 +1,7 @@
 /** Newcomers and the ring's term: one that is a lie, and one that is high in truth. */
 import { expect, test } from 'vitest';
 import { parseFrame } from '../../shared/protocol/frame.ts';
-import { MAX_TERM_LEAP } from '../../shared/ring/timing.ts';
+import { MAX_TERM_LEAP } from '../../shared/member/term-gate.ts';
 import { Dice } from '../../shared/simulation/fuzz/dice.ts';
 import { defined } from '../support.ts';
 import { HostileRing, type Hostility } from './hostile.ts';

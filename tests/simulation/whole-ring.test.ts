@@ -1,7 +1,7 @@
 /** C1 to C4: what the ring tells its members of itself, and the hop delay that it carries. */
 import { describe, expect, test } from 'vitest';
 import type { PeerId } from '../../shared/protocol/ids.ts';
-import type { RingState } from '../../shared/ring/events.ts';
+import type { RingState } from '../../shared/member/events.ts';
 import { World, type SimulatedPeer, type TraceEntry } from '../../shared/simulation/world.ts';
 import { defined } from '../support.ts';
 

@@ -2,7 +2,7 @@
 import type { PeerId } from '../../shared/protocol/ids.ts';
 import type { Policy } from '../../shared/protocol/messages.ts';
 import type { Order, PeerReport, Trace } from '../../shared/protocol/watch.ts';
-import { REPORT_INTERVAL, Reporter } from '../../shared/ring/trace.ts';
+import { REPORT_INTERVAL, Reporter } from '../../peer/trace-reporter.ts';
 import { World } from '../../shared/simulation/world.ts';
 import { defined, peerId } from '../support.ts';
 

@@ -1,7 +1,7 @@
 /** Why the winner won, in a sentence. */
 import { describe, expect, test } from 'vitest';
 import type { PeerReport, TracedMessage } from '../../shared/protocol/watch.ts';
-import { nameOf } from '../../shared/ring/names.ts';
+import { nameOf } from '../../shared/narration/names.ts';
 import { electionOf } from '../../web/watch/election.ts';
 import { Recording } from '../../web/watch/recording.ts';
 import { standingOf, whyOf, winnerOf } from '../../web/watch/why.ts';

@@ -1,6 +1,6 @@
 /** Rings as a peer would tell of them, for tests of what is drawn. */
 import type { PeerId } from '../../shared/protocol/ids.ts';
-import type { RingState, Seat } from '../../shared/ring/events.ts';
+import type { RingState, Seat } from '../../shared/member/events.ts';
 import { roomName } from '../support.ts';
 
 /**

@@ -1,6 +1,6 @@
 import { describe as group, expect, test } from 'vitest';
 import type { PeerId } from '../../shared/protocol/ids.ts';
-import type { RingState } from '../../shared/ring/events.ts';
+import type { RingState } from '../../shared/member/events.ts';
 import { pictureOf } from '../../web/ring-view.ts';
 import { peerId } from '../support.ts';
 import { ringState } from './ring-state.ts';

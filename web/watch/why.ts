@@ -2,7 +2,7 @@
 import type { Policy } from '../../shared/protocol/messages.ts';
 import type { PeerId } from '../../shared/protocol/ids.ts';
 import type { TracedMessage } from '../../shared/protocol/watch.ts';
-import { nameOf } from '../../shared/ring/names.ts';
+import { nameOf } from '../../shared/narration/names.ts';
 import type { Election } from './election.ts';
 
 /** The priority of peers that were given none. */

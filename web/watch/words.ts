@@ -1,5 +1,5 @@
 /** What the watch page says of peers and messages. */
-import { nameOf } from '../../shared/ring/names.ts';
+import { nameOf } from '../../shared/narration/names.ts';
 import type { TracedMessage } from '../../shared/protocol/watch.ts';
 import type { Arrow, Hold, PeerState } from './election.ts';
 

@@ -14,11 +14,9 @@ import {
   type Signal,
   type SignalRequest,
 } from '../../protocol/signaling.ts';
-import type { RingEvent } from '../../ring/events.ts';
-import { DirectLinks } from '../../ring/direct-links.ts';
-import { LinkBudget } from '../../ring/link-budget.ts';
-import type { Clock, LinkHandlers, SignalingHandlers } from '../../ring/ports.ts';
-import { RingNode } from '../../ring/ring-node.ts';
+import type { RingEvent } from '../../member/events.ts';
+import type { Clock, LinkHandlers, SignalingHandlers } from '../../driver/ports.ts';
+import { RingPeer } from '../../driver/ring-peer.ts';
 import { SimulatedClock } from '../clock.ts';
 import type { Dice } from './dice.ts';
 
@@ -90,7 +88,7 @@ interface Question {
 
 export class Bench {
   readonly clock = new SimulatedClock();
-  readonly node: RingNode;
+  readonly node: RingPeer;
   readonly id: PeerId;
   /** Links that the member has not let go of. */
   readonly links = new Set<BenchLink>();
@@ -118,22 +116,16 @@ export class Bench {
     const room = parseRoomName('lobby');
     if (!room.ok) throw new Error(room.error);
     const clock = this.#countedClock();
-    this.node = new RingNode(
-      {
-        id: this.id,
-        room: room.value,
-        secret: 'a secret of some length',
-        priority,
-        policy,
-      },
+    this.node = new RingPeer(
+      room.value,
       {
         clock,
         date: () => clock.now(),
-        random: dice.random,
-        budget: new LinkBudget(clock),
-        directLinks: new DirectLinks(),
+        random: () => dice.random(),
+        newId: () => this.id,
+        newSecret: () => 'a secret of some length',
         openLink: (initiator, handlers) => this.#openLink(initiator, handlers),
-        signaling: {
+        newSignaling: () => ({
           connect: (handlers) => {
             this.#server = handlers;
           },
@@ -162,13 +154,16 @@ export class Bench {
             this.isLeft = true;
           },
           drop: () => undefined,
-        },
+        }),
         onEvent: (event) => {
           this.onEvent(event);
+          // It would come back as a new peer.
+          if (event.type === 'refused' && event.code !== 'version') this.node.leave();
         },
       },
+      { priority, policy },
     );
-    this.node.start();
+    this.node.join();
   }
 
   get server(): SignalingHandlers {

@@ -2,7 +2,7 @@
 import { encodeFrame, type Extension } from '../../protocol/frame.ts';
 import type { LinkId, PeerId } from '../../protocol/ids.ts';
 import type { Claim, Decision, PeerMessage } from '../../protocol/messages.ts';
-import { MAX_TERM_LEAP } from '../../ring/timing.ts';
+import { MAX_TERM_LEAP } from '../../member/term-gate.ts';
 import type { Dice } from './dice.ts';
 
 /** What the sender knows: then its lies are to the point. */

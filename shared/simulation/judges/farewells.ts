@@ -1,7 +1,7 @@
 /** Nothing is sent of a peer that has left, or died, and that its sender knows to be gone. */
 import type { PeerId } from '../../protocol/ids.ts';
 import { originOf } from '../../protocol/messages.ts';
-import type { RingEvent } from '../../ring/events.ts';
+import type { RingEvent } from '../../member/events.ts';
 import type { Judge, Sight } from './judge.ts';
 
 export class Farewells implements Judge {

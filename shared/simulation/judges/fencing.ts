@@ -6,7 +6,7 @@
  */
 import { Fence, type Mandate } from '../../election/fence.ts';
 import type { PeerId } from '../../protocol/ids.ts';
-import type { RingState } from '../../ring/events.ts';
+import type { RingState } from '../../member/events.ts';
 import { Mandates, type Judge, type Sight } from './judge.ts';
 
 /** How many laps, a second each, a refused leader must send to be refused for good. */

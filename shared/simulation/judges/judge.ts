@@ -1,6 +1,6 @@
 /** What looks at everything that happens in a world, as it happens, and says what must not have. */
 import type { Mandate } from '../../election/fence.ts';
-import type { RingEvent, RingState } from '../../ring/events.ts';
+import type { RingEvent, RingState } from '../../member/events.ts';
 
 /** Something that happened to a peer. */
 export interface Sight {

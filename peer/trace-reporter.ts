@@ -2,10 +2,10 @@
  * A peer's reports to those who watch its ring. While nobody does there is no Reporter. What happens
  * is only noted; it is put together and sent later, a little at a time, so that no election waits.
  */
-import type { ElectionMessage } from '../protocol/messages.ts';
-import type { Trace, TraceEntry, TracedMessage } from '../protocol/watch.ts';
-import type { RingEvent, RingState } from './events.ts';
-import type { Clock } from './ports.ts';
+import type { ElectionMessage } from '../shared/protocol/messages.ts';
+import type { Trace, TraceEntry, TracedMessage } from '../shared/protocol/watch.ts';
+import type { RingEvent, RingState } from '../shared/member/events.ts';
+import type { Clock } from '../shared/driver/ports.ts';
 
 /** Milliseconds between reports, which gather what has happened meanwhile. */
 export const REPORT_INTERVAL = 100;

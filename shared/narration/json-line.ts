@@ -1,7 +1,7 @@
 /** Ring events as JSON lines: one object each, for programs that read a log. */
 import type { PeerId } from '../protocol/ids.ts';
 import { describe } from './describe.ts';
-import type { RingEvent } from './events.ts';
+import type { RingEvent } from '../member/events.ts';
 
 /**
  * An event as one line of JSON, without the end of the line.

@@ -5,7 +5,7 @@
 import type { Judgement, Reason } from '../election/step.ts';
 import type { PeerId } from '../protocol/ids.ts';
 import { isLap, type Claim, type ElectionMessage } from '../protocol/messages.ts';
-import type { Cause, RingEvent } from './events.ts';
+import type { Cause, RingEvent } from '../member/events.ts';
 import { shortId } from './names.ts';
 
 type EventKind =
