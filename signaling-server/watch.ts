@@ -1,6 +1,6 @@
 /**
- * Those who watch rooms without being in them, for the signaling server. It passes on what members
- * report, as one message to all watchers of a room at each tick, and holds back what cannot be taken.
+ * Spectators of rooms, for the signaling server. At each tick it passes on the traces of the members, as
+ * one message to all spectators of a room, and drops what exceeds the limits.
  */
 import type { PeerId, RoomName } from '../shared/protocol/ids.ts';
 import type { Order, Reports, Trace } from '../shared/protocol/watch.ts';
@@ -16,50 +16,50 @@ export interface WatchPorts {
   readonly clock: Clock;
   /** The members of a room, in ring order, and its policy; none where there is no such room. */
   order(room: RoomName): Order;
-  /** Tells all members of a room whether somebody watches it. */
+  /** Tells all members of a room whether it has spectators. */
   tell(room: RoomName, isWatched: boolean): void;
   /** Milliseconds since 1970. */
   date(): number;
 }
 
-/** A watcher's connection. Both messages call back once they have been taken. */
+/** A spectator's connection. Both messages call back once they have been taken. */
 export interface WatcherPort {
   order(order: Order, onTaken: () => void): void;
   reports(reports: Reports, onTaken: () => void): void;
 }
 
-/** Milliseconds between two looks at a room, and two messages to its watchers. */
+/** Milliseconds between two looks at a room, and two messages to its spectators. */
 const TICK = 100;
 
-/** Entries of a room that are passed on in one tick; more are only counted. */
+/** The most entries of a room that are passed on in one tick; more are only counted. */
 export const MAX_ENTRIES_PER_TICK = 1_024;
 
-/** Entries that a watcher may have on the way to it; with more it misses what comes. */
+/** The most entries on their way to a spectator; one with more misses those that come. */
 export const MAX_UNTAKEN = 4 * MAX_ENTRIES_PER_TICK;
 
 /**
- * As how many a message counts at least. So there may be as many small ones as come in 25 s; a page that
- * takes nothing for 15 s is found dead.
+ * The least that a message counts, in entries. It allows as many small messages as come in 25 s; a page
+ * that takes nothing for 15 s is found dead.
  */
 const LEAST_PER_MESSAGE = 16;
 
 /**
- * How often at once, and in each second after that, a room's members are told that it is watched, upon
- * which each says what it is, or that it is not. Watchers that come in between are served together.
+ * How often a room's members are told that it has spectators (each then states what it is), or that it has
+ * none: at once, and in each second after that. Spectators that come in between are served together.
  */
 export const MAX_TELLS_AT_ONCE = 4;
 const TELLS_PER_SECOND = 1;
 
 /**
- * Reports that a peer may send at once, and in a second from then on. One that keeps to the protocol
- * sends ten a second, each after the last was answered.
+ * The traces that a peer may send at once, and in each second after that. One that keeps to the protocol
+ * sends ten a second, each after the last was acknowledged.
  */
 export const MAX_REPORTS_AT_ONCE = 20;
 const REPORTS_PER_SECOND = 15;
 
 interface Watcher {
   readonly port: WatcherPort;
-  /** The order it was told last. */
+  /** The order it was last told. */
   order: Order;
   isOrderTaken: boolean;
   /** Entries. */
@@ -72,11 +72,11 @@ interface WatchedRoom {
   reports: Reports['reports'];
   entries: number;
   missed: number;
-  /** Whether a watcher is here that has not seen what members say only when they are told. */
+  /** Whether a spectator is here that has not seen what members state only when they are told. */
   isStale: boolean;
-  /** Whether members were told last that they are watched. */
+  /** Whether members were last told that they have spectators. */
   isTold: boolean;
-  /** Times that they may be told something. */
+  /** Limits how often they are told. */
   readonly tells: Allowance;
   readonly allowances: Map<PeerId, Allowance>;
 }
@@ -84,7 +84,7 @@ interface WatchedRoom {
 export class Watching {
   readonly #ports: WatchPorts;
   readonly #limits: WatchLimits;
-  /** Those with watchers, and those that have been told so lately. */
+  /** Rooms that have spectators, or whose members were told so lately. */
   readonly #rooms = new Map<RoomName, WatchedRoom>();
   #watchers = 0;
   #timer: ReturnType<typeof setInterval> | undefined;
@@ -98,12 +98,12 @@ export class Watching {
     return this.#watchers;
   }
 
-  /** Whether the members of a room have been told that they are watched, and not since that they are not. */
+  /** Whether the last thing that a room's members were told is that they have spectators. */
   isWatched(room: RoomName): boolean {
     return this.#rooms.get(room)?.isTold === true;
   }
 
-  /** Why nobody else may watch a room; null where one may. */
+  /** Why a room takes no further spectator; null where it does. */
   problem(room: RoomName): string | null {
     const { watchersPerRoom, watchers } = this.#limits;
     const here = this.#rooms.get(room)?.watchers.size ?? 0;
@@ -113,8 +113,8 @@ export class Watching {
   }
 
   /**
-   * Adds a watcher. Only where `problem` has found none.
-   * @returns the room's order, and what is to be called when it goes
+   * Adds a spectator. Call it only where `problem` returned null.
+   * @returns the room's order, and a function to call when the spectator goes
    */
   add(room: RoomName, port: WatcherPort): { order: Order; remove: () => void } {
     let open = this.#rooms.get(room);
@@ -137,7 +137,8 @@ export class Watching {
     const watcher: Watcher = { port, order, isOrderTaken: true, untaken: 0, missed: 0 };
     watchers.add(watcher);
     this.#watchers += 1;
-    // Also where others watch: each is to learn what the peers are now, which they say at the start.
+    // Also where the room has other spectators: each must learn the present state of the peers, which they
+    // state at the start.
     watched.isStale = true;
     this.#tell(room, watched);
     this.#timer ??= setInterval(() => {
@@ -158,7 +159,7 @@ export class Watching {
     this.#timer = undefined;
   }
 
-  /** Whether a peer may report now, which is counted. */
+  /** Whether a peer may send a trace now, which is counted. */
   mayReport(room: RoomName, id: PeerId): boolean {
     const open = this.#rooms.get(room);
     if (open === undefined) return true;
@@ -169,7 +170,7 @@ export class Watching {
     return allowance.takeOne();
   }
 
-  /** Takes a member's report. */
+  /** Takes a member's trace. */
   report(room: RoomName, peer: PeerId, trace: Trace): void {
     const open = this.#rooms.get(room);
     if (open === undefined) return;
@@ -187,7 +188,7 @@ export class Watching {
       this.#passOn(open);
       this.#tell(room, open);
       if (open.watchers.size === 0) {
-        // Until then it is known how often its members were told something.
+        // Until then the token bucket that limits `#tell` is kept.
         if (!open.isTold && open.tells.isFull) this.#rooms.delete(room);
         continue;
       }
@@ -221,7 +222,7 @@ export class Watching {
     }
   }
 
-  /** Tells members that they are watched, where a watcher needs it, or that they are not any more. */
+  /** Tells members that they have spectators, where a spectator needs it, or that they have none any more. */
   #tell(room: RoomName, open: WatchedRoom): void {
     const isWatched = open.watchers.size > 0;
     if (isWatched ? !open.isStale : !open.isTold) return;
@@ -231,7 +232,7 @@ export class Watching {
     this.#ports.tell(room, isWatched);
   }
 
-  /** One that has not taken the last order gets the next when it has. */
+  /** A spectator that has not taken the last order gets the next one when it has. */
   #tellOrder(watcher: Watcher, order: Order): void {
     if (!watcher.isOrderTaken || isSame(watcher.order, order)) return;
     watcher.order = order;
