@@ -1,4 +1,4 @@
-/** What the watch page says of peers and messages. */
+/** What the projector page says of peers and messages. */
 import { nameOf } from '../../shared/ring/names.ts';
 import type { TracedMessage } from '../../shared/protocol/watch.ts';
 import type { Arrow, Hold, PeerState } from './election.ts';
@@ -11,7 +11,7 @@ export const STATE_NAMES: Readonly<Record<PeerState, string>> = {
   leader: 'leader',
 };
 
-/** A message, where it went and what became of it. */
+/** A message, its way and what happened to it. */
 export function sentenceOf({ message, from, to, outcome, reason, sentAt }: Arrow): string {
   const fate = outcome === null ? 'nobody saw it arrive' : `${outcome}: ${reason}`;
   const unseen = sentAt === null ? ' (nobody saw it sent)' : '';
@@ -27,13 +27,13 @@ function contentOf({ type, origin }: TracedMessage): string {
   return type === 'claim' ? `the claim of ${nameOf(origin)}` : `that ${nameOf(origin)} leads`;
 }
 
-/** A length of time, in digits that one can read. */
+/** A length of time, in readable digits. */
 export function durationText(milliseconds: number): string {
   if (milliseconds >= 10_000) return `${(milliseconds / 1_000).toFixed(1)} s`;
   return milliseconds >= 100 ? `${Math.round(milliseconds)} ms` : `${milliseconds.toFixed(1)} ms`;
 }
 
-/** How much slower than life something is shown; empty where it is not. */
+/** How much slower than the original something is shown; empty where it is not. */
 export function slownessText(speed: number): string {
   const times = 1 / speed;
   if (times < 1.15) return '';
