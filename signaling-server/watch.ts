@@ -107,8 +107,8 @@ export class Watching {
   problem(room: RoomName): string | null {
     const { watchersPerRoom, watchers } = this.#limits;
     const here = this.#rooms.get(room)?.watchers.size ?? 0;
-    if (here >= watchersPerRoom) return `room ${room} is watched by ${here} already`;
-    if (this.#watchers >= watchers) return `this server has ${this.#watchers} watchers already`;
+    if (here >= watchersPerRoom) return `room ${room} has ${here} spectators already`;
+    if (this.#watchers >= watchers) return `this server has ${this.#watchers} spectators already`;
     return null;
   }
 

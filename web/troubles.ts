@@ -213,7 +213,7 @@ export class Troubles {
         {
           kind: 'refused',
           tone: 'warn',
-          what: 'The server is of another version than this page.',
+          what: 'The server and this page have different versions.',
           advice: `Asked for this peer’s place, it said: ${message}. The peer keeps its links without the server: nobody can join this ring any more, and the ring cannot close the gap when a peer goes. Reload the page for its current version, which joins the server’s ring.`,
           isReloadOffered: true,
         },
@@ -222,7 +222,7 @@ export class Troubles {
       {
         kind: 'refused',
         tone: 'bad',
-        what: `The server says no: ${message}.`,
+        what: `The server refused: ${message}.`,
         advice: refusalAdvice(code),
         isReloadOffered: code === 'version' || code === 'malformed',
       },
@@ -265,7 +265,7 @@ export class Troubles {
         isReloadOffered: this.#isSpent,
         what: `No direct connection to the ${names.join(' and the ')}: relayed.`,
         advice: this.#isSpent
-          ? 'This page has made as many direct connections as it may for now. Messages go through the server instead, more slowly; the election is the same. This page makes another direct one once it may; to have one at once, reload it.'
+          ? 'This page has made as many direct connections as it may for now. Messages go through the server instead, more slowly; the election is the same. It makes another one as soon as it may; to have one at once, reload the page.'
           : 'Messages go through the server instead, more slowly; the election is the same. Networks for guests often keep devices apart: another Wi-Fi or the hotspot of a phone helps, or turning a VPN off. This tab goes on trying for a direct one.',
       },
     ];

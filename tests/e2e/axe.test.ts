@@ -274,7 +274,7 @@ test('the page for the front of the room: nobody there, then a ring and its elec
   }
   await watching.page.waitForSelector('[data-testid=watch-why]', { timeout: PATIENCE });
   expect(await violations(watching.page)).toEqual([]);
-  await watching.click('The election before');
+  await watching.click('Previous election');
   await watching.page.waitForSelector('[data-testid=watch-won]', { timeout: PATIENCE });
   expect(await violations(watching.page)).toEqual([]);
 });

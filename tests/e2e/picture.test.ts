@@ -170,7 +170,7 @@ describe('given what a ring tells,', () => {
     await page.hover(`[data-peer="${third}"]`);
     const [id, words] = await asked();
     expect(id).toBe(third);
-    for (const part of [...nameOf(third).split(' '), third.slice(0, 8), '3 links on'])
+    for (const part of [...nameOf(third).split(' '), third.slice(0, 8), '3 links away'])
       expect(words).toContain(part);
     await page.mouse.move(0, 0);
     expect(await asked()).toEqual([]);

@@ -188,7 +188,7 @@ test('a server of another version leaves open pages their ring, and is said so w
   for (const tab of tabs)
     await until(async () => {
       expect(await notices(tab, 'refused')).toEqual([
-        expect.stringMatching(/^The server is of another version than this page\./),
+        expect.stringMatching(/^The server and this page have different versions\./),
       ]);
       expect((await tab.values())['server-link']).toBe('offline');
     });

@@ -185,7 +185,7 @@ test('a ring of twelve: each message of an election is there once, can be gone t
   const titles = await drawing.page.$$eval('path > title', (elements) =>
     elements.map((element) => element.textContent),
   );
-  expect(titles.filter((title) => title.includes(' tells '))).toHaveLength(messages.length);
+  expect(titles.filter((title) => title.includes(' sends '))).toHaveLength(messages.length);
 });
 
 test('members report only while somebody watches', async () => {
@@ -260,7 +260,7 @@ test('one who is too many is told so, and a room without a name', async () => {
   const second = await Tab.open(browser, `${url}/watch`);
   pages.push(second);
   await until(async () => {
-    expect(await second.alert()).toMatch('room lobby is watched by 1 already');
+    expect(await second.alert()).toMatch('room lobby has 1 spectators already');
   });
   // It does not know that nobody is in the ring.
   expect(await second.page.$eval('[data-testid=watch-leader]', (it) => it.textContent)).toMatch(

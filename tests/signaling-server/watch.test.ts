@@ -191,13 +191,13 @@ describe('a watcher', () => {
     const socket = await connect(server);
     expect(await ask(socket, 'watch', WATCH)).toMatchObject({
       code: 'room-full',
-      message: 'room lobby is watched by 2 already',
+      message: 'room lobby has 2 spectators already',
     });
     await watcher(server, { version: SIGNALING_VERSION, room: 'elsewhere' });
     expect(await ask(socket, 'watch', { version: SIGNALING_VERSION, room: 'third' })).toMatchObject(
       {
         code: 'room-full',
-        message: 'this server has 3 watchers already',
+        message: 'this server has 3 spectators already',
       },
     );
     first.socket.disconnect();

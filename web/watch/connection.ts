@@ -80,7 +80,7 @@ export function watchRoom(room: RoomName, handlers: WatchHandlers): void {
   }
 
   function sayUnknown(error: string): void {
-    const text = `The server sends what this page cannot read, so not all is shown: ${error}. The page may be of another version than the server: reload it.`;
+    const text = `This page cannot read a message of the server, so something is missing: ${error}. The page and the server may have different versions: reload it.`;
     handlers.onProblem(text, 'reload');
   }
 
@@ -94,11 +94,11 @@ export function watchRoom(room: RoomName, handlers: WatchHandlers): void {
       // Asking again would not help.
       socket.disconnect();
       handlers.onProblem(
-        'This page is of another version than the server. Reload it to go on watching.',
+        'This page and the server have different versions. Reload it to continue watching.',
         'reload',
       );
     } else {
-      handlers.onProblem(`The server says no: ${reply.value.message}. Asking again.`);
+      handlers.onProblem(`The server refused: ${reply.value.message}. Asking again.`);
       retry(ask);
     }
   }

@@ -4,9 +4,9 @@ import type { TracedMessage } from '../../shared/protocol/watch.ts';
 import type { Arrow, Hold, PeerState } from './election.ts';
 
 export const STATE_NAMES: Readonly<Record<PeerState, string>> = {
-  idle: 'not in it yet',
+  idle: 'not started yet',
   candidate: 'candidate',
-  beaten: 'passes a greater on',
+  beaten: 'forwards a greater claim',
   follower: 'follower',
   leader: 'leader',
 };
@@ -15,7 +15,7 @@ export const STATE_NAMES: Readonly<Record<PeerState, string>> = {
 export function sentenceOf({ message, from, to, outcome, reason, sentAt }: Arrow): string {
   const fate = outcome === null ? 'nobody saw it arrive' : `${outcome}: ${reason}`;
   const unseen = sentAt === null ? ' (nobody saw it sent)' : '';
-  return `${nameOf(from)} tells ${nameOf(to)} ${contentOf(message)}${unseen}; ${fate}`;
+  return `${nameOf(from)} sends ${nameOf(to)} ${contentOf(message)}${unseen}; ${fate}`;
 }
 
 /** A message that is held, where and for how long. */
@@ -24,7 +24,9 @@ export function holdText({ peer, message, from, until }: Hold): string {
 }
 
 function contentOf({ type, origin }: TracedMessage): string {
-  return type === 'claim' ? `the claim of ${nameOf(origin)}` : `that ${nameOf(origin)} leads`;
+  return type === 'claim'
+    ? `the claim of ${nameOf(origin)}`
+    : `the announcement of ${nameOf(origin)}`;
 }
 
 /** A length of time, in readable digits. */
@@ -37,5 +39,5 @@ export function durationText(milliseconds: number): string {
 export function slownessText(speed: number): string {
   const times = 1 / speed;
   if (times < 1.15) return '';
-  return `${times < 10 ? times.toFixed(1) : Math.round(times)} × slower than it was`;
+  return `${times < 10 ? times.toFixed(1) : Math.round(times)} × slower than real time`;
 }
