@@ -1,6 +1,6 @@
 /**
- * The ring members and the broker with one rule changed at a time, and what catches each. A patch is
- * text of a source file that must be there exactly once, and what stands in its place.
+ * The ring members and the broker with one rule changed at a time, and what catches each. A patch is a text
+ * that must occur exactly once in a source file, and its replacement.
  */
 
 /**
