@@ -28,8 +28,8 @@ export function npm() {
  * Runs a command. SIGTERM and SIGINT end it along with this process.
  * @param {string[]} command
  * @param {{ show?: boolean, env?: Record<string, string>, cwd?: string }} [options]
- * show: on this process's output as it comes, instead of collected in the result
- * cwd: where to run it; by default the project's folder
+ *   show: on this process's output as it comes, instead of collected in the result
+ *   cwd: where to run it; by default the project's folder
  */
 export function run([file = '', ...args], { show = false, env = {}, cwd = root } = {}) {
   return new Promise((resolve) => {

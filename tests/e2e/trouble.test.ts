@@ -194,7 +194,7 @@ test('a server of another version leaves open pages their ring, and is said so w
     });
   await until(async () => {
     expect(await watching.alert()).toBe(
-      'This page is of another version than the server. Reload it to go on watching.',
+      'This page and the server have different versions. Reload it to continue watching.',
     );
   });
   // They elect as before.
