@@ -1,4 +1,4 @@
-/** The parts of the chaos that judge and draw, without a ring. */
+/** The parts of the chaos run that judge and draw, without a ring. */
 import { expect, test } from 'vitest';
 import { problemsOf, type Member } from './agreement.ts';
 import { growthOf } from './growth.ts';
