@@ -1,4 +1,4 @@
-/** The broker: who is let in, when, and what reaches whom. */
+/** The broker: which peers are let in, when, and what each receives. */
 import { describe, expect, test } from 'vitest';
 import type { PeerId } from '../../shared/protocol/ids.ts';
 import type { JoinReply } from '../../shared/protocol/signaling.ts';

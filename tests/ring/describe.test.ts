@@ -8,7 +8,7 @@ import { peerId } from '../support.ts';
 const SELF = peerId(1);
 const OTHER = peerId(2);
 
-/** A claim of the other peer, and what became of it. */
+/** A claim of the other peer, and what happened to it. */
 function received(judgement: Judgement, priority = 1): RingEvent {
   const message = { type: 'claim', term: 7, claim: { priority, id: OTHER }, hops: 2 } as const;
   return { type: 'received', message, from: OTHER, judgement };

@@ -1,4 +1,4 @@
-/** A ring put together again from what its members remember: any losses, any order, any lies. */
+/** A ring reconstructed from what its members remember: any losses, any order, any lies. */
 import fc from 'fast-check';
 import { describe, expect, test, vi } from 'vitest';
 import type { PeerId } from '../../shared/protocol/ids.ts';
@@ -60,7 +60,7 @@ describe('members of a true ring, some lost, the others back in any order,', () 
         const after = edgesOf(order);
         for (const at of back) {
           const id = defined(ring[at]);
-          // Where nobody else says otherwise, what one says of its edges is right, too.
+          // Where no other peer says otherwise, what a peer says of its edges is right, too.
           expect(after.get(id)).toBe(before.get(id));
           const predecessor = defined(ring.at(at - 1));
           expect(after.get(predecessor)).toBe(id);
@@ -117,7 +117,7 @@ describe('members of a true ring, some lost, the others back in any order,', () 
     const ring = [1, 2, 3, 4, 5].map((number) => peerId(number));
     const [one, two, three, four] = [0, 1, 2, 3].map((at) => reportAt(ring, at));
     const liar = { ...defined(four), removed: [peerId(2)] };
-    // Its other neighbour has not come back: nobody else names it on that side.
+    // Its other neighbour has not come back: no other peer names it on that side.
     expect(joinFragments([defined(two), defined(three), liar], nobody).gone).toEqual([]);
     const neighbour = { ...defined(one), place: { ...defined(one).place, successor: peerId(3) } };
     const told = { ...neighbour, version: 8, removed: [peerId(2)] };
@@ -149,7 +149,7 @@ describe('members of a true ring, some lost, the others back in any order,', () 
   });
 });
 
-/** Reports that anybody may send: few ids, so that they contradict each other. */
+/** Arbitrary statements of peers: few ids, so that they contradict each other. */
 const lies = fc.array(
   fc.record({
     id: fc.nat(7).map((number) => peerId(number)),
@@ -211,7 +211,7 @@ describe('whatever is said,', () => {
         for (const [at, id] of room.peers.entries()) {
           const successor = defined(room.peers[(at + 1) % room.size]);
           const said = back.get(id)?.place;
-          // Who is not told was right about its neighbours.
+          // A peer that is not told was right about its neighbours.
           expect(views.get(id)?.successor.id ?? said?.successor).toBe(successor);
           expect(room.areNeighbours(id, successor)).toBe(id !== successor);
           expect(room.isPresent(id)).toBe(!absent.includes(id));
@@ -223,7 +223,7 @@ describe('whatever is said,', () => {
   });
 });
 
-/** An hour passes between any two things that happen. */
+/** An hour passes between any two events. */
 function newRoom(): Room {
   let now = 0;
   const later = () => (now += 3_600_000);

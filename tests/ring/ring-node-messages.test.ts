@@ -1,4 +1,4 @@
-/** What a ring member does with the frames of its neighbours; the test plays neighbours and server. */
+/** How a ring member handles the frames of its neighbours; the test plays neighbours and server. */
 import { describe, expect, test } from 'vitest';
 import type { Extension } from '../../shared/protocol/frame.ts';
 import type { Decision } from '../../shared/protocol/messages.ts';
@@ -276,7 +276,7 @@ describe('bad frames', () => {
     expect(ring.node.state.term).toBe(4 + MAX_TERM_LEAP);
     claim(4 + MAX_TERM_LEAP + 2_000);
     expect(ring.node.state.term).toBe(4 + MAX_TERM_LEAP + 2_000);
-    // Whoever passed them on took them a moment before, and is not to blame.
+    // The neighbours that passed them on accepted them a moment before, and are not to blame.
     expect(ring.predecessor.isClosed).toBe(false);
   });
 
@@ -326,7 +326,7 @@ describe('a follower whose leader falls silent', () => {
     ring.pass(1_000);
     ring.predecessor.give({ type: 'elected', term: 4, decision: { ...DECISION, lap: 2 } });
     ring.pass(900);
-    // Asleep: the clock has moved on, and no timer was served.
+    // Asleep: the clock has moved on, and no timer was run.
     ring.clock.skip(3_600_000);
     ring.predecessor.give({ type: 'elected', term: 4, decision: { ...DECISION, lap: 900 } });
     ring.sent();
@@ -380,7 +380,7 @@ describe('a term that others may rise to', () => {
     const lead = (term: number, lap: number) => {
       ring.predecessor.give({ type: 'elected', term, decision: { ...DECISION, lap } });
     };
-    // This peer has taken one leap; the predecessor, newer to the ring, can still take another.
+    // This peer has accepted one leap; the predecessor, newer to the ring, can still accept another.
     let own = 4 + MAX_TERM_LEAP;
     lead(own, 2);
     const predecessor = new TermGate(ring.clock);

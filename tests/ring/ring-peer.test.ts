@@ -1,4 +1,4 @@
-/** A peer that has lost its place comes back as a new one, and does not wear the server out. */
+/** A peer that has lost its place comes back as a new one, without overloading the server. */
 import { expect, test } from 'vitest';
 import type { PeerId } from '../../shared/protocol/ids.ts';
 import type { JoinReply, JoinRequest, View } from '../../shared/protocol/signaling.ts';
@@ -8,12 +8,12 @@ import { RingPeer } from '../../shared/ring/ring-peer.ts';
 import { SimulatedClock } from '../../shared/simulation/clock.ts';
 import { defined, peerId, roomName } from '../support.ts';
 
-/** A peer whose server is played by the test; each membership has ids and secrets of its own. */
+/** A peer whose server is played by the test; each membership has its own ids and secrets. */
 class Played {
   readonly clock = new SimulatedClock();
   readonly joins: { request: JoinRequest; reply: (reply: JoinReply) => void; at: number }[] = [];
   readonly peer: RingPeer;
-  /** Told of each event. */
+  /** Called with each event. */
   onEvent: (event: RingEvent) => void = () => undefined;
   #server: SignalingHandlers | null = null;
   #made = 0;
@@ -25,7 +25,7 @@ class Played {
     };
     this.peer = new RingPeer(roomName('lobby'), {
       clock: this.clock,
-      // The middle: pauses are then as long as they are said to be.
+      // The middle: pauses are then exactly as long as configured.
       random: () => 0.5,
       date: () => this.clock.now(),
       openLink: (initiator, handlers) => {
@@ -113,7 +113,7 @@ test('who loses it again and again waits longer each time, 8 s at most', () => {
     played.lose();
     played.pass(20_000);
     pauses.push(defined(played.joins.at(-1)).at - lost);
-    // A membership that lasts is no failure: this one must not.
+    // A membership that lasts is no failure: this one must not last.
     played.refuse('id-taken');
     played.pass(20_000);
   }

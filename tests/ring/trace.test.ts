@@ -1,4 +1,4 @@
-/** What a peer reports to those who watch its ring. */
+/** The trace that a peer sends to the spectators of its ring. */
 import { describe, expect, test } from 'vitest';
 import type { ElectionMessage } from '../../shared/protocol/messages.ts';
 import { MAX_ENTRIES, parseTrace, type Trace } from '../../shared/protocol/watch.ts';
@@ -44,7 +44,7 @@ const sent = (message: ElectionMessage): RingEvent => ({ type: 'sent', message, 
 class Stage {
   readonly clock = new SimulatedClock();
   readonly traces: Trace[] = [];
-  /** Reports whose arrival the reporter waits for. */
+  /** Traces whose arrival the reporter waits for. */
   readonly pending: (() => void)[] = [];
   readonly reporter = new Reporter(STATE, {
     clock: this.clock,
@@ -59,7 +59,7 @@ class Stage {
     while (this.clock.advance(until));
   }
 
-  /** What is on its way arrives, and time passes, until all is reported. */
+  /** What is on its way arrives, and time passes, until everything is sent. */
   drain(): void {
     this.pass();
     for (let done = this.pending.shift(); done !== undefined; done = this.pending.shift()) {

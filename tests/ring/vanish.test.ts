@@ -1,4 +1,4 @@
-/** A member that vanishes says nothing to anyone; who looks into its links sees them as they are. */
+/** A member that vanishes sends nothing to anyone; its links can still be inspected. */
 import { expect, test } from 'vitest';
 import { LINGER } from '../../shared/ring/timing.ts';
 import { NEIGHBOURS, Ring } from './played-ring.ts';

@@ -12,7 +12,7 @@ function ringOf(peers: number, seed: number): World {
   return world;
 }
 
-/** The peers in ring order by what each knows of its successor, the leader first. */
+/** The peers in ring order by each peer's successor, the leader first. */
 function orderOf(states: readonly RingState[]): PeerId[] {
   const successors = new Map(states.map(({ id, successor }) => [id, successor]));
   const order: PeerId[] = [];

@@ -1,4 +1,4 @@
-/** What the watch page makes of reports: elections on one time, to be gone through. */
+/** What the projector page makes of traces: elections on one time axis, to move through. */
 import { describe, expect, test } from 'vitest';
 import { diagramOf } from '../../web/watch/diagram.ts';
 import { electionOf, stateAt, theoryOf, type Election } from '../../web/watch/election.ts';
@@ -31,7 +31,7 @@ function record(reports: PeerReport[], order = THREE): Election {
 
 const statesAt = (election: Election, time: number) => [...stateAt(election, time).states.values()];
 
-/** No message arrives before it is sent, and nobody's second event is before the first. */
+/** No message arrives before it is sent, and no peer's second event is before its first. */
 function expectCausal({ arrows }: Election): void {
   for (const { sentAt, receivedAt } of arrows)
     if (sentAt !== null && receivedAt !== null) expect(receivedAt).toBeGreaterThanOrEqual(sentAt);
@@ -276,7 +276,7 @@ describe('a recording', () => {
     expect(recording.election()?.term).toBe(1);
   });
 
-  /** An election of two messages, which as many peers tell of. */
+  /** An election of two messages, told by so many peers. */
   function addElection(recording: Recording, term: number, tellers: number): void {
     const both = [
       report(1, [sent(1, 2, claim(1, 1, term))]),
