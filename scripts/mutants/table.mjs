@@ -645,7 +645,7 @@ export const MUTANTS = [
     file: 'ring/room.ts',
     find: 'if (!this.#ring.some(({ isSettled }) => isSettled)) this.#startEra();',
     replace: 'this.#startEra();',
-    caughtBy: test('simulation/ring', 'R9 whom a neighbour has told the term'),
+    caughtBy: test('simulation/ring', 'R9 a leader that a neighbour has told the term'),
   },
   {
     rule: 'R9b',

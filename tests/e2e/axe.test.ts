@@ -257,7 +257,7 @@ async function watch(port: number, room: string): Promise<Tab> {
   return tab;
 }
 
-test('the page for the front of the room: nobody there, then a ring and its election', async () => {
+test('the projector page: nobody there, then a ring and its election', async () => {
   const watching = await watch(server.port, 'watched');
   expect(await violations(watching.page)).toEqual([]);
   const ring = await openTabs(browser, 3, url('watched'));
@@ -274,7 +274,7 @@ test('the page for the front of the room: nobody there, then a ring and its elec
   }
   await watching.page.waitForSelector('[data-testid=watch-why]', { timeout: PATIENCE });
   expect(await violations(watching.page)).toEqual([]);
-  await watching.click('The election before');
+  await watching.click('Previous election');
   await watching.page.waitForSelector('[data-testid=watch-won]', { timeout: PATIENCE });
   expect(await violations(watching.page)).toEqual([]);
 });

@@ -90,7 +90,7 @@ test('“Crash” says goodbye to nobody: the others find out, and “Rejoin rin
   });
   const id = (await leader.values())['own-id'];
   await leader.click('Crash');
-  await expectSaid(leader, 'Crashed: gone without a word');
+  await expectSaid(leader, 'Crashed without a goodbye');
   await untilOneRing(others);
   expect((await leader.values())['role']).toBe('offline');
   // A goodbye of a neighbour is a link closed by BYE, and is logged as such.
@@ -125,7 +125,7 @@ test('the QR code of a page on localhost has an address that phones can open', a
     if (others.length > 0) {
       expect(link).toBe(`${others[0]}/?room=class`);
       expect(text).toContain('which phones cannot open');
-    } else expect(text).toContain('This is a link for this computer alone');
+    } else expect(text).toContain('This link works on this computer only');
     const label = await dialog?.$eval('svg', (element) => element.getAttribute('aria-label'));
     expect(label).toBe(`QR code of ${link}`);
   });

@@ -120,7 +120,7 @@ test('a search finds words, and whole uuids that entries shorten', async () => {
   await until(async () => {
     expect(await tab.log()).toEqual([]);
     const said = await tab.page.$eval('[data-testid=event-log]', ({ textContent }) => textContent);
-    expect(said).toContain('Nothing like that');
+    expect(said).toContain('No such entries');
   });
 });
 

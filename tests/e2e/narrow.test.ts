@@ -114,7 +114,7 @@ test('a member’s page', async () => {
   expect(wide).toEqual([]);
 });
 
-test('the page for the front of the room', async () => {
+test('the projector page', async () => {
   const wide: string[] = [];
   await showWatched(page);
   await page.evaluate(() => {

@@ -170,7 +170,7 @@ describe('given what a ring tells,', () => {
     await page.hover(`[data-peer="${third}"]`);
     const [id, words] = await asked();
     expect(id).toBe(third);
-    for (const part of [...nameOf(third).split(' '), third.slice(0, 8), '3 links on'])
+    for (const part of [...nameOf(third).split(' '), third.slice(0, 8), '3 links away'])
       expect(words).toContain(part);
     await page.mouse.move(0, 0);
     expect(await asked()).toEqual([]);
@@ -305,7 +305,7 @@ describe('given what a ring tells,', () => {
     expect(took).toBeGreaterThan(140);
   });
 
-  test('who leads next is drawn in the task that tells of it, in words too', async () => {
+  test('the next leader is drawn in the task that tells of it, in words too', async () => {
     const ids = peers(4);
     const ring = ringState(ids, ids[0] ?? peerId(1));
     await showMember(page, ring);

@@ -171,7 +171,7 @@ test('the moment is read aloud while it stands still, not with each picture of o
     });
   });
   const atEnd = await valueText();
-  expect(atEnd).toMatch(' tells ');
+  expect(atEnd).toMatch(' sends ');
   await press('Replay');
   await until(async () => {
     const said = await page.evaluate((): unknown => Reflect.get(globalThis, 'said'));
@@ -206,7 +206,7 @@ test('links are drawn by their kind, as members report it', async () => {
   });
 });
 
-test('the last ten elections can be looked at again, and the last is what is shown by itself', async () => {
+test('the last ten elections can be looked at again, and the last is shown unless another is chosen', async () => {
   await tellOrder(THREE);
   await tell(threeReports());
   const shows = (term: number) =>
@@ -224,9 +224,9 @@ test('the last ten elections can be looked at again, and the last is what is sho
   expect(await options()).toEqual(
     Array.from({ length: 10 }, (_, at) => `Term ${at + 3}: ${nameOf(peerId(3))}`),
   );
-  await press('The election before');
+  await press('Previous election');
   await shows(11);
-  await press('The election before');
+  await press('Previous election');
   await shows(10);
   expect(await valueOf('watch-messages')).toBe('3');
   expect(await textOf('watch-won')).toMatch(/won\. /);
@@ -238,7 +238,7 @@ test('the last ten elections can be looked at again, and the last is what is sho
     expect((await options()).at(-1)).toMatch(/^Term 13/);
   });
   await shows(5);
-  await press('The election after');
+  await press('Next election');
   await shows(6);
   await press('Live');
   await shows(13);

@@ -164,7 +164,7 @@ test('a member’s page that is translated says in each state what is so', async
   await same('This tab leads', nameOf(A));
 });
 
-test('a watch page that is translated says in each state what is so', async () => {
+test('a projector page that is translated says in each state what is so', async () => {
   const twins = await openTwins();
   const inEach = <T>(use: (given: T) => void, given: T) =>
     Promise.all(twins.map((page) => page.evaluate(use as (given: unknown) => void, given)));
@@ -212,12 +212,12 @@ test('a watch page that is translated says in each state what is so', async () =
   await same(`${nameOf(B)} leads`, 'elected in term 2', '2 peers', 'Theory for 2 peers');
   await Promise.all(
     twins.map((page) =>
-      page.$eval('[aria-label="The election before"]', (it) => {
+      page.$eval('[aria-label="Previous election"]', (it) => {
         (it as HTMLElement).click();
       }),
     ),
   );
-  await same('An election before', 'in the election of term 1');
+  await same('An earlier election', 'in the election of term 1');
   await reports(report(1, [standing(300, 'follower', 2, 2)], { first: 9, lost: 7 }));
   await same('7 events could not be shown');
 });

@@ -53,7 +53,7 @@ test('a room of an impossible name is refused in plain words', async () => {
   await server.close();
 });
 
-test('a tab alone in a room that others spell otherwise is told so, with a link to theirs', async () => {
+test('a tab alone in a room that others spell differently is told so, with a link to theirs', async () => {
   const server = await serve();
   const url = `http://localhost:${server.port}/`;
   const others = await openTabs(browser, 2, `${url}?room=Class5`);
@@ -188,13 +188,13 @@ test('a server of another version leaves open pages their ring, and is said so w
   for (const tab of tabs)
     await until(async () => {
       expect(await notices(tab, 'refused')).toEqual([
-        expect.stringMatching(/^The server is of another version than this page\./),
+        expect.stringMatching(/^The server and this page have different versions\./),
       ]);
       expect((await tab.values())['server-link']).toBe('offline');
     });
   await until(async () => {
     expect(await watching.alert()).toBe(
-      'This page is of another version than the server. Reload it to go on watching.',
+      'This page and the server have different versions. Reload it to continue watching.',
     );
   });
   // They elect as before.

@@ -185,10 +185,10 @@ test('a ring of twelve: each message of an election is there once, can be gone t
   const titles = await drawing.page.$$eval('path > title', (elements) =>
     elements.map((element) => element.textContent),
   );
-  expect(titles.filter((title) => title.includes(' tells '))).toHaveLength(messages.length);
+  expect(titles.filter((title) => title.includes(' sends '))).toHaveLength(messages.length);
 });
 
-test('members report only while somebody watches', async () => {
+test('members send traces only while a projector page is open', async () => {
   const { watching, tabs } = await watchedRing(3);
   const reports = async () => (await server.signaling.metrics.reports.get()).values[0]?.value ?? 0;
   expect(await reports()).toBeGreaterThan(0);
@@ -252,7 +252,7 @@ test('a page that others can open has its own address in the code to join by', a
   expect(await watching.page.$$('.join small')).toHaveLength(0);
 });
 
-test('one who is too many is told so, and a room without a name', async () => {
+test('a spectator too many is told so, and one of a room without a name', async () => {
   await server.close();
   server = await serve({ watchersPerRoom: 1 });
   url = `http://localhost:${server.port}`;
@@ -260,7 +260,7 @@ test('one who is too many is told so, and a room without a name', async () => {
   const second = await Tab.open(browser, `${url}/watch`);
   pages.push(second);
   await until(async () => {
-    expect(await second.alert()).toMatch('room lobby is watched by 1 already');
+    expect(await second.alert()).toMatch('the limit of spectators for room lobby is 1');
   });
   // It does not know that nobody is in the ring.
   expect(await second.page.$eval('[data-testid=watch-leader]', (it) => it.textContent)).toMatch(

@@ -355,7 +355,7 @@ describe('a complaint', () => {
     expect(server.disconnected).toEqual([]);
   });
 
-  test('of misbehaviour has its subject turned out, who is refused when it comes back', () => {
+  test('of misbehaviour has its subject turned out, which is refused when it comes back', () => {
     const { server, ring } = ringOf(4);
     const [first, second] = ring;
     server.pass(STANDING);
@@ -432,7 +432,7 @@ describe('a complaint', () => {
 });
 
 describe('a question', () => {
-  test('is answered by who has a place, with a connection or without', () => {
+  test('is answered by whether its subject has a place, with a connection or without', () => {
     const { server } = ringOf(2);
     server.broker.lose(LOBBY, peerId(2));
     const about = (number: number) => server.lookup(peerId(number));
@@ -446,7 +446,7 @@ describe('a question', () => {
 });
 
 describe('the policy of a room', () => {
-  test('is that of who opened it, for everybody who comes or returns', () => {
+  test('is that of the peer that opened it, for all that join or return', () => {
     const server = new Server();
     const policyOf = ([reply]: ReturnType<Server['join']>) => reply?.ok === true && reply.policy;
     expect(policyOf(server.join(1, { policy: 'incumbent' }))).toBe('incumbent');
@@ -641,7 +641,7 @@ describe('after the server has lost its memory', () => {
     expect(viewOf(newcomer).version).toBeGreaterThan(1);
   });
 
-  test('whom the others name keeps its place for a while, and is asked about', () => {
+  test('a peer that others name keeps its place for a while, and is asked about', () => {
     const server = new Server();
     for (const number of [4, 1, 2, 3]) resumed(server, RING, number);
     server.pass(PATIENCE);
@@ -659,7 +659,7 @@ describe('after the server has lost its memory', () => {
     expect(codeOf([resumed(server, RING, 5)])).toBe('place-lost');
   });
 
-  test('who comes back late has the place that was kept for it, with any secret', () => {
+  test('a peer that comes back late has the place that was kept for it, with any secret', () => {
     const server = new Server();
     for (const number of [4, 1, 2, 3]) resumed(server, RING, number);
     server.pass(PATIENCE);
@@ -672,7 +672,7 @@ describe('after the server has lost its memory', () => {
     expect(server.checks()).toEqual([]);
   });
 
-  test('who comes back later yet, and was named by nobody, is put beside its old neighbours', () => {
+  test('a peer that comes back later still, and was not named, is put beside its old neighbours', () => {
     const server = new Server();
     resumed(server, RING, 4);
     server.pass(PATIENCE);
@@ -683,7 +683,7 @@ describe('after the server has lost its memory', () => {
     expect(edgesOf(server.broker.peers(LOBBY))).toEqual(WHOLE);
   });
 
-  test('whom the members hold for gone is refused, and was told to go where it had come first', () => {
+  test('a peer that the members presume departed is refused, and told to go where it came first', () => {
     const server = new Server();
     const rest = [4, 1, 2, 3];
     viewOf([resumed(server, RING, 5, { place: placeOf(RING, 5, 3) })]);
@@ -796,7 +796,7 @@ describe('after the server has lost its memory', () => {
     expect(codeOf([resumed(full, RING, 2)])).toBe('room-full');
   });
 
-  test('there is one such pause, and none for who comes after a minute to a room with members', () => {
+  test('there is one such pause, and none for a peer that comes after a minute to a room with members', () => {
     const server = new Server();
     for (const number of RING) resumed(server, RING, number);
     server.pass(PATIENCE);

@@ -251,7 +251,7 @@ test('an answer that this peer slept through does not make it patient for hours'
   expect(complaints(ring)).toEqual([{ about: NEIGHBOURS.predecessor, fault: 'silent' }]);
 });
 
-test('a server without memory is not told that a neighbour is gone that is heard, whoever says so', () => {
+test('a server without memory is not told that a neighbour that is heard is gone, whatever others say', () => {
   const ring = new Ring(DECISION);
   const { successor, predecessor } = NEIGHBOURS;
   const hello = { ...helloOf(predecessor, linkId(79)), removed: [successor, peerId(66)] };

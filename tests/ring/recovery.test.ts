@@ -42,7 +42,7 @@ const survivors = fc.uniqueArray(fc.nat(9_999), { minLength: 1, maxLength: 24 })
 );
 
 describe('members of a true ring, some lost, the others back in any order,', () => {
-  test('are one ring again with whom they named, and every edge that two agree on is kept', () => {
+  test('are one ring again with those they named, and every edge that two agree on is kept', () => {
     fc.assert(
       fc.property(survivors, ({ ring, back }) => {
         const { order, gone } = joinFragments(
@@ -70,7 +70,7 @@ describe('members of a true ring, some lost, the others back in any order,', () 
     );
   });
 
-  test('and whom all hold for gone stays out, also where an old neighbour still names it', () => {
+  test('and a peer that all presume departed stays out, also where an old neighbour still names it', () => {
     fc.assert(
       fc.property(survivors, fc.nat(), ({ ring, back }, number) => {
         fc.pre(ring.length > 3 && back.length === ring.length);
@@ -94,7 +94,7 @@ describe('members of a true ring, some lost, the others back in any order,', () 
     );
   });
 
-  test('and whom its neighbours hold for gone is gone, though no later view has told them so', () => {
+  test('and a peer that its neighbours presume departed is gone, though no later view has told them so', () => {
     fc.assert(
       fc.property(survivors, fc.nat(), ({ ring, back }, number) => {
         const dead = defined(ring[number % ring.length]);
@@ -113,7 +113,7 @@ describe('members of a true ring, some lost, the others back in any order,', () 
     );
   });
 
-  test('and whoever is there itself goes on the word of its neighbours only', () => {
+  test('and a peer that is there is removed on the word of its neighbours only', () => {
     const ring = [1, 2, 3, 4, 5].map((number) => peerId(number));
     const [one, two, three, four] = [0, 1, 2, 3].map((at) => reportAt(ring, at));
     const liar = { ...defined(four), removed: [peerId(2)] };
@@ -167,7 +167,7 @@ const lies = fc.array(
 );
 
 describe('whatever is said,', () => {
-  test('nobody has two places, nobody is both in and gone, and who comes is one or the other', () => {
+  test('no peer has two places or is both in and gone, and each that comes is one or the other', () => {
     fc.assert(
       fc.property(lies, fc.nat(9), (reports, left) => {
         const hasLeft = (id: PeerId) => id === peerId(left);
@@ -231,7 +231,7 @@ function newRoom(): Room {
 }
 
 describe('a room that recovers', () => {
-  test('tells nobody of anything before its end, and then only whom it concerns', () => {
+  test('tells nobody of anything before its end, and then only those concerned', () => {
     const ring = [1, 2, 3, 4, 5].map((number) => peerId(number));
     const room = newRoom();
     room.startRecovery();
@@ -242,7 +242,7 @@ describe('a room that recovers', () => {
     expect(edgesOf(room.peers)).toEqual(edgesOf(ring));
   });
 
-  test('keeps a place for whom its neighbours name, and asks them about it', () => {
+  test('keeps a place for a peer that its neighbours name, and asks them about it', () => {
     const ring = [1, 2, 3, 4].map((number) => peerId(number));
     const room = newRoom();
     room.startRecovery();
@@ -256,7 +256,7 @@ describe('a room that recovers', () => {
     expect(room.isPresent(peerId(3))).toBe(false);
   });
 
-  test('lets go whom it took in before, and begins an era after theirs', () => {
+  test('removes those it admitted before, and begins an era after theirs', () => {
     const ring = [1, 2, 3].map((number) => peerId(number));
     const room = newRoom();
     room.join([newcomer(9)]);
@@ -299,7 +299,7 @@ describe('a room that recovers', () => {
     expect(room.settle(peerId(3))).toBe(era + 1);
   });
 
-  test('gives who comes late its place between its old neighbours', () => {
+  test('gives a late peer its place between its old neighbours', () => {
     const ring = [1, 2, 3, 4].map((number) => peerId(number));
     for (const missing of [0, 1, 2, 3]) {
       const room = newRoom();

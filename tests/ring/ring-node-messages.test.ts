@@ -57,7 +57,7 @@ describe('the census in an announcement', () => {
     expect(ring.sent()[0]?.extensions.map(({ type }) => type)).toEqual([77, 3]);
   });
 
-  test('C2 keeps the greatest number of messages of a term: who leaves takes its part along', () => {
+  test('C2 keeps the greatest number of messages of a term: a peer that leaves takes its part along', () => {
     const ring = laps(3, bytes(seat(0, 9), seat(1, 5)));
     const tell = (term: number, lap: number, messages: number) => {
       const value = Uint8Array.of(0, 0, 0, messages, ...seat(0, 9));
@@ -228,7 +228,7 @@ describe('bad frames', () => {
     expect(ring.predecessor.isClosed).toBe(false);
   });
 
-  test('of terms farther than that are a fault of who sends them', () => {
+  test('of terms farther than that are a fault of their sender', () => {
     const ring = new Ring(DECISION);
     for (let count = 0; count < 21; count += 1)
       ring.predecessor.give({ type: 'claim', term: 2 ** 31, claim: claimOf(9), hops: 2 });
@@ -347,7 +347,7 @@ test('a predecessor that offers again and again is not shut out by its own earli
   expect(ring.links.filter(({ isClosed }) => !isClosed)).toHaveLength(3);
 });
 
-test('a watcher that throws does not stop the peer', () => {
+test('a listener that throws does not stop the peer', () => {
   const ring = new Ring(DECISION);
   const events = ring.events;
   const push = events.push.bind(events);

@@ -89,7 +89,7 @@ function countedLinks() {
   return { counts, openLink };
 }
 
-test('a join that is lost with its connection ends this id: others may hold it for gone', () => {
+test('a join that is lost with its connection ends this id: others may presume it departed', () => {
   const { counts, openLink } = countedLinks();
   const { joins, server, node, events } = memberOf(openLink);
   server().onConnect();

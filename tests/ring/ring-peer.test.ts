@@ -93,7 +93,7 @@ class Played {
   }
 }
 
-test('who loses its place is there again at once, with an id and a secret that nobody had', () => {
+test('a peer that loses its place is there again at once, with an id and a secret that nobody had', () => {
   const played = new Played();
   played.place();
   played.lose();
@@ -104,7 +104,7 @@ test('who loses its place is there again at once, with an id and a secret that n
   expect(played.peer.state).toMatchObject({ role: 'leader', id: played.ids[1] });
 });
 
-test('who loses it again and again waits longer each time, 8 s at most', () => {
+test('a peer that loses it repeatedly waits longer each time, 8 s at most', () => {
   const played = new Played();
   const pauses: number[] = [];
   for (let round = 0; round < 8; round += 1) {
@@ -149,7 +149,7 @@ test('a room that is full is not tried again', () => {
   expect(played.peer.state.role).toBe('offline');
 });
 
-test('who leaves while it waits to come back stays away, and may join by itself', () => {
+test('a peer that leaves while it waits to come back stays away, and may join by itself', () => {
   const played = new Played();
   for (let round = 0; round < 3; round += 1) played.refuse('id-taken');
   const waiting = played.joins.length;

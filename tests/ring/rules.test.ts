@@ -130,7 +130,7 @@ describe('L8: a successor that is gone', () => {
 });
 
 describe('L9: a member that returns', () => {
-  test('names those that it holds for gone', () => {
+  test('names those that it presumes departed', () => {
     const ring = new Ring(DECISION);
     ring.view({ removed: [peerId(9)] });
     ring.disconnect();

@@ -144,7 +144,7 @@ describe('a reporter', () => {
     expect(stage.traces.every(({ lost }) => lost === 0)).toBe(true);
   });
 
-  test('sends one report at a time, and nothing while there is nothing', () => {
+  test('sends one trace at a time, and nothing while there is nothing', () => {
     const stage = new Stage();
     stage.pass(10_000);
     expect(stage.traces).toHaveLength(1);
@@ -161,7 +161,7 @@ describe('a reporter', () => {
     expect(stage.traces).toHaveLength(2);
   });
 
-  test('sends no more in a report than the server takes', () => {
+  test('sends no more in a trace than the server takes', () => {
     const stage = new Stage();
     for (let number = 1; number <= 100; number += 1)
       stage.reporter.note(sent(claim(number)), STATE);

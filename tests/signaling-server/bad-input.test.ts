@@ -505,7 +505,7 @@ describe('what breaks the protocols beneath ends the connection', () => {
   });
 });
 
-describe('odd events over a connection made by hand', () => {
+describe('unusual events over a connection made by hand', () => {
   async function connected(server: TestServer): Promise<RawWebSocket> {
     const raw = await rawWebSocket(server);
     raw.sendText('40');

@@ -239,7 +239,7 @@ describe('a complaint', () => {
     expect(ring.every(({ connected }) => connected)).toBe(true);
   });
 
-  test('and a question are refused to who has not joined', async () => {
+  test('and a question are refused to a peer that has not joined', async () => {
     const server = await startTestServer();
     await ringOf(server, 2);
     const socket = await connect(server);

@@ -67,7 +67,7 @@ describe('a member that does not read is cut off and is no member any more', () 
   });
 });
 
-test('who reads what is sent may be sent any amount', { timeout: 30_000 }, async () => {
+test('a client that reads may be sent any amount', { timeout: 30_000 }, async () => {
   const server = await startTestServer();
   const [one, other] = [await member(server, 1), await member(server, 2)];
   for (let sent = 0; sent < 600; sent += 1)

@@ -110,7 +110,7 @@ async function member(
   return { socket, watched };
 }
 
-describe('a watcher', () => {
+describe('a spectator', () => {
   test('of a room that is not there yet is told its order as it grows, and when it is empty', async () => {
     const server = await startTestServer();
     const watching = await watcher(server);
@@ -140,7 +140,7 @@ describe('a watcher', () => {
     expect(server.signaling.watchers).toBe(1);
   });
 
-  test('gets what members report, and whose it is', async () => {
+  test('gets what members send, and whose it is', async () => {
     const server = await startTestServer();
     const one = await member(server, 1);
     const two = await member(server, 2);
@@ -191,13 +191,13 @@ describe('a watcher', () => {
     const socket = await connect(server);
     expect(await ask(socket, 'watch', WATCH)).toMatchObject({
       code: 'room-full',
-      message: 'room lobby is watched by 2 already',
+      message: 'the limit of spectators for room lobby is 2',
     });
     await watcher(server, { version: SIGNALING_VERSION, room: 'elsewhere' });
     expect(await ask(socket, 'watch', { version: SIGNALING_VERSION, room: 'third' })).toMatchObject(
       {
         code: 'room-full',
-        message: 'this server has 3 watchers already',
+        message: 'the limit of spectators for this server is 3',
       },
     );
     first.socket.disconnect();
@@ -216,7 +216,7 @@ describe('a watcher', () => {
     expect(await ask(one.socket, 'watch', WATCH)).toMatchObject(refused);
   });
 
-  test('cannot report', async () => {
+  test('cannot send traces', async () => {
     const server = await startTestServer();
     const { socket, reports } = await watcher(server);
     expect(await ask(socket, 'trace', trace())).toMatchObject({ code: 'not-joined' });
@@ -297,7 +297,7 @@ describe('a watcher', () => {
 });
 
 describe('members', () => {
-  test('are told when the first watcher comes and the last one goes', async () => {
+  test('are told when the first spectator comes and the last one goes', async () => {
     const server = await startTestServer();
     const one = await member(server, 1);
     expect(one.watched).toEqual([]);
@@ -322,7 +322,7 @@ describe('members', () => {
     expect(three.watched).toEqual([]);
   });
 
-  test('are told little, and the truth in the end, where a watcher comes and goes time after time', async () => {
+  test('are told little, and the truth in the end, where a spectator comes and goes time after time', async () => {
     const server = await startTestServer();
     const one = await member(server, 1);
     const start = performance.now();
@@ -372,14 +372,14 @@ describe('members', () => {
     }, WAIT);
   });
 
-  test('may still report as the last watcher goes', async () => {
+  test('may still send traces as the last spectator goes', async () => {
     const server = await startTestServer();
     const one = await member(server, 1);
     expect(await ask(one.socket, 'trace', trace())).toEqual({ ok: true });
     expect(server.warnings()).toEqual([]);
   });
 
-  test('report only as themselves', async () => {
+  test('send traces only as themselves', async () => {
     const server = await startTestServer();
     const one = await member(server, 1);
     await member(server, 2);
@@ -412,7 +412,7 @@ describe('members', () => {
     });
   });
 
-  test('that report too often are refused', async () => {
+  test('that send traces too often are refused', async () => {
     const server = await startTestServer();
     const one = await member(server, 1);
     const watching = await watcher(server);
@@ -427,7 +427,7 @@ describe('members', () => {
     });
   });
 
-  test('that report more together than is passed on at once are counted', async () => {
+  test('that send more together than is passed on at once are counted', async () => {
     const server = await startTestServer();
     const watching = await watcher(server);
     const many = MAX_ENTRIES_PER_TICK / MAX_ENTRIES + 8;

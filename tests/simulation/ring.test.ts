@@ -57,7 +57,7 @@ test.each([0, 10_000, 22_000, 26_000, 120_000])(
   },
 );
 
-test('R9 whom a neighbour has told the term leads on in the same era, in a later term', () => {
+test('R9 a leader that a neighbour has told the term leads on in the same era, in a later term', () => {
   const world = ringOf(3, 5);
   const before = defined(world.states.find(({ role }) => role === 'leader'));
   for (const peer of world.peers) if (peer.ring.state.id === before.id) world.crash(peer);

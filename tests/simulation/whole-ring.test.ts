@@ -84,7 +84,7 @@ describe('the whole ring', () => {
     }
   });
 
-  test('is forgotten by who leaves', () => {
+  test('is forgotten by a peer that leaves', () => {
     const world = ringOf(3, 8);
     world.run(5_000);
     const peer = defined(world.peers[0]);

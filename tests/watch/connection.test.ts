@@ -143,12 +143,12 @@ test('one of another version than the server says so, offers to reload, and asks
   socket.open();
   expect(isReloadOffered).toBe(false);
   socket.answer({ ok: false, code: 'version', message: 'different versions' });
-  expect(problem).toMatch('This page is of another version than the server. Reload it');
+  expect(problem).toMatch('This page and the server have different versions. Reload it');
   expect(isReloadOffered).toBe(true);
   expect(socket.connected).toBe(false);
   vi.advanceTimersByTime(A_LONG_TIME);
   expect([socket.asked.length, socket.connects]).toEqual([0, 0]);
-  expect(problem).toMatch('another version');
+  expect(problem).toMatch('different versions');
 });
 
 test.each([
@@ -159,7 +159,9 @@ test.each([
   socket.answer(ORDER);
   expect(problem).toBe(null);
   socket.tell(name, input);
-  expect(problem).toMatch(/^The server sends what this page cannot read, so not all is shown: /);
+  expect(problem).toMatch(
+    /^This page cannot read a message of the server, so something is missing: /,
+  );
   expect(isReloadOffered).toBe(true);
 });
 
