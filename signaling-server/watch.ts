@@ -107,7 +107,8 @@ export class Watching {
   problem(room: RoomName): string | null {
     const { watchersPerRoom, watchers } = this.#limits;
     const here = this.#rooms.get(room)?.watchers.size ?? 0;
-    if (here >= watchersPerRoom) return `the limit of spectators for room ${room} is ${watchersPerRoom}`;
+    if (here >= watchersPerRoom)
+      return `the limit of spectators for room ${room} is ${watchersPerRoom}`;
     if (this.#watchers >= watchers) return `the limit of spectators for this server is ${watchers}`;
     return null;
   }
