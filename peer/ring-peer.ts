@@ -5,7 +5,7 @@ import { clockOf } from '../shared/ring/clock.ts';
 import type { Signaling } from '../shared/ring/ports.ts';
 import type { RingPeerOptions, RingPeerPorts } from '../shared/ring/ring-peer.ts';
 import { RingPeer } from '../shared/ring/ring-peer.ts';
-import { Reporting } from './reporting.ts';
+import { Tracing } from './tracing.ts';
 import type { SocketOptions } from './socket-signaling.ts';
 
 export interface PeerPorts extends Pick<RingPeerPorts, 'openLink' | 'onEvent'> {
@@ -26,14 +26,14 @@ export function createRingPeer(
   options: RingPeerOptions = {},
 ): RingPeer {
   const clock = clockOf(globalThis);
-  const reporting = new Reporting(clock, () => peer.state);
+  const tracing = new Tracing(clock, () => peer.state);
   const peer: RingPeer = new RingPeer(
     room,
     {
       openLink: ports.openLink,
-      newSignaling: () => ports.newSignaling(reporting.options()),
+      newSignaling: () => ports.newSignaling(tracing.options()),
       onEvent: (event, state) => {
-        reporting.note(event, state);
+        tracing.note(event, state);
         ports.onEvent(event, state);
       },
       clock,

@@ -54,10 +54,10 @@ const TELLS_PER_SECOND = 1;
  * The traces that a peer may send at once, and in each second after that. One that keeps to the protocol
  * sends ten a second, each after the last was acknowledged.
  */
-export const MAX_REPORTS_AT_ONCE = 20;
-const REPORTS_PER_SECOND = 15;
+export const MAX_TRACES_AT_ONCE = 20;
+const TRACES_PER_SECOND = 15;
 
-interface Watcher {
+interface Spectator {
   readonly port: WatcherPort;
   /** The order it was last told. */
   order: Order;
@@ -68,7 +68,7 @@ interface Watcher {
 }
 
 interface WatchedRoom {
-  readonly watchers: Set<Watcher>;
+  readonly spectators: Set<Spectator>;
   reports: Reports['reports'];
   entries: number;
   missed: number;
@@ -78,7 +78,7 @@ interface WatchedRoom {
   isTold: boolean;
   /** Limits how often they are told. */
   readonly tells: Allowance;
-  readonly allowances: Map<PeerId, Allowance>;
+  readonly buckets: Map<PeerId, Allowance>;
 }
 
 export class Watching {
@@ -86,7 +86,7 @@ export class Watching {
   readonly #limits: WatchLimits;
   /** Rooms that have spectators, or whose members were told so lately. */
   readonly #rooms = new Map<RoomName, WatchedRoom>();
-  #watchers = 0;
+  #spectators = 0;
   #timer: ReturnType<typeof setInterval> | undefined;
 
   constructor(ports: WatchPorts, limits: WatchLimits) {
@@ -95,7 +95,7 @@ export class Watching {
   }
 
   get size(): number {
-    return this.#watchers;
+    return this.#spectators;
   }
 
   /** Whether the last thing that a room's members were told is that they have spectators. */
@@ -106,10 +106,11 @@ export class Watching {
   /** Why a room takes no further spectator; null where it does. */
   problem(room: RoomName): string | null {
     const { watchersPerRoom, watchers } = this.#limits;
-    const here = this.#rooms.get(room)?.watchers.size ?? 0;
+    const here = this.#rooms.get(room)?.spectators.size ?? 0;
     if (here >= watchersPerRoom)
       return `the limit of spectators for room ${room} is ${watchersPerRoom}`;
-    if (this.#watchers >= watchers) return `the limit of spectators for this server is ${watchers}`;
+    if (this.#spectators >= watchers)
+      return `the limit of spectators for this server is ${watchers}`;
     return null;
   }
 
@@ -121,23 +122,23 @@ export class Watching {
     let open = this.#rooms.get(room);
     if (open === undefined) {
       open = {
-        watchers: new Set(),
+        spectators: new Set(),
         reports: [],
         entries: 0,
         missed: 0,
         isStale: false,
         isTold: false,
         tells: new Allowance(this.#ports.clock, MAX_TELLS_AT_ONCE, TELLS_PER_SECOND),
-        allowances: new Map(),
+        buckets: new Map(),
       };
       this.#rooms.set(room, open);
     }
     const watched = open;
-    const { watchers } = watched;
+    const { spectators } = watched;
     const order = this.#ports.order(room);
-    const watcher: Watcher = { port, order, isOrderTaken: true, untaken: 0, missed: 0 };
-    watchers.add(watcher);
-    this.#watchers += 1;
+    const spectator: Spectator = { port, order, isOrderTaken: true, untaken: 0, missed: 0 };
+    spectators.add(spectator);
+    this.#spectators += 1;
     // Also where the room has other spectators: each must learn the present state of the peers, which they
     // state at the start.
     watched.isStale = true;
@@ -148,9 +149,9 @@ export class Watching {
     return {
       order,
       remove: () => {
-        if (!watchers.delete(watcher)) return;
-        this.#watchers -= 1;
-        if (watchers.size === 0) this.#tell(room, watched);
+        if (!spectators.delete(spectator)) return;
+        this.#spectators -= 1;
+        if (spectators.size === 0) this.#tell(room, watched);
       },
     };
   }
@@ -164,11 +165,11 @@ export class Watching {
   mayReport(room: RoomName, id: PeerId): boolean {
     const open = this.#rooms.get(room);
     if (open === undefined) return true;
-    const allowance =
-      open.allowances.get(id) ??
-      new Allowance(this.#ports.clock, MAX_REPORTS_AT_ONCE, REPORTS_PER_SECOND);
-    open.allowances.set(id, allowance);
-    return allowance.takeOne();
+    const bucket =
+      open.buckets.get(id) ??
+      new Allowance(this.#ports.clock, MAX_TRACES_AT_ONCE, TRACES_PER_SECOND);
+    open.buckets.set(id, bucket);
+    return bucket.takeOne();
   }
 
   /** Takes a member's trace. */
@@ -188,15 +189,15 @@ export class Watching {
     for (const [room, open] of this.#rooms) {
       this.#passOn(open);
       this.#tell(room, open);
-      if (open.watchers.size === 0) {
+      if (open.spectators.size === 0) {
         // Until then the token bucket that limits `#tell` is kept.
         if (!open.isTold && open.tells.isFull) this.#rooms.delete(room);
         continue;
       }
       const order = this.#ports.order(room);
-      for (const watcher of open.watchers) this.#tellOrder(watcher, order);
+      for (const spectator of open.spectators) this.#tellOrder(spectator, order);
       const members = new Set(order.peers);
-      for (const id of open.allowances.keys()) if (!members.has(id)) open.allowances.delete(id);
+      for (const id of open.buckets.keys()) if (!members.has(id)) open.buckets.delete(id);
     }
     if (this.#rooms.size === 0) this.stop();
   }
@@ -208,24 +209,24 @@ export class Watching {
     open.entries = 0;
     open.missed = 0;
     const size = Math.max(LEAST_PER_MESSAGE, entries);
-    for (const watcher of open.watchers) {
-      watcher.missed += missed;
-      if (watcher.untaken + size > MAX_UNTAKEN) {
-        watcher.missed += entries;
+    for (const spectator of open.spectators) {
+      spectator.missed += missed;
+      if (spectator.untaken + size > MAX_UNTAKEN) {
+        spectator.missed += entries;
         continue;
       }
-      if (watcher.missed > 0) open.isStale = true;
-      watcher.untaken += size;
-      watcher.port.reports({ reports, missed: watcher.missed }, () => {
-        watcher.untaken -= size;
+      if (spectator.missed > 0) open.isStale = true;
+      spectator.untaken += size;
+      spectator.port.reports({ reports, missed: spectator.missed }, () => {
+        spectator.untaken -= size;
       });
-      watcher.missed = 0;
+      spectator.missed = 0;
     }
   }
 
   /** Tells members that they have spectators, where a spectator needs it, or that they have none any more. */
   #tell(room: RoomName, open: WatchedRoom): void {
-    const isWatched = open.watchers.size > 0;
+    const isWatched = open.spectators.size > 0;
     if (isWatched ? !open.isStale : !open.isTold) return;
     if (!open.tells.takeOne()) return;
     open.isStale = false;
@@ -234,12 +235,12 @@ export class Watching {
   }
 
   /** A spectator that has not taken the last order gets the next one when it has. */
-  #tellOrder(watcher: Watcher, order: Order): void {
-    if (!watcher.isOrderTaken || isSame(watcher.order, order)) return;
-    watcher.order = order;
-    watcher.isOrderTaken = false;
-    watcher.port.order(order, () => {
-      watcher.isOrderTaken = true;
+  #tellOrder(spectator: Spectator, order: Order): void {
+    if (!spectator.isOrderTaken || isSame(spectator.order, order)) return;
+    spectator.order = order;
+    spectator.isOrderTaken = false;
+    spectator.port.order(order, () => {
+      spectator.isOrderTaken = true;
     });
   }
 }

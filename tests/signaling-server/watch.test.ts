@@ -12,7 +12,7 @@ import {
 } from '../../shared/protocol/watch.ts';
 import {
   MAX_ENTRIES_PER_TICK,
-  MAX_REPORTS_AT_ONCE,
+  MAX_TRACES_AT_ONCE,
   MAX_TELLS_AT_ONCE,
   MAX_UNTAKEN,
 } from '../../signaling-server/watch.ts';
@@ -246,7 +246,7 @@ describe('a spectator', () => {
 
   test('that is slow misses what comes, and is told how much and what the peers are once it keeps up', async () => {
     const server = await startTestServer();
-    const each = MAX_REPORTS_AT_ONCE / 2;
+    const each = MAX_TRACES_AT_ONCE / 2;
     const members = await Promise.all(
       Array.from({ length: Math.ceil(MAX_UNTAKEN / MAX_ENTRIES / each) }, (_, number) =>
         member(server, number + 1),
@@ -417,10 +417,10 @@ describe('members', () => {
     const one = await member(server, 1);
     const watching = await watcher(server);
     const replies = await Promise.all(
-      Array.from({ length: MAX_REPORTS_AT_ONCE + 5 }, () => ask(one.socket, 'trace', trace())),
+      Array.from({ length: MAX_TRACES_AT_ONCE + 5 }, () => ask(one.socket, 'trace', trace())),
     );
     const taken = replies.filter(({ ok }) => ok).length;
-    expect(taken).toBeGreaterThanOrEqual(MAX_REPORTS_AT_ONCE);
+    expect(taken).toBeGreaterThanOrEqual(MAX_TRACES_AT_ONCE);
     expect(taken).toBeLessThan(replies.length);
     await vi.waitFor(() => {
       expect(watching.reports).toHaveLength(taken);

@@ -55,7 +55,7 @@ interface Clock {
   readonly at: number;
 }
 
-interface Reporting {
+interface Sender {
   readonly clock: Clock;
   /** The number of the next entry, if none is missing. */
   readonly next: number;
@@ -72,7 +72,7 @@ export const MAX_HAPPENINGS = 20_000;
 const MAX_UNPROVEN = 8;
 
 /** The most peers whose clocks and numbers are kept, besides the members. */
-const MAX_REPORTING = 4_096;
+const MAX_SENDERS = 4_096;
 
 /** The most by which two clocks drift apart: 0.1 ms a second. */
 const DRIFT = 1e-4;
@@ -81,7 +81,7 @@ export class Recording {
   #order: readonly PeerId[] | null = null;
   /** The last order that was not empty. */
   #ring: readonly PeerId[] = [];
-  readonly #reporting = new Map<PeerId, Reporting>();
+  readonly #senders = new Map<PeerId, Sender>();
   readonly #standings = new Map<PeerId, Standing>();
   /** Oldest first. */
   #terms: Term[] = [];
@@ -119,8 +119,8 @@ export class Recording {
       this.#missed = 0;
     }
     this.#ring = order;
-    if (this.#reporting.size > MAX_REPORTING)
-      for (const id of this.#reporting.keys()) if (!members.has(id)) this.#reporting.delete(id);
+    if (this.#senders.size > MAX_SENDERS)
+      for (const id of this.#senders.keys()) if (!members.has(id)) this.#senders.delete(id);
     const term = this.#terms.at(-1);
     if (term === undefined || isOver(term.happenings)) return;
     term.order = order;
@@ -134,10 +134,10 @@ export class Recording {
   add({ reports }: Reports): void {
     for (const { peer, at, trace } of reports) {
       const clock = this.#noteClock(peer, { offset: at - trace.at, at });
-      const next = this.#reporting.get(peer)?.next ?? trace.first;
+      const next = this.#senders.get(peer)?.next ?? trace.first;
       // A peer that begins its trace again counts from 0.
       this.#missed += Math.max(0, trace.first - next) + trace.lost;
-      this.#reporting.set(peer, { clock, next: trace.first + trace.entries.length });
+      this.#senders.set(peer, { clock, next: trace.first + trace.entries.length });
       for (const entry of trace.entries) this.#addEntry({ ...entry, peer }, clock);
     }
   }
@@ -186,7 +186,7 @@ export class Recording {
       term.clocks.set(peer, { offset: offsetAt(told, known.at), at: known.at });
       term.script = null;
     }
-    const kept = this.#reporting.get(peer)?.clock;
+    const kept = this.#senders.get(peer)?.clock;
     const offset = Math.min(told.offset, kept === undefined ? Infinity : offsetAt(kept, told.at));
     return { offset, at: told.at };
   }

@@ -7,7 +7,7 @@ import type { Clock } from '../shared/ring/ports.ts';
 import type { Reporter } from '../shared/ring/trace.ts';
 import type { SendTrace, SocketOptions } from './socket-signaling.ts';
 
-export class Reporting {
+export class Tracing {
   readonly #clock: Clock;
   readonly #state: () => RingState;
   #reporter: Reporter | null = null;
