@@ -32,7 +32,7 @@ const UNNOTICED: Delay = {
 
 const LINK: Delay = {
   milliseconds: FIRST_ATTEMPT + 2 * FIRST_ATTEMPT,
-  why: 'a first attempt at a link in vain, and a second that works at its last moment',
+  why: 'a first attempt at a link that fails, and a second that works at its last moment',
 };
 
 /** @param peers the most members */

@@ -145,7 +145,7 @@ export class Run {
       for (const line of (await population.history(name)).slice(-MAX_EVENTS))
         console.log(`  ${line}`);
     }
-    console.log(`\nthe server’s log of late:\n${this.#server.log}`);
+    console.log(`\nthe end of the server’s log:\n${this.#server.log}`);
   }
 
   // --- before the first round ---------------------------------------------------------------------

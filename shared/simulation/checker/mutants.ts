@@ -274,7 +274,7 @@ const CHANGES: readonly Mutant[] = [
       return { state: { ...state, term, role: { name: 'follower', decision } }, effects: [] };
     }),
     justification:
-      'only who lies says so; passed on, it would be taken for forged by an honest successor (L16)',
+      'only a liar says so; passed on, it would be taken for forged by an honest successor (L16)',
   },
   changed('R6', 'what a peer that is gone has sent is not relayed', (state, input) =>
     input.type === 'receive' ? unaware(state, input) : null,

@@ -238,7 +238,7 @@ export class NodeFuzz {
       link.give(isVaried ? anyFrame(this.#dice, this.#knowledge(link)) : frame);
     const isRead = link.isOpen && !link.isClosed && link.sent.at(-1)?.message.type !== 'bye';
     if (count > 4_000 && isRead && !link.isRelayed && !this.isGone)
-      throw new Error('a flood is borne');
+      throw new Error('a flood is accepted');
   }
 
   /** A link offered by a neighbour, open, with its HELLO sent. */
@@ -459,7 +459,7 @@ class Honest {
       bench.pass(500);
     }
     const { state } = bench.node;
-    throw new Error(`of no use to honest neighbours: ${JSON.stringify(state)}`);
+    throw new Error(`useless to honest neighbours: ${JSON.stringify(state)}`);
   }
 
   #view(): View {
