@@ -1,4 +1,4 @@
-/** Which way imports go: shared <- signaling-server, shared <- peer <- web, terminal. */
+/** The direction of imports: shared <- signaling-server, shared <- peer <- web, terminal. */
 
 /** Inside the project, these folders may import these (and themselves) and no others. */
 const MAY_IMPORT = {

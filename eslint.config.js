@@ -9,7 +9,7 @@ const SOURCES = ['shared', 'signaling-server', 'peer', 'web'].flatMap((folder) =
   ['ts', 'svelte'].map((extension) => `${folder}/**/*.${extension}`),
 );
 
-/** What gives different results on different runs or machines, or exists only on some. */
+/** Sources of different results on different runs or machines, or that exist only on some. */
 const IMPURE = new Set([
   ...Object.keys(globals.browser),
   ...Object.keys(globals.node),
@@ -26,7 +26,7 @@ export default defineConfig(
   js.configs.recommended,
   { files: ['**/*.{js,mjs}'], languageOptions: { globals: globals.node } },
   {
-    // Read by any Node.
+    // Read by every Node.
     files: ['scripts/*.cjs'],
     languageOptions: { ecmaVersion: 5, globals: globals.node },
   },
@@ -42,7 +42,7 @@ export default defineConfig(
       parserOptions: {
         projectService: true,
         tsconfigRootDir: import.meta.dirname,
-        // The same for all files: differing lists make TypeScript load the projects anew.
+        // The same for all files: differing lists make TypeScript load the projects again.
         extraFileExtensions: ['.svelte'],
       },
     },
@@ -50,14 +50,14 @@ export default defineConfig(
       '@typescript-eslint/no-explicit-any': 'error',
       '@typescript-eslint/no-floating-promises': 'error',
       '@typescript-eslint/no-non-null-assertion': 'error',
-      // A default is a decision about all the rest, as with unions of other packages.
+      // A default branch handles all the rest, as with unions of other packages.
       '@typescript-eslint/switch-exhaustiveness-check': [
         'error',
         { considerDefaultExhaustiveForUnions: true },
       ],
       '@typescript-eslint/consistent-type-imports': ['error', { fixStyle: 'inline-type-imports' }],
       '@typescript-eslint/restrict-template-expressions': ['error', { allowNumber: true }],
-      // TypeScript has a check of its own, which wants the brackets.
+      // TypeScript has its own check, which requires the brackets.
       '@typescript-eslint/dot-notation': 'off',
       // TypeScript knows the names.
       'no-undef': 'off',
@@ -108,7 +108,8 @@ export default defineConfig(
   {
     files: ['web/**/*.svelte'],
     rules: {
-      // The compiler leaves no import of a type for the check of import directions to see.
+      // The compiler removes imports of types; without them the check of import directions would be
+      // incomplete.
       '@typescript-eslint/no-restricted-imports': [
         'error',
         {

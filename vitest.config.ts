@@ -9,11 +9,11 @@ const inBrowsers = {
   hookTimeout: 60_000,
 };
 
-/** What looks at frames and delays is to have a small machine for itself. */
+/** Tests that measure frames and delays get a small machine to themselves. */
 const TIMED = 'tests/e2e/**/*.timed.test.ts';
 const MIXED = 'tests/e2e/mixed.test.ts';
 
-/** What takes longest, longest first: begun last, it would be what all else waits for. */
+/** The slowest first: begun last, they would keep everything else waiting. */
 const LONGEST = [
   'simulation/hostile',
   'simulation/ring',
@@ -28,7 +28,7 @@ const LONGEST = [
   'e2e/picture',
 ].map((name) => `${name}.test.ts`);
 
-/** Of the files that may run at the same time, first those that take longest, of whichever project. */
+/** Of the files that may run at the same time, the slowest first, of whichever project. */
 class LongestFirst extends BaseSequencer {
   override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
     const placeOf = ({ moduleId }: TestSpecification) => {
@@ -44,16 +44,16 @@ class LongestFirst extends BaseSequencer {
 
 export default defineConfig({
   test: {
-    // Vitest leaves one processor free, which is half of a small machine; and some of the tests wait.
+    // Vitest leaves one processor free, which is half of a small machine; and some of the tests only wait.
     maxWorkers: availableParallelism() + 1,
     sequence: { sequencer: LongestFirst },
     projects: [
       {
         test: {
           name: 'unit',
-          // Rings of sixty take seconds of a processor, and more where others want it.
+          // Rings of sixty take seconds of processor time, and more on a busy machine.
           testTimeout: 60_000,
-          // Modules of pure code keep nothing; to load them for each file takes longer than most tests.
+          // Modules of pure code keep no state; loading them for each file takes longer than most tests.
           isolate: false,
           include: [
             'tests/{election,fuzz,page,protocol,ring,scenarios,simulation,watch,web}/**/*.test.ts',
@@ -65,7 +65,8 @@ export default defineConfig({
         test: {
           name: 'server',
           include: ['tests/{scripts,signaling-server}/**/*.test.ts'],
-          // Some wait for what the server does after seconds, beside files that want the processors.
+          // Some wait for something that the server does after seconds, beside files that need the
+          // processors.
           testTimeout: 20_000,
         },
       },
@@ -75,7 +76,7 @@ export default defineConfig({
           name: 'e2e',
           include: ['tests/e2e/**/*.test.ts'],
           exclude: [TIMED, MIXED],
-          // Mostly they wait, so two share a small machine; more would make each other late.
+          // Mostly they wait, so two share a small machine; more would slow each other down.
           maxWorkers: 2,
           sequence: { groupOrder: 1 },
         },
@@ -103,7 +104,7 @@ export default defineConfig({
         test: {
           name: 'chaos',
           include: ['tests/chaos/**/*.test.ts'],
-          // After all others: it leaves them nothing of a small machine.
+          // After all others: it takes all of a small machine.
           sequence: { groupOrder: 3 },
           testTimeout: 240_000,
         },

@@ -1,22 +1,23 @@
 /**
- * Links for a program in Node, which has no WebRTC of its own: simple-peer on libdatachannel. What
- * that lacks of a browser's manners is put right here.
+ * Links for a program in Node, which has no WebRTC of its own: simple-peer on libdatachannel. This module
+ * adapts libdatachannel where it behaves differently from a browser.
  */
 import polyfill from 'node-datachannel/polyfill';
 import SimplePeer from 'simple-peer';
 import type { OpenLink } from '../shared/driver/ports.ts';
 import { simplePeerLinks, type LinkOptions } from './simple-peer-links.ts';
 
-/** A connection that simple-peer can take for a browser's. */
+/** A connection that simple-peer accepts as a browser's. */
 class NodePeerConnection extends polyfill.RTCPeerConnection {
-  /** As general as it takes to be a browser's to the compiler. */
+  /** Typed widely enough to match the browser's type. */
   declare ondatachannel: ((this: RTCPeerConnection, event: Event) => unknown) | null;
   #isDescribed = false;
   #early: Event[] = [];
 
   constructor(configuration?: RTCConfiguration) {
     super(configuration);
-    // Not as methods: a browser's have another, forgotten form, which their types are to match.
+    // Not as methods: the browser's types have a second, obsolete form of these, which methods would have
+    // to match.
     for (const name of ['createOffer', 'createAnswer'] as const) {
       const create = this[name].bind(this);
       Object.defineProperty(this, name, { value: () => create().then(plain) });
@@ -25,7 +26,8 @@ class NodePeerConnection extends polyfill.RTCPeerConnection {
 
   override async setLocalDescription(description: RTCSessionDescriptionInit): Promise<void> {
     await super.setLocalDescription(description);
-    // Once whoever awaits this has had its turn, and with it given out the description.
+    // Deferred, so that the code that awaits this runs first and sends the description before any
+    // candidate.
     setImmediate(() => {
       this.#isDescribed = true;
       const early = this.#early;
@@ -36,7 +38,7 @@ class NodePeerConnection extends polyfill.RTCPeerConnection {
 
   /**
    * libdatachannel gathers candidates from the moment there is a channel. A browser does so once the
-   * description is set, and candidates that come before their offer are of no use to the other end.
+   * description is set, and the other end cannot use candidates that come before their offer.
    */
   override dispatchEvent(event: Event): boolean {
     if (event.type !== 'icecandidate' || this.#isDescribed) return super.dispatchEvent(event);
@@ -45,19 +47,19 @@ class NodePeerConnection extends polyfill.RTCPeerConnection {
   }
 }
 
-/** A browser's takes nothing too. */
+/** A browser's takes no arguments either. */
 class NodeIceCandidate extends polyfill.RTCIceCandidate {
   constructor(candidate: RTCIceCandidateInit = {}) {
     super(candidate);
   }
 }
 
-/** Descriptions are sealed here; simple-peer writes to them. */
+/** Descriptions are frozen here; simple-peer writes to them. */
 function plain({ type, sdp }: RTCSessionDescriptionInit): RTCSessionDescriptionInit {
   return { type, sdp: sdp ?? '' };
 }
 
-/** What simple-peer asks of a platform, for Node. */
+/** What simple-peer needs from a platform, for Node. */
 export const nodeWebRtc = {
   RTCPeerConnection: NodePeerConnection,
   RTCSessionDescription: polyfill.RTCSessionDescription,

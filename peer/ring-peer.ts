@@ -1,17 +1,17 @@
-/** A ring member on real links, signaling, time and chance. */
+/** A ring member on real links, a real server, the real clock and real randomness. */
 import { v4 as uuid } from 'uuid';
 import { parsePeerId, type PeerId, type RoomName } from '../shared/protocol/ids.ts';
 import { clockOf } from '../shared/driver/clock.ts';
 import type { Signaling } from '../shared/driver/ports.ts';
 import type { RingPeerOptions, RingPeerPorts } from '../shared/driver/ring-peer.ts';
 import { RingPeer } from '../shared/driver/ring-peer.ts';
-import { Reporting } from './reporting.ts';
+import { Tracing } from './tracing.ts';
 import type { SocketOptions } from './socket-signaling.ts';
 
 export interface PeerPorts extends Pick<RingPeerPorts, 'openLink' | 'onEvent'> {
   /**
-   * Makes a way to the server; called once for each membership.
-   * @param options for it: what is to be told of the room being watched, without which it never reports
+   * Makes a connection to the server; called once for each membership.
+   * @param options what to call when spectators come and go; without it, the peer never sends a trace
    */
   readonly newSignaling: (options: Pick<SocketOptions, 'onWatched'>) => Signaling;
 }
@@ -19,7 +19,6 @@ export interface PeerPorts extends Pick<RingPeerPorts, 'openLink' | 'onEvent'> {
 /**
  * Makes a peer; its `join` makes it a member.
  * @param room to be a member of
- * @param options what it asks for beside that
  */
 export function createRingPeer(
   room: RoomName,
@@ -27,14 +26,14 @@ export function createRingPeer(
   options: RingPeerOptions = {},
 ): RingPeer {
   const clock = clockOf(globalThis);
-  const reporting = new Reporting(clock, () => peer.state);
+  const tracing = new Tracing(clock, () => peer.state);
   const peer: RingPeer = new RingPeer(
     room,
     {
       openLink: ports.openLink,
-      newSignaling: () => ports.newSignaling(reporting.options()),
+      newSignaling: () => ports.newSignaling(tracing.options()),
       onEvent: (event, state) => {
-        reporting.note(event, state);
+        tracing.note(event, state);
         ports.onEvent(event, state);
       },
       clock,

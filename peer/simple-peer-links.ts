@@ -1,4 +1,4 @@
-/** Links over WebRTC, by simple-peer. The one place that knows its habits. */
+/** Links over WebRTC, by simple-peer. The one place that works around its peculiarities. */
 import type { Instance, Options, SignalData } from 'simple-peer';
 import type { Signal } from '../shared/protocol/signaling.ts';
 import type { Link, LinkHandlers, OpenLink } from '../shared/driver/ports.ts';
@@ -6,7 +6,7 @@ import type { Link, LinkHandlers, OpenLink } from '../shared/driver/ports.ts';
 /** simple-peer's constructor: a browser and Node load different builds of it. */
 export type SimplePeerConstructor = new (options?: Options) => Instance;
 
-/** A candidate for TCP that waits for nobody (RFC 6544): no use where the other end has no other. */
+/** A TCP candidate that accepts no connections (RFC 6544): useless where the other end has no other kind. */
 const ACTIVE_TCP = / tcptype active\b/;
 
 export interface LinkOptions {
@@ -25,8 +25,8 @@ export function simplePeerLinks(
   { iceServers, ...platform }: LinkOptions,
 ): OpenLink {
   /**
-   * Connected as soon as it is. simple-peer would first look through the connection's statistics for
-   * the addresses, which nobody here asks for, and that takes as long as making the connection.
+   * Connected as soon as it is. simple-peer would first search the connection's statistics for the
+   * addresses, which nobody here needs, and that takes as long as making the connection.
    */
   class Connection extends SimplePeer {
     getStats(tell: (error: null, reports: readonly object[]) => void): void {
@@ -57,16 +57,16 @@ class SimplePeerLink implements Link {
       const signal = toSignal(data);
       if (signal !== null && !this.#isClosed) handlers.onSignal(signal);
     });
-    // To the end that answers, Chromium calls the channel open a moment before what lies below it is,
-    // and what is sent in that moment is lost without a word. That end waits for a first frame: it
-    // comes at once, and only when both are open.
+    // On the answering end, Chromium calls the channel open a moment before the layer below it is open, and
+    // silently loses what is sent in that moment. So that end waits for a first frame: it comes at once,
+    // and only when both layers are open.
     if (initiator)
       peer.on('connect', () => {
         if (!this.#isClosed) handlers.onOpen();
       });
     peer.on('data', (data: unknown) => {
       if (this.#isClosed) return;
-      // Text is no frame, and an empty one is refused by whoever reads it.
+      // Text is not a frame; the reader refuses an empty one.
       handlers.onFrame(data instanceof Uint8Array ? data : new Uint8Array());
     });
     // An error is always followed by close.
@@ -83,7 +83,7 @@ class SimplePeerLink implements Link {
   signal(signal: Signal): void {
     if (this.#isClosed) return;
     try {
-      // As text, which simple-peer takes too: its types want a whole RTCIceCandidate.
+      // As text, which simple-peer takes too; its types ask for a whole RTCIceCandidate.
       this.#peer.signal(JSON.stringify(signal));
     } catch (error) {
       this.#fail(error);
@@ -105,7 +105,7 @@ class SimplePeerLink implements Link {
     this.#peer.destroy();
   }
 
-  /** Of the connection itself: simple-peer's own way to them is closed, see above. */
+  /** Statistics of the connection itself: simple-peer's own way to them is disabled, see above. */
   async stats(): Promise<readonly unknown[]> {
     const connection: unknown = Reflect.get(this.#peer, '_pc');
     if (this.#isClosed || !isCounting(connection)) return [];
@@ -118,14 +118,14 @@ class SimplePeerLink implements Link {
   }
 }
 
-/** Whether it is a connection that can be asked what it has counted. */
+/** Whether it is a connection with statistics. */
 function isCounting(
   connection: unknown,
 ): connection is { getStats(): Promise<ReadonlyMap<string, unknown>> } {
   return typeof connection === 'object' && connection !== null && 'getStats' in connection;
 }
 
-/** What simple-peer wants to be told to the other end, where it is of any use to a data channel. */
+/** The signals that simple-peer wants to send, as far as a data channel needs them. */
 function toSignal(data: SignalData): Signal | null {
   switch (data.type) {
     case 'offer':

@@ -1,4 +1,4 @@
-/** The way to the signaling server, by socket.io-client. */
+/** The connection to the signaling server, by socket.io-client. */
 import { io, type ManagerOptions, type Socket } from 'socket.io-client';
 import { parsePeerId, type Parsed } from '../shared/protocol/ids.ts';
 import {
@@ -25,25 +25,28 @@ interface Unparsed {
   watched: (isWatched: unknown) => void;
 }
 
-/** Sends a report; `onDone` is called once it has arrived, or never will. */
+/** Sends a trace; `onDone` is called once it has arrived, or is known to be lost. */
 export type SendTrace = (trace: Trace, onDone: () => void) => void;
 
-/** Milliseconds between attempts to reach a server that is down; half of it either way by chance. */
+/** Milliseconds between attempts to reach a server that is down, with 50% jitter. */
 const FIRST_RETRY = 300;
 const LAST_RETRY = 2_000;
 
 /**
- * How long an attempt to connect may take, in milliseconds: it is to find a server soon that is back, as
- * places are not kept for long.
+ * How long an attempt to connect may take, in milliseconds. Short, because the server does not keep places
+ * for long: a server that is back must be found soon.
  */
 const ATTEMPT_PATIENCE = 8_000;
 
 export interface SocketOptions {
-  /** WebSockets by default, which need no server to stick to. */
+  /** WebSockets by default, which need no sticky sessions. */
   readonly transports?: ManagerOptions['transports'];
-  /** Called by a member that leaves, for a second way to say so. */
+  /** Called by a member that leaves, as a second way to tell the server. */
   readonly onLeave?: (request: LeaveRequest) => void;
-  /** Called when the room begins to be watched, with a way to report; with null, when it is no more. */
+  /**
+   * Called when spectators come to the room, with a way to send traces; with null when the last one has
+   * gone.
+   */
   readonly onWatched?: (send: SendTrace | null) => void;
 }
 
@@ -59,7 +62,7 @@ export function socketSignaling(
     onWatched = () => undefined,
   }: SocketOptions = {},
 ): Signaling {
-  // In an address given to the library, a path would be something else.
+  // In an address given to the library, a path would mean a namespace.
   const { origin, pathname } = new URL('socket.io', url);
   const socket: Socket<Unparsed, PeerToServer & ReporterToServer> = io(origin, {
     path: pathname,
@@ -89,7 +92,7 @@ export function socketSignaling(
       handlers.onDisconnect(error.message);
     });
     socket.on('disconnect', (reason) => {
-      // Whoever comes back is told anew.
+      // A member that comes back is told again.
       onWatched(null);
       handlers.onDisconnect(reason);
       // The library leaves this one case to its user: the server itself ended the connection.
@@ -101,26 +104,26 @@ export function socketSignaling(
     socket.on('watched', (isWatched) => {
       onWatched(isWatched === true ? sendTrace : null);
     });
-    // Answered here and at once: that this code runs is all the server wants to know.
+    // Answered here and at once: the server only wants to know that this code runs.
     socket.on('probe', (acknowledge) => {
       if (isAcknowledge(acknowledge)) acknowledge();
     });
   }
 
   let hasLeft = false;
-  /** Whose place this is. */
+  /** The id whose place this connection holds. */
   let holder: LeaveRequest | null = null;
   let retry: ReturnType<typeof setTimeout> | undefined;
 
-  /** Not at once: a server that turns everyone away would be called without end. */
+  /** Not at once: a server that refuses everyone would be called without end. */
   function connectLater(): void {
     clearTimeout(retry);
-    // Whoever heard of the loss may have left upon it.
+    // A listener may have left when it heard of the loss.
     if (hasLeft) return;
     retry = setTimeout(() => socket.connect(), LAST_RETRY * (0.5 + Math.random()));
   }
 
-  /** Takes the answer to a request for a place; without a sensible one, connects anew later. */
+  /** Takes the reply to a request for a place; without a valid one, connects again later. */
   function placed({ room, id, secret }: LeaveRequest, onReply: (reply: JoinReply) => void) {
     return (error: Error | null, input: unknown) => {
       const reply = parseJoinReply(input);
@@ -136,7 +139,7 @@ export function socketSignaling(
     };
   }
 
-  /** Takes the answer to anything else. What is lost with the connection is not asked later. */
+  /** Takes the reply to any other request. What is lost with the connection is not asked again. */
   function answered<T>(parse: (input: unknown) => Parsed<T>, onReply: (reply: T) => void) {
     return (error: Error | null, input: unknown) => {
       const reply = parse(input);
@@ -146,12 +149,12 @@ export function socketSignaling(
     };
   }
 
-  /** Whatever the answer: what was not taken is not sent again. */
+  /** Whatever the reply: what was not taken is not sent again. */
   function sendTrace(trace: Trace, onDone: () => void): void {
     if (socket.connected) socket.timeout(REPLY_PATIENCE).emit('trace', trace, onDone);
   }
 
-  /** The second way to say so is a courtesy: a fault of it is told, and keeps nobody from leaving. */
+  /** The second way is a courtesy: a fault in it is reported, and does not keep the peer from leaving. */
   function tellLeave(request: LeaveRequest): void {
     try {
       onLeave(request);
@@ -163,9 +166,9 @@ export function socketSignaling(
   }
 
   /**
-   * Ends the connection below Socket.IO, whose own goodbye would tell the server that this is meant, and
-   * have it pass over what came in the same moment: events are taken a little later, and none of a
-   * socket that has gone. Where nothing is open yet, nothing is told.
+   * Ends the connection below Socket.IO. Socket.IO's own goodbye would tell the server that this is
+   * intended, and the server would skip what came in the same moment: it handles events a little later, and
+   * none of a closed socket. Where nothing is open yet, nothing is sent.
    */
   function end(): void {
     socket.io.reconnection(false);
@@ -206,7 +209,7 @@ export function socketSignaling(
       hasLeft = true;
       clearTimeout(retry);
       socket.removeAllListeners();
-      // Leaving is said aloud: a connection that merely closes may have been lost.
+      // Leaving is said explicitly: a connection that merely closes may have been lost.
       if (socket.connected) socket.emit('leave', () => undefined);
       end();
       if (holder !== null) tellLeave(holder);
@@ -220,7 +223,7 @@ export function socketSignaling(
   };
 }
 
-/** Whether what came with an event is the way to say that it was taken. */
+/** Whether the last argument of an event is its acknowledgement callback. */
 export function isAcknowledge(input: unknown): input is () => void {
   return typeof input === 'function';
 }

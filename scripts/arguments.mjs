@@ -1,8 +1,8 @@
-/** The arguments of a command that passes them on, each of a form of its own. */
+/** The arguments of a command that passes them on, each in its own form. */
 import { parseArgs } from 'node:util';
 
 /**
- * Reads `--NAME VALUE` pairs. One that is not known, or not of its form, ends this script with status 2.
+ * Reads `--NAME VALUE` pairs. An unknown name or an invalid value ends this script with status 2.
  * @param {Record<string, RegExp>} forms of the values, by name
  * @returns {Record<string, string>} those that are given
  */

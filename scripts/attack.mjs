@@ -1,7 +1,7 @@
 /**
- * `npm run attack -- [--seconds N] [--only NAME]`: the built server beside a ring of twelve peers, while
- * strangers do to it what they can, each attack for a minute. Prints for each what it took; where the
- * server or the ring does not stand it, the status is 1.
+ * `npm run attack -- [--seconds N] [--only NAME]`: strangers attack the built server beside a ring of
+ * twelve peers, each attack for a minute. Prints for each what it cost; the status is 1 where the server or
+ * the ring does not withstand it.
  */
 import { join } from 'node:path';
 import { build } from './build.mjs';

@@ -1,6 +1,6 @@
 /**
- * `npm run bench -- [--only a,b,…] [--runs N]`: what the program takes beside the least that the
- * job takes, as docs/bench.md tells. The measures: p a cold phone, a tabs at once, b a join, c the leader's loss,
+ * `npm run bench -- [--only a,b,…] [--runs N]`: the program's overhead over a minimal
+ * baseline; docs/bench.md has the results. The measures: p a cold phone, a tabs at once, b a join, c the leader's loss,
  * d messages of an election, e links of joins, f more tabs at once than the machine can well take,
  * g tabs that the network keeps apart.
  * With --only the files in docs/ stay as they are.

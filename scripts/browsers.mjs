@@ -64,7 +64,7 @@ const succeeds = async (/** @type {string[]} */ ...command) => (await run(comman
 const isCommand = (/** @type {string} */ command) =>
   findOnPath([command]).some((path) => existsSync(path));
 
-/** How to install something here, as the start of a command; null where there is no way. */
+/** The beginning of the command that installs something here; null where there is no way. */
 async function installer() {
   if (platform === 'darwin' && isCommand('brew')) return ['brew'];
   if (!isCommand('apt-get')) return null;
@@ -77,7 +77,7 @@ async function installer() {
 
 /**
  * @param {string} name for people
- * @param {string[]} packages of apt, the first that can be had
+ * @param {string[]} packages of apt; the first one available is taken
  * @param {string} [cask] of brew
  */
 async function install(name, packages, cask) {
@@ -97,7 +97,7 @@ async function install(name, packages, cask) {
 
 /**
  * @param {Browser} name
- * @returns {Promise<string>} the path of the program; without one this script ends
+ * @returns {Promise<string>} the path of the program; ends this script where there is none
  */
 export async function ensureBrowser(name) {
   const { variable } = BROWSERS[name];

@@ -17,7 +17,7 @@ import { fail, isMain, root, run, tsc } from './run.mjs';
 const SOURCES = ['shared', 'signaling-server', 'peer', 'web'];
 const SETTINGS = ['package-lock.json', 'tsconfig.base.json', 'vite.config.ts'];
 
-/** What was built from what: a digest of the sources next to each result. */
+/** What was built from which sources: a digest of the sources next to each result. */
 const SERVER = {
   make: () => runOrFail([...tsc, '-b', 'signaling-server']),
   result: 'dist/signaling-server/main.js',

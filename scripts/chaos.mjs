@@ -1,8 +1,8 @@
 /**
- * `npm run chaos -- [--minutes N] [--seed S] [--peers N] [--tabs N] [--network NAME]`: a ring of
- * real peers in processes of Node and tabs of Chromium, under the faults that the seed draws. The first
- * thing that does not hold ends it, with the state of every peer. The networks: `plain`; `lossy`;
- * `isolated`, in which all links are relayed; `far`, which is isolated with 300 ms a hop and no faults.
+ * `npm run chaos -- [--minutes N] [--seed S] [--peers N] [--tabs N] [--network NAME]`: a ring of real peers
+ * in Node processes and Chromium tabs, under the faults that the seed draws. The first violated check ends
+ * it, with the state of every peer. The networks: `plain`; `lossy`; `isolated`, in which all links are
+ * relayed; `far`, which is isolated with 300 ms a hop and no faults.
  */
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';

@@ -1,6 +1,6 @@
 /**
- * `npm run dev`: the page with hot reload on PORT (3000), and a signaling server beside it that
- * starts anew whenever its code changes. Tabs reconnect by themselves.
+ * `npm run dev`: the page with hot reload on PORT (3000), and a signaling server beside it that restarts
+ * whenever its code changes. Tabs reconnect on their own.
  */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -18,7 +18,7 @@ if (character !== null) fail(`Vite takes no path with a "${character}": move ${r
 await ensureInstalled();
 const { createServer } = await import('vite');
 
-/** A port that nobody has: the signaling server keeps it over its restarts. */
+/** A free port: the signaling server keeps it over its restarts. */
 async function freePort() {
   const socket = createSocket().listen(0, '127.0.0.1');
   await once(socket, 'listening');

@@ -13,8 +13,8 @@ function packagesIn(path) {
 }
 
 /**
- * By content, not by date: a checkout or a copy gives files new dates, and a needless `npm ci`
- * takes node_modules away from everything that is running.
+ * By content, not by date: a checkout or a copy gives files new dates, and a needless `npm ci` removes
+ * node_modules from under every running program.
  */
 function isInstalled() {
   try {
@@ -34,8 +34,8 @@ export async function ensureInstalled() {
   const options = ['--include=dev', '--no-audit', '--no-fund', '--loglevel=error'];
   const clean = await run([...npm(), 'ci', ...options]);
   if (clean.status === 0) return;
-  // npm ci refuses a lock file without the optional packages of other systems, as one written from
-  // an incomplete registry is. npm install takes the same versions, and leaves the file alone.
+  // npm ci refuses a lock file without the optional packages of other systems, such as one written from an
+  // incomplete registry. npm install takes the same versions and does not change the file.
   const lenient = await run([...npm(), 'install', '--no-save', ...options]);
   if (lenient.status !== 0) fail(`${clean.output}${lenient.output}npm could not install`);
 }

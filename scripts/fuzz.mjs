@@ -1,7 +1,7 @@
 /**
- * `npm run fuzz -- --inputs N [--from SEED] [--only TARGET]`: gives the shipped parsers, and a
- * running ring member, N inputs each that no honest peer or server would send, in runs of one seed
- * each. The first seed that fails ends it, with the command that repeats it.
+ * `npm run fuzz -- --inputs N [--from SEED] [--only TARGET]`: gives the shipped parsers, and a running ring
+ * member, N inputs each that no honest peer or server would send, in runs of one seed each. The first seed
+ * that fails ends it; the command that repeats the seed is printed.
  */
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
@@ -10,7 +10,7 @@ import { parseArgs } from 'node:util';
 import { ensureInstalled } from './ensure-installed.mjs';
 import { fail, root, run, tsc } from './run.mjs';
 
-/** Inputs of one seed. */
+/** Inputs per seed. */
 const RUN = 500;
 
 function readArguments() {

@@ -1,7 +1,7 @@
 /**
  * `npm run mutants -- [--only RULE] [--by storms|tests]`: changes one rule of the ring members or the
- * broker at a time (mutants/table.mjs), and demands that the storms or the test named there fail.
- * Prints a table; the status is 1 where one is not caught, or does not fit the sources any more.
+ * broker at a time (mutants/table.mjs), and requires that the storms or the test named there fail. Prints a
+ * table; the status is 1 where a mutant is not caught, or no longer fits the sources.
  */
 import { mkdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';

@@ -1,6 +1,6 @@
 /*
- * Ends a script that a Node too old for it runs, with one clear line. Loaded before the script, since such
- * a Node may be unable to read even that: so this is written in what every Node reads.
+ * Ends a script with one clear line where Node is too old for it. Loaded before the script, which such a
+ * Node may be unable to read: so this file uses only syntax that every Node reads.
  */
 'use strict';
 

@@ -1,6 +1,6 @@
 /**
- * Says what the first visit of the page fetches, gzipped, and limits it: index.html, its program and style
- * sheets, and all that these import, by and by too.
+ * Prints what the first visit of the page fetches, gzipped, and limits it: index.html, its program and
+ * style sheets, and everything that these import, also later.
  */
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -9,7 +9,7 @@ import { buildPage } from './build.mjs';
 import { ensureInstalled } from './ensure-installed.mjs';
 import { fail, root } from './run.mjs';
 
-/** Of what the program imports at once, and of all, in bytes. */
+/** Limits for what the program imports at once, and for everything, in bytes. */
 const LIMITS = { first: 50_000, all: 110_000 };
 
 const PAGE = 'index.html';
@@ -18,7 +18,7 @@ const read = (/** @type {string} */ path) => readFileSync(join(root, 'dist/web',
 const kilobytes = (/** @type {number} */ bytes) => `${(bytes / 1000).toFixed(1)} kB`;
 
 /**
- * @param {boolean} isLater whether what is imported later counts
+ * @param {boolean} isLater whether dynamic imports count
  * @returns {Map<string, number>} the files and their sizes
  */
 function filesOf(isLater) {

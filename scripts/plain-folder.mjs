@@ -1,6 +1,6 @@
 /**
  * A folder for Vite, which takes a "#" or "?" in a path for a part of an address, and a "%" for an escape:
- * where the project's path has one, a copy of the project in a folder for temporary files.
+ * where the project's path contains one, a copy of the project in a temporary folder.
  */
 import { rmSync } from 'node:fs';
 import { copyFile, link, mkdir, mkdtemp, readdir, readlink, symlink } from 'node:fs/promises';
@@ -10,14 +10,14 @@ import { fail, root } from './run.mjs';
 
 const SPECIAL = /[#?%]/;
 
-/** What is in the project's path that Vite does not take; null where it takes it. */
+/** The character in the project's path that Vite does not accept; null where there is none. */
 export const specialCharacter = () => SPECIAL.exec(root)?.[0] ?? null;
 
-/** What is made from the rest. */
+/** Generated files, which are not copied. */
 const LEFT_OUT = ['.git', 'dist'];
 
 /**
- * Fast, as files are linked where the file system can. Nothing may write to them.
+ * Fast, because files are linked where the file system can. They must not be written to.
  * @param {string} from
  * @param {string} to
  * @param {string[]} [leftOut]
@@ -34,7 +34,7 @@ async function mirror(from, to, leftOut = []) {
 }
 
 /**
- * Does something in the project's folder, or in a copy that goes away afterwards.
+ * Does something in the project's folder, or in a copy that is removed afterwards.
  * @template T
  * @param {(folder: string) => Promise<T>} act
  */
@@ -45,7 +45,7 @@ export async function inPlainFolder(act) {
   process.stderr.write(`Vite takes no path with a "${character}": working in a copy\n`);
   const folder = await mkdtemp(join(tmpdir(), 'ringleader-'));
   const remove = () => rmSync(folder, { recursive: true, force: true });
-  // What fails ends this script.
+  // A failing command ends this script.
   process.on('exit', remove);
   await mirror(root, folder, LEFT_OUT);
   const result = await act(folder);

@@ -1,4 +1,4 @@
-/** What the other scripts share: the place of the project, and running a command. */
+/** Shared by the other scripts: the project's folder, and running a command. */
 import './node-version.cjs';
 import { spawn } from 'node:child_process';
 import { existsSync, realpathSync } from 'node:fs';
@@ -15,22 +15,21 @@ export const tool = (/** @type {string} */ path) => [
 
 export const tsc = tool('typescript/bin/tsc');
 
-/** npm, through the file that runs us where npm started us. */
+/** npm, through the file that npm itself started us with, if it did. */
 export function npm() {
   const { npm_execpath: path } = process.env;
-  // Other package managers name themselves there.
+  // Other package managers put their own file there.
   if (path !== undefined && basename(path) === 'npm-cli.js' && existsSync(path))
     return [process.execPath, path];
   return [process.platform === 'win32' ? 'npm.cmd' : 'npm'];
 }
 
 /**
- * Runs a command. SIGTERM and SIGINT end it along with us.
+ * Runs a command. SIGTERM and SIGINT end it along with this process.
  * @param {string[]} command
  * @param {{ show?: boolean, env?: Record<string, string>, cwd?: string }} [options]
- *   show: on our own output as it comes, instead of collected in the result
- *   cwd: where to run it; the project's folder where it is not given
- * @returns {Promise<{ status: number, output: string }>}
+ *   show: on this process's output as it comes, instead of collected in the result
+ *   cwd: where to run it; by default the project's folder
  */
 export function run([file = '', ...args], { show = false, env = {}, cwd = root } = {}) {
   return new Promise((resolve) => {
@@ -65,6 +64,6 @@ export function fail(/** @type {string} */ message) {
   process.exit(1);
 }
 
-/** Whether a script was started itself, not imported by another. */
+/** Whether a script was started directly, not imported by another. */
 export const isMain = (/** @type {string} */ url) =>
   process.argv[1] !== undefined && fileURLToPath(url) === realpathSync(process.argv[1]);

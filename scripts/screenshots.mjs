@@ -38,7 +38,7 @@ const launch = (more = []) =>
   });
 const browser = await launch();
 
-/** How long anything may take on a slow machine, in milliseconds. */
+/** How long any step may take on a slow machine, in milliseconds. */
 const PATIENCE = 180_000;
 
 const SIZES = [
@@ -47,7 +47,7 @@ const SIZES = [
   { width: 1920, height: 1080 },
 ];
 
-/** Opens a tab as on a device of its own. */
+/** Opens a tab as on a separate device. */
 async function open(room, { path = '', where = browser } = {}) {
   const context = await where.createBrowserContext();
   const page = await context.newPage();
@@ -60,7 +60,7 @@ const openTabs = (room, count) => Promise.all(Array.from({ length: count }, () =
 
 const closeTabs = (tabs) => Promise.all(tabs.map((tab) => tab.browserContext().close()));
 
-/** Opens a ring, and waits until all know all of it. */
+/** Opens a ring, and waits until all members know all of it. */
 async function openRing(room, count) {
   const tabs = await openTabs(room, count);
   for (const tab of tabs) await untilRing(tab, count);
@@ -77,7 +77,7 @@ const valueOf = (tab, name) =>
 
 const press = (tab, name) => tab.locator(`::-p-aria([name="${name}"][role="button"])`).click();
 
-/** Moves the slider of the slow motion. */
+/** Moves the slow-motion slider. */
 const slowDown = (tab, seconds) =>
   tab.$eval(
     'input[aria-label="Slow motion"]',
@@ -90,7 +90,7 @@ const slowDown = (tab, seconds) =>
     String(seconds),
   );
 
-/** Waits until a page shows a whole ring of the given size, with all that the ring tells of itself. */
+/** Waits until a page shows a whole ring of the given size, with everything that the ring tells. */
 async function untilRing(page, size, link = size === 1 ? 'none' : 'direct') {
   await page.waitForFunction(
     (size, wanted) =>
@@ -123,14 +123,14 @@ async function shoot(page, path, view) {
 
 const picture = (name) => join(root, 'docs', name);
 
-/** The ring as the projector shows it while the token goes round: once in slow motion, small. */
+/** The ring on the projector page while the token goes round: once in slow motion, small. */
 async function animate(watcher, tabs, path) {
   const leader = await byRole(tabs, 'leader');
   await slowDown(tabs[0], 0.5);
   await leader.waitForFunction(
     () => document.querySelector('input[aria-label="Slow motion"]')?.value === '0.5',
   );
-  // As wide as the ring needs to stay in its place, whatever is said beside it.
+  // As wide as the ring needs to stay in its place, whatever text is beside it.
   await show(watcher, { width: 1000, height: 900 });
   const clip = await watcher.$eval('[data-testid=watched-ring]', (element) => {
     const { x, y, width, height } = element.getBoundingClientRect();
@@ -159,7 +159,7 @@ async function animate(watcher, tabs, path) {
   writeFileSync(path, gif.bytes());
 }
 
-/** Every state at every size in both schemes, to be looked at; in the last one the server is gone. */
+/** Every state at every size in both schemes, for inspection; in the last one the server is gone. */
 async function shootStates(folder) {
   mkdirSync(folder, { recursive: true });
   const shootAll = async (page, state, prepare = async () => undefined) => {
@@ -181,7 +181,7 @@ async function shootStates(folder) {
   const leader = await byRole(three, 'leader');
   await slowDown(leader, 2);
   await leader.waitForSelector('input[aria-label="Slow motion"][aria-valuetext^="2.0"]');
-  // Its claim is the token, and is here until it is passed on.
+  // Its claim is the token, and stays here until it is passed on.
   const token = '[data-testid=token-here]:not([data-value=""])';
   await shootAll(leader, 'token', async () => {
     if ((await leader.$(token)) === null) await press(leader, 'Start election');

@@ -1,10 +1,10 @@
 /**
  * `npm run simulate -- --seeds N [--from SEED] [--peers N]`: runs the shipped ring members through
- * simulated storms of faults, one for each seed and kind. The first seed that fails ends it, with
- * its trace and the command that repeats it.
+ * simulated storms of faults, one for each seed and kind. The first seed that fails ends it; its trace and
+ * the command that repeats it are printed.
  *
- * `npm run simulate -- --slow [--from SEED]`: large rings with slow hops instead. Each is to have a
- * leader within four circuits, and at most one more term in the ten minutes after.
+ * `npm run simulate -- --slow [--from SEED]`: large rings with slow hops instead. Each must have a leader
+ * within four circuits, and at most one more term in the ten minutes after that.
  */
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
@@ -49,7 +49,7 @@ const { describe } = await load('narration/describe.js');
 if (slow) await runSlowRings();
 else runStorms();
 
-/** Peers, and what a hop takes in milliseconds. */
+/** Peers, and the duration of a hop in milliseconds. */
 async function runSlowRings() {
   const { SlowRing } = await load('simulation/slow-ring.js');
   for (const [count, hop] of [

@@ -2,8 +2,8 @@
 import { build } from './build.mjs';
 import { ensureInstalled } from './ensure-installed.mjs';
 
-// Until the server listens to signals itself, one ends the build, and that is no failure. The
-// exit comes after the other listeners, which end the commands under way.
+// Until the server handles signals itself, a signal ends the build, and that is not a failure. The exit
+// comes after the other listeners, which end the running commands.
 const stop = () => setImmediate(() => process.exit(0));
 process.on('SIGINT', stop).on('SIGTERM', stop);
 

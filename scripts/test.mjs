@@ -8,7 +8,7 @@ import { ensureInstalled } from './ensure-installed.mjs';
 import { inPlainFolder } from './plain-folder.mjs';
 import { fail, run } from './run.mjs';
 
-/** The tests that need more than one kind of browser: a command of their own. */
+/** The tests that need several kinds of browser: a command of their own. */
 const MIXED = 'mixed';
 
 const args = process.argv.slice(2);

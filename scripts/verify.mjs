@@ -1,7 +1,7 @@
 /**
- * `npm run verify`: explores every configuration of the election to its end and tries every mutant.
- * `--only TEXT` takes the configurations, or with `--no-configurations` the mutants, whose names hold
- * the text; `--no-mutants` leaves the second part out; `--traces` shows how each mutant is caught.
+ * `npm run verify`: explores every configuration of the election to its end and tries every mutant. `--only
+ * TEXT` takes the configurations, or with `--no-configurations` the mutants, whose names contain the text;
+ * `--no-mutants` leaves the second part out; `--traces` shows how each mutant is caught.
  */
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
@@ -62,7 +62,7 @@ function exploreAll() {
   return findings;
 }
 
-/** How many mutants differ in nothing from the election as it is, and nobody says why. */
+/** How many mutants differ in nothing from the shipped election, without a justification. */
 function tryMutants() {
   const trial = new MutantTrial(QUICK);
   let missed = 0;
@@ -79,7 +79,7 @@ function tryMutants() {
     else if (!isCaught) justified += 1;
     console.log(`\n${mutant.rule} without: ${mutant.without}`);
     console.log(`  ${caught === null ? 'nothing breaks' : `${caught.kind}: ${caught.fault}`}`);
-    if (!isCaught) console.log(`  ${mutant.justification ?? 'and nobody says why it is there'}`);
+    if (!isCaught) console.log(`  ${mutant.justification ?? 'and without a justification'}`);
     console.log(`  ${caught === null ? '' : `${caught.configuration}, `}${seconds(began)} s`);
     if (caught !== null && args.includes('--traces')) show(caught.trace);
   }

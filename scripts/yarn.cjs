@@ -1,5 +1,5 @@
 /*
- * What Yarn runs in its own place, by .yarnrc.yml: it would install other versions than those of
+ * Yarn runs this in its own place, by .yarnrc.yml: Yarn would install other versions than those of
  * package-lock.json, and newer Yarns stop at a folder that they have not installed.
  */
 'use strict';

@@ -5,14 +5,14 @@ import type { IncomingMessage } from 'node:http';
 import { isIPv6 } from 'node:net';
 import { networkInterfaces, type NetworkInterfaceInfo } from 'node:os';
 
-/** As node:os has them, by the interface's name. */
+/** As node:os returns them, by the interface's name. */
 export type Interfaces = Readonly<Record<string, readonly NetworkInterfaceInfo[] | undefined>>;
 
 /** Each an address to open, such as `http://localhost:3000` or `http://192.0.2.7:3000/ring/`. */
 export interface Reach {
-  /** On this computer; null where browsers cannot open what the server listens on. */
+  /** On this computer; null where browsers cannot open the address that the server listens on. */
   readonly here: string | null;
-  /** On other devices, the likeliest first. */
+  /** On other devices, the most likely one first. */
   readonly others: readonly string[];
   /** Why there may be more of the others; null where all are known. */
   readonly problem: string | null;
@@ -21,19 +21,19 @@ export interface Reach {
 const ANY_IPV4 = '0.0.0.0';
 const ANY = '::';
 
-/** Of one network, and useless without the name of an interface, which browsers do not take. */
+/** Link-local: useless without the name of an interface, which browsers do not accept. */
 const LINK_LOCAL_IPV6 = /^fe[89ab]/i;
-/** What a device gives itself where it has found nobody to give it one. */
+/** An address that a device gives itself where no server has assigned one. */
 const LINK_LOCAL_IPV4 = '169.254.';
 
-/** Interfaces of virtual machines and containers, by name: other devices are seldom there. */
+/** Interfaces of virtual machines and containers, by name: other devices can seldom reach them. */
 const VIRTUAL =
   /^(?:docker|br-|veth|virbr|lxc|lxd|podman|cni|vbox|vmnet)|virtualbox|vmware|vethernet/i;
 
-/** Of blocks for documentation: no one is there, but the way there is the one to everywhere. */
+/** Addresses from blocks for documentation: no host has them, but they are routed like any other host's. */
 const ELSEWHERE = { udp4: '198.51.100.1', udp6: '2001:db8::1' } as const;
 
-/** None where the system does not tell, as on some phones. */
+/** Empty where the system does not tell, as on some phones. */
 function knownInterfaces(): { interfaces: Interfaces; problem: string | null } {
   try {
     return { interfaces: networkInterfaces(), problem: null };
@@ -42,7 +42,7 @@ function knownInterfaces(): { interfaces: Interfaces; problem: string | null } {
   }
 }
 
-/** What to listen on for all devices: with IPv6, too, where the network has nothing else. */
+/** The address to listen on for all devices: an IPv6 one where the network has nothing else. */
 export function everywhere(interfaces = knownInterfaces().interfaces): string {
   const all = Object.values(interfaces).flatMap((addresses) => addresses ?? []);
   const ipv4 = all.filter(({ family }) => family === 'IPv4');
@@ -69,10 +69,10 @@ async function routedAddress(type: keyof typeof ELSEWHERE): Promise<string | nul
 }
 
 /**
- * The addresses for other devices, the likeliest first: those on the default route, then those of no
- * virtual interface; IPv4 before IPv6.
+ * The addresses for other devices, the most likely first: those on the default route, then those of
+ * physical interfaces; IPv4 before IPv6.
  * @param routed the addresses on the default route
- * @param host that the server listens on, for all: `0.0.0.0` or `::`
+ * @param host that the server listens on, for all interfaces: `0.0.0.0` or `::`
  */
 export function rankAddresses(
   interfaces: Interfaces,
@@ -95,7 +95,7 @@ export function rankAddresses(
 }
 
 /**
- * Finds out where a server is reached.
+ * Finds the addresses at which the server is reached.
  * @param host the address that it listens on, not a name
  * @param basePath such as `/` or `/ring/`
  */
@@ -121,7 +121,7 @@ export async function reachOf(host: string, port: number, basePath: string): Pro
   };
 }
 
-/** Whether a server for all is at 127.0.0.1, which `localhost` means everywhere. */
+/** Whether a server on all interfaces answers at 127.0.0.1, which `localhost` means everywhere. */
 function hasLocalhost(host: string, interfaces: Interfaces): boolean {
   const all = Object.values(interfaces).flatMap((addresses) => addresses ?? []);
   return host === ANY_IPV4 || all.length === 0 || all.some(({ family }) => family === 'IPv4');
@@ -131,7 +131,7 @@ const isOwn = (address: string) => LOOPBACK.test(address);
 const LOOPBACK = /^(?:::ffff:)?127\.|^::1$/;
 const LOCAL_HOST = /^(?:localhost|[\w-]+\.localhost|127\.[\d.]+|\[::1\])(?::\d+)?$/i;
 
-/** Whether somebody at this computer asks, by its own name for itself: no one else need be told. */
+/** Whether a request comes from this computer, by its own name for itself: others need not be told. */
 export function isFromHere({ headers, socket }: IncomingMessage): boolean {
   return isOwn(socket.remoteAddress ?? '') && LOCAL_HOST.test(headers.host ?? '');
 }

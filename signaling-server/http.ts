@@ -16,17 +16,19 @@ import type { Warnings } from './warnings.ts';
 const LARGEST_BODY = 1_024;
 
 /**
- * How long a client may take, in milliseconds: to send a request's headers, and all of it; and to read
- * anything of an answer, or to ask for anything.
+ * How long a client may take, in milliseconds: to send the headers of a request, to send all of it, and to
+ * read or request anything.
  */
 const HEADERS_TIMEOUT = 10_000;
 const REQUEST_TIMEOUT = 20_000;
 const IDLE_TIMEOUT = 30_000;
 
-/** How often the first two are looked at, in milliseconds. */
+/** How often the first two are checked, in milliseconds. */
 const TIMEOUT_CHECKS = 5_000;
 
-/** Requests of one connection that may wait for their answers. Browsers and proxies send one at a time. */
+/**
+ * The most requests of one connection that wait for their answers. Browsers and proxies send one at a time.
+ */
 const MAX_WAITING_REQUESTS = 4;
 
 export interface HttpPorts {
@@ -36,15 +38,15 @@ export interface HttpPorts {
   readonly pageFolder: string;
   /** The path below which everything is served: `/`, or a path that begins and ends with a slash. */
   readonly basePath: string;
-  /** Where browsers reach the server, for a page that invites others. */
+  /** The addresses at which browsers reach the server, for a page that invites others. */
   readonly reach: () => Promise<Reach>;
   readonly warnings: Warnings;
 }
 
 /**
- * Makes the HTTP server. It goes on after an error in a request, and when it cannot accept a connection
- * because there are no file descriptors left. Call {@link limitRequests} once all who listen to its
- * requests do so.
+ * Makes the HTTP server. It continues after an error in a request, and when it cannot accept a connection
+ * because there are no file descriptors left. Call {@link limitRequests} once all its request listeners are
+ * added.
  */
 export function createHttpServer(ports: HttpPorts): Server {
   const { warnings } = ports;
@@ -63,7 +65,7 @@ export function createHttpServer(ports: HttpPorts): Server {
   });
   server.on('upgrade', (request, socket) => {
     if (targetOf(request).path.startsWith(`${ports.basePath}socket.io/`)) return;
-    // Socket.IO leaves one half of the connection open, for which no time-out counts any more.
+    // Socket.IO leaves one half of the connection open, and no time-out covers it.
     socket.on('error', () => undefined);
     socket.end('HTTP/1.1 404 Not Found\r\nConnection: close\r\n\r\n', () => socket.destroy());
   });
@@ -71,8 +73,8 @@ export function createHttpServer(ports: HttpPorts): Server {
 }
 
 /**
- * Ends connections on which too many requests wait for their answers. A client that reads none is not
- * read from either, but what it had sent until then may be hundreds of requests.
+ * Ends connections on which too many requests wait for their answers. Node stops reading from a client that
+ * reads no answers, but hundreds of requests may have come before that.
  */
 export function limitRequests(server: Server, warnings: Warnings): void {
   const waiting = new WeakMap<Socket, number>();
@@ -171,7 +173,7 @@ function createRequestListener(ports: HttpPorts): RequestListener {
   }
 
   return (request, response) => {
-    // Its connection was ended by a request before it.
+    // A request before it has ended its connection.
     if (request.socket.destroyed) return;
     answer(request, response).catch((error: unknown) => {
       // Where the client is gone, nothing has failed.
@@ -183,7 +185,7 @@ function createRequestListener(ports: HttpPorts): RequestListener {
   };
 }
 
-/** What a request asks for; the query has its question mark, if there is one. */
+/** What a request asks for; the query includes its question mark, if there is one. */
 function targetOf({ url = '' }: IncomingMessage): { path: string; query: string } {
   const [path = ''] = url.split('?');
   return { path, query: url.slice(path.length) };

@@ -1,12 +1,15 @@
-/** The server's log: JSON lines on stderr, whether anybody reads them or not. */
+/** The server's log: JSON lines on stderr. It never waits for a reader. */
 import { pino, type Logger } from 'pino';
 
-/** Bytes that may wait for a reader; lines beyond that are left out, and later it is said how many. */
+/**
+ * The most bytes that wait for a reader. Lines beyond that are left out, and a later line gives their
+ * number.
+ */
 const MAX_WAITING_BYTES = 1_048_576;
 
 /**
- * pino's own destinations write by system calls that wait for a reader: in this thread, which then
- * serves nobody, or in another, which keeps the process from ending.
+ * pino's own destinations write with system calls that wait for a reader: in this thread, which then serves
+ * no requests, or in another thread, which keeps the process from ending.
  */
 export function createLogger(level: string): Logger {
   const { stderr } = process;

@@ -1,4 +1,4 @@
-/** Starts the server from the environment, says where it is, and ends it on SIGINT or SIGTERM. */
+/** Starts the server from the environment, prints its addresses, and ends it on SIGINT or SIGTERM. */
 import { fileURLToPath } from 'node:url';
 import { renderUnicodeCompact } from 'uqr';
 import type { Reach } from './addresses.ts';
@@ -8,7 +8,7 @@ import { startServer } from './server.ts';
 /** How long open connections may take to end, in milliseconds. */
 const SHUTDOWN = 3_000;
 
-/** What the system says of an address that is not this machine's, or is none. */
+/** The system's errors for an address that is not this machine's, or is none. */
 const NO_SUCH_HOST = new Set(['ENOTFOUND', 'EAI_AGAIN', 'EADDRNOTAVAIL', 'EAFNOSUPPORT', 'EINVAL']);
 
 function announce({ here, others, problem }: Reach, host: string | undefined): void {
@@ -33,7 +33,7 @@ function explain(error: unknown, port: string | undefined): string {
   return error.message;
 }
 
-// The log's reader is gone: there is nobody to tell.
+// The log's reader is gone: nothing can be told.
 process.stderr.on('error', () => undefined);
 
 try {

@@ -1,7 +1,7 @@
 /** What the server counts, for /metrics. */
 import { collectDefaultMetrics, Counter, Gauge, Registry } from 'prom-client';
 
-/** How long a scrape is good for, in milliseconds: each takes a look at every open descriptor. */
+/** How long a scrape is reused, in milliseconds: each counts all open descriptors. */
 const SCRAPE_LASTS = 1_000;
 
 /** The text for Prometheus. */
@@ -22,7 +22,7 @@ export interface Metrics {
   readonly unread: Counter;
 }
 
-/** @param size asked for at each scrape */
+/** @param size called at each scrape */
 export function createMetrics(size: () => { rooms: number; peers: number }): Metrics {
   const registry = new Registry();
   const registers = [registry];

@@ -14,7 +14,7 @@ const wholeNumber = (least: number, most: number) =>
 /** An origin as browsers write it, without a path; `null` is that of a page from a file. */
 const ORIGIN = /^(\*|null|[a-z][a-z0-9+.-]*:\/\/[^/\s]+)$/;
 
-/** Of names that need no escapes and lead nowhere else; with a slash at its end or not. */
+/** Path segments that need no escapes and do not leave the path; with or without a slash at the end. */
 const BASE_PATH = /^(?:\/(?!\.{1,2}(?:\/|$))[\w.~-]+)*\/?$/;
 
 function origins(list: string): string[] {
@@ -64,12 +64,12 @@ const EnvironmentSchema = v.object({
   ),
 });
 
-/** What `ringleader`'s server can be told; the README lists the meaning of each. */
+/** The server's settings; docs/use.md gives the meaning of each. */
 export interface ServerOptions {
   readonly port: number;
   /** undefined for all addresses of this computer. */
   readonly host: string | undefined;
-  /** Below which all is served: `/`, or a path that begins and ends with a slash. */
+  /** The path below which everything is served: `/`, or a path that begins and ends with a slash. */
   readonly basePath: string;
   readonly logLevel: string;
   readonly peersPerRoom: number;
@@ -88,7 +88,7 @@ export interface ServerOptions {
 export function readOptions(
   environment: Readonly<Record<string, string | undefined>>,
 ): ServerOptions {
-  // Set to nothing is not set, as compose files have it.
+  // An empty variable counts as not set, as compose files have it.
   const given = Object.entries(environment).filter(([, value]) => value !== '');
   const result = v.safeParse(EnvironmentSchema, Object.fromEntries(given), {
     abortEarly: true,

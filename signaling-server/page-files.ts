@@ -1,13 +1,13 @@
 /**
- * The built page's files, kept in memory: no request opens a file, so none can leave one open. The page
- * may be built after the server has started, or anew.
+ * The built page's files, kept in memory: no request opens a file, so none can leave one open. The page may
+ * be built, or built again, after the server has started.
  */
 import { createHash } from 'node:crypto';
 import { readdirSync, readFileSync, statSync } from 'node:fs';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { extname, join, relative, sep } from 'node:path';
 
-/** What a build makes; any other file is sent as bytes of no known type. */
+/** The types of files in a build; any other file is sent as bytes of unknown type. */
 const TYPES: Readonly<Record<string, string>> = {
   '.css': 'text/css;charset=utf-8',
   '.html': 'text/html;charset=utf-8',
@@ -18,10 +18,10 @@ const TYPES: Readonly<Record<string, string>> = {
   '.woff2': 'font/woff2',
 };
 
-/** The first and the last file of a build: where neither has changed there was no other build. */
+/** The first and the last file that a build writes: where neither has changed, there was no new build. */
 const STAMPS = ['index.html', join('.vite', 'sources')];
 
-/** How long after files could not be read that is not tried again, in milliseconds. */
+/** How long to wait before reading again files that could not be read, in milliseconds. */
 const RETRY = 1_000;
 
 interface Representation {
@@ -41,14 +41,14 @@ export class PageFiles {
   readonly #folder: string;
   readonly #onFault: (error: unknown) => void;
   #files: ReadonlyMap<string, PageFile> = new Map();
-  /** Of the build that is in memory; null where there is none. */
+  /** Identifies the build in memory; null where there is none. */
   #stamp: string | null = null;
-  /** When the files could not be read last. */
+  /** When the files last could not be read. */
   #failedAt = -Infinity;
 
   /**
    * @param folder the built page; need not exist yet
-   * @param onFault told why a build that is there cannot be read
+   * @param onFault called with the reason why an existing build cannot be read
    */
   constructor(folder: string, onFault: (error: unknown) => void) {
     this.#folder = folder;
@@ -87,7 +87,7 @@ export class PageFiles {
     return this.#files.get(path) ?? this.#files.get(`${path}.html`);
   }
 
-  /** Reads the files where they are of another build. What is in memory stays where they cannot be read. */
+  /** Reads the files if there is a new build. Where they cannot be read, memory keeps the old ones. */
   #refresh(): void {
     if (performance.now() - this.#failedAt < RETRY) return;
     try {
@@ -102,7 +102,7 @@ export class PageFiles {
   }
 }
 
-/** Names the present build; null where there is none. Takes no descriptors. */
+/** Identifies the present build; null where there is none. Opens no descriptors. */
 function stampOf(folder: string): string | null {
   const [first, last] = STAMPS.map((name) =>
     statSync(join(folder, name), { throwIfNoEntry: false, bigint: true }),
@@ -111,7 +111,7 @@ function stampOf(folder: string): string | null {
   return [first, last].map((stat) => `${stat?.ino}:${stat?.mtimeNs}:${stat?.size}`).join(' ');
 }
 
-/** @throws Error as of node:fs, also where a file goes away meanwhile */
+/** @throws Error as of node:fs, also where a file disappears meanwhile */
 function readFiles(folder: string): Map<string, PageFile> {
   const contents = new Map<string, Buffer>();
   for (const entry of readdirSync(folder, { recursive: true, withFileTypes: true })) {
@@ -128,7 +128,7 @@ function readFiles(folder: string): Map<string, PageFile> {
     const compressed = contents.get(`${path}.gz`);
     files.set(path, {
       type: TYPES[extname(path)] ?? 'application/octet-stream',
-      // The names of assets carry their contents' hashes.
+      // The names of assets contain hashes of their contents.
       cacheControl: path.startsWith('/assets/')
         ? 'public, max-age=31536000, immutable'
         : 'no-cache',
@@ -146,7 +146,7 @@ function represent(bytes: Buffer): Representation {
   };
 }
 
-/** Whether a header of values with commas between has one for which the test holds. */
+/** Whether a comma-separated header has a value for which the test holds. */
 const someOf = (header: string | string[] | undefined, test: (value: string) => boolean) =>
   String(header ?? '')
     .split(',')

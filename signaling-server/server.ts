@@ -23,11 +23,11 @@ interface Parts {
   /** The built page. */
   readonly pageFolder: string;
   readonly logger: Logger;
-  /** Where browsers reach it; asked once it listens. */
+  /** The addresses at which browsers reach it; called once it listens. */
   readonly reach: () => Promise<Reach>;
 }
 
-/** Puts the server together, which does not listen yet. */
+/** Puts the server together; it does not listen yet. */
 export function assembleServer(
   options: Omit<SignalingOptions, 'logger' | 'warnings'>,
   { pageFolder, logger, reach }: Parts,
@@ -44,7 +44,7 @@ export function assembleServer(
     warnings.close();
   });
   const signaling = createSignalingServer(httpServer, { ...options, logger, warnings });
-  // After Socket.IO's own listener, before which this one is put.
+  // Added after Socket.IO's own listener, and put before it.
   limitRequests(httpServer, warnings);
   return { httpServer, signaling };
 }
@@ -60,7 +60,7 @@ export async function startServer(
 ): Promise<RunningServer> {
   const server = await listen(options, pageFolder);
   if (options.port !== 0 || !isBlockedByBrowsers(server.port)) return server;
-  // Another, while this one is taken.
+  // Take another port while this one is taken.
   const other = await startServer(options, pageFolder);
   await server.close();
   return other;

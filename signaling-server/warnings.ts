@@ -1,7 +1,7 @@
-/** Warnings for the log, of each kind so many a minute: what strangers do must not fill a disk. */
+/** Warnings for the log, limited per kind and minute: strangers must not fill the disk. */
 import type { Logger } from 'pino';
 
-/** Lines of one kind in a minute. What goes beyond is counted, and the count said at the minute's end. */
+/** Lines of one kind in a minute. Further ones are counted, and the number is logged at the minute's end. */
 const MAX_PER_MINUTE = 30;
 const MINUTE = 60_000;
 
@@ -13,7 +13,7 @@ interface Kind {
 
 export class Warnings {
   readonly #logger: Logger;
-  /** Those of which there were any within a minute. */
+  /** The kinds with warnings in the last minute. */
   readonly #kinds = new Map<string, Kind>();
 
   constructor(logger: Logger) {
@@ -22,7 +22,7 @@ export class Warnings {
 
   /**
    * Writes a warning, or counts it.
-   * @param kind one of few: no part of what a client sends
+   * @param kind one of a few: no part of what a client sends
    * @param most lines of the kind in a minute
    */
   warn(kind: string, details: object, message: string, most = MAX_PER_MINUTE): void {
@@ -41,7 +41,7 @@ export class Warnings {
     } else known.leftOut += 1;
   }
 
-  /** Says what was left out so far. */
+  /** Logs how many were left out so far. */
   close(): void {
     for (const kind of this.#kinds.keys()) this.#end(kind);
   }

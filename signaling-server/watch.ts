@@ -1,6 +1,6 @@
 /**
- * Those who watch rooms without being in them, for the signaling server. It passes on what members
- * report, as one message to all watchers of a room at each tick, and holds back what cannot be taken.
+ * Spectators of rooms, for the signaling server. At each tick it passes on the traces of the members, as
+ * one message to all spectators of a room, and drops what exceeds the limits.
  */
 import type { PeerId, RoomName } from '../shared/protocol/ids.ts';
 import type { Order, Reports, Trace } from '../shared/protocol/watch.ts';
@@ -16,50 +16,50 @@ export interface WatchPorts {
   readonly clock: Clock;
   /** The members of a room, in ring order, and its policy; none where there is no such room. */
   order(room: RoomName): Order;
-  /** Tells all members of a room whether somebody watches it. */
+  /** Tells all members of a room whether it has spectators. */
   tell(room: RoomName, isWatched: boolean): void;
   /** Milliseconds since 1970. */
   date(): number;
 }
 
-/** A watcher's connection. Both messages call back once they have been taken. */
+/** A spectator's connection. Both messages call back once they have been taken. */
 export interface WatcherPort {
   order(order: Order, onTaken: () => void): void;
   reports(reports: Reports, onTaken: () => void): void;
 }
 
-/** Milliseconds between two looks at a room, and two messages to its watchers. */
+/** Milliseconds between two looks at a room, and two messages to its spectators. */
 const TICK = 100;
 
-/** Entries of a room that are passed on in one tick; more are only counted. */
+/** The most entries of a room that are passed on in one tick; more are only counted. */
 export const MAX_ENTRIES_PER_TICK = 1_024;
 
-/** Entries that a watcher may have on the way to it; with more it misses what comes. */
+/** The most entries on their way to a spectator; one with more misses those that come. */
 export const MAX_UNTAKEN = 4 * MAX_ENTRIES_PER_TICK;
 
 /**
- * As how many a message counts at least. So there may be as many small ones as come in 25 s; a page that
- * takes nothing for 15 s is found dead.
+ * The least that a message counts, in entries. It allows as many small messages as come in 25 s; a page
+ * that takes nothing for 15 s is found dead.
  */
 const LEAST_PER_MESSAGE = 16;
 
 /**
- * How often at once, and in each second after that, a room's members are told that it is watched, upon
- * which each says what it is, or that it is not. Watchers that come in between are served together.
+ * How often a room's members are told that it has spectators (each then states what it is), or that it has
+ * none: at once, and in each second after that. Spectators that come in between are served together.
  */
 export const MAX_TELLS_AT_ONCE = 4;
 const TELLS_PER_SECOND = 1;
 
 /**
- * Reports that a peer may send at once, and in a second from then on. One that keeps to the protocol
- * sends ten a second, each after the last was answered.
+ * The traces that a peer may send at once, and in each second after that. One that keeps to the protocol
+ * sends ten a second, each after the last was acknowledged.
  */
-export const MAX_REPORTS_AT_ONCE = 20;
-const REPORTS_PER_SECOND = 15;
+export const MAX_TRACES_AT_ONCE = 20;
+const TRACES_PER_SECOND = 15;
 
-interface Watcher {
+interface Spectator {
   readonly port: WatcherPort;
-  /** The order it was told last. */
+  /** The order it was last told. */
   order: Order;
   isOrderTaken: boolean;
   /** Entries. */
@@ -68,25 +68,25 @@ interface Watcher {
 }
 
 interface WatchedRoom {
-  readonly watchers: Set<Watcher>;
+  readonly spectators: Set<Spectator>;
   reports: Reports['reports'];
   entries: number;
   missed: number;
-  /** Whether a watcher is here that has not seen what members say only when they are told. */
+  /** Whether a spectator is here that has not seen what members state only when they are told. */
   isStale: boolean;
-  /** Whether members were told last that they are watched. */
+  /** Whether members were last told that they have spectators. */
   isTold: boolean;
-  /** Times that they may be told something. */
+  /** Limits how often they are told. */
   readonly tells: Allowance;
-  readonly allowances: Map<PeerId, Allowance>;
+  readonly buckets: Map<PeerId, Allowance>;
 }
 
 export class Watching {
   readonly #ports: WatchPorts;
   readonly #limits: WatchLimits;
-  /** Those with watchers, and those that have been told so lately. */
+  /** Rooms that have spectators, or whose members were told so lately. */
   readonly #rooms = new Map<RoomName, WatchedRoom>();
-  #watchers = 0;
+  #spectators = 0;
   #timer: ReturnType<typeof setInterval> | undefined;
 
   constructor(ports: WatchPorts, limits: WatchLimits) {
@@ -95,49 +95,52 @@ export class Watching {
   }
 
   get size(): number {
-    return this.#watchers;
+    return this.#spectators;
   }
 
-  /** Whether the members of a room have been told that they are watched, and not since that they are not. */
+  /** Whether the last thing that a room's members were told is that they have spectators. */
   isWatched(room: RoomName): boolean {
     return this.#rooms.get(room)?.isTold === true;
   }
 
-  /** Why nobody else may watch a room; null where one may. */
+  /** Why a room takes no further spectator; null where it does. */
   problem(room: RoomName): string | null {
     const { watchersPerRoom, watchers } = this.#limits;
-    const here = this.#rooms.get(room)?.watchers.size ?? 0;
-    if (here >= watchersPerRoom) return `room ${room} is watched by ${here} already`;
-    if (this.#watchers >= watchers) return `this server has ${this.#watchers} watchers already`;
+    const here = this.#rooms.get(room)?.spectators.size ?? 0;
+    if (here >= watchersPerRoom)
+      return `the limit of spectators for room ${room} is ${watchersPerRoom}`;
+    if (this.#spectators >= watchers)
+      return `the limit of spectators for this server is ${watchers}`;
     return null;
   }
 
   /**
-   * Adds a watcher. Only where `problem` has found none.
-   * @returns the room's order, and what is to be called when it goes
+   * Adds a spectator. Call it only where `problem` returned null.
+   * @returns the room's order, and a function to call when the spectator goes
    */
   add(room: RoomName, port: WatcherPort): { order: Order; remove: () => void } {
     let open = this.#rooms.get(room);
     if (open === undefined) {
       open = {
-        watchers: new Set(),
+        spectators: new Set(),
         reports: [],
         entries: 0,
         missed: 0,
         isStale: false,
         isTold: false,
         tells: new Allowance(this.#ports.clock, MAX_TELLS_AT_ONCE, TELLS_PER_SECOND),
-        allowances: new Map(),
+        buckets: new Map(),
       };
       this.#rooms.set(room, open);
     }
     const watched = open;
-    const { watchers } = watched;
+    const { spectators } = watched;
     const order = this.#ports.order(room);
-    const watcher: Watcher = { port, order, isOrderTaken: true, untaken: 0, missed: 0 };
-    watchers.add(watcher);
-    this.#watchers += 1;
-    // Also where others watch: each is to learn what the peers are now, which they say at the start.
+    const spectator: Spectator = { port, order, isOrderTaken: true, untaken: 0, missed: 0 };
+    spectators.add(spectator);
+    this.#spectators += 1;
+    // Also where the room has other spectators: each must learn the present state of the peers, which they
+    // state at the start.
     watched.isStale = true;
     this.#tell(room, watched);
     this.#timer ??= setInterval(() => {
@@ -146,9 +149,9 @@ export class Watching {
     return {
       order,
       remove: () => {
-        if (!watchers.delete(watcher)) return;
-        this.#watchers -= 1;
-        if (watchers.size === 0) this.#tell(room, watched);
+        if (!spectators.delete(spectator)) return;
+        this.#spectators -= 1;
+        if (spectators.size === 0) this.#tell(room, watched);
       },
     };
   }
@@ -158,18 +161,18 @@ export class Watching {
     this.#timer = undefined;
   }
 
-  /** Whether a peer may report now, which is counted. */
+  /** Whether a peer may send a trace now, which is counted. */
   mayReport(room: RoomName, id: PeerId): boolean {
     const open = this.#rooms.get(room);
     if (open === undefined) return true;
-    const allowance =
-      open.allowances.get(id) ??
-      new Allowance(this.#ports.clock, MAX_REPORTS_AT_ONCE, REPORTS_PER_SECOND);
-    open.allowances.set(id, allowance);
-    return allowance.takeOne();
+    const bucket =
+      open.buckets.get(id) ??
+      new Allowance(this.#ports.clock, MAX_TRACES_AT_ONCE, TRACES_PER_SECOND);
+    open.buckets.set(id, bucket);
+    return bucket.takeOne();
   }
 
-  /** Takes a member's report. */
+  /** Takes a member's trace. */
   report(room: RoomName, peer: PeerId, trace: Trace): void {
     const open = this.#rooms.get(room);
     if (open === undefined) return;
@@ -186,15 +189,15 @@ export class Watching {
     for (const [room, open] of this.#rooms) {
       this.#passOn(open);
       this.#tell(room, open);
-      if (open.watchers.size === 0) {
-        // Until then it is known how often its members were told something.
+      if (open.spectators.size === 0) {
+        // Until then the token bucket that limits `#tell` is kept.
         if (!open.isTold && open.tells.isFull) this.#rooms.delete(room);
         continue;
       }
       const order = this.#ports.order(room);
-      for (const watcher of open.watchers) this.#tellOrder(watcher, order);
+      for (const spectator of open.spectators) this.#tellOrder(spectator, order);
       const members = new Set(order.peers);
-      for (const id of open.allowances.keys()) if (!members.has(id)) open.allowances.delete(id);
+      for (const id of open.buckets.keys()) if (!members.has(id)) open.buckets.delete(id);
     }
     if (this.#rooms.size === 0) this.stop();
   }
@@ -206,24 +209,24 @@ export class Watching {
     open.entries = 0;
     open.missed = 0;
     const size = Math.max(LEAST_PER_MESSAGE, entries);
-    for (const watcher of open.watchers) {
-      watcher.missed += missed;
-      if (watcher.untaken + size > MAX_UNTAKEN) {
-        watcher.missed += entries;
+    for (const spectator of open.spectators) {
+      spectator.missed += missed;
+      if (spectator.untaken + size > MAX_UNTAKEN) {
+        spectator.missed += entries;
         continue;
       }
-      if (watcher.missed > 0) open.isStale = true;
-      watcher.untaken += size;
-      watcher.port.reports({ reports, missed: watcher.missed }, () => {
-        watcher.untaken -= size;
+      if (spectator.missed > 0) open.isStale = true;
+      spectator.untaken += size;
+      spectator.port.reports({ reports, missed: spectator.missed }, () => {
+        spectator.untaken -= size;
       });
-      watcher.missed = 0;
+      spectator.missed = 0;
     }
   }
 
-  /** Tells members that they are watched, where a watcher needs it, or that they are not any more. */
+  /** Tells members that they have spectators, where a spectator needs it, or that they have none any more. */
   #tell(room: RoomName, open: WatchedRoom): void {
-    const isWatched = open.watchers.size > 0;
+    const isWatched = open.spectators.size > 0;
     if (isWatched ? !open.isStale : !open.isTold) return;
     if (!open.tells.takeOne()) return;
     open.isStale = false;
@@ -231,13 +234,13 @@ export class Watching {
     this.#ports.tell(room, isWatched);
   }
 
-  /** One that has not taken the last order gets the next when it has. */
-  #tellOrder(watcher: Watcher, order: Order): void {
-    if (!watcher.isOrderTaken || isSame(watcher.order, order)) return;
-    watcher.order = order;
-    watcher.isOrderTaken = false;
-    watcher.port.order(order, () => {
-      watcher.isOrderTaken = true;
+  /** A spectator that has not taken the last order gets the next one when it has. */
+  #tellOrder(spectator: Spectator, order: Order): void {
+    if (!spectator.isOrderTaken || isSame(spectator.order, order)) return;
+    spectator.order = order;
+    spectator.isOrderTaken = false;
+    spectator.port.order(order, () => {
+      spectator.isOrderTaken = true;
     });
   }
 }

@@ -21,13 +21,13 @@ export function errorOf<T>(parsed: Parsed<T>): string {
   return parsed.error;
 }
 
-/** What must be there. */
+/** A value that must be there. */
 export function defined<T>(value: T | null | undefined): T {
   if (value === null || value === undefined) throw new Error('nothing there');
   return value;
 }
 
-/** A peer id that compares with others as its number does. */
+/** A peer id that compares with others like its number. */
 export function peerId(number: number): PeerId {
   return valueOf(parsePeerId(`00000000-0000-4000-8000-${number.toString(16).padStart(12, '0')}`));
 }

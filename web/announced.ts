@@ -4,7 +4,7 @@ import type { LogRecord } from './ring-member.ts';
 
 /**
  * The time of the present leader's announcement, in Unix milliseconds; null where there is no leader.
- * @param before what was known, which stays as long as leader and term do: the log forgets
+ * @param before the previous result, which stays valid while leader and term do: the log drops old entries
  */
 export function announcedAt(
   { ring, log }: { readonly ring: RingState; readonly log: readonly LogRecord[] },

@@ -1,5 +1,5 @@
 /**
- * Has the browser save a text as a file.
+ * Makes the browser save a text as a file.
  * @param name of the file
  */
 export function download(name: string, text: string, type: string): void {

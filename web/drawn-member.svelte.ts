@@ -1,6 +1,6 @@
 /**
- * A membership as components read it: as of the last frame drawn. The page shows a new leader as soon as
- * it is known, the rest a little later.
+ * A membership as components read it: the state at the last frame drawn. The page shows a new leader as
+ * soon as it is known, everything else a little later.
  */
 import type { RoomName } from '../shared/protocol/ids.ts';
 import type { LinkSight, RingState } from '../shared/member/events.ts';
@@ -13,12 +13,12 @@ import { Tokens, type Token } from './tokens.ts';
 import { Troubles, type Notice } from './troubles.ts';
 
 /**
- * How long the rest waits for more to be drawn with it, in milliseconds: an election is many events within
- * a few moments, and to draw the log and the picture takes longer than each of them.
+ * How long other changes wait to be drawn together, in milliseconds: an election is many events within a
+ * few moments, and drawing the log and the picture takes longer than each of them.
  */
 const CALM = 150;
 
-/** A hop delay from which on there is time to draw each message, in milliseconds. */
+/** The hop delay from which there is time to draw each message, in milliseconds. */
 const SLOW = 100;
 
 export class DrawnMember {
@@ -39,7 +39,7 @@ export class DrawnMember {
     this.#changed();
   });
   readonly #held = new TokensHere(() => {
-    // Never later: phones in a circle are to flash one after another.
+    // Never later: phones in a circle must flash one after another.
     this.#here = this.#held.now;
   });
   #isAsked = false;
@@ -60,7 +60,7 @@ export class DrawnMember {
         this.#held.add(event, member.ring.role);
         this.#troubles.note(event, Date.now());
         this.#lookForServer();
-        // Of a connection that was lost, too; but the server has not answered over HTTP since then yet.
+        // Also of a connection that was lost; but then the server has not answered over HTTP yet.
         if (event.type === 'server' && event.state === 'reconnecting') this.#reach.failed();
       }
       this.#troubles.see(member.ring);
@@ -70,7 +70,7 @@ export class DrawnMember {
       this.#troubles.slept(gap, member.ring);
       this.#changed();
     });
-    // The frame that was asked for may not come while the page is hidden; who closes it sees none.
+    // The requested frame may never come while the page is hidden; a page that is being closed draws none.
     let isGone = false;
     addEventListener('pagehide', () => {
       isGone = true;
@@ -87,7 +87,7 @@ export class DrawnMember {
     return this.#member.room;
   }
 
-  /** What all wait for: who leads, and the few facts. */
+  /** What everyone waits for: who leads, and the few facts. */
   get news(): Pick<Sight, 'ring' | 'facts'> {
     return this.#news;
   }
@@ -110,12 +110,12 @@ export class DrawnMember {
     return this.#notices;
   }
 
-  /** As they are at this moment. */
+  /** The links at this moment, drawn or not. */
   get links(): readonly LinkSight[] {
     return this.#member.links;
   }
 
-  /** What is over and was read needs not be said any more. */
+  /** A notice that is over and was read need not be shown any more. */
   dismiss(notice: Notice): void {
     this.#troubles.dismiss(notice);
     this.#draw();
@@ -158,7 +158,7 @@ export class DrawnMember {
     else this.#reach.found();
   }
 
-  /** Sees to it that a change is drawn: the news at once, the rest in a while. */
+  /** Schedules the drawing of a change: the news at once, the rest a little later. */
   #changed(): void {
     if (this.#isNews) this.#tell();
     if (this.#isAsked) return;
@@ -188,10 +188,10 @@ export class DrawnMember {
     return role === 'offline' && shown.role !== role;
   }
 
-  /** In the same task, once all that happens in it has. */
+  /** In the same task, after everything else that happens in it. */
   #tell(): void {
     queueMicrotask(() => {
-      // All there is of a hidden page is its title, which is drawn with the rest.
+      // A hidden page has only its title, which is drawn with the rest.
       if (document.hidden) this.#draw();
       else this.#show(this.#member.sight);
     });

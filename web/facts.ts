@@ -1,4 +1,4 @@
-/** What there is to know of a peer, in the values and words that the page shows. */
+/** The facts about a peer, in the values and words that the page shows. */
 import type { RingState } from '../shared/member/events.ts';
 import { nameOf } from '../shared/narration/names.ts';
 
@@ -23,7 +23,7 @@ export interface Headline {
   /** Whether there is a leader, and it is confirmed. */
   readonly isDecided: boolean;
   readonly tone: RingState['role'] | 'doubted';
-  /** The leader's, before the words, where it is another. */
+  /** The leader's name, shown before the words; empty where this peer leads. */
   readonly name: string;
   readonly words: string;
 }
@@ -42,13 +42,13 @@ export function headlineOf({ role, id, leader, isConfirmed }: RingState): Headli
   return { ...decided, name: nameOf(leader), words: 'leads' };
 }
 
-/** What is to come, where nobody leads. */
+/** What comes next, where nobody leads. */
 export function outlookOf({ role, leader }: RingState): string {
   if (role === 'offline') return 'Rejoin to take part again, as a new peer.';
   return leader === null ? 'The peer with the highest uuid will lead.' : '';
 }
 
-/** Is it all connected? In a word, for the first glance. */
+/** Whether it is all connected, in one word. */
 export function connectionOf(ring: RingState): { text: string; tone: 'good' | 'warn' | 'bad' } {
   if (ring.role === 'offline') return { text: 'not in the ring', tone: 'bad' };
   if (ring.server === 'offline') return { text: 'without server', tone: 'warn' };

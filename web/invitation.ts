@@ -1,14 +1,14 @@
-/** The links by which others come into this room. */
+/** The links by which others join this room. */
 import type { RoomName } from '../shared/protocol/ids.ts';
 
-/** Whether a host name means this device, whoever uses it. */
+/** Whether a host name always means the device that uses it. */
 export function isThisDevice(hostname: string): boolean {
   return /^(?:localhost|.*\.localhost|127\.[\d.]+|\[::1\])$/.test(hostname);
 }
 
 /**
  * The room's link.
- * @param address of a page of the server, or of the folder that they are in; this page's, if not given
+ * @param address of a page of the server, or of its folder; by default this page's
  */
 export function linkTo(room: RoomName, address = location.href): string {
   return new URL(`./?room=${room}`, address).href;

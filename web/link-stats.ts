@@ -1,7 +1,7 @@
-/** What a link's platform has counted, in the little that the page shows of it. */
+/** The statistics of a link, as far as the page shows them. */
 
 export interface LinkStats {
-  /** The kinds of address at both ends, as ICE has them; null before there is a pair. */
+  /** The kinds of address at both ends, in ICE's terms; null before there is a pair. */
   readonly candidates: { readonly own: string; readonly other: string } | null;
   /** In milliseconds. */
   readonly roundTrip: number | null;
@@ -12,7 +12,7 @@ export interface LinkStats {
 /** A report of WebRTC statistics: W3C, Identifiers for WebRTC's Statistics API. */
 type StatsReport = Readonly<Record<string, unknown>>;
 
-/** @param reports as `getStats` has them; what is missing or odd is unknown */
+/** @param reports as `getStats` returns them; a missing or invalid value is unknown */
 export function readStats(reports: readonly unknown[]): LinkStats {
   const known = reports.filter(isReport);
   const pair = selectedPair(known);
@@ -25,7 +25,7 @@ export function readStats(reports: readonly unknown[]): LinkStats {
   };
 }
 
-/** The transport names the one in use; Firefox marks it instead. */
+/** The transport names the pair in use; Firefox marks the pair instead. */
 function selectedPair(reports: readonly StatsReport[]): StatsReport | undefined {
   const named = reports.find(({ type }) => type === 'transport')?.['selectedCandidatePairId'];
   return reports.find(

@@ -1,5 +1,5 @@
 /**
- * How long a live region stays empty before it is filled, in milliseconds: screen readers read out what
- * changes, and see what it is like only so often.
+ * How long a live region stays empty before it is filled, in milliseconds: screen readers read out changes,
+ * and look for them only from time to time.
  */
 export const EMPTY = 100;

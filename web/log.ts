@@ -5,12 +5,12 @@ import { jsonLine } from '../shared/narration/json-line.ts';
 import { nameOf, shortId } from '../shared/narration/names.ts';
 import type { LogRecord } from './ring-member.ts';
 
-/** What the page calls peers: others by their names too, as they are easier to tell apart. */
+/** What the page calls peers: others also by their names, which are easier to tell apart. */
 export function callOf(self: PeerId): (id: PeerId) => string {
   return (id) => (id === self ? shortId(id) : `${shortId(id)} (${nameOf(id)})`);
 }
 
-/** Each record is put into words once: thousands are looked through at each letter that is typed. */
+/** Each record is put into words once: a search reads thousands at each keystroke. */
 const words = new WeakMap<LogRecord, Description>();
 const texts = new WeakMap<LogRecord, string>();
 
@@ -24,7 +24,7 @@ export function wordsOf(record: LogRecord): Description {
 
 const UUIDS = /[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}/g;
 
-/** What a search looks through: the words, and whole the uuids that these shorten. */
+/** The text that a search reads: the words, and the whole uuids that they shorten. */
 function textOf(record: LogRecord): string {
   const known = texts.get(record);
   if (known !== undefined) return known;
@@ -35,7 +35,7 @@ function textOf(record: LogRecord): string {
   return text;
 }
 
-/** How many records of each kind there are, for the kinds that there are. */
+/** The number of records of each kind, for the kinds that occur. */
 export function countKinds(log: readonly LogRecord[]): Map<Description['kind'], number> {
   const counts = new Map<Description['kind'], number>();
   for (const record of log) {
@@ -46,9 +46,9 @@ export function countKinds(log: readonly LogRecord[]): Map<Description['kind'], 
 }
 
 /**
- * The records that somebody wants to see.
- * @param kinds all where there are none
- * @param query words that each have to be there
+ * The records that the reader wants to see.
+ * @param kinds all, if there are none
+ * @param query words that must all occur
  */
 export function filterLog(
   log: readonly LogRecord[],

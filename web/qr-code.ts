@@ -1,8 +1,8 @@
-/** A link as a code for phones. */
+/** A link as a QR code. */
 import { encode } from 'uqr';
 
 export interface QrCode {
-  /** Of either side, in squares. */
+  /** Length of a side, in squares. */
   readonly size: number;
   /** One SVG path of the dark squares, each one unit wide. */
   readonly path: string;

@@ -1,22 +1,24 @@
-/** What can be told of a server that no WebSocket reaches: it is asked over HTTP as well. */
+/** What the page can find out about a server that no WebSocket reaches: it asks over HTTP as well. */
 
-/** What came of asking; `stranger` is some other answer than this server's. */
+/** The result of a request; `stranger` is an answer that is not this server's. */
 export type Reach =
   | { readonly type: 'silence' }
   | { readonly type: 'stranger'; readonly status: number }
   | { readonly type: 'answer' }
   /** It answers, but WebSockets to it fail. */
   | { readonly type: 'no-websocket' }
-  /** It takes no WebSocket of this page; `host` is the Host header that came with the request. */
+  /** It accepts no WebSocket from this page; `host` is the Host header that came with the request. */
   | { readonly type: 'refusal'; readonly host: string };
 
-/** How often it is asked while it cannot be reached, and how long it may take to answer, in milliseconds. */
+/**
+ * The interval of requests while the server cannot be reached, and how long each may take, in milliseconds.
+ */
 const INTERVAL = 5_000;
 const PATIENCE = 4_000;
 
 /**
- * WebSockets that must have failed since it answered over HTTP before that is told: the first may have
- * been on its way before the server was there.
+ * WebSockets that must have failed after an HTTP answer before the page says so: the first may have been
+ * under way before the server was there.
  */
 const FAILED_ATTEMPTS = 2;
 
@@ -27,7 +29,7 @@ async function ask(): Promise<Reach> {
     const request = { cache: 'no-store', signal: AbortSignal.timeout(PATIENCE) } as const;
     const response = await fetch(address, request);
     const body: unknown = await response.json().catch((error: unknown) => {
-      // An answer that is no JSON is not this server's; one that breaks off or comes too late is none.
+      // An answer that is not JSON is not this server's; one that breaks off or is late counts as none.
       if (error instanceof SyntaxError) return null;
       throw error;
     });
@@ -38,8 +40,8 @@ async function ask(): Promise<Reach> {
 }
 
 /**
- * What an answer tells.
- * @param body from its JSON; anything where it has none
+ * What an answer means.
+ * @param body its parsed JSON; anything where it has none
  */
 export function readReach(status: number, body: unknown): Reach {
   const isServer =
@@ -50,24 +52,24 @@ export function readReach(status: number, body: unknown): Reach {
   return isRefused ? { type: 'refusal', host } : { type: 'answer' };
 }
 
-/** Asks again and again while the server is lost. */
+/** Asks repeatedly while the server is lost. */
 export class ReachWatch {
   readonly #onReach: (reach: Reach | null) => void;
   readonly #ask: () => Promise<Reach>;
   #timer: ReturnType<typeof setTimeout> | undefined;
-  /** Another for each time that the server was lost, or is asked out of turn. */
+  /** Replaced each time the server is lost, or is asked out of turn. */
   #asking: object | null = null;
-  /** Whether it answered over HTTP when it was asked last, and the WebSockets that have failed since. */
+  /** Whether the last HTTP request was answered, and how many WebSockets have failed since. */
   #isAnswering = false;
   #failed = 0;
 
-  /** @param onReach told of each answer, and of null where it is out of date */
+  /** @param onReach called with each result, and with null once it is out of date */
   constructor(onReach: (reach: Reach | null) => void, asks: () => Promise<Reach> = ask) {
     this.#onReach = onReach;
     this.#ask = asks;
   }
 
-  /** To be called as often as it is found out. */
+  /** May be called each time it is found lost. */
   lost(): void {
     if (this.#asking !== null) return;
     this.#lookAnew();
@@ -109,14 +111,14 @@ export class ReachWatch {
   }
 }
 
-/** Where a page asks for its WebSocket, and from where, to be told to people. */
+/** The host and origin of a page's WebSocket, for messages to people. */
 export interface Addresses {
   readonly host: string;
   readonly origin: string;
 }
 
 /**
- * What was found out, and what helps, in sentences; null: nothing was so far.
+ * What was found out, and what helps, in sentences; empty while nothing was found out.
  * @param page the page's own addresses
  */
 export function reachText(reach: Reach | null, { host, origin }: Addresses): string {

@@ -6,8 +6,8 @@ export interface Point {
 }
 
 /**
- * The point of a place, which need not be whole, on a circle round the origin: this peer's at the bottom,
- * its successors' clockwise from there.
+ * The point of a place, which need not be an integer, on a circle round the origin: this peer's at the
+ * bottom, its successors' clockwise from there.
  * @param size peers in the ring, at least 1
  */
 export function pointAt(place: number, size: number, radius: number): Point {
@@ -15,7 +15,7 @@ export function pointAt(place: number, size: number, radius: number): Point {
   return { x: radius * Math.cos(angle), y: radius * Math.sin(angle) };
 }
 
-/** By how many degrees a place is turned clockwise from the bottom. */
+/** The angle of a place clockwise from the bottom, in degrees. */
 export function turn(place: number, size: number): number {
   return (360 * place) / size;
 }
@@ -28,12 +28,12 @@ export function arc(from: number, to: number, size: number, radius: number): str
   return `M${start.x} ${start.y}A${radius} ${radius} 0 ${isLong} 1 ${end.x} ${end.y}`;
 }
 
-/** What a label takes of the circle: more below, where labels lie side by side. */
+/** The part of the circle that a label takes: more below, where labels lie side by side. */
 const APART = { first: 0.115, next: 0.08 };
 
 /**
- * Places for labels of a few peers of many, apart from each other and from this peer's, which stands at
- * the bottom: as near to the peers as can be.
+ * Places for the labels of a few peers of many, apart from each other and from this peer's at the bottom,
+ * and as near to their peers as possible.
  * @param places of those with labels, without this peer's
  * @returns where the label of each stands
  */

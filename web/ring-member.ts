@@ -1,4 +1,4 @@
-/** This tab's membership of the ring, and what there is to see of it. Knows nothing of the page. */
+/** This tab's membership of the ring, and its visible state. Knows nothing of the page. */
 import SimplePeer from 'simple-peer';
 import { createRingPeer, type PeerPorts } from '../peer/ring-peer.ts';
 import { simplePeerLinks } from '../peer/simple-peer-links.ts';
@@ -10,7 +10,7 @@ import type { LinkSight, RingEvent, RingState } from '../shared/member/events.ts
 import type { RingPeer } from '../shared/driver/ring-peer.ts';
 import { factsOf } from './facts.ts';
 
-/** Something that happened; put into words once somebody looks at it. */
+/** Something that happened; put into words when it is first read. */
 export interface LogRecord {
   readonly key: number;
   /** Unix time in milliseconds. */
@@ -18,33 +18,33 @@ export interface LogRecord {
   readonly event: RingEvent;
   /** The id of this tab's peer then. */
   readonly self: PeerId;
-  /** Whether it is a message that only says again who leads. */
+  /** Whether it is a message that only repeats who leads. */
   readonly isLap: boolean;
   /** How many like it in a row this record stands for; only laps are counted together. */
   readonly times: number;
 }
 
-/** What there is to see of the membership at one moment. */
+/** The visible state of the membership at one moment. */
 export interface Sight {
   readonly ring: RingState;
   readonly facts: ReturnType<typeof factsOf>;
 }
 
-/** What the log leaves out: it is shown elsewhere, or of no use to who reads an election. */
+/** What the log leaves out: it is shown elsewhere, or does not help to understand an election. */
 const UNLOGGED: ReadonlySet<RingEvent['type']> = new Set(['holding', 'ring', 'era']);
 
-/** Entries kept; older ones fall out of page and download. */
+/** Entries kept; older ones disappear from page and download. */
 const MAX_LOG = 5_000;
 
 export class RingMember {
   readonly room: RoomName;
-  /** Told of each change, and of the event that made it, if one did. */
+  /** Called at each change, with the event that caused it, if one did. */
   onChange: (event: RingEvent | null) => void = () => undefined;
   readonly #peer: RingPeer;
   readonly #log: LogRecord[] = [];
   #keys = 0;
 
-  /** Makes the tab a member of a room at once, and lets it go with the tab. */
+  /** Makes the tab a member of a room at once, and ends the membership with the tab. */
   constructor(room: RoomName) {
     this.room = room;
     const ports: PeerPorts = {
@@ -75,7 +75,7 @@ export class RingMember {
     return { ring, facts: factsOf(ring) };
   }
 
-  /** Oldest first; it goes on growing. */
+  /** Oldest first; the same array grows further. */
   get log(): readonly LogRecord[] {
     return this.#log;
   }
@@ -96,7 +96,7 @@ export class RingMember {
     this.#peer.leave();
   }
 
-  /** Goes without a goodbye, and says none when the tab is closed, either. */
+  /** Disappears without a goodbye, and sends none when the tab is closed, either. */
   vanish(): void {
     this.#peer.vanish();
   }
@@ -111,7 +111,7 @@ export class RingMember {
     this.onChange(event);
   }
 
-  /** Adds a record. Laps come every second for ever, so one record counts those in a row. */
+  /** Adds a record. Laps come every second for ever, so one record counts consecutive ones. */
   #write(event: RingEvent, self: PeerId): void {
     const isMessage = event.type === 'sent' || event.type === 'received';
     const newest = { at: Date.now(), event, self, isLap: isMessage && isLap(event.message) };
@@ -127,8 +127,8 @@ export class RingMember {
 }
 
 /**
- * Tells the server over HTTP too: while a page is being closed, only what is sent like this arrives. Some
- * browsers are set up to have no sendBeacon.
+ * Tells the server over HTTP too: while a page is being closed, only a request like this arrives. Some
+ * browsers are configured without sendBeacon.
  */
 function sayGoodbye(request: LeaveRequest): void {
   const body = JSON.stringify(request);

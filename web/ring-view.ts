@@ -1,8 +1,8 @@
-/** The ring as this peer can draw it: who stands where, and what joins them. Knows nothing of drawing. */
+/** The ring as this peer can draw it: its places and links. Knows nothing of drawing. */
 import type { PeerId } from '../shared/protocol/ids.ts';
 import type { NeighbourLinkState, RingState, Seat } from '../shared/member/events.ts';
 
-/** `unknown`: of a peer that the ring has not told of. */
+/** `unknown`: of a peer that the ring has not described. */
 export type EdgeKind = Seat['link'] | 'broken' | 'unknown';
 
 export interface PicturedPeer {
@@ -10,20 +10,20 @@ export interface PicturedPeer {
   readonly place: number;
   /** null where only the place is known. */
   readonly id: PeerId | null;
-  /** What it passes messages on by. */
+  /** The kind of its link to its successor. */
   readonly link: EdgeKind;
 }
 
 export interface Picture {
   readonly size: number;
-  /** In order of their places; some are left out of a crowd of which little is known. */
+  /** In the order of their places; some are left out of a crowd of which little is known. */
   readonly peers: readonly PicturedPeer[];
 }
 
-/** More peers that are not known one by one than this are not drawn one by one. */
+/** With more peers than this that are not known one by one, they are not drawn one by one. */
 const CROWD = 48;
 
-/** What there is to draw: the whole ring, where the ring has told of it, or else what this peer knows. */
+/** What to draw: the whole ring, where the ring has described it, or else what this peer knows. */
 export function pictureOf(ring: RingState): Picture {
   const seats = seatsFromHere(ring);
   if (seats === null) return sketchOf(ring);
@@ -36,8 +36,8 @@ export function pictureOf(ring: RingState): Picture {
 }
 
 /**
- * The seats as the ring last told of them, this peer's first, brought up to date with its neighbours, which
- * it knows of sooner. null where this peer is not among them yet.
+ * The seats as the ring last described them, this peer's first, updated with its neighbours, which it
+ * learns sooner. null where this peer is not among them yet.
  */
 function seatsFromHere(ring: RingState): readonly Seat[] | null {
   const { id, successor, predecessor } = ring;
@@ -51,7 +51,7 @@ function seatsFromHere(ring: RingState): readonly Seat[] | null {
   return [self, ...endingWith(predecessor, startingWith(successor, others))];
 }
 
-/** Whoever stood before the new successor has gone, unless it has just come itself. */
+/** The peers before the new successor have gone, unless the successor itself has just come. */
 function startingWith(successor: PeerId, others: readonly Seat[]): readonly Seat[] {
   const at = others.findIndex(({ id }) => id === successor);
   return at === -1 ? [{ id: successor, link: 'connecting' }, ...others] : others.slice(at);
@@ -62,7 +62,7 @@ function endingWith(predecessor: PeerId, others: readonly Seat[]): readonly Seat
   return at === -1 ? [...others, { id: predecessor, link: 'connecting' }] : others.slice(0, at + 1);
 }
 
-/** Of its own two edges a peer knows more than the ring does. */
+/** A peer knows more of its own two links than the ring does. */
 function ownEdge(place: number, size: number, ring: RingState): EdgeKind | null {
   if (size === 1) return 'unknown';
   if (place === 0) return edgeKind(ring.successorLink);
@@ -73,11 +73,11 @@ function edgeKind(link: NeighbourLinkState): EdgeKind {
   return link === 'none' ? 'broken' : link;
 }
 
-/** The places of the ring, and who is known of those that stand there: neighbours and leader. */
+/** The places of the ring, with the peers that are known: neighbours and leader. */
 function sketchOf(ring: RingState): Picture {
   const size = sizeOf(ring);
   const known = new Map<number, PeerId>();
-  // A neighbour stands where it is now, whatever was counted when it was announced.
+  // A neighbour stands where it is now, wherever it was counted at the announcement.
   const isNear = [ring.id, ring.successor, ring.predecessor].includes(ring.leader);
   if (ring.leader !== null && ring.hopsFromLeader !== null && !isNear)
     known.set((size - (ring.hopsFromLeader % size)) % size, ring.leader);

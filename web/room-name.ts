@@ -1,4 +1,4 @@
-/** The name of the room that the page's address gives, which may be an impossible one. */
+/** The room name in the page's address, which may be invalid. */
 export function roomName(): string {
   return new URLSearchParams(location.search).get('room') ?? 'lobby';
 }

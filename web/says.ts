@@ -1,9 +1,9 @@
 import type { Action } from 'svelte/action';
 
 /**
- * The words of an element, where they change. A browser that translates a page puts nodes of its own in
- * place of the page's text nodes, so that a change of one of these would be seen by nobody. This puts all
- * that is in the element anew; the translator sees that and translates it again.
+ * The text of an element, where it changes. A browser that translates a page replaces the page's text nodes
+ * with its own, so that a change of the old nodes would not be seen. This replaces the whole content of the
+ * element; the translator notices that and translates it again.
  */
 export const says: Action<Element, string | number> = (element, words) => {
   const put = (words: string | number) => {

@@ -1,23 +1,23 @@
-/** Whether the page did not run for a while: frozen by its browser, or with the device that it runs on. */
+/** Detects that the page did not run for a while: frozen by its browser, or asleep with its device. */
 
-/** How often the clocks are looked at, in milliseconds. */
+/** How often the clocks are compared, in milliseconds. */
 const LOOK = 1_000;
 
 /**
- * How much later than asked for a look has to come, in milliseconds: the timers of a page in the
- * background may come once a minute.
+ * How late a check must be to count, in milliseconds: the timers of a page in the background may fire only
+ * once a minute.
  */
 const OVERSLEPT = { seen: 8_000, hidden: 90_000 };
 
-/** A page that its browser froze for less is not worth a word. */
+/** A shorter freeze by the browser is not reported. */
 const NAP = 1_000;
 
-/** What two clocks may differ by in such a time, in milliseconds: clocks are adjusted a little. */
+/** How far two clocks may differ over such a time, in milliseconds: clocks are adjusted a little. */
 const SKEW = 2_000;
 
 /**
- * A time that the page knows nothing of. `clock`: by the date alone, as the other clock stands still
- * while the device sleeps; but so it is where somebody sets the date. `page`: by both.
+ * A time in which the page did not run. `clock`: by the date alone, because the other clock stands still
+ * while the device sleeps; setting the date looks the same. `page`: by both clocks.
  */
 export interface Gap {
   readonly by: 'page' | 'clock';
@@ -34,7 +34,7 @@ function now(): Moment {
   return { date: Date.now(), running: performance.now() };
 }
 
-/** What is known of the time since, of which some was to pass. */
+/** What the clocks say of the time since then, part of which was expected. */
 function gapSince(then: Moment, expected = 0): Gap {
   const { date, running } = now();
   const byDate = date - then.date - expected;
@@ -46,7 +46,7 @@ function gapSince(then: Moment, expected = 0): Gap {
 
 /**
  * Watches for as long as the page lives.
- * @param onWake told of each gap once it is over
+ * @param onWake called with each gap once it is over
  */
 export function watchSleep(onWake: (gap: Gap) => void): void {
   let looked = now();

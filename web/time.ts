@@ -12,7 +12,7 @@ export function timeOfDay(at: number): string {
   return `${digits(date.getHours())}:${digits(date.getMinutes())}:${seconds}`;
 }
 
-/** How long something has lasted, as one would say it: in seconds only as long as they matter. */
+/** How long something has lasted, in everyday words: with seconds only while they matter. */
 export function lasting(milliseconds: number): string {
   const seconds = Math.floor(Math.max(0, milliseconds) / 1_000);
   if (seconds < 60) return `${seconds} s`;

@@ -1,4 +1,4 @@
-/** Which tokens this peer holds for the room's hop delay, and what the screen shows of it. */
+/** The tokens that this peer holds for the room's hop delay, and what the screen shows of them. */
 import { isLap, originOf, type ElectionMessage } from '../shared/protocol/messages.ts';
 import type { RingEvent, RingState } from '../shared/member/events.ts';
 import type { PeerId } from '../shared/protocol/ids.ts';
@@ -11,7 +11,7 @@ export interface Pulse {
 }
 
 export interface TokenHere {
-  /** Whose token is here; null while none is. */
+  /** The token that is here; null while none is. */
   readonly origin: PeerId | null;
   /** How many tokens have been here. */
   readonly count: number;
@@ -24,12 +24,12 @@ interface Held {
 }
 
 /**
- * The least milliseconds between two changes of the whole screen: at most 2.5 a second, as more than
- * three flashes a second can cause seizures (WCAG 2.3.1).
+ * The least milliseconds between two changes of the whole screen: at most 2.5 changes a second, as more
+ * than three flashes a second can cause seizures (WCAG 2.3.1).
  */
 export const LEAST_BETWEEN_CHANGES = 400;
 
-/** For how much longer than its time a token may stay before it is taken for lost, in milliseconds. */
+/** How long a token may stay beyond its time before it counts as lost, in milliseconds. */
 const OVERDUE = 1_000;
 
 export class TokensHere {
@@ -40,7 +40,7 @@ export class TokensHere {
   #pulseChangedAt = -LEAST_BETWEEN_CHANGES;
   #timer: ReturnType<typeof setTimeout> | undefined;
 
-  /** @param onChange told when another token is here, or none */
+  /** @param onChange called when another token is here, or none */
   constructor(onChange: () => void) {
     this.#onChange = onChange;
   }
@@ -57,18 +57,18 @@ export class TokensHere {
   add(event: RingEvent, role: RingState['role']): void {
     if (event.type === 'holding') this.#hold(event.message, event.milliseconds);
     if (event.type === 'sent' || event.type === 'unsent') this.#release(event.message);
-    // Its membership is over, and sends nothing of what it held.
+    // Its membership is over; it sends nothing of what it held.
     if (role === 'offline') this.#keep([]);
   }
 
-  /** Laps only say again who leads, and are not to be followed by eye. */
+  /** Laps only repeat who leads; nobody follows them by eye. */
   #hold(message: ElectionMessage, milliseconds: number): void {
     if (isLap(message)) return;
     this.#count += 1;
     const pulse = { key: this.#count, kind: message.type, origin: originOf(message) };
     const held = { message, pulse };
     this.#keep([...this.#held, held]);
-    // In case that nothing is heard of it any more.
+    // In case no further event tells of it.
     setTimeout(() => {
       this.#keep(this.#held.filter((each) => each !== held));
     }, milliseconds + OVERDUE);
@@ -91,7 +91,7 @@ export class TokensHere {
     this.#onChange();
   }
 
-  /** Shows the token that is here, or that none is, but no sooner than may be. */
+  /** Shows the token that is here, or that none is, but not before the interval allows it. */
   #changePulse(): void {
     clearTimeout(this.#timer);
     const wanted = this.#held[0]?.pulse ?? null;

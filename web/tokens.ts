@@ -1,4 +1,4 @@
-/** The messages of elections as tokens that are seen to move, one after another on each edge. */
+/** The messages of elections as tokens that move visibly, one after another on each edge. */
 import { isLap, originOf, type ElectionMessage } from '../shared/protocol/messages.ts';
 import type { Edge } from '../shared/protocol/signaling.ts';
 import type { RingEvent } from '../shared/member/events.ts';
@@ -14,22 +14,22 @@ export interface Token {
 }
 
 /**
- * How long a token is shown, in milliseconds: far longer than it takes, for the eye, and longer than the
- * page ever waits before it draws.
+ * How long a token is shown, in milliseconds: far longer than the message takes, so that it is seen, and
+ * longer than the page ever waits before it draws.
  */
 export const SHOWN = 500;
 
-/** Tokens of one edge that wait to be shown. */
+/** The most tokens of one edge that wait to be shown. */
 const MAX_WAITING = 6;
 
 export class Tokens {
   readonly #onChange: () => void;
   #shown: readonly Token[] = [];
   #keys = 0;
-  /** The messages of each edge yet to be shown, and first the one that is. */
+  /** The messages of each edge: the one that is shown, then those that wait. */
   readonly #waiting: Record<Edge, ElectionMessage[]> = { successor: [], predecessor: [] };
 
-  /** @param onChange told when other tokens are to be seen */
+  /** @param onChange called when other tokens become visible */
   constructor(onChange: () => void) {
     this.#onChange = onChange;
   }
@@ -38,19 +38,19 @@ export class Tokens {
     return this.#shown;
   }
 
-  /** Takes note of what was sent to another peer and received from one. */
+  /** Records a message that was sent to another peer or received from one. */
   add(event: RingEvent, self: PeerId): void {
     if (event.type === 'sent' && event.to !== self) this.#show('successor', event.message);
     if (event.type === 'received' && event.from !== self) this.#show('predecessor', event.message);
   }
 
-  /** Shows a token on an edge, after those before it. Laps are too many to be worth a look. */
+  /** Shows a token on an edge, after those before it. There are too many laps to show them. */
   #show(edge: Edge, message: ElectionMessage): void {
     if (isLap(message)) return;
     const waiting = this.#waiting[edge];
     waiting.push(message);
     if (waiting.length === 1) this.#showNext(edge);
-    // Far behind in a storm of them, the last few will do.
+    // Far behind during many messages, the last few are enough.
     else if (waiting.length > MAX_WAITING) waiting.splice(1, 1);
   }
 

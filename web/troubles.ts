@@ -1,4 +1,4 @@
-/** What is wrong with this tab's membership, or was a moment ago, and what to do about it, in words. */
+/** What is wrong with this tab's membership, or was a moment ago, and what helps, in words. */
 import type { PeerId, RoomName } from '../shared/protocol/ids.ts';
 import type { Edge } from '../shared/protocol/signaling.ts';
 import type { NeighbourLinkState, RingEvent, RingState } from '../shared/member/events.ts';
@@ -20,11 +20,11 @@ type Kind =
 
 export interface Notice {
   readonly kind: Kind;
-  /** `bad` keeps the ring from working here; `fine` is over and may be put away. */
+  /** `bad` keeps the ring from working here; `fine` is over and may be dismissed. */
   readonly tone: 'bad' | 'warn' | 'fine';
   readonly what: string;
   readonly advice: string;
-  /** Whether a new load of the page helps. */
+  /** Whether reloading the page helps. */
   readonly isReloadOffered?: boolean;
   /** A room to go to instead. */
   readonly room?: RoomName;
@@ -32,7 +32,7 @@ export interface Notice {
 
 type Refusal = Extract<RingEvent, { type: 'refused' }>;
 
-/** How long a direct link may take to come up before it is said that there is none, in milliseconds. */
+/** How long a direct link may take to open before the page says that there is none, in milliseconds. */
 export const DIRECT_LINK_PATIENCE = 6_000;
 
 export class Troubles {
@@ -48,7 +48,7 @@ export class Troubles {
   /** Why it had to come back as a new peer. */
   #newPeer: Refusal | null = null;
   #sleep: { readonly gap: Gap; readonly id: PeerId } | null = null;
-  /** Whether anything was heard since it woke up. */
+  /** Whether anything was received since it woke up. */
   #isAwake = false;
   /** How neighbours are linked, and since when, in Unix milliseconds. */
   readonly #links = new Map<
@@ -60,7 +60,7 @@ export class Troubles {
   #switched: { readonly edge: Edge; readonly peer: PeerId } | null = null;
 
   /**
-   * @param hasWebRtc whether the browser knows of such a thing
+   * @param hasWebRtc whether the browser supports WebRTC
    * @param page its addresses
    */
   constructor(hasWebRtc: boolean, page: Addresses) {
@@ -68,7 +68,7 @@ export class Troubles {
     this.#page = page;
   }
 
-  /** Whether there is no way to the server. */
+  /** Whether the connection to the server is lost. */
   get isServerLost(): boolean {
     return this.#serverLostAt !== null;
   }
@@ -111,7 +111,7 @@ export class Troubles {
     }
   }
 
-  /** Takes note of how the neighbours are linked. */
+  /** Records how the neighbours are linked. */
   see(ring: RingState): void {
     for (const edge of ['successor', 'predecessor'] as const) {
       const [peer, link] = [ring[edge], ring[`${edge}Link`]];
@@ -125,13 +125,13 @@ export class Troubles {
     }
   }
 
-  /** A link is relayed for a moment, too, where a direct one takes longer to come up. */
+  /** A link is also relayed for a moment where a direct one takes longer to open. */
   #isRelayedForLong(edge: Edge): boolean {
     const link = this.#links.get(edge);
     return link?.link === 'relayed' && Date.now() - link.since >= DIRECT_LINK_PATIENCE;
   }
 
-  /** What has been found out about a server that is lost; null: nothing that is true still. */
+  /** What was found out about a lost server; null where nothing is known that still holds. */
   reached(reach: Reach | null): void {
     this.#reach = reach;
   }
@@ -148,7 +148,7 @@ export class Troubles {
     if (kind === 'switched') this.#switched = null;
   }
 
-  /** A new membership begins, or one has ended as it was wanted to. */
+  /** A new membership begins, or one has ended on request. */
   forget(): void {
     this.#serverLostAt = null;
     this.#refusal = null;
@@ -158,7 +158,7 @@ export class Troubles {
     this.#switched = null;
   }
 
-  /** What there is to say, the worst first. */
+  /** All notices, the worst first. */
   of(ring: RingState): Notice[] {
     return [
       ...this.#ofError(),
@@ -213,7 +213,7 @@ export class Troubles {
         {
           kind: 'refused',
           tone: 'warn',
-          what: 'The server is of another version than this page.',
+          what: 'The server and this page have different versions.',
           advice: `Asked for this peer’s place, it said: ${message}. The peer keeps its links without the server: nobody can join this ring any more, and the ring cannot close the gap when a peer goes. Reload the page for its current version, which joins the server’s ring.`,
           isReloadOffered: true,
         },
@@ -222,7 +222,7 @@ export class Troubles {
       {
         kind: 'refused',
         tone: 'bad',
-        what: `The server says no: ${message}.`,
+        what: `The server refused: ${message}.`,
         advice: refusalAdvice(code),
         isReloadOffered: code === 'version' || code === 'malformed',
       },
@@ -265,7 +265,7 @@ export class Troubles {
         isReloadOffered: this.#isSpent,
         what: `No direct connection to the ${names.join(' and the ')}: relayed.`,
         advice: this.#isSpent
-          ? 'This page has made as many direct connections as it may for now. Messages go through the server instead, more slowly; the election is the same. This page makes another direct one once it may; to have one at once, reload it.'
+          ? 'This page has made as many direct connections as it may for now. Messages go through the server instead, more slowly; the election is the same. It makes another one as soon as it may; to have one at once, reload the page.'
           : 'Messages go through the server instead, more slowly; the election is the same. Networks for guests often keep devices apart: another Wi-Fi or the hotspot of a phone helps, or turning a VPN off. This tab goes on trying for a direct one.',
       },
     ];
@@ -307,7 +307,7 @@ export class Troubles {
   }
 
   #ofNewPeer(ring: RingState): Notice[] {
-    // After a sleep that is told already.
+    // The notice about the sleep already says so.
     if (this.#newPeer === null || ring.role === 'offline') return [];
     if (this.#sleep !== null && this.#sleep.id !== ring.id) return [];
     const { code, message } = this.#newPeer;
@@ -343,7 +343,7 @@ export class Troubles {
 
 const KEEP_AWAKE = 'To stay in the ring keep the page in view and the screen on.';
 
-/** What this peer's own links are without the server: of more than them it cannot know. */
+/** What this peer's own links are like without the server: it cannot know about other links. */
 function linksText(ring: RingState): string {
   if (ring.successor === ring.id) return 'This peer is alone in its ring.';
   const links = [ring.successorLink, ring.predecessorLink];

@@ -1,4 +1,4 @@
-/** The entry of the watch page: looks at a ring without being in it. */
+/** The entry of the projector page: shows a ring without joining it. */
 import { mount } from 'svelte';
 import { parseRoomName } from '../shared/protocol/ids.ts';
 import BadRoom from './components/BadRoom.svelte';

@@ -1,4 +1,4 @@
-/** Finds out whether a mutant is caught by what the table says. */
+/** Finds out whether a mutant is caught by the storm or test in the table. */
 import { readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
@@ -22,8 +22,8 @@ async function failure(folder, storm, seed, peers) {
 /**
  * @param {number} number of a mutant that storms catch
  * @param {import('./table.mjs').StormCatch} range
- * @returns {Promise<string | null>} the first seed that fails, and how; null where none does
- * @throws {Error} where that seed fails as shipped, too
+ * @returns {Promise<string | null>} the first seed that fails, and its problem; null where none fails
+ * @throws {Error} where the shipped code fails with that seed, too
  */
 export async function caughtByStorm(number, { storm, from, seeds, peers }) {
   const folder = build(`${number}`, MUTANTS[number]);
@@ -38,7 +38,7 @@ export async function caughtByStorm(number, { storm, from, seeds, peers }) {
   return null;
 }
 
-/** The folder of the simulation as it is shipped, once it is built. @type {string | undefined} */
+/** The folder of the shipped simulation, once it is built. @type {string | undefined} */
 let shipped;
 
 /**

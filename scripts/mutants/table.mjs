@@ -1,6 +1,6 @@
 /**
- * The ring members and the broker with one rule changed at a time, and what catches each. A patch is
- * text of a source file that must be there exactly once, and what stands in its place.
+ * The ring members and the broker with one rule changed at a time, and what catches each. A patch is a text
+ * that must occur exactly once in a source file, and its replacement.
  */
 
 /**
@@ -645,7 +645,7 @@ export const MUTANTS = [
     file: 'ring/room.ts',
     find: 'if (!this.#ring.some(({ isSettled }) => isSettled)) this.#startEra();',
     replace: 'this.#startEra();',
-    caughtBy: test('simulation/ring', 'R9 whom a neighbour has told the term'),
+    caughtBy: test('simulation/ring', 'R9 a leader that a neighbour has told the term'),
   },
   {
     rule: 'R9b',

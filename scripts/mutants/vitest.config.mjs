@@ -1,4 +1,4 @@
-/** Runs tests on the mutant of the table that MUTANT is the number of. */
+/** Runs tests on the mutant whose number in the table is MUTANT. */
 import { defineConfig } from 'vitest/config';
 import { root } from '../run.mjs';
 import { patched } from './build.mjs';

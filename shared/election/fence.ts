@@ -1,22 +1,22 @@
 /** Tells a late old leader from the present one (SPEC.md, R9). */
 import type { PeerId } from '../protocol/ids.ts';
 
-/** Who acts, and as the leader of which term in which life of the room. */
+/** A leader, with the term and the era (the life of the room) in which it leads. */
 export interface Mandate {
   readonly leader: PeerId;
-  /** When this life of the room began: terms may begin anew in it. */
+  /** When this life of the room began: terms may start again from 1 in it. */
   readonly era: number;
   readonly term: number;
 }
 
 /**
- * What a resource keeps of the leaders that have used it. M. Kleppmann calls the term that comes
- * with each act a fencing token (Designing Data-Intensive Applications, 2017, chapter 8).
+ * What a resource remembers of the leaders that have used it. M. Kleppmann calls the term that comes with
+ * each act a fencing token (Designing Data-Intensive Applications, 2017, chapter 8).
  */
 export class Fence {
   #latest: Mandate | null = null;
 
-  /** Whether to let the leader act. One of an earlier era or term than the latest is refused. */
+  /** Whether to let the leader act. A leader of an earlier era or term than the latest is refused. */
   admit(mandate: Mandate): boolean {
     const latest = this.#latest;
     if (latest !== null) {

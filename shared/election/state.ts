@@ -20,9 +20,9 @@ export type Role =
 
 /** Everything the election of one peer depends on. Values, never changed in place. */
 export interface ElectionState {
-  /** What the peer is by itself: its base claim. */
+  /** The peer's base claim. */
   readonly self: Claim;
-  /** What it claims if it starts now: `self`, or as an incumbent one priority more. */
+  /** What it claims if it starts now: `self`, or one priority more if it is the incumbent. */
   readonly claim: Claim;
   readonly policy: Policy;
   /** Never falls. 0 until the peer has taken part in an election or heard of one. */

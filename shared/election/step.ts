@@ -21,13 +21,13 @@ import { decisionOf, MAX_REMOVED, sittingClaim, type ElectionState, type Role } 
 
 /** What can happen to a peer's election. Time is an input too. */
 export type ElectionInput =
-  /** Somebody asks for a new election. */
+  /** This peer is asked to start an election. */
   | { readonly type: 'start' }
   /** A message arrived from the predecessor. */
   | { readonly type: 'receive'; readonly message: ElectionMessage }
   /** From now on messages go to another successor, or to the same one over another link. */
   | { readonly type: 'new-successor' }
-  /** A neighbour told what it knows, on a new link. */
+  /** A neighbour says what it knows, on a new link. */
   | {
       readonly type: 'hello';
       readonly term: number;
@@ -41,18 +41,21 @@ export type ElectionInput =
   /** What the last `wait` effect waited for did not come in time. */
   | { readonly type: 'timeout' };
 
-/** What the peer is to do, in order. */
+/** What the peer must do, in order. */
 export type ElectionEffect =
   /** Give the message to the successor. */
   | { readonly type: 'send'; readonly message: ElectionMessage }
-  /** What became of a received message, and why. */
+  /** What happened to a received message, and why. */
   | { readonly type: 'judge'; readonly message: ElectionMessage; readonly judgement: Judgement }
-  /** A leader is known where there was none, or another one, or another term's. */
+  /** A leader is known where there was none, or another leader, or the leader of another term. */
   | { readonly type: 'decide'; readonly term: number; readonly decision: Decision }
   /** Restart the one election timer. */
   | { readonly type: 'wait'; readonly until: Wait };
 
-/** `leader`: for the next lap of the announcement; `return`: for one's own lap; `lap`: to send it. */
+/**
+ * `leader`: until the next lap of the announcement; `return`: until this leader's lap returns; `lap`: until
+ * it sends the next.
+ */
 export type Wait = 'leader' | 'return' | 'lap';
 
 /** What a received message was compared to. `result` is how the message's claim compares. */
@@ -149,8 +152,8 @@ function receiveClaim(state: ElectionState, message: ClaimMessage): Step {
 }
 
 /**
- * R2a: the first claim seen in a term. A smaller one is answered with this peer's own; so is one
- * that somebody else has made in this peer's name.
+ * R2a: the first claim seen in a term. A smaller one is answered with this peer's own claim; so is one that
+ * another peer has made in this peer's name.
  */
 function firstClaim(state: ElectionState, message: ClaimMessage): Step {
   const compared = compare(message.claim, 'own claim', state.claim);
@@ -167,7 +170,7 @@ function firstClaim(state: ElectionState, message: ClaimMessage): Step {
 /** R2b: this peer's own claim is on its way. */
 function claimAtCandidate(state: ElectionState, message: ClaimMessage): Step {
   const compared = compare(message.claim, 'own claim', state.claim);
-  // Its own name with another priority: this peer never said that.
+  // Its own id with another priority: this peer never sent that.
   if (compared.result !== 'same' && message.claim.id === state.self.id)
     return ignore(state, message, 'own claim came back beaten', compared);
   switch (compared.result) {
@@ -188,7 +191,7 @@ function claimAtCandidate(state: ElectionState, message: ClaimMessage): Step {
 /** R2c: a greater claim than its own has passed this peer. */
 function claimAtDeferring(state: ElectionState, message: ClaimMessage, best: Claim): Step {
   const compared = compare(message.claim, 'greatest claim seen', best);
-  // Beaten already, or never said.
+  // Already beaten, or never sent.
   if (message.claim.id === state.self.id)
     return ignore(state, message, 'own claim came back beaten', compared);
   switch (compared.result) {
@@ -216,7 +219,7 @@ function receiveElected(state: ElectionState, message: ElectedMessage): Step {
   });
 }
 
-/** R3a: an announcement of this peer's own leadership goes no further; it has been round. */
+/** R3a: an announcement of this peer's own leadership goes no further; it has completed its circuit. */
 function ownAnnouncement(state: ElectionState, message: ElectedMessage): Step {
   if (state.role.name !== 'leader' || message.term !== state.term) return contested(state, message);
   const decision = { ...state.role.decision, size: message.decision.hops };
@@ -230,7 +233,7 @@ function ownAnnouncement(state: ElectionState, message: ElectedMessage): Step {
   );
 }
 
-/** R3b: the first announcement of a term is adopted, unless this peer outranks who it announces. */
+/** R3b: the first announcement of a term is adopted, unless this peer outranks the announced leader. */
 function firstAnnouncement(state: ElectionState, message: ElectedMessage): Step {
   const compared = compare(message.decision.leader, 'own claim', state.self);
   if (compared.result === 'less')
@@ -255,7 +258,9 @@ function contested(state: ElectionState, message: ElectedMessage): Step {
   });
 }
 
-/** R6: what a dead peer left behind is not relayed; where it may have suppressed, start anew. */
+/**
+ * R6: a message of a departed peer is not relayed; where it may have suppressed a claim, start a new term.
+ */
 function absorb(state: ElectionState, message: ElectionMessage): Step {
   if (message.term === state.term && decisionOf(state) !== null)
     return ignore(state, message, 'its origin is gone');
@@ -268,14 +273,14 @@ function absorb(state: ElectionState, message: ElectionMessage): Step {
 
 // --- R4, R5, R7: links, departures and time ----------------------------------------------------
 
-/** R4: what goes first over a new link to a successor. */
+/** R4: what is sent first over a new link to a successor. */
 function newSuccessor(state: ElectionState): Step {
   const decision = decisionOf(state);
   if (decision === null || mustReplace(state, decision)) return start(state);
   return { state, effects: [{ type: 'send', message: announcement(state.term, decision) }] };
 }
 
-/** A leader that is gone, or that this peer outranks, is not passed on to a new successor. */
+/** A leader that is gone, or that this peer outranks, is not announced to a new successor. */
 function mustReplace(state: ElectionState, { leader }: Decision): boolean {
   return (
     state.removed.includes(leader.id) ||
@@ -283,7 +288,7 @@ function mustReplace(state: ElectionState, { leader }: Decision): boolean {
   );
 }
 
-/** R5: what a neighbour says on a new link. Only a peer that knows nothing learns the leader so. */
+/** R5: what a neighbour says on a new link. Only a peer that knows nothing learns the leader from it. */
 function hello(
   state: ElectionState,
   term: number,
@@ -293,12 +298,15 @@ function hello(
   const noted = departures(state, removed);
   const { state: next } = noted;
   if (next.term > 0 || decision === null || next.removed.includes(decision.leader.id)) return noted;
-  // Nobody honest says that of a newcomer; whoever believed it would pass on lies in its own name.
+  // No honest peer says that of a newcomer. A newcomer that believed it would pass on lies in its own name.
   if (decision.leader.id === next.self.id) return noted;
   return decide(next, term, { name: 'follower', decision }, [{ type: 'wait', until: 'leader' }]);
 }
 
-/** R5: of a leader's departure its predecessor makes an end (R4); a claim's may pass no such peer. */
+/**
+ * R5: the predecessor of a departed leader starts an election (R4); a departed candidate's claim may pass
+ * no peer that does.
+ */
 function departures(state: ElectionState, peers: readonly PeerId[]): Step {
   const next = remember(state, peers);
   return defersToGone(next) ? start(next) : quiet(next);
@@ -308,7 +316,7 @@ function defersToGone({ role, removed }: ElectionState): boolean {
   return role.name === 'deferring' && removed.includes(role.best.id);
 }
 
-/** R7: the leader laps its announcement; everyone else starts when none has come. */
+/** R7: the leader laps its announcement; any other peer starts an election when none has come. */
 function timeout(state: ElectionState): Step {
   if (state.role.name !== 'leader') return start(state);
   const { decision } = state.role;
@@ -363,7 +371,7 @@ function becomeLeader(state: ElectionState, size: number): Step {
   ]);
 }
 
-/** Whoever led before does so no more. */
+/** A former leader is no longer the incumbent. */
 function becomeFollower(state: ElectionState, term: number, decision: Decision): Step {
   return decide({ ...state, claim: state.self }, term, { name: 'follower', decision }, [
     { type: 'send', message: announcement(term, decision) },
@@ -371,7 +379,7 @@ function becomeFollower(state: ElectionState, term: number, decision: Decision):
   ]);
 }
 
-/** Takes on a decided role; says so only where the leader or the term is news. */
+/** Takes on a decided role; tells of it only where the leader or the term is new. */
 function decide(
   state: ElectionState,
   term: number,
@@ -392,7 +400,7 @@ function announcement(term: number, decision: Decision): ElectedMessage {
   return { type: 'elected', term, decision: { ...decision, hops: oneMore(decision.hops) } };
 }
 
-/** No honest ring has so many links, but what is passed on must be a message all the same. */
+/** No honest ring has so many links, but the field must not overflow. */
 function oneMore(hops: number): number {
   return Math.min(hops + 1, MAX_HOPS);
 }
@@ -401,7 +409,7 @@ function compare(claim: Claim, to: Compared['to'], other: Claim): Compared {
   return { to, claim: other, result: compareClaims(claim, other) };
 }
 
-/** Adds departures; a peer never holds itself for gone. */
+/** Adds departures; a peer never presumes itself departed. */
 function remember(state: ElectionState, peers: readonly PeerId[]): ElectionState {
   const fresh = peers.filter((peer) => peer !== state.self.id && !state.removed.includes(peer));
   if (fresh.length === 0) return state;
@@ -421,7 +429,7 @@ function ignore(
   return judged(quiet(state), message, { outcome: 'ignored', reason, compared });
 }
 
-/** Puts the judgement on a message in front of what follows from it. */
+/** Puts the judgement on a message before its effects. */
 function judged(result: Step, message: ElectionMessage, judgement: Judgement): Step {
   return {
     state: result.state,

@@ -1,6 +1,6 @@
 /**
- * Ring events in words, as the peer tells them: one sentence on what happened and one on why, and the
- * line that a classic Chang-Roberts program would print.
+ * Ring events in words, in the first person: one sentence on what happened and one on why, and the line
+ * that a classic Chang-Roberts program would print.
  */
 import type { Judgement, Reason } from '../election/step.ts';
 import type { PeerId } from '../protocol/ids.ts';
@@ -29,7 +29,7 @@ export interface Description {
   readonly why: string;
 }
 
-/** Who tells, and what it calls peers. */
+/** The peer that speaks, and what it calls peers. */
 interface Speaker {
   readonly self: PeerId;
   readonly call: (id: PeerId) => string;
@@ -45,9 +45,9 @@ const ORDINARY = 1;
 
 /**
  * Puts an event into words.
- * @param event as a RingNode told it
- * @param self the peer that tells it
- * @param call what to call a peer; by the first block of its uuid where nothing is said
+ * @param event of a RingNode
+ * @param self the peer that speaks
+ * @param call what to call a peer; by default the first block of its uuid
  */
 export function describe(
   event: RingEvent,
@@ -95,7 +95,7 @@ export function describe(
     case 'complained':
       return {
         kind: 'link',
-        what: `sent the server a report: ${call(event.about)} ${COMPLAINTS[event.fault].what}`,
+        what: `complained to the server: ${call(event.about)} ${COMPLAINTS[event.fault].what}`,
         why: COMPLAINTS[event.fault].why,
       };
     case 'returned':
@@ -107,7 +107,7 @@ export function describe(
     case 'unreported':
       return {
         kind: 'link',
-        what: `could not report to the server: ${call(event.about)} ${COMPLAINTS[event.fault].what}`,
+        what: `could not complain to the server: ${call(event.about)} ${COMPLAINTS[event.fault].what}`,
         why: UNREPORTED[event.reason],
       };
     case 'spent':
@@ -259,7 +259,7 @@ const UNSENT: Record<Extract<RingEvent, { type: 'unsent' }>['reason'], string> =
 
 const UNREPORTED: Record<Extract<RingEvent, { type: 'unreported' }>['reason'], string> = {
   'no connection': 'there is no connection to it',
-  'no answer': 'it has not answered the report',
+  'no answer': 'it has not answered the complaint',
 };
 
 const COMPLAINTS: Record<
@@ -280,7 +280,7 @@ const COMPLAINTS: Record<
   },
 };
 
-/** Why it fared as it did. Two of the reasons can end in two ways. */
+/** Why a message had its outcome. Two of the reasons can end in two ways. */
 function explanation({ reason, outcome }: Judgement): string {
   if (reason === 'its origin is gone' && outcome === 'answered')
     return 'its origin has left the ring, so I started a new term instead of forwarding it';
@@ -309,7 +309,7 @@ const EXPLANATIONS: Record<Reason, string> = {
 
 /**
  * The line of a classic program's log, with whole uuids.
- * @param time of the event as it is to be written
+ * @param time of the event in the form in which it is written
  */
 export function classicLine(event: RingEvent, self: PeerId, time: string): string {
   const { what, why } = describe(event, self);

@@ -1,10 +1,10 @@
 /**
- * A name and a colour for each peer, derived from its uuid: the same on every device, with nobody
- * to hand them out. They are for the eye; two peers may share a name, and only the uuid counts.
+ * A name and a colour for each peer, derived from its uuid: the same on every device, without coordination.
+ * They are for the eye; two peers may share a name, and only the uuid counts.
  */
 import type { PeerId } from '../protocol/ids.ts';
 
-/** What nobody minds being called, and no colour, which might contradict the peer's own. */
+/** Adjectives that offend nobody, without colours, which might contradict the peer's own. */
 const QUALITIES = `
   able agile alert ample apt astute avid awake bold brave breezy brisk bubbly calm candid careful
   cheery clever cosy crafty crisp curious curly dapper daring deft dreamy eager earnest easy exact
@@ -17,7 +17,7 @@ const QUALITIES = `
   upbeat vivid warm wild willing wise witty youthful zany zesty zippy
 `;
 
-/** Animals that nobody minds being called either, and none that goes by a colour. */
+/** Animals that offend nobody, without names that are also colours. */
 const ANIMALS = `
   alpaca badger bat bear beaver bee bison bobcat camel caribou cat cheetah colt condor cougar
   coyote crane cricket crow deer dingo dolphin dove duck eagle egret elk emu falcon fawn ferret
@@ -45,7 +45,7 @@ export function shortId(id: PeerId): string {
   return id.slice(0, 8);
 }
 
-/** The hue of a peer's colour, in degrees of OKLCH. How light it is is up to whoever draws it. */
+/** The hue of a peer's colour, in degrees of OKLCH. Each drawing chooses the lightness. */
 export function hueOf(id: PeerId): number {
   return hashOf(id, SALTS.hue) % 360;
 }
@@ -54,8 +54,8 @@ export function hueOf(id: PeerId): number {
 const SALTS = { name: 0x811c9dc5, hue: 0x2545f491 };
 
 /**
- * FNV-1a over all of the uuid, finished as MurmurHash3 is, so that each digit changes the whole:
- * uuids that are alike, as those of version 7 are, get names that are not.
+ * FNV-1a over the whole uuid, finished like MurmurHash3, so that each digit changes the whole result:
+ * similar uuids, such as those of version 7, get dissimilar names.
  */
 function hashOf(id: PeerId, salt: number): number {
   let hash = salt;

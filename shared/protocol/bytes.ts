@@ -1,7 +1,7 @@
 /** Reading and writing of big-endian fields (network byte order, RFC 1700). */
 import { hyphenated, parsePeerId, type PeerId } from './ids.ts';
 
-/** Collects a frame; sizes are what the caller writes. */
+/** Collects a frame; the caller decides the size of each field. */
 export class ByteWriter {
   readonly #bytes: number[] = [];
 
@@ -37,7 +37,7 @@ export class ByteWriter {
 /** Thrown by {@link ByteReader} and caught by the frame parser: the frame ends too early. */
 export class Truncated extends Error {}
 
-/** Walks over a frame once. Every read throws {@link Truncated} past the end. */
+/** Reads a frame from front to back. Every read throws {@link Truncated} past the end. */
 export class ByteReader {
   readonly #bytes: Uint8Array;
   #at = 0;

@@ -19,10 +19,10 @@ import { MAX_HOP_DELAY, type Claim, type Decision, type PeerMessage } from './me
 
 const FRAME_VERSION = 1;
 
-/** The largest frame in bytes; also what keeps a flooding peer's frames cheap to refuse. */
+/** The largest frame in bytes; it also makes the frames of a flooding peer cheap to refuse. */
 export const MAX_FRAME_BYTES = 4_096;
 
-/** Departures told in one HELLO. */
+/** The most departures named in one HELLO. */
 export const MAX_REMOVED_IN_HELLO = 16;
 
 const TYPES = { claim: 1, elected: 2, hello: 3, bye: 4, heartbeat: 5, pace: 6 } as const;
@@ -39,7 +39,7 @@ export interface Extension {
   readonly value: Uint8Array;
 }
 
-/** A message with the extensions that came with it and mean nothing to this version. */
+/** A message with the extensions that came with it and that this version does not know. */
 export interface Frame<Message extends PeerMessage = PeerMessage> {
   readonly message: Message;
   readonly extensions: readonly Extension[];

@@ -1,7 +1,9 @@
 /** The identifiers that travel between peers and the signaling server, as branded types. */
 import * as v from 'valibot';
 
-/** A peer's uuid (RFC 9562) in lower case. It names one membership: whoever comes back takes a new one. */
+/**
+ * A peer's uuid (RFC 9562) in lower case. It names one membership: a peer that comes back takes a new one.
+ */
 export const PeerIdSchema = v.pipe(
   v.string(),
   v.regex(
@@ -32,7 +34,7 @@ export const RoomNameSchema = v.pipe(
 );
 export type RoomName = v.InferOutput<typeof RoomNameSchema>;
 
-/** One attempt at connecting two neighbours. Chosen at random by whoever offers and never reused. */
+/** One attempt at connecting two neighbours. Chosen at random by the offering end and never reused. */
 export const LinkIdSchema = v.pipe(
   v.number(),
   v.integer(),

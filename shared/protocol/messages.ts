@@ -1,4 +1,4 @@
-/** What peers say to each other over a link. How it looks on the wire is in frame.ts. */
+/** What peers send each other over a link. Its encoding is in frame.ts. */
 import type { LinkId, PeerId } from './ids.ts';
 
 /**
@@ -11,23 +11,23 @@ export interface Claim {
 }
 
 /**
- * Whom a room prefers; fixed for the room. `highest`: the greatest claim, always. `incumbent`: the
- * leader that sits, as long as nobody of a higher priority comes.
+ * How a room chooses its leader; fixed for the room. `highest`: always the greatest claim. `incumbent`: the
+ * present leader, until a peer of a higher priority joins.
  */
 export const POLICIES = ['highest', 'incumbent'] as const;
 export type Policy = (typeof POLICIES)[number];
 
-/** The most links that a message can count; one that has travelled farther says so many. */
+/** The most links that a message can count; the count stops there. */
 export const MAX_HOPS = 0xffff;
 
-/** Who leads a term, as the peer that holds it heard it. */
+/** The leader of a term, as received by the peer that holds it. */
 export interface Decision {
   readonly leader: Claim;
   /** Which round of the announcement this is; 0 for the first, 0 <= lap < 2^32. */
   readonly lap: number;
   /** Number of peers on the leader's last completed circuit, 1 <= size < 2^16. */
   readonly size: number;
-  /** How many links lie between the leader and this peer, in ring order; 0 at the leader. */
+  /** Number of links between the leader and this peer, in ring order; 0 at the leader. */
   readonly hops: number;
 }
 
@@ -51,7 +51,7 @@ export interface ElectedMessage {
 
 export type ElectionMessage = ClaimMessage | ElectedMessage;
 
-/** Whether a message only says again, once a second, who the leader is. */
+/** Whether a message only repeats, once a second, who the leader is. */
 export function isLap(message: ElectionMessage): boolean {
   return message.type === 'elected' && message.decision.lap > 0;
 }
@@ -72,39 +72,39 @@ export interface HelloMessage {
 /** Last on a link. */
 export interface ByeMessage {
   readonly type: 'bye';
-  /** `leaving`: the sender leaves the ring. `relinked`: only this link has served its time. */
+  /** `leaving`: the sender leaves the ring. `relinked`: only this link has been replaced. */
   readonly reason: 'leaving' | 'relinked';
 }
 
-/** Says "I am here"; what is no reply is answered at once. Not passed on. */
+/** Says "I am here". One that is not a reply is answered at once. Not passed on. */
 export interface HeartbeatMessage {
   readonly type: 'heartbeat';
   readonly isReply: boolean;
-  /** Of the heartbeat, and of the one that is replied to; 0 <= count < 2^16. */
+  /** Number of the heartbeat, and of the one that a reply answers; 0 <= count < 2^16. */
   readonly count: number;
 }
 
 /** The longest hop delay, in milliseconds. */
 export const MAX_HOP_DELAY = 2_000;
 
-/** The most settings of it that can be told apart. */
+/** The most settings of the hop delay that can be told apart. */
 export const MAX_PACE_COUNT = 0xffff_ffff;
 
-/** How long each peer is to hold a message of an election; goes round once for each setting. */
+/** How long each peer holds a message of an election; goes round once for each setting. */
 export interface PaceMessage {
   readonly type: 'pace';
   /** In milliseconds, 0 <= hopDelay <= {@link MAX_HOP_DELAY}. */
   readonly hopDelay: number;
   /** Settings so far, this one included; 1 <= count < 2^32. */
   readonly count: number;
-  /** The peer that it was set at. */
+  /** The peer at which it was set. */
   readonly by: PeerId;
 }
 
 export type PeerMessage =
   ElectionMessage | HelloMessage | ByeMessage | HeartbeatMessage | PaceMessage;
 
-/** Whose claim or leadership a message tells of. */
+/** The peer whose claim or leadership a message carries. */
 export function originOf(message: ElectionMessage): PeerId {
   return message.type === 'claim' ? message.claim.id : message.decision.leader.id;
 }

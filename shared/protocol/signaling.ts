@@ -1,15 +1,15 @@
 /**
  * The signaling protocol: Socket.IO events between a peer and the signaling server.
  *
- * A peer sends `join` once, then `signal` as its links need, then perhaps `leave`; after a lost
- * connection it sends `resume`. It says with `settle` that it knows the ring's term, with `report` what
- * is wrong with a neighbour, and asks with `lookup` whether a peer is a member. Each is acknowledged.
- * The server sends `view` whenever the peer's place changes, passes `signal`s on, having put in the
- * sender itself, and asks with `check` about a neighbour whose connection it has lost and with `probe`
- * whether the peer itself is there.
+ * A peer sends `join` once, then `signal` as its links need, and `leave` when it leaves; after a lost
+ * connection it sends `resume`. With `settle` it says that it knows the ring's term, with `report` it
+ * complains about a neighbour, and with `lookup` it asks whether a peer is a member. Each is acknowledged.
+ * The server sends `view` whenever the peer's place changes, and passes `signal`s on with the sender filled
+ * in. With `check` it asks about a neighbour whose connection it has lost, and with `probe` whether the
+ * peer itself is there.
  *
- * What peers send is taken strictly; what the server sends may have fields that a page does not
- * know, so that a server can be renewed under open pages.
+ * What peers send is parsed strictly. What the server sends may have fields that a page does not know, so
+ * that a server can be upgraded under open pages.
  */
 import * as v from 'valibot';
 import { MAX_FRAME_BYTES } from './frame.ts';
@@ -23,20 +23,20 @@ import {
 } from './ids.ts';
 import { POLICIES } from './messages.ts';
 
-/** Raised when an old page could no longer talk to a new server, or the other way round. */
+/** Raised when an old page can no longer talk to a new server, or the other way round. */
 export const SIGNALING_VERSION = 2;
 
-/** Limits in characters and pieces; a real session description is about 500 characters. */
+/** Limits in characters and items; a real session description is about 500 characters. */
 const MAX_SDP_LENGTH = 16_384;
 const MAX_CANDIDATE_LENGTH = 1_024;
 
-/** Signals of one link that go in one message. */
+/** The most signals of one link in one message. */
 export const MAX_SIGNALS_PER_MESSAGE = 64;
 
 /** The largest Socket.IO message accepted, in bytes. */
 export const MAX_SIGNALING_MESSAGE_BYTES = 65_536;
 
-/** Bytes as they are given to Socket.IO, and as a browser and Node take them out of it. */
+/** Bytes as they are given to Socket.IO, and as a browser and Node receive them from it. */
 const BytesSchema = v.pipe(
   v.union([v.instance(Uint8Array), v.instance(ArrayBuffer)], 'a frame is bytes'),
   v.transform((bytes): Uint8Array =>
@@ -65,9 +65,9 @@ const SignalSchema = v.variant('type', [
   v.strictObject({ type: v.literal('frame'), frame: BytesSchema }),
 ]);
 /**
- * One step towards a link, or of a link that has no way but the server. `offer`, `answer` and
- * `candidate` are WebRTC's (RFC 8829, RFC 8838). `relay` offers and answers a link whose frames go
- * through the server as `frame`, until it is `closed`.
+ * One step towards a link, or a frame of a link through the server. `offer`, `answer` and `candidate` are
+ * WebRTC's (RFC 8829, RFC 8838). `relay` offers and answers a link whose frames go through the server as
+ * `frame`, until it is `closed`.
  */
 export type Signal = v.InferOutput<typeof SignalSchema>;
 
@@ -99,7 +99,7 @@ const VersionSchema = v.literal(
 );
 const SecretSchema = v.pipe(v.string(), v.minLength(16), v.maxLength(64));
 
-/** Who asks for which place. */
+/** The peer that asks, and the room and id that it asks for. */
 const claimant = {
   version: VersionSchema,
   room: RoomNameSchema,
@@ -115,13 +115,13 @@ const JoinRequestSchema = v.strictObject({
   offers: v.strictObject({ successor: OfferSchema, predecessor: OfferSchema }),
 });
 /**
- * `join`: a newcomer asks for a place and brings an offer for the link to each of its neighbours. The
- * secret is its own choice; with it, and only with it, a member can resume on another connection. The
- * policy counts only where the room is new; the reply names the one that holds.
+ * `join`: a newcomer asks for a place and brings an offer for the link to each of its neighbours. It
+ * chooses the secret itself; a member can resume on another connection only with its secret. The policy
+ * counts only where the room is new; the reply names the one in force.
  */
 export type JoinRequest = v.InferOutput<typeof JoinRequestSchema>;
 
-/** Departures told in one `resume`. */
+/** The most departures named in one `resume`. */
 export const MAX_REMOVED_IN_RESUME = 16;
 
 const EpochSchema = v.pipe(v.string(), v.minLength(1), v.maxLength(64));
@@ -141,9 +141,8 @@ const ResumeRequestSchema = v.strictObject({
   removed: v.pipe(v.array(PeerIdSchema), v.maxLength(MAX_REMOVED_IN_RESUME)),
 });
 /**
- * `resume`: a member whose connection was lost asks for the place it still holds. What it says of
- * its place, its last view, and of the peers last known to be gone is for a server that has lost
- * its memory.
+ * `resume`: a member whose connection was lost asks for the place it still holds. A server that has lost
+ * its memory needs the rest: the member's last view and the peers last known to be gone.
  */
 export type ResumeRequest = v.InferOutput<typeof ResumeRequestSchema>;
 
@@ -153,8 +152,8 @@ const LeaveRequestSchema = v.strictObject({
   secret: SecretSchema,
 });
 /**
- * A member leaves, and says so over HTTP: of a page that is being closed, the last words on its
- * connection may not get through. Nothing else shows who says it than the secret.
+ * A member leaves, and says so over HTTP: when a page is being closed, its last message on the connection
+ * may not arrive. Only the secret proves the sender.
  */
 export type LeaveRequest = v.InferOutput<typeof LeaveRequestSchema>;
 
@@ -173,7 +172,7 @@ const SignalDeliverySchema = v.object({
   link: LinkIdSchema,
   signals: SignalsSchema,
 });
-/** `signal` to a peer; `from` was put in by the server and `edge` is the recipient's own. */
+/** `signal` to a peer; `from` is filled in by the server, `edge` is the recipient's own. */
 export type SignalDelivery = v.InferOutput<typeof SignalDeliverySchema>;
 
 const ReportSchema = v.strictObject({
@@ -181,15 +180,15 @@ const ReportSchema = v.strictObject({
   fault: v.picklist(['silent', 'unlinked', 'misbehaves']),
 });
 /**
- * `report`: a neighbour's links are `silent`, or no direct link with it ever came up, or it
- * `misbehaves` past all limits. The reply says whether the neighbour is still a member then.
+ * `report`: a complaint about a neighbour. Its links are `silent`, or no direct link with it ever opened
+ * (`unlinked`), or it `misbehaves` past all limits. The reply says whether the neighbour is still a member.
  */
 export type Report = v.InferOutput<typeof ReportSchema>;
 
 const NeighbourSchema = v.object({ id: PeerIdSchema, link: v.nullable(LinkIdSchema) });
 /**
- * A neighbour and the link already on offer between the two; null where there is none, and then
- * the predecessor of the two makes the offer unless it has a link already.
+ * A neighbour and the link already on offer between the two; null where there is none. Then the predecessor
+ * of the two makes the offer, unless it has a link already.
  */
 export type Neighbour = v.InferOutput<typeof NeighbourSchema>;
 
@@ -203,17 +202,17 @@ const ViewSchema = v.object({
   removed: v.pipe(v.array(PeerIdSchema), v.maxLength(256)),
 });
 /**
- * A peer's place in the ring. `epoch` changes when the server has lost its memory. `era` orders the
- * leaders of the room together with the term (SPEC.md, R9): milliseconds since 1970 by the server's
- * clock, or null for a peer that has not settled. `size` is the number of members. `version` grows with
- * every change of the room, `removed` names the peers gone since this peer's last view. In a ring of one
- * both neighbours are the peer itself.
+ * A peer's place in the ring. `epoch` changes when the server has lost its memory. `era` and the term
+ * together order the leaders of the room (SPEC.md, R9): milliseconds since 1970 by the server's clock, or
+ * null for a peer that has not settled. `size` is the number of members. `version` grows with every change
+ * of the room. `removed` names the peers gone since this peer's last view. In a ring of one both neighbours
+ * are the peer itself.
  */
 export type View = v.InferOutput<typeof ViewSchema>;
 
 /**
- * How many members a room may have by now, at most, of which a view has told the size. With one more,
- * all who know less are told.
+ * The most members a room may have now, when the last view told this size. With one more, all members that
+ * know less are told.
  */
 export function mostMembers(size: number): number {
   return 2 * size + 12;
@@ -244,7 +243,7 @@ const JoinReplySchema = v.variant('ok', [
     ok: v.literal(true),
     view: ViewSchema,
     policy: PolicySchema,
-    /** To a newcomer that is alone: a room of the same letters in other case, in which somebody is. */
+    /** To a newcomer that is alone: a room whose name differs only in capitals, and that has members. */
     otherSpelling: v.optional(RoomNameSchema),
   }),
   RefusalSchema,
@@ -273,7 +272,7 @@ export interface PeerToServer {
   join: (request: JoinRequest, reply: (reply: JoinReply) => void) => void;
   resume: (request: ResumeRequest, reply: (reply: JoinReply) => void) => void;
   signal: (request: SignalRequest, reply: (reply: Reply) => void) => void;
-  /** The peer has heard who leads, in the ring's term. Until then it is a newcomer. */
+  /** The peer knows the leader of the ring's term. Until then it is a newcomer. */
   settle: (reply: (reply: SettleReply) => void) => void;
   report: (report: Report, reply: (reply: MembershipReply) => void) => void;
   lookup: (peer: PeerId, reply: (reply: MembershipReply) => void) => void;
@@ -284,9 +283,9 @@ export interface PeerToServer {
 export interface ServerToPeer {
   view: (view: View) => void;
   signal: (delivery: SignalDelivery) => void;
-  /** The server has lost the connection of this neighbour: is there life on the links with it? */
+  /** The server has lost the connection of this neighbour: is it heard on its links? */
   check: (peer: PeerId) => void;
-  /** Acknowledged by whatever page is awake. */
+  /** Acknowledged by every page that is awake. */
   probe: (reply: () => void) => void;
 }
 

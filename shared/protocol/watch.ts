@@ -1,29 +1,29 @@
 /**
- * The watchers' part of the signaling protocol: Socket.IO events between the server and those who
- * look at a ring without being in it, and what its members report for them.
+ * The spectators' part of the signaling protocol: Socket.IO events between the server and pages that look
+ * at a ring without joining it, and the traces that its members send for them.
  *
- * A watcher sends `watch` once. The server sends it `order`, the peers in ring order and the room's
- * policy, whenever that changes, and `reports`, what members said of late; it acknowledges each, and one
- * that does not misses what comes before long. The server tells the members of a room with `watched`
- * that somebody looks, again where a watcher has to learn anew what they are, and that nobody does any
- * more; only while someone does they send `trace`.
+ * A spectator sends `watch` once. The server sends it `order`, the peers in ring order and the room's
+ * policy, whenever that changes, and `reports`, the latest traces of the members. The spectator
+ * acknowledges each; one that does not soon misses entries. With `watched` the server tells the members of
+ * a room that it has a spectator, again when a new spectator must learn their state, and that the last one
+ * has gone. Members send `trace` only in between.
  */
 import * as v from 'valibot';
 import { parse, PeerIdSchema, RoomNameSchema, type Parsed } from './ids.ts';
 import { MAX_HOP_DELAY, POLICIES } from './messages.ts';
 import { SIGNALING_VERSION, type Refusal, type Reply } from './signaling.ts';
 
-/** Entries in one report of a peer; some 250 bytes each. */
+/** The most entries in one trace of a peer; some 250 bytes each. */
 export const MAX_ENTRIES = 64;
 
-/** Peers in an order, and reports in one message; more than the server allows or sends. */
+/** The most peers in an order, and traces in one message; more than the server allows or sends. */
 const MAX_ORDER = 10_000;
 const MAX_REPORTS = 4_096;
 
 const wholeUpTo = (most: number) =>
   v.pipe(v.number(), v.safeInteger(), v.minValue(0), v.maxValue(most));
 
-/** Milliseconds by a clock of its own; where it starts, nobody else knows. */
+/** Milliseconds by the sender's clock, whose zero only the sender knows. */
 const MomentSchema = v.pipe(v.number(), v.finite(), v.minValue(0), v.maxValue(1e13));
 const TermSchema = wholeUpTo(0xffff_ffff);
 const CountSchema = wholeUpTo(Number.MAX_SAFE_INTEGER);
@@ -31,14 +31,14 @@ const CountSchema = wholeUpTo(Number.MAX_SAFE_INTEGER);
 const TracedMessageSchema = v.strictObject({
   type: v.picklist(['claim', 'elected']),
   term: TermSchema,
-  /** Whose claim or leadership it tells of. */
+  /** The peer whose claim or leadership it carries. */
   origin: PeerIdSchema,
   priority: wholeUpTo(0xff),
   hops: wholeUpTo(0xffff),
   /** Of an announcement; 0 for a claim. */
   lap: wholeUpTo(0xffff_ffff),
 });
-/** A message of an election, in what can be told apart of it. */
+/** A message of an election, with the fields that identify it. */
 export type TracedMessage = v.InferOutput<typeof TracedMessageSchema>;
 
 const EntrySchema = v.variant('type', [
@@ -57,7 +57,7 @@ const EntrySchema = v.variant('type', [
     reason: v.pipe(v.string(), v.maxLength(64)),
   }),
   v.strictObject({
-    /** A message that the hop delay keeps here for so long, before it is sent. */
+    /** A message that the hop delay holds here for so long before it is sent. */
     type: v.literal('holding'),
     at: MomentSchema,
     message: TracedMessageSchema,
@@ -73,42 +73,42 @@ const EntrySchema = v.variant('type', [
     link: v.picklist(['none', 'connecting', 'direct', 'relayed']),
   }),
 ]);
-/** Something that happened to a peer; `state` is what it is since then. */
+/** Something that happened to a peer; `state` is its state from then on. */
 export type TraceEntry = v.InferOutput<typeof EntrySchema>;
 
 const TraceSchema = v.strictObject({
-  /** The peer's clock as it sent this. */
+  /** The sender's clock when it sent this. */
   at: MomentSchema,
-  /** The number of the first entry, counted from 0 when the peer began to report. */
+  /** The number of the first entry, counted from 0 when the peer began to send traces. */
   first: CountSchema,
   entries: v.pipe(v.array(EntrySchema), v.minLength(1), v.maxLength(MAX_ENTRIES)),
-  /** Entries left out since the report before this, as there were too many. */
+  /** Entries left out since the trace before this, because there were too many. */
   lost: CountSchema,
 });
-/** `trace`: what has happened to a peer, in order. Whose it is, the server knows. */
+/** `trace`: what has happened to a peer, in order. The server knows whose it is. */
 export type Trace = v.InferOutput<typeof TraceSchema>;
 
 const WatchRequestSchema = v.strictObject({
   version: v.literal(SIGNALING_VERSION, 'this page and this server are of different versions'),
   room: RoomNameSchema,
 });
-/** `watch`: asks to be told of a room, which need not be there yet. */
+/** `watch`: asks to follow a room, which need not exist yet. */
 export type WatchRequest = v.InferOutput<typeof WatchRequestSchema>;
 
 const OrderSchema = v.object({
   /** In ring order. */
   peers: v.pipe(v.array(PeerIdSchema), v.maxLength(MAX_ORDER), v.readonly()),
-  /** Whom the room prefers; null where there is no room. */
+  /** The room's policy; null where there is no room. */
   policy: v.nullable(v.picklist(POLICIES)),
 });
-/** Who is in a room. */
+/** The members of a room. */
 export type Order = v.InferOutput<typeof OrderSchema>;
 
 const WatchReplySchema = v.variant('ok', [
   v.object({ ok: v.literal(true), order: OrderSchema }),
   v.object({
     ok: v.literal(false),
-    /** A RefusalCode; one that this page does not know is another reason, and no less a refusal. */
+    /** A RefusalCode; this page treats an unknown one as a refusal, too. */
     code: v.pipe(v.string(), v.maxLength(64)),
     message: v.pipe(v.string(), v.maxLength(500)),
   }),
@@ -123,23 +123,23 @@ const ReportsSchema = v.object({
   missed: CountSchema,
 });
 /**
- * What the members of a room have reported since the last time, `at` being when by the server's clock.
- * `missed` entries are not in it: the watcher was too slow, or there were too many.
+ * What the members of a room have sent since the last time; `at` is when it came, by the server's clock.
+ * `missed` entries are not in it: the spectator was too slow, or there were too many.
  */
 export type Reports = v.InferOutput<typeof ReportsSchema>;
 export type PeerReport = Reports['reports'][number];
 
-/** Events by which a peer reports, beside those of signaling.ts. */
+/** Events by which a peer sends its trace, besides those of signaling.ts. */
 export interface ReporterToServer {
   trace: (trace: Trace, reply: (reply: Reply) => void) => void;
 }
 
-/** Events by which the server asks for reports; until it does, nobody watches. */
+/** Events by which the server asks for traces; without one, the room has no spectator. */
 export interface ServerToReporter {
   watched: (isWatched: boolean) => void;
 }
 
-/** Events a watcher may send. */
+/** Events a spectator may send. */
 export interface WatcherToServer {
   watch: (
     request: WatchRequest,
@@ -147,7 +147,7 @@ export interface WatcherToServer {
   ) => void;
 }
 
-/** Events the server may send to a watcher; each is acknowledged. */
+/** Events the server may send to a spectator; each is acknowledged. */
 export interface ServerToWatcher {
   order: (order: Order, taken: () => void) => void;
   reports: (reports: Reports, taken: () => void) => void;

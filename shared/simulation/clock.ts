@@ -1,4 +1,4 @@
-/** A clock that moves only when told to, and everything that is yet to happen on it. */
+/** A clock that moves only when told to, and the events scheduled on it. */
 import type { Clock } from '../driver/ports.ts';
 
 interface Scheduled {
@@ -32,7 +32,7 @@ export class SimulatedClock implements Clock {
     };
   }
 
-  /** Does the next thing due. Returns false where nothing is left before `limit`. */
+  /** Runs the next event due. Returns false where there is none before `limit`. */
   advance(limit: number): boolean {
     for (;;) {
       const next = this.#heap[0];
@@ -48,7 +48,7 @@ export class SimulatedClock implements Clock {
     }
   }
 
-  /** Moves on without serving a timer, as for a device that was asleep. What is due comes late. */
+  /** Moves on without running timers, as for a device that was asleep. What is due comes late. */
   skip(milliseconds: number): void {
     this.#now += milliseconds;
   }

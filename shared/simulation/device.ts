@@ -1,4 +1,4 @@
-/** What a simulated ring member runs on: it may be slow, fall asleep and wake up again, or die. */
+/** The device of a simulated ring member: it may be slow, fall asleep and wake up again, or die. */
 import type { Clock } from '../driver/ports.ts';
 import type { SimulatedClock } from './clock.ts';
 
@@ -10,10 +10,10 @@ export class Device implements Clock {
   /** How late everything is handled, in milliseconds, and when the last of it will be. */
   #lateness = 0;
   #busyUntil = 0;
-  /** What came while it was asleep: timers, frames, word from the server. */
+  /** What came while it was asleep: timers, frames, messages from the server. */
   #missed: (() => void)[] = [];
 
-  /** @param number tells it from others */
+  /** @param number identifies it */
   constructor(clock: SimulatedClock, number: number) {
     this.number = number;
     this.#clock = clock;
@@ -40,7 +40,7 @@ export class Device implements Clock {
     let isCancelled = false;
     const cancel = this.#clock.after(milliseconds, () => {
       this.run(() => {
-        // What is cancelled after the device has woken up does not run, either.
+        // A timer cancelled after the device has woken up does not run, either.
         if (!isCancelled) call();
       });
     });
@@ -50,7 +50,7 @@ export class Device implements Clock {
     };
   }
 
-  /** Something happens to the device, now or when it comes to it. */
+  /** Something happens to the device, now or when the device gets to it. */
   run(call: () => void): void {
     const now = this.#clock.now();
     if (this.#lateness === 0 && this.#busyUntil < now) {
@@ -64,7 +64,7 @@ export class Device implements Clock {
   }
 
   /**
-   * Everything is handled so much later from now on, in its order.
+   * From now on everything is handled this much later, in its order.
    * @param milliseconds 0 for a device that is quick again
    */
   slowDown(milliseconds: number): void {

@@ -1,4 +1,4 @@
-/** What a storm may do to a ring: one small function for each fault. */
+/** The faults of a storm: one small function for each. */
 import type { PeerId } from '../protocol/ids.ts';
 import { RELAYED_PROBE_SILENCE } from '../protocol/timeouts.ts';
 import { MAINLAND } from './network.ts';
@@ -17,9 +17,9 @@ const LONGEST = {
   stall: 3_000,
   outage: 5_000,
   partition: 45_000,
-  /** Until a peer that has gone comes again. */
+  /** Until a peer that has gone joins again. */
   leave: 5_000,
-  /** By what a slow device is late, and for how long. */
+  /** The delay of a slow device, and for how long. */
   lateness: 1_500,
   slowness: 10_000,
 } as const;
@@ -29,12 +29,12 @@ const AGREEMENT = 60_000;
 
 const LEAST_PARTITION = 5_000;
 
-/** The longest hop delay that is set in a storm, in milliseconds: elections take their time as it is. */
+/** The longest hop delay that a storm sets, in milliseconds: elections are slow enough as it is. */
 const LONGEST_HOP_DELAY = 400;
 
 /**
- * How far the server's clock is from true time at most, in milliseconds: where memory is lost, within
- * what a new server believes of eras (SPEC.md, R9); else as far as anyone sets a clock.
+ * The most by which the server's clock is wrong, in milliseconds: where memory is lost, within what a new
+ * server believes of eras (SPEC.md, R9); else as far as a clock is ever set.
  */
 const SMALL_ERROR = 290_000;
 const LARGE_ERROR = 3_600_000;
@@ -64,7 +64,7 @@ export const leaveAndComeAgain: Fault = (world, peer) => {
   world.comeAgain(peer, 'leave', upTo(world, LONGEST.leave));
 };
 
-/** Everybody leaves; somebody comes, at once or after a while. */
+/** Everybody leaves; a newcomer comes, at once or after a while. */
 export const emptyRoom: Fault = (world) => {
   for (const peer of world.peers) world.leave(peer);
   world.run(upTo(world, LONGEST.leave));
@@ -76,15 +76,15 @@ export const blip: Fault = (world, peer) => {
 };
 
 /**
- * A connection is lost for less than a place is kept for, whatever the neighbours say (SPEC.md, L13);
- * not that of a peer that is away already.
+ * A connection is lost for less time than a place is kept, whatever the neighbours say (SPEC.md, L13); not
+ * that of a peer that is already without one.
  */
 export const blipOfPresent: Fault = (world, peer) => {
   if (peer.ring.state.server !== 'connected') return;
   world.blip(peer, upTo(world, LONGEST.notice), upTo(world, 0.9 * RELAYED_PROBE_SILENCE));
 };
 
-/** What is said on a connection arrives after what is said on the next one. */
+/** Messages of a connection arrive after those of the next connection. */
 export const reorderSignals: Fault = (world, peer) => {
   const stalled = upTo(world, LONGEST.stall);
   world.stall(peer, stalled);
@@ -101,7 +101,7 @@ export const loseMemory: Fault = (world) => {
   world.crashServer(upTo(world, LONGEST.outage), false);
 };
 
-/** The second time within the time in which the server gathers who was there before the first. */
+/** The second loss comes within the time in which the server collects the members from before the first. */
 export const loseMemoryTwice: Fault = (world) => {
   const downFor = upTo(world, LONGEST.outage);
   world.crashServer(downFor, false);
@@ -109,7 +109,7 @@ export const loseMemoryTwice: Fault = (world) => {
   loseMemory(world, anyOf(world) ?? world.join());
 };
 
-/** Two memories lost at once may leave two rings, of which neither is the newcomers' (SPEC.md, R3c). */
+/** Two memories lost at once may leave two rings, neither of which consists of newcomers (SPEC.md, R3c). */
 export const loseMemoryWhenSettled: Fault = (world, peer) => {
   world.settle(AGREEMENT);
   loseMemory(world, peer);
@@ -168,7 +168,7 @@ export const partition: Fault = (world) => {
   world.partition(groups, LEAST_PARTITION + upTo(world, range));
 };
 
-/** Somebody comes with an id that is another's, and with its own once that is refused. */
+/** A newcomer tries the id of another peer, and its own once that is refused. */
 export const joinAsAnother: Fault = (world, peer) => {
   const { id } = peer.ring.state;
   let tries = 0;
@@ -183,18 +183,18 @@ export const campaign: Fault = (_, peer) => {
   peer.ring.campaign();
 };
 
-/** Half the time to nothing: most of what is tried is tried at full speed. */
+/** Half of the time no delay: most faults are tried at full speed. */
 export const setHopDelay: Fault = (world, peer) => {
   const delay = world.random() < 0.5 ? 0 : Math.floor(upTo(world, LONGEST_HOP_DELAY));
   peer.ring.setHopDelay(delay);
 };
 
-/** A priority for a peer, where they have different ones: 1 to 3 mostly, 0 for one in ten. */
+/** A priority for a peer, where they differ: mostly 1 to 3, 0 for one in ten. */
 function anyPriority(world: World): number {
   return world.random() < 0.1 ? 0 : 1 + Math.floor(world.random() * 3);
 }
 
-/** Any of the peers that are there; undefined where there is none. */
+/** Any present peer; undefined where there is none. */
 export function anyOf(world: World): SimulatedPeer | undefined {
   const { peers } = world;
   return peers[Math.floor(world.random() * peers.length)];

@@ -1,23 +1,23 @@
-/** Simulated links: two ends find each other by their signals, as WebRTC's do. */
+/** Simulated links: two ends find each other by their signals, as in WebRTC. */
 import type { Signal } from '../protocol/signaling.ts';
 import type { Link, LinkHandlers, OpenLink, Random } from '../driver/ports.ts';
 import type { SimulatedClock } from './clock.ts';
 import type { Device } from './device.ts';
 
-/** What one hop takes, in milliseconds, to a neighbour or to the server. */
+/** The duration of one hop, in milliseconds, to a neighbour or to the server. */
 export interface Delays {
   readonly least: number;
   readonly most: number;
-  /** One direction of a link or connection may take up to so much more than the other. */
+  /** One direction of a link or connection may take up to so much longer than the other. */
   readonly asymmetry?: number;
-  /** A share of the hops, from 0 to 1, takes up to so long. */
+  /** A share of the hops, from 0 to 1, takes up to this long. */
   readonly tail?: { readonly share: number; readonly most: number };
 }
 
-/** Which end of a link that breaks is told of it; here that of the device whose links break. */
+/** Which end of a breaking link is told; here: the end of the device whose links break. */
 export type Told = 'both' | 'here' | 'neither';
 
-/** Devices that reach nobody outside their group for a while, each with the number of its group. */
+/** Devices that reach only their own group for a while, each with the number of its group. */
 interface Partition {
   readonly groups: ReadonlyMap<Device, number>;
   readonly until: number;
@@ -27,8 +27,8 @@ interface Partition {
 export const MAINLAND = 0;
 
 /**
- * How long a browser's link outlives the network under it, in milliseconds: what was sent meanwhile
- * arrives after all. Chromium and Firefox take from 15 to 30 s.
+ * How long a browser's link outlives the network below it, in milliseconds: what was sent meanwhile still
+ * arrives. Chromium and Firefox take from 15 to 30 s.
  */
 const ICE_PATIENCE = 20_000;
 
@@ -37,13 +37,13 @@ class SimulatedLink implements Link {
   readonly device: Device;
   readonly #network: SimulatedNetwork;
   readonly #handlers: LinkHandlers;
-  /** What its direction takes more than the least, in milliseconds. */
+  /** How much longer than the least its direction takes, in milliseconds. */
   readonly #lag: number;
   #other: SimulatedLink | null = null;
   #isClosed = false;
-  /** Nothing gets through any more, and nobody is told. */
+  /** Nothing gets through any more, and no end is told. */
   #isDead = false;
-  /** Nothing that it sends gets through, and it still hears. */
+  /** Nothing that it sends gets through, but it still hears. */
   #isMuted = false;
   /** Frames arrive in order: none before the one ahead of it. */
   #lastArrival = 0;
@@ -64,7 +64,7 @@ class SimulatedLink implements Link {
     return this.#other?.device ?? null;
   }
 
-  /** Makes the offer; the name in it is how the answering end finds this one. */
+  /** Makes the offer; the name in it leads the answering end to this one. */
   offer(name: string): void {
     this.#network.later(this.device, () => {
       if (!this.#isClosed) this.#handlers.onSignal({ type: 'offer', sdp: name });
@@ -106,7 +106,7 @@ class SimulatedLink implements Link {
     });
   }
 
-  /** The connection breaks. An end that is not told of it finds nothing but silence. */
+  /** The connection breaks. An end that is not told finds only silence. */
   break(told: Told): void {
     for (const end of [this, this.#other]) {
       if (end === null || end.#isClosed) continue;
@@ -203,10 +203,10 @@ export class SimulatedNetwork {
   }
 
   /**
-   * Nothing gets through between the groups; what was sent arrives afterwards, unless it takes so long
-   * that links break.
-   * @param groups the number of each device's group; {@link MAINLAND} is that of the server and of
-   *   all who are not named
+   * Nothing gets through between the groups. What was sent arrives afterwards, unless the partition lasts
+   * so long that links break.
+   * @param groups the number of each device's group; {@link MAINLAND} is that of the server and of every
+   * device that is not named
    * @param milliseconds until it is over
    */
   separate(groups: ReadonlyMap<Device, number>, milliseconds: number): void {
@@ -223,7 +223,7 @@ export class SimulatedNetwork {
   }
 
   /**
-   * Until when nothing gets through between two devices; long ago where it does.
+   * Until when nothing gets through between two devices; a past time where frames get through.
    * @param other null for the server
    */
   separatedUntil(one: Device, other: Device | null): number {
@@ -233,7 +233,7 @@ export class SimulatedNetwork {
     return until;
   }
 
-  /** No hop takes longer than most of them do. */
+  /** No hop takes longer than most hops do. */
   hasten(): void {
     const { least, most, asymmetry = 0 } = this.#delays;
     this.#delays = { least, most, asymmetry };
@@ -254,19 +254,19 @@ export class SimulatedNetwork {
     return least + this.#random() * ((isInTail ? tail.most : most) - least);
   }
 
-  /** What a hop takes on average, in milliseconds, tails aside. */
+  /** The average duration of a hop, in milliseconds, without the slow tail. */
   get meanHop(): number {
     const { least, most, asymmetry = 0 } = this.#delays;
     return (least + most + asymmetry) / 2;
   }
 
-  /** What one direction takes more than another, in milliseconds. */
+  /** How much longer one direction takes than another, in milliseconds. */
   lag(): number {
     const { asymmetry } = this.#delays;
     return asymmetry === undefined ? 0 : this.upTo(asymmetry);
   }
 
-  /** Any time up to the given one. */
+  /** Any duration up to the given one. */
   upTo(milliseconds: number): number {
     return this.#random() * milliseconds;
   }

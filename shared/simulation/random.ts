@@ -2,7 +2,7 @@
 import { hyphenated } from '../protocol/ids.ts';
 
 /**
- * Mulberry32, a generator of 32-bit state by Tommy Ettinger: small and good enough for schedules.
+ * Mulberry32, a generator of 32-bit state by Tommy Ettinger: small, and good enough for schedules.
  * @param seed any integer
  * @returns numbers from [0, 1)
  */
@@ -16,7 +16,7 @@ export function seededRandom(seed: number): () => number {
   };
 }
 
-/** A uuid of version 4 from the given randomness. */
+/** A uuid of version 4 from the given random numbers. */
 export function randomUuid(random: () => number): string {
   const digits = Array.from({ length: 32 }, (_, at) => {
     const digit = Math.floor(random() * 16);

@@ -1,20 +1,23 @@
-/** Rings in which a circuit takes longer than any wait for a leader in a quick one (SPEC.md, R7). */
+/** Rings in which a circuit takes longer than any wait for a leader in a quick ring (SPEC.md, R7). */
 import { World } from './world.ts';
 
-/** More than anyone needs: a ring that has not agreed by then never will. */
+/** More than any ring needs: a ring that has not agreed by then never will. */
 const MOST_CIRCUITS = 12;
 
 export class SlowRing {
   readonly world: World;
   readonly #hop: number;
 
-  /** @param hop what a message takes on each link, and to the server, in milliseconds, give or take a tenth */
+  /**
+   * @param hop duration of a message on each link, and to the server, in milliseconds, plus or minus a
+   * tenth
+   */
   constructor(seed: number, hop: number) {
     this.#hop = hop;
     this.world = new World(seed, { delays: { least: 0.9 * hop, most: 1.1 * hop } });
   }
 
-  /** What a message takes round the whole ring, in milliseconds. */
+  /** The duration of a message's way round the whole ring, in milliseconds. */
   get circuit(): number {
     return this.world.peers.length * this.#hop;
   }
@@ -38,7 +41,7 @@ export class SlowRing {
     return this.isAgreed ? (clock.now() - began) / this.circuit : Infinity;
   }
 
-  /** Runs on. Returns by how much the terms have risen. */
+  /** Continues the run. Returns by how much the terms have risen. */
   rest(milliseconds: number): number {
     const highest = () => Math.max(...this.world.states.map(({ term }) => term ?? 0));
     const before = highest();

@@ -1,6 +1,6 @@
 /**
- * A run of a simulated ring through a storm of faults: while they rage, safety; once all is calm,
- * one ring with one leader within bounded time and messages, and for good.
+ * A run of a simulated ring through a storm of faults. While faults occur, it checks safety; after them,
+ * that there is one ring with one leader within bounded time and messages, and that this lasts.
  */
 import type { Policy } from '../protocol/messages.ts';
 import { PROBE_PATIENCE } from '../ring/broker.ts';
@@ -13,22 +13,22 @@ import type { Delays } from './network.ts';
 import { World, type TraceEntry } from './world.ts';
 
 /**
- * What each storm is made of.
+ * The storms.
  *
- * - `crashes`: joins, departures and crashes alone, on a ring that was whole before.
- * - `outages`: besides, lost connections to a server that goes down and may lose its memory.
- * - `mishaps`: all that and devices that fall asleep, links that break or cannot be made, an id that
- *   is used twice, and slow networks.
- * - `kept`: outages of a ring that was whole before and that nobody leaves, and steps of the server's
- *   clock, so that nobody may lose anything.
- * - `campaigns`: elections that somebody starts, hop delays, and peers that vanish or leave and come
- *   again, with different priorities.
- * - `partitions`: groups that reach neither each other nor the server for a while, links that get lost
- *   at one end or in one direction.
- * - `delays`: crowded networks, slow devices, newcomers that fall asleep as they join, and connections
- *   to the server whose messages come late, after those of the next one.
+ * - `crashes`: joins, departures and crashes only, on a ring that was whole before.
+ * - `outages`: also lost connections to a server that goes down and may lose its memory.
+ * - `mishaps`: all that, and devices that fall asleep, links that break or cannot be made, an id that is
+ *   used twice, and slow networks.
+ * - `kept`: outages of a ring that was whole before and that no peer leaves, and steps of the server's
+ *   clock, so that no peer may lose anything.
+ * - `campaigns`: elections started by peers, hop delays, and peers that vanish or leave and come again,
+ *   with different priorities.
+ * - `partitions`: groups that reach neither each other nor the server for a while, and links that are
+ *   lost at one end or in one direction.
+ * - `delays`: crowded networks, slow devices, newcomers that fall asleep as they join, and connections to
+ *   the server whose messages come late, after those of the next one.
  * - `clocks`: steps of the clock of a server that keeps its memory, and rooms that empty.
- * - `amnesia`: a server that loses its memory once or twice in a row, beside peers that sleep.
+ * - `amnesia`: a server that loses its memory once or twice in a row, with peers asleep meanwhile.
  */
 export const STORMS = [
   'crashes',
@@ -43,7 +43,7 @@ export const STORMS = [
 ] as const;
 export type Storm = (typeof STORMS)[number];
 
-/** Faults, each with its weight: how often it strikes beside the others. */
+/** Faults, each with its weight: its frequency relative to the others. */
 type Faults = readonly (readonly [weight: number, fault: faults.Fault])[];
 
 interface Kind {
@@ -53,23 +53,23 @@ interface Kind {
   /** Whether the ring is whole when the storm begins. */
   readonly isWholeBefore?: boolean;
   /**
-   * Whether no member that is there may be let go. One that came first to a server without memory may
-   * (SPEC.md, L14); those who were there before are looked after by `keepsAll`.
+   * Whether the server may remove no member that is there. It may remove one that came first to a server
+   * without memory (SPEC.md, L14); `keepsAll` covers those that were there before.
    */
   readonly keepsPlaces?: boolean;
-  /** Whether nobody leaves, so that nobody may lose its id, its place in the order or its leader. */
+  /** Whether no peer leaves, so that no peer may lose its id, its place in the order or its leader. */
   readonly keepsAll?: boolean;
   /** Whether every other seed has the policy `incumbent`. */
   readonly hasBothPolicies?: boolean;
   /** Whether peers have different priorities. */
   readonly hasPriorities?: boolean;
-  /** What networks there are; each seed has one of them. */
+  /** The possible networks; each seed has one of them. */
   readonly networks: readonly Delays[];
 }
 
 const LAN: Delays = { least: 1, most: 21 };
 const WAN: Delays = { least: 1, most: 200 };
-/** One way takes longer than the other, and one hop in a hundred up to three seconds. */
+/** One direction takes longer than the other, and one hop in a hundred up to three seconds. */
 const CROWDED: Delays = {
   least: 1,
   most: 100,
@@ -83,7 +83,7 @@ const CRASHES: Faults = [
   [1, faults.crash],
 ];
 
-/** Comings and goings of peers with different priorities. */
+/** Joins and departures of peers with different priorities. */
 const TURNOVER: Faults = [
   [2, faults.joinWithAny],
   [1, faults.leave],
@@ -212,47 +212,47 @@ export interface StormReport {
   readonly problems: readonly string[];
   /** Simulated milliseconds from the end of the last fault to agreement. */
   readonly settledAfter: number;
-  /** Election messages sent in that time, for each peer. */
+  /** Election messages sent in that time, per peer. */
   readonly messagesPerPeer: number;
   readonly trace: readonly TraceEntry[];
 }
 
 /**
  * How long after the last fault the ring may take to agree, in milliseconds: a neighbour's silence is
- * noticed and the server asks it (8 s in all), the second attempt at a link succeeds (6 s later), and
- * a peer that then hears of no leader starts (4.5 s later). Where a peer was away, its neighbour may
- * wait for as long again before the next attempt at a link, as those waits double (SPEC.md, L3).
+ * noticed and the server asks it (8 s in all), the second attempt at a link succeeds (6 s later), and a
+ * peer that then hears of no leader starts an election (4.5 s later). Where a peer was away, its neighbour
+ * may wait as long again before the next attempt at a link, because those waits double (SPEC.md, L3).
  */
 const PATIENCE = LINK_SILENCE + PROBE_PATIENCE + FIRST_ATTEMPT + 1.5 * LEADER_SILENCE + 1_500;
 
-/** With how many more peers the shipped ones reckon at least. */
+/** The number of further peers that members allow for at least. */
 const SPARE_PEERS = 12;
 
 /**
- * How many circuits it may take besides: a claim goes round, and another one that starts meanwhile, and
- * each has its announcement.
+ * How many circuits it may take besides: a claim goes round, then another one that starts meanwhile, each
+ * followed by its announcement.
  */
 const CIRCUITS = 4;
 
-/** How many election messages for each peer and second of it. */
+/** Election messages allowed per peer and second of it. */
 const MOST_MESSAGES = 40;
 
-/** By when a lap has come to everyone after that; before, the patience of some may still run out. */
+/** By when a lap has reached every peer after that; before, some may still time out. */
 const FIRST_LAP = 2_000;
 
-/** How long the agreement is watched after that. */
+/** How long the agreement is observed after that. */
 const WATCH = 5_000;
 
-/** Election messages for each peer and second of an agreed ring: a lap a second. */
+/** Election messages allowed per peer and second of an agreed ring: a lap a second. */
 const CALM_MESSAGES = 1.3;
 
 /**
- * How long what is just under way may take at the end, in milliseconds: a direct link takes over, or a
- * newcomer that died as it joined has its place until its neighbours are asked about it again.
+ * How long pending changes may take at the end, in milliseconds: a direct link takes over, or a newcomer
+ * that died as it joined keeps its place until its neighbours are asked about it again.
  */
 const MOMENT = 10_000;
 
-/** Faults of one run. */
+/** Faults per run. */
 const FAULTS = 12;
 
 /**
@@ -293,18 +293,18 @@ function strike(world: World, kinds: Faults): void {
   }
 }
 
-/** Runs until all is well or patience is over; what is still wrong, in words. */
+/** Runs until all is well or the time is over; returns what is still wrong, in words. */
 function settle(world: World): readonly string[] {
-  // Somebody must be able to lead.
+  // Some peer must be able to lead.
   if (world.peers.every(({ priority }) => priority === 0)) world.join({ priority: 1 });
   const hopDelay = Math.max(...world.states.map((state) => state.hopDelay));
-  // Doubled up to three times, as after terms in vain.
+  // Doubled up to three times, as after terms without a result.
   const slowness = slownessOf(hopDelay, 8 * (world.peers.length + SPARE_PEERS));
   const circuits = CIRCUITS * world.circuit;
   return world.settle(PATIENCE + circuits + world.longestAbsence + slowness);
 }
 
-/** What is wrong once the faults are over: what was before, what stays, and what it costs. */
+/** What is wrong once the faults are over: earlier violations, lasting ones, and too high a cost. */
 function calm(
   world: World,
   kind: Kind,

@@ -1,6 +1,6 @@
 /**
- * A whole ring in one process: real ring members and the real broker on a simulated network and
- * clock. The same seed gives the same run, message for message.
+ * A whole ring in one process: real ring members and the real broker on a simulated network and clock. The
+ * same seed gives the same run, message for message.
  */
 import { compareClaims } from '../election/claim.ts';
 import { initialElection, sittingClaim } from '../election/state.ts';
@@ -15,8 +15,8 @@ import type { Claim } from '../protocol/messages.ts';
 import type { OpenLink } from '../driver/ports.ts';
 import { countedRandom } from '../driver/random.ts';
 import { RingPeer, type RingPeerOptions } from '../driver/ring-peer.ts';
-import { LINK_SILENCE, SILENCE_MARGIN } from '../member/silence.ts';
 import type { RingEvent, RingState } from '../member/events.ts';
+import { LINK_SILENCE, SILENCE_MARGIN } from '../member/silence.ts';
 import type { Random } from '../member/turn.ts';
 import { PROBE_PATIENCE } from '../ring/broker.ts';
 import { SimulatedClock } from './clock.ts';
@@ -38,9 +38,9 @@ export interface TraceEntry {
   readonly event: RingEvent;
 }
 
-/** What somebody may want to choose that is left to the dice otherwise. */
+/** Settings that are otherwise drawn at random. */
 export interface WorldOptions {
-  /** In place of the dice of the seed. */
+  /** In place of the seed's random numbers. */
   readonly random?: () => number;
   /** Of each hop, also to the server. */
   readonly delays?: Delays;
@@ -54,7 +54,7 @@ export interface PeerOptions {
   readonly newId?: () => PeerId;
   /** In place of that of all peers. */
   readonly priority?: number;
-  /** Puts something of one's own between the peer and its links. */
+  /** Wraps the links of the peer. */
   readonly tap?: (openLink: OpenLink) => OpenLink;
 }
 
@@ -63,13 +63,13 @@ export interface SimulatedPeer {
   readonly ring: RingPeer;
   readonly priority: number;
   readonly device: Device;
-  /** Its ways to the server; the last one is that of its present membership. */
+  /** Its connections to the server; the last one is that of its present membership. */
   readonly routes: readonly Route[];
 }
 
 /**
- * How long the ring may take a link for alive that is broken, in milliseconds: the link is silent for too
- * long, the server finds both ends awake, and the link stays silent.
+ * How long the ring may take a broken link for alive, in milliseconds: the link is silent for too long, the
+ * server finds both ends awake, and the link stays silent.
  */
 const SILENT_BREAK = LINK_SILENCE + PROBE_PATIENCE + SILENCE_MARGIN;
 
@@ -87,17 +87,17 @@ export class World {
   readonly #peers = new Set<SimulatedPeer>();
   readonly #terms = new Terms();
   readonly #fencing = new Fencing(() => this.states);
-  /** Those that judge what cannot be where nobody lies. */
+  /** Those that report what is impossible where no peer lies. */
   readonly #judges: readonly Judge[] = [
     new Pretenders(),
     new Offices(),
     this.#fencing,
     new Farewells((id) => this.states.some((state) => state.id === id)),
   ];
-  /** The claim that each peer had when it joined, of those that have gone, too. */
+  /** The claim with which each peer joined, also of peers that have gone. */
   readonly #bases = new Map<PeerId, Claim>();
   readonly #violations: string[] = [];
-  /** Messages of elections that were sent, laps included. */
+  /** Election messages sent, laps included. */
   #sent = 0;
   #devices = 0;
   readonly #seated = new Set<PeerId>();
@@ -135,7 +135,7 @@ export class World {
     return this.peers.map(({ ring }) => ring.state);
   }
 
-  /** What there was so far, in words, that cannot be where nobody lies. */
+  /** What has happened so far that is impossible where no peer lies, in words. */
   get contradictions(): readonly string[] {
     return this.#judges.flatMap(({ problems }) => problems);
   }
@@ -145,12 +145,12 @@ export class World {
     return this.#placesLost;
   }
 
-  /** Safety broken so far, in words. */
+  /** Violations of safety so far, in words. */
   get violations(): readonly string[] {
     return [...this.#violations, ...this.#terms.problems];
   }
 
-  /** When the last of the faults so far is over, those of devices and networks that mend by themselves. */
+  /** When the last fault so far ends, of those faults of devices and networks that end on their own. */
   get faultsEnd(): number {
     return this.#faultsEnd;
   }
@@ -160,12 +160,12 @@ export class World {
     return this.#longestAbsence;
   }
 
-  /** What one circuit of the ring takes, in milliseconds, where nothing is late or held. */
+  /** The duration of one circuit of the ring, in milliseconds, where nothing is late or held. */
   get circuit(): number {
     return this.#peers.size * this.#network.meanHop;
   }
 
-  /** What a peer is by itself, or was before it went; undefined for one that never was a member. */
+  /** The base claim of a peer, present or gone; undefined for an id that never was a member's. */
   baseOf(id: PeerId): Claim | undefined {
     return this.#bases.get(id);
   }
@@ -180,7 +180,7 @@ export class World {
     return countedRandom(Math.floor(this.random() * 0x1_0000_0000));
   }
 
-  /** An id that nobody had before. */
+  /** A fresh id. */
   newId(): PeerId {
     return expect(parsePeerId(randomUuid(this.random)));
   }
@@ -227,20 +227,20 @@ export class World {
     peer.ring.leave();
   }
 
-  /** A peer vanishes without a word, as a killed process does; the server sees its socket close. */
+  /** A peer vanishes without a goodbye, as a killed process does; the server sees its socket close. */
   crash(peer: SimulatedPeer): void {
     this.#peers.delete(peer);
     peer.device.die();
     for (const route of peer.routes) this.#server.lose(route, SOCKET_CLOSE, Infinity);
   }
 
-  /** A peer does by itself what a killed process does. It may join again. */
+  /** A peer does on purpose what a killed process does. It may join again. */
   vanish(peer: SimulatedPeer): void {
     this.#peers.delete(peer);
     peer.ring.vanish();
   }
 
-  /** One that has vanished or left is here again, as a new peer. */
+  /** A peer that has vanished or left joins again, as a new peer. */
   rejoin(peer: SimulatedPeer): void {
     this.#peers.add(peer);
     peer.ring.join();
@@ -261,7 +261,7 @@ export class World {
 
   /**
    * A peer's device handles everything late for a while.
-   * @param lateness milliseconds by which it does
+   * @param lateness delay in milliseconds
    * @param milliseconds until it is quick again
    */
   slowDown(peer: SimulatedPeer, lateness: number, milliseconds: number): void {
@@ -272,7 +272,7 @@ export class World {
   }
 
   /**
-   * A peer vanishes, or leaves, and is here again later, as a new one.
+   * A peer vanishes, or leaves, and comes back later, as a new one.
    * @param milliseconds until it joins
    */
   comeAgain(peer: SimulatedPeer, how: 'vanish' | 'leave', milliseconds: number): void {
@@ -284,8 +284,8 @@ export class World {
 
   /**
    * A peer loses its connection to the server, and no link.
-   * @param noticed milliseconds until the server knows, if it has not come back by then
-   * @param back milliseconds until it has come back
+   * @param noticed milliseconds until the server knows, if the peer has not come back by then
+   * @param back milliseconds until the peer has come back
    */
   blip(peer: SimulatedPeer, noticed: number, back: number): void {
     for (const route of peer.routes) this.#server.lose(route, noticed, back);
@@ -293,22 +293,22 @@ export class World {
   }
 
   /**
-   * What a peer and the server say to each other on their present connection arrives later. Where that
-   * connection is lost meanwhile, it arrives after what is said on the next one.
+   * Messages between a peer and the server on their present connection arrive later. If that connection is
+   * lost meanwhile, they arrive after those of the next one.
    */
   stall(peer: SimulatedPeer, milliseconds: number): void {
     for (const route of peer.routes) this.#server.stall(route, milliseconds);
     this.#faultFor(milliseconds);
   }
 
-  /** All direct links of a peer break; both ends are told of it, or neither, or its own alone. */
+  /** All direct links of a peer break; both ends are told, or neither, or only its own. */
   breakLinks(peer: SimulatedPeer, told: boolean | Told): void {
     const ends = typeof told === 'string' ? told : told ? 'both' : 'neither';
     this.#network.break(peer.device, ends);
     if (ends !== 'both') this.#faultFor(SILENT_BREAK);
   }
 
-  /** What a peer sends on its present direct links gets lost from now on; it still hears. */
+  /** What a peer sends on its present direct links is lost from now on; it still hears. */
   mute(peer: SimulatedPeer): void {
     this.#network.mute(peer.device);
     this.#faultFor(SILENT_BREAK);
@@ -316,9 +316,9 @@ export class World {
 
   /**
    * Groups of peers reach neither each other nor the server.
-   * @param groups the number of each peer's group; {@link MAINLAND} is the server's, and that of all
-   *   who are not named
-   * @param milliseconds until they do
+   * @param groups the number of each peer's group; {@link MAINLAND} is the server's, and that of every peer
+   * that is not named
+   * @param milliseconds until they reach each other again
    */
   partition(groups: ReadonlyMap<SimulatedPeer, number>, milliseconds: number): void {
     const devices = new Map([...groups].map(([peer, group]) => [peer.device, group]));
@@ -329,7 +329,7 @@ export class World {
     this.#faultFor(milliseconds);
   }
 
-  /** No hop takes longer than most do from now on. */
+  /** No hop takes longer than most hops do from now on. */
   hasten(): void {
     this.#network.hasten();
   }
@@ -352,7 +352,7 @@ export class World {
   /**
    * The server cannot be reached.
    * @param downFor milliseconds until it is back
-   * @param keepsMemory whether it knows its rooms then
+   * @param keepsMemory whether it still knows its rooms then
    */
   crashServer(downFor: number, keepsMemory: boolean): void {
     this.#server.crash(downFor, keepsMemory);
@@ -372,7 +372,7 @@ export class World {
     return this.problems();
   }
 
-  /** What keeps the ring from being one circle with one living leader that all agree on. */
+  /** What keeps the ring from being one circle with one living leader on which all agree. */
   problems(): string[] {
     const states = this.states;
     const [first] = states;
@@ -396,8 +396,8 @@ export class World {
   }
 
   /**
-   * Under `highest` the greatest peer that may lead. Under `incumbent` the one that is followed, unless
-   * another one's base outranks the claim that it has in office (SPEC.md, Policies).
+   * Under `highest` the greatest peer that may lead. Under `incumbent` the present leader, unless the base
+   * claim of another peer outranks the leader's claim in office (SPEC.md, Policies).
    */
   #rightfulLeader(): PeerId | null {
     const bases = this.peers.map(({ ring, priority }) => ({ priority, id: ring.state.id }));
@@ -419,7 +419,7 @@ export class World {
     return this.#fencing.admits(state);
   }
 
-  /** A fault lasts so long, and is undone then. */
+  /** A fault lasts this long, and is undone then. */
   #faultFor(milliseconds: number, undo: () => void = () => undefined): void {
     if (milliseconds === Infinity) return;
     this.#faultsEnd = Math.max(this.#faultsEnd, this.clock.now() + milliseconds);
@@ -451,7 +451,7 @@ function isGreater(claim: Claim | null, other: Claim | null): boolean {
   return compareClaims(claim, other) === 'greater';
 }
 
-/** How often the world is looked at while it settles, in milliseconds. */
+/** How often the world is inspected while it settles, in milliseconds. */
 const LOOK = 20;
 
 /** Whether successors lead through all peers and back, and predecessors the other way. */

@@ -1,14 +1,14 @@
 /**
- * A process of strangers: `node attacker.js ATTACK PORT`. It prints a
- * mark for each time that they strike, and another for each that has had its effect.
+ * A process of attackers: `node attacker.js ATTACK PORT`. It prints a mark for each attempt, and another
+ * for each that has had its effect.
  */
 import { setTimeout as pause } from 'node:timers/promises';
 import { listen } from '../chaos/own-process.ts';
 import { ATTACKS, EFFECT, STRIKE } from './attacks.ts';
 
 /**
- * Milliseconds from one strike of a stranger to its next. Without end and without a pause, connections
- * alone keep a server busy; how many one address may have is not for this to judge.
+ * Milliseconds between two attempts of an attacker. Without a pause, new connections alone keep a server
+ * busy; this test does not judge how many one address may have.
  */
 const GAP = 50;
 

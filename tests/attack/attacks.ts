@@ -1,4 +1,4 @@
-/** What strangers do to a server that is to go on serving: each for as long as it is let. */
+/** The attacks on a server, which must go on serving: each repeats its attempt. */
 import { randomUUID } from 'node:crypto';
 import { setTimeout as pause } from 'node:timers/promises';
 import type { Socket } from 'node:net';
@@ -9,19 +9,19 @@ import { ended, frame, gets, open, openRaw, Stranger } from './strangers.ts';
 export const RING_ROOM = 'ring';
 export const CROWD_ROOM = 'crowd';
 
-/** What a process of strangers prints for each time that they strike, and for each that has its effect. */
+/** What a process of attackers prints for each attempt, and for each that has its effect. */
 export const STRIKE = '.';
 export const EFFECT = '!';
 
 /**
- * Does it once; called again and again.
- * @param onEffect to be called when the server does what the attack is about: an attack that it turns away
- *   at once shows nothing
+ * Makes one attempt; called again and again.
+ * @param onEffect to be called when the server does what the attack aims at: an attack that the server
+ * rejects at once shows nothing
  */
 type Blow = (port: number, onEffect: () => void) => Promise<void>;
 
 interface Attack {
-  /** How many do it at a time. */
+  /** How many attackers there are at a time. */
   readonly strangers: number;
   readonly blow: Blow;
   /** How long the server must have run before, in milliseconds. */
@@ -37,7 +37,7 @@ export function joinRequest(room: string, id: string = randomUUID()): object {
   return { version: SIGNALING_VERSION, room, id, secret: randomUUID(), policy: 'highest', offers };
 }
 
-/** For a place that nobody had. */
+/** Resumes a place that no peer had. */
 function resumeRequest(room: string, era: number): object {
   const id = randomUUID();
   const place = { epoch: 'made up', era, version: 1, successor: id, predecessor: id };
@@ -55,7 +55,7 @@ function resumeRequest(room: string, era: number): object {
 export const isOk = (reply: string) => reply.includes('"ok":true');
 const isRefused = (reply: string, code: RefusalCode) => reply.includes(`"code":"${code}"`);
 
-/** Calls back if what is asked for is what is answered first. */
+/** Calls back if the first answer is the expected one. */
 function whenServed(socket: Socket, onEffect: () => void): void {
   socket.once('data', (data: Buffer) => {
     if (data.toString('latin1').startsWith('HTTP/1.1 200 ')) onEffect();
@@ -71,7 +71,7 @@ async function cutOff(port: number, onEffect: () => void): Promise<void> {
   await ended(socket, 5_000);
 }
 
-/** As many requests as one read of the server's holds. */
+/** As many requests as one read of the server contains. */
 async function pipelined(port: number, onEffect: () => void): Promise<void> {
   const socket = open(port).resume();
   whenServed(socket, onEffect);
@@ -79,7 +79,7 @@ async function pipelined(port: number, onEffect: () => void): Promise<void> {
   await ended(socket, 5_000);
 }
 
-/** As many requests as are taken, on a connection that is kept and of which only a beginning is read. */
+/** As many requests as are accepted, on a connection that is kept and of which only the beginning is read. */
 async function unreadPages(port: number, onEffect: () => void): Promise<void> {
   const socket = open(port);
   whenServed(socket, onEffect);
@@ -98,8 +98,8 @@ async function scrapes(port: number, onEffect: () => void): Promise<void> {
 }
 
 /**
- * A member that reads nothing is sent without end; it has first tried to move its session to a second
- * WebSocket, of which it reads nothing either.
+ * A member that reads nothing is sent messages without end; it has first tried to move its session to a
+ * second WebSocket, which it does not read either.
  */
 async function deafMember(port: number, onEffect: () => void): Promise<void> {
   const [sender, deaf] = [new Stranger(port), new Stranger(port)];
@@ -128,7 +128,7 @@ async function deafMember(port: number, onEffect: () => void): Promise<void> {
   for (const each of [sender, deaf, second]) each.socket.terminate();
 }
 
-/** A message of one byte a fragment that never ends. */
+/** A message that never ends, in fragments of one byte. */
 async function fragments(port: number, onEffect: () => void): Promise<void> {
   const socket = await openRaw(port, onEffect);
   socket.write(frame(1, false, '4'));
@@ -136,7 +136,7 @@ async function fragments(port: number, onEffect: () => void): Promise<void> {
   await ended(socket, 10_000);
 }
 
-/** Places in a room of hundreds that nobody had, each of a later era. */
+/** Resumes places that no peer had in a room of hundreds, each of a later era. */
 async function resumes(port: number, onEffect: () => void): Promise<void> {
   const stranger = new Stranger(port);
   await stranger.connected();
@@ -149,7 +149,7 @@ async function resumes(port: number, onEffect: () => void): Promise<void> {
   await stranger.ended(1_000);
 }
 
-/** A look at a room, and gone. */
+/** A spectator that comes and leaves. */
 async function watchers(port: number, onEffect: () => void): Promise<void> {
   for (const room of [CROWD_ROOM, RING_ROOM]) {
     const stranger = new Stranger(port);
@@ -160,7 +160,7 @@ async function watchers(port: number, onEffect: () => void): Promise<void> {
   }
 }
 
-/** What fills a log. */
+/** Errors that fill a log. */
 async function faults(port: number, onEffect: () => void): Promise<void> {
   const stranger = new Stranger(port);
   await stranger.connected();
@@ -179,7 +179,7 @@ export const ATTACKS: Readonly<Record<string, Attack>> = {
   scrapes: { strangers: 20, blow: scrapes },
   'deaf-member': { strangers: 8, blow: deafMember },
   fragments: { strangers: 50, blow: fragments },
-  // In its first minute a server gathers those of a lost memory, for which others have to come again.
+  // In its first minute a server collects the members of a lost memory; others have to come again.
   resumes: { strangers: 4, blow: resumes, after: 61_000 },
   watchers: { strangers: 4, blow: watchers },
   faults: { strangers: 4, blow: faults },

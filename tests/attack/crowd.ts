@@ -1,4 +1,4 @@
-/** A process of many members that do nothing but stay: `node crowd.js SIZE PORT`. */
+/** A process of many members that only stay connected: `node crowd.js SIZE PORT`. */
 import { listen, tell } from '../chaos/own-process.ts';
 import { CROWD_ROOM, isOk, joinRequest } from './attacks.ts';
 import { Stranger } from './strangers.ts';

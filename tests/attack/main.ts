@@ -15,17 +15,17 @@ const SLOTS = 4;
 /** How many members the other room has. */
 const CROWD = 300;
 
-/** What may happen to the server: bytes more than before, and milliseconds until it answers. */
+/** Limits for the server: additional bytes of memory, and milliseconds until it answers. */
 const MOST_MEMORY = 100_000_000;
 const MOST_DELAY = 250;
 
-/** Characters for an attack's name. */
+/** Width of the column with the attack's name. */
 const WIDTH = 14;
 
 /** How long the ring may take to agree before the first attack, in milliseconds. */
 const PATIENCE = 60_000;
 
-/** Milliseconds between two looks at the ring, and two requests for the server's health. */
+/** Milliseconds between two looks at the ring, and between two requests for the server's health. */
 const LOOKS = 1_000;
 const PROBES = 50;
 
@@ -80,7 +80,7 @@ async function startRing(server: ServerProcess): Promise<readonly Child[]> {
   }
 }
 
-/** Milliseconds until the server has answered on a connection of its own; Infinity where it has not. */
+/** Milliseconds until the server has answered on a new connection; Infinity where it has not. */
 function delayOf(url: string): Promise<number> {
   const asked = performance.now();
   return new Promise((resolve) => {
@@ -98,7 +98,7 @@ function delayOf(url: string): Promise<number> {
   });
 }
 
-/** Asks again and again until told to stop; then all the delays, the least first. */
+/** Asks repeatedly until told to stop; then returns all the delays, the least first. */
 function probe(url: string): () => Promise<readonly number[]> {
   const delays: number[] = [];
   const over = new AbortController();
@@ -139,7 +139,7 @@ async function lookAt(ring: readonly Child[], before: Agreement): Promise<Set<st
   return wrong;
 }
 
-/** Has a server attacked; returns what it did not stand. */
+/** Runs an attack; returns what the server did not withstand. */
 async function attack(
   name: string,
   server: ServerProcess,
@@ -171,7 +171,7 @@ async function attack(
   return breaches;
 }
 
-/** The delays while nobody strikes, to compare with. */
+/** The delays without an attack, for comparison. */
 async function quiet(server: ServerProcess): Promise<void> {
   const stopProbing = probe(server.url);
   await pause(Math.min(seconds, 10) * 1_000);

@@ -1,22 +1,22 @@
-/** What a stranger can do to a server without keeping to any library: connections, raw and half done. */
+/** What an attacker can do to a server without any library: raw connections, also incomplete ones. */
 import { createConnection, type Socket } from 'node:net';
 import { setTimeout as pause } from 'node:timers/promises';
 import { WebSocket } from 'ws';
 
 const HOST = '127.0.0.1';
 
-/** A connection whose end, of whatever kind, is no fault. */
+/** A connection that may end in any way without an error. */
 export function open(port: number): Socket {
   return createConnection(port, HOST).on('error', () => undefined);
 }
 
-/** Until the connection has ended; at most so long, in milliseconds. Ends it. */
+/** Waits until the connection has ended, at most this long, in milliseconds; then ends it. */
 export async function ended(socket: Socket, most: number): Promise<void> {
   await until((done) => socket.once('close', done), most);
   socket.destroy();
 }
 
-/** Until it calls back; at most so long, in milliseconds. */
+/** Waits for the callback, at most this long, in milliseconds. */
 async function until(begin: (done: () => void) => void, most: number): Promise<void> {
   const late = new AbortController();
   const called = new Promise<void>((resolve) => {
@@ -39,8 +39,8 @@ export function frame(opcode: number, isLast: boolean, text: string): Buffer {
 }
 
 /**
- * Asks for a WebSocket by hand, and has a Socket.IO connection on it. Reads all that comes.
- * @param onOpen called if the server takes it
+ * Requests a WebSocket by hand, and opens a Socket.IO connection on it. Reads everything that comes.
+ * @param onOpen called if the server accepts it
  */
 export async function openRaw(port: number, onOpen: () => void): Promise<Socket> {
   const socket = open(port).resume();
@@ -57,7 +57,7 @@ export async function openRaw(port: number, onOpen: () => void): Promise<Socket>
   return socket;
 }
 
-/** A client that speaks Socket.IO by hand: as much of it as it wants to. */
+/** A client that implements as much of Socket.IO as an attack needs. */
 export class Stranger {
   readonly socket: WebSocket;
   readonly #replies = new Map<number, (text: string) => void>();
@@ -65,7 +65,7 @@ export class Stranger {
   /** The id of its session. */
   sid = '';
 
-  /** @param query added to what every client asks with */
+  /** @param query added to the usual parameters */
   constructor(port: number, query = '') {
     const url = `ws://${HOST}:${port}/socket.io/?EIO=4&transport=websocket${query}`;
     this.socket = new WebSocket(url, { perMessageDeflate: false });
@@ -82,7 +82,7 @@ export class Stranger {
       this.sid = sid;
       this.send('40');
     }
-    // A question, such as whether it is awake.
+    // A question of the protocol, such as whether it is awake.
     const question = /^42(\d+)\[/.exec(text)?.[1];
     if (question !== undefined) this.send(`43${question}[]`);
     const answer = /^43(\d+)\[/.exec(text)?.[1];
@@ -95,7 +95,7 @@ export class Stranger {
     if (this.socket.readyState === WebSocket.OPEN) this.socket.send(text);
   }
 
-  /** Until it is connected or turned away. */
+  /** Until it is connected or rejected. */
   async connected(): Promise<void> {
     await until((done) => {
       this.socket.once('close', done);
@@ -124,7 +124,7 @@ export class Stranger {
     return reply;
   }
 
-  /** Until the other end has ended it; at most so long, in milliseconds. Ends it. */
+  /** Waits until the other end has ended it, at most this long, in milliseconds; then ends it. */
   async ended(most: number): Promise<void> {
     if (this.socket.readyState !== WebSocket.CLOSED)
       await until((done) => this.socket.once('close', done), most);

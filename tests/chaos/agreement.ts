@@ -1,8 +1,8 @@
-/** What is to be true of all peers once it is calm. */
+/** What must be true of all peers once there are no faults. */
 import type { MemberState } from './messages.ts';
 import type { Network } from './network.ts';
 
-/** A live member: where it runs, and what it says of itself. */
+/** A live member: its process, and its state. */
 export interface Member {
   /** For people: process and slot, or tab. */
   readonly name: string;
@@ -13,7 +13,7 @@ export interface Member {
 export interface Agreement {
   readonly leader: string | null;
   readonly term: number | null;
-  /** In no order. */
+  /** In any order. */
   readonly ids: ReadonlySet<string>;
 }
 
@@ -24,7 +24,7 @@ export interface Problem {
 
 /**
  * What keeps the members from being one ring that agrees; nothing where all is well.
- * @param links what a calm ring is made of
+ * @param links the kinds of links in a ring at rest
  */
 export function problemsOf(members: readonly Member[], links: Network['links']): Problem[] {
   const problems: Problem[] = [];

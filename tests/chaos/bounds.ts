@@ -1,14 +1,14 @@
-/** How long a ring may take to come to rest after the last fault, and how much it may take up. */
+/** How long a ring may take to come to rest after the last fault, and what it may cost. */
 import { FAREWELL } from '../../shared/member/link.ts';
 import { LONGEST_HOP, SHORTEST_LONG_WAIT } from '../../shared/member/patience.ts';
 import { FIRST_ATTEMPT } from '../../shared/member/successor.ts';
 import type { Network } from './network.ts';
 
-/** What the ring as it is today does not do yet, each to be switched on with the change that does it. */
+/** What the present ring does not do yet, each to be switched on with the change that does it. */
 export const EXPECTATIONS: {
   /**
-   * Members take the places they had from a server that was killed and started anew, so that an
-   * outage of the server alone changes no id, no leader and no term. Until then all join anew.
+   * Members take the places they had from a server that was killed and restarted, so that an outage of the
+   * server alone changes no id, no leader and no term. Until then all join again.
    */
   readonly placesOutliveServer: boolean;
 } = { placesOutliveServer: true };
@@ -18,10 +18,10 @@ interface Delay {
   readonly why: string;
 }
 
-/** The longest pause between two attempts to reach the server: 2 s and up to half of it by chance. */
+/** The longest pause between two attempts to reach the server: 2 s plus up to half of it at random. */
 const RECONNECTION: Delay = { milliseconds: 3_000, why: 'the last pause before reconnecting' };
 
-/** What the server's pings take to find that a connection is dead which nobody closed. */
+/** The time in which the server's pings find a dead connection that was never closed. */
 const UNNOTICED: Delay = {
   milliseconds: 15_000,
   why: 'a server finding out that a peer is cut off',
@@ -29,10 +29,10 @@ const UNNOTICED: Delay = {
 
 const LINK: Delay = {
   milliseconds: FIRST_ATTEMPT + 2 * FIRST_ATTEMPT,
-  why: 'a first attempt at a link in vain, and a second that works at its last moment',
+  why: 'a first attempt at a link that fails, and a second that works at its last moment',
 };
 
-/** @param peers that are members at most */
+/** @param peers the most members */
 function silence(peers: number): Delay {
   return {
     milliseconds: Math.max(SHORTEST_LONG_WAIT, LONGEST_HOP * peers) * 1.5,
@@ -43,12 +43,12 @@ function silence(peers: number): Delay {
 /** Circuits within which a ring far from its server has a leader. */
 const CIRCUITS = 4;
 
-/** So many more terms a ring may come to that has agreed and in which nothing happens. */
+/** By how much the term of a ring may rise after it has agreed, while nothing happens. */
 export const MORE_TERMS = 1;
 
 /**
- * How long agreement may take, as a sum of what may have to be waited for in turn.
- * @param peers that there are at most
+ * How long agreement may take, as a sum of the waits that may follow each other.
+ * @param peers the most members
  */
 export function agreementDelays({ groups, delay }: Network, peers: number): readonly Delay[] {
   if (delay > 0)
@@ -62,14 +62,14 @@ export function agreementDelays({ groups, delay }: Network, peers: number): read
 
 /**
  * How long WebRTC itself takes to find that the other end of a link was killed, in milliseconds: its
- * consent expires after 30 s (RFC 7675). The server tells of a death only those whose neighbour it
- * was; an earlier successor, to which the dead had not yet said BYE, has to find out in this way.
+ * consent expires after 30 s (RFC 7675). The server tells only the present neighbours of a death; an
+ * earlier successor, to which the dead peer had not yet said BYE, has to find out in this way.
  */
 export const CONSENT = 35_000;
 
 /**
  * How long all connections but those of {@link CONNECTIONS} may take to be closed once all agree, in
- * milliseconds. BYE gives the other end a while to close, which is the least of it.
+ * milliseconds. BYE gives the other end some time to close, which is the smaller part.
  */
 export const CLOSING = FAREWELL + CONSENT;
 
@@ -77,7 +77,7 @@ export const CLOSING = FAREWELL + CONSENT;
 export const CONNECTIONS = 2;
 
 /**
- * What a process may grow by from one calm to the next, once warm. Compiled code is left out: it goes
- * on growing for dozens of rounds, for as long as they bring something that was not run often before.
+ * The most by which a process may grow between two rests, once warm. Compiled code is excluded: it grows
+ * for dozens of rounds, as long as code runs that seldom ran before.
  */
 export const MAX_GROWTH = { data: 75_000, rss: 1_000_000, descriptors: 0.5 } as const;

@@ -1,12 +1,12 @@
-/** A process that the driver has started, and what it says. */
+/** A process started by the driver, and its messages. */
 import { spawn, type ChildProcess } from 'node:child_process';
 import { parse } from '../../shared/protocol/ids.ts';
 import { FromProcessSchema, type FromProcess, type Memory, type ToProcess } from './messages.ts';
 
-/** How long a living process may take to answer, in milliseconds; on a machine with much to do. */
+/** How long a living process may take to answer, in milliseconds, on a busy machine. */
 const PATIENCE = 30_000;
 
-/** Characters kept of what a process says on stderr. */
+/** Characters kept of a process's stderr. */
 const MAX_COMPLAINTS = 4_000;
 
 export class Child {
@@ -26,7 +26,7 @@ export class Child {
    * Starts a process.
    * @param name for people
    * @param command program and arguments
-   * @param onFault told of what must not happen in it, its end included
+   * @param onFault called with what must not happen in it, its end included
    */
   constructor(
     name: string,
@@ -71,7 +71,7 @@ export class Child {
     });
   }
 
-  /** The last it said on stderr. */
+  /** The end of its stderr. */
   get complaints(): string {
     return this.#complaints;
   }
@@ -80,12 +80,12 @@ export class Child {
     return this.#hasEnded;
   }
 
-  /** All it said on stdout. */
+  /** All of its stdout. */
   get output(): string {
     return this.#output;
   }
 
-  /** Until it has said that it is ready, or is gone. */
+  /** Until it has reported that it is ready, or is gone. */
   async whenReady(): Promise<void> {
     await Promise.race([this.#ready, this.#ended]);
   }

@@ -3,12 +3,12 @@
 /** Samples left out at first: caches fill. */
 const WARM_UP = 3;
 
-/** Samples after that without which nothing is said. */
+/** The least number of further samples for a result. */
 const MIN_SAMPLES = 12;
 
 /**
- * The median of the slopes between any two samples (Theil and Sen): a few odd ones do not matter.
- * @returns growth per sample, or null where there are too few to tell
+ * The median of the slopes between any two samples (Theil and Sen): a few outliers do not matter.
+ * @returns growth per sample, or null where there are too few samples
  */
 export function growthOf(samples: readonly number[]): number | null {
   const steady = samples.slice(WARM_UP);

@@ -1,8 +1,8 @@
-/** Links in a network that keeps devices apart, as guest networks do: all goes through the server. */
+/** Links in a network that keeps devices apart, as guest networks do: everything goes through the server. */
 import type { Signal } from '../../shared/protocol/signaling.ts';
 import type { OpenLink } from '../../shared/driver/ports.ts';
 
-/** @param openLink makes links of which no end is to hear at which address the other is */
+/** @param openLink makes the links; no end learns the address of the other */
 export function isolatedLinks(openLink: OpenLink): OpenLink {
   return (initiator, handlers) => {
     const link = openLink(initiator, handlers);

@@ -1,4 +1,4 @@
-/** The parts of the chaos that judge and draw, without a ring. */
+/** The parts of the chaos run that judge and draw, without a ring. */
 import { expect, test } from 'vitest';
 import { problemsOf, type Member } from './agreement.ts';
 import { growthOf } from './growth.ts';
@@ -56,7 +56,7 @@ test('two rings are not one', () => {
   );
 });
 
-test('what stays or falls does not grow, and a few odd samples do not matter', () => {
+test('what stays or falls does not grow, and a few outliers do not matter', () => {
   const steady = Array.from({ length: 30 }, (_, at) => (at % 7 === 0 ? 5_000 : 1_000 + (at % 3)));
   expect(growthOf(steady)).toBeLessThan(1);
   expect(growthOf(Array.from({ length: 30 }, (_, at) => 1_000 + 10 * at))).toBe(10);

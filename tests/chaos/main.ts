@@ -79,7 +79,7 @@ async function fail(error: unknown): Promise<void> {
   });
 }
 
-// Rejections that nobody handles come here too.
+// Unhandled rejections come here too.
 process.on('uncaughtException', (error) => {
   void fail(error);
 });

@@ -1,4 +1,4 @@
-/** Loaded into the server's process ahead of the server: lets the driver ask what it takes up. */
+/** Loaded into the server's process before the server: lets the driver ask for its resource usage. */
 import { listen, measure, tell } from './own-process.ts';
 
 listen((message) => {

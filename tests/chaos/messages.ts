@@ -1,18 +1,18 @@
-/** What the driver of a run and the processes it starts tell each other over IPC. */
+/** The IPC messages between the driver of a run and the processes it starts. */
 import * as v from 'valibot';
 
-/** How many of its last events a violation shows of a member; a process keeps no more of a peer. */
+/** How many of a member's last events a violation shows; a process keeps no more of a peer. */
 export const MAX_EVENTS = 40;
 
 const MemorySchema = v.object({
-  /** Bytes in use after a collection of garbage, on the heap and outside it, without compiled code. */
+  /** Bytes in use after a garbage collection, on the heap and outside it, without compiled code. */
   data: v.number(),
   /** Bytes the system has given the process. */
   rss: v.number(),
   /** Open files and sockets; null where the system does not tell. */
   descriptors: v.nullable(v.number()),
 });
-/** What a process takes up. */
+/** The resource usage of a process. */
 export type Memory = v.InferOutput<typeof MemorySchema>;
 
 const MemberStateSchema = v.object({
@@ -27,7 +27,7 @@ const MemberStateSchema = v.object({
   predecessorLink: v.string(),
   server: v.string(),
 });
-/** A member as the run looks at it; a RingState is one, and what a page shows can be turned into one. */
+/** A member as the run sees it: part of a RingState, which a page's values can be turned into. */
 export type MemberState = v.InferOutput<typeof MemberStateSchema>;
 
 /** `request` comes back with the answer. A slot is the place of one peer in its process. */

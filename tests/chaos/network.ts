@@ -1,4 +1,4 @@
-/** What lies between the processes: nothing, or a network that loses packets. */
+/** The network between the processes: none, or one that loses packets. */
 import { execFile, execFileSync, spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { promisify } from 'node:util';
@@ -8,19 +8,19 @@ const execute = promisify(execFile);
 export interface Network {
   /** The address for the server to listen on, reached by all. */
   readonly serverHost: string;
-  /** What is between the processes, in words, one line each. */
+  /** A description of the network, one line each. */
   readonly description: readonly string[];
   /** Groups of processes that can be cut off together; 0 where none can. */
   readonly groups: number;
-  /** Of what kind the links of a calm ring are. */
+  /** The kind of the links in a ring at rest. */
   readonly links: 'direct' | 'relayed';
-  /** Milliseconds that it takes to the server and, as long again, back. */
+  /** Milliseconds to the server; the way back takes as long. */
   readonly delay: number;
-  /** The command that runs another in the place of a group. */
+  /** The command that runs another one in the place of a group. */
   within(group: number, command: readonly string[]): string[];
   /** Cuts a group off from everyone else, or connects it again. */
   plug(group: number, isPlugged: boolean): Promise<void>;
-  /** Takes everything away that was made. */
+  /** Removes everything that was made. */
   close(): Promise<void>;
 }
 
@@ -36,14 +36,14 @@ export const PLAIN: Network = {
   close: () => Promise.resolve(),
 };
 
-/** Peers that hear of no address of each other, as in guest networks. */
+/** Peers that learn no address of each other, as in guest networks. */
 export const ISOLATED: Network = {
   ...PLAIN,
   description: ['network: keeps peers apart, so that all goes through the server'],
   links: 'relayed',
 };
 
-/** The same, with the server far away: 300 ms from one peer by it to another. */
+/** The same, with the server far away: 300 ms from one peer through it to another. */
 export const FAR: Network = {
   ...ISOLATED,
   description: [...ISOLATED.description, '  delay: 150 ms to the server and 150 ms back'],
@@ -53,21 +53,21 @@ export const FAR: Network = {
 /** Groups of processes, each in a network namespace of its own. */
 const GROUPS = 6;
 
-/** Of the packets that reach a namespace, from outside or within, so many are lost. */
+/** The share of lost packets among those that reach a namespace, from outside or within. */
 const LOSS = 0.05;
 
-/** What a namespace can send: a weak upstream, which delays when it is full. */
+/** The bandwidth of a namespace: a weak upstream, which delays when it is full. */
 const RATE = '4mbit';
 
-/** Everything made here bears this name and the process' id; at most 15 characters. */
+/** Everything made here has this name and the process id; at most 15 characters. */
 const PREFIX = 'rlc';
 
-/** Where the kernel has it: delay and jitter on top. */
+/** Where the kernel supports it: delay and jitter on top. */
 const NETEM = ['delay', '30ms', '15ms', 'distribution', 'normal'];
 
 /**
- * Makes namespaces, each on a link of its own to a bridge, and lets them lose packets. Needs root on
- * Linux, iproute2 and iptables.
+ * Makes namespaces, each on its own link to a bridge, and lets them lose packets. Needs root on Linux,
+ * iproute2 and iptables.
  */
 export async function lossyNetwork(): Promise<Network> {
   const own = `${PREFIX}${process.pid}`;
@@ -97,7 +97,7 @@ export async function lossyNetwork(): Promise<Network> {
       await ip('link', 'set', inside, 'netns', name);
       await ip('link', 'set', outside, 'master', bridge);
       await ip('link', 'set', outside, 'up');
-      // Only IPv4 is made to lose packets.
+      // Only IPv4 loses packets here.
       await within('sysctl', '-qw', 'net.ipv6.conf.all.disable_ipv6=1');
       await within('ip', 'addr', 'add', `${net}.${10 + group}/24`, 'dev', inside);
       await within('ip', 'link', 'set', inside, 'up');
@@ -129,7 +129,7 @@ export async function lossyNetwork(): Promise<Network> {
   }
 }
 
-/** Slows what a namespace sends, by whatever the kernel offers. */
+/** Slows a namespace's upstream, by whatever the kernel offers. */
 async function shape(
   within: (...command: string[]) => Promise<void>,
   device: string,
@@ -165,8 +165,8 @@ async function ip(...parameters: string[]): Promise<void> {
 }
 
 /**
- * A process that outlives this one, however it ends, and then takes away what was made. It has a
- * group of its own, so that a Ctrl-C is not for it.
+ * A process that outlives this one, however it ends, and then removes what was made. It has its own process
+ * group, so that a Ctrl-C does not reach it.
  */
 function startGuardian(cleaning: readonly string[]): ChildProcess {
   const script = `cat >/dev/null; ${cleaning.map((command) => `${command} 2>/dev/null`).join('; ')}; exit 0`;

@@ -1,4 +1,4 @@
-/** A started process' own side of the IPC: what it takes up, what goes wrong in it. */
+/** A started process's own side of the IPC: its resource usage, and its faults. */
 import { existsSync, readdirSync } from 'node:fs';
 import { getHeapCodeStatistics } from 'node:v8';
 import { parse } from '../../shared/protocol/ids.ts';
@@ -12,7 +12,7 @@ export function tell(message: FromProcess): void {
 }
 
 /**
- * Listens to the driver, and ends with it: nothing is to be left of a run.
+ * Listens to the driver, and ends with it: a run leaves nothing behind.
  * @param handle called with every message
  */
 export function listen(handle: (message: ToProcess) => void): void {
@@ -24,9 +24,9 @@ export function listen(handle: (message: ToProcess) => void): void {
   process.on('disconnect', () => process.exit(1));
 }
 
-/** What this process takes up, all garbage gone. */
+/** The resource usage of this process, after garbage collection. */
 export function measure(): Memory {
-  // Whatever is freed by one collection may be all that holds on to something else.
+  // A second collection frees what only the first one's garbage referred to.
   globalThis.gc?.();
   globalThis.gc?.();
   const { heapUsed, external, rss } = process.memoryUsage();

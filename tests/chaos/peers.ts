@@ -1,7 +1,7 @@
 /**
- * A process of several peers on real links: `node peers.js URL ROOM SLOTS LINKS`, the links being
- * `direct` or, where nothing but the server leads from one to another, `relayed`. The driver tells each
- * to join and leave; some day it kills them all.
+ * A process of several peers on real links: `node peers.js URL ROOM SLOTS LINKS`, with LINKS `direct`, or
+ * `relayed` where peers can reach each other only through the server. The driver tells each to join and
+ * leave, and may kill the whole process.
  */
 import { createRingPeer, type PeerPorts } from '../../peer/ring-peer.ts';
 import { nodeLinks, nodeWebRtc } from '../../peer/node-links.ts';
@@ -15,12 +15,12 @@ import { isolatedLinks } from './isolated-links.ts';
 import { MAX_EVENTS } from './messages.ts';
 import { listen, measure, tell } from './own-process.ts';
 
-/** Refusals that a ring with a dying server brings with it; the peer joins anew. */
+/** Refusals that occur in a ring with a dying server; the peer joins again. */
 const HONEST_REFUSALS = new Set(['place-lost', 'id-taken']);
 
 const live = new Set<CountedConnection>();
 
-/** A connection that is known to the count until it is closed. */
+/** A connection that is counted until it is closed. */
 class CountedConnection extends nodeWebRtc.RTCPeerConnection {
   readonly #made = timeOfDay();
 
@@ -87,7 +87,7 @@ class Slot {
     switch (event.type) {
       case 'sent':
       case 'received':
-        // Laps would drive out everything else.
+        // Laps would displace everything else.
         if (isLap(event.message)) return;
         break;
       case 'dropped':

@@ -1,4 +1,4 @@
-/** The processes of peers, and the tabs: who is to be in the ring, and who is. */
+/** The processes of peers, and the tabs: which peers should be in the ring, and which are. */
 import { fileURLToPath } from 'node:url';
 import type { Browser } from 'puppeteer-core';
 import type { Member } from './agreement.ts';
@@ -13,7 +13,7 @@ export class PeerProcess {
   readonly child: Child;
   readonly size: number;
   readonly group: number;
-  /** Whether it can be told to do anything. */
+  /** Whether it accepts commands. */
   isReady = false;
   readonly #members: boolean[];
 
@@ -44,7 +44,7 @@ export class PeerProcess {
   }
 }
 
-/** A look at everybody at once. */
+/** One look at all of them. */
 export interface Sight {
   readonly members: readonly Member[];
   /** Live RTCPeerConnections and members of each process and tab. */

@@ -1,4 +1,4 @@
-/** A run: a ring of processes and tabs, the faults of a seed, and what must hold after each calm. */
+/** A run: a ring of processes and tabs, the faults of a seed, and what must hold after each storm. */
 import { setTimeout as pause } from 'node:timers/promises';
 import type { Browser } from 'puppeteer-core';
 import {
@@ -32,16 +32,16 @@ const ROOM = 'chaos';
 /** Between two looks at a ring that is coming to rest, in milliseconds. */
 const LOOK = 100;
 
-/** Every so many rounds no connection of one that was killed is excused any more. */
+/** Every so many rounds, connections of killed peers are no longer excused. */
 const STRICT_EVERY = 8;
 
-/** Whose last events a violation shows at most. */
+/** The most members whose last events a violation shows. */
 const MAX_CONCERNED = 6;
 
 export interface RunOptions {
   readonly minutes: number;
   readonly seed: number;
-  /** Peers in processes of Node; tabs come on top. */
+  /** Peers in Node processes; tabs come on top. */
   readonly peers: number;
   readonly tabs: number;
   readonly network: Network;
@@ -64,9 +64,9 @@ export class Run {
   readonly #server: ServerProcess;
   #population: Population | null = null;
   #way: SlowWay | null = null;
-  /** Processes that are to be there, by size; the first is never killed, to see how it ages. */
+  /** The intended processes, by size; the first is never killed, to see how it ages. */
   #layout: number[] = [];
-  /** What must not happen and did, from whatever process. */
+  /** What must not happen and did, in any process. */
   readonly #faults: string[] = [];
   readonly #diary: string[] = [];
   readonly #began = performance.now();
@@ -77,7 +77,7 @@ export class Run {
   readonly #deaths: number[] = [];
   /** Names of members that left or came in this round, and so have new ids. */
   readonly #renewed = new Set<string>();
-  /** What is under way besides the round's own course. */
+  /** What runs besides the round itself. */
   readonly #pending = new Set<Promise<void>>();
 
   constructor(options: RunOptions) {
@@ -104,7 +104,7 @@ export class Run {
     let longest = 0;
     let number = 0;
     for (const round of schedule({ seed, canUnplug: network.groups > 0 })) {
-      // One more is begun only if it is likely to end in time.
+      // Another round is begun only if it is likely to end in time.
       if (performance.now() + longest > until) break;
       const began = performance.now();
       number += 1;
@@ -123,7 +123,7 @@ export class Run {
     await this.#server.kill();
   }
 
-  /** Everything there is to know about a violation. */
+  /** Everything known about a violation. */
   async report({ message, problems }: Violation): Promise<void> {
     console.log(`\nVIOLATION: ${message}`);
     for (const { member, what } of problems) console.log(`  ${member.name}: ${what}`);
@@ -145,7 +145,7 @@ export class Run {
       for (const line of (await population.history(name)).slice(-MAX_EVENTS))
         console.log(`  ${line}`);
     }
-    console.log(`\nthe server’s log of late:\n${this.#server.log}`);
+    console.log(`\nthe end of the server’s log:\n${this.#server.log}`);
   }
 
   // --- before the first round ---------------------------------------------------------------------
@@ -178,7 +178,7 @@ export class Run {
     await this.#calm('start', false);
   }
 
-  /** Starts what is missing of the processes and tabs, and lets all peers take part. */
+  /** Starts the missing processes and tabs, and makes all peers take part. */
   async #replenish(): Promise<void> {
     const population = this.#there();
     const missing = [...this.#layout];
@@ -282,7 +282,7 @@ export class Run {
         if (whole === null) this.#later(this.#restart(fault.downtime));
         else {
           await pause(fault.downtime);
-          // Relayed links are away with it.
+          // Relayed links are lost with it.
           if (this.#options.network.links === 'direct') await this.#demandUnmoved(whole);
           await this.#restart(0);
         }
@@ -311,7 +311,7 @@ export class Run {
     return this.#deaths.filter((at) => at > since).length;
   }
 
-  /** Kills the leader’s process or tab; a leader in the process that is to age leaves by itself. */
+  /** Kills the leader’s process or tab; a leader in the process that must live leaves instead. */
   async #behead(): Promise<void> {
     const population = this.#there();
     const { members } = await population.look();
@@ -337,7 +337,7 @@ export class Run {
   async #unplug(group: number, downtime: number): Promise<void> {
     const { network } = this.#options;
     this.#note(`namespace ${group} is cut off for ${(downtime / 1000).toFixed(1)} s`);
-    // Either end of a link that is cut through may be replaced before it is known to be dead.
+    // Either end of a cut link may be replaced before the link is known to be dead.
     const cut = this.#there().processes.filter((peers) => peers.group === group);
     this.#noteDeaths(2 * cut.reduce((sum, { members }) => sum + members.length, 0));
     await network.plug(group, false);
@@ -352,7 +352,7 @@ export class Run {
     this.#note('the server is back');
   }
 
-  /** Lets something go on beside the round; the round ends after it. */
+  /** Lets something run beside the round; the round ends after it. */
   #later(work: Promise<void>): void {
     const done = work
       .catch((error: unknown) => {
@@ -370,7 +370,7 @@ export class Run {
 
   /**
    * Waits for agreement and for rest, and says how long it took.
-   * @param isStrict whether connections of the killed count too
+   * @param isStrict whether connections of killed peers count too
    */
   async #calm(name: string, isStrict: boolean): Promise<Agreement> {
     const began = performance.now();
@@ -395,7 +395,7 @@ export class Run {
     return later;
   }
 
-  /** Looks again and again until there is no problem any more, or time is up. */
+  /** Checks repeatedly until there is no problem any more, or time is up. */
   async #until(bound: number, problemsIn: (sight: Sight) => readonly Problem[]): Promise<Sight> {
     const deadline = performance.now() + bound;
     for (;;) {
@@ -409,7 +409,7 @@ export class Run {
     }
   }
 
-  /** Looks at a ring in which nothing happens until the time is over. */
+  /** Watches a ring in which nothing happens until the time is over. */
   async #keep(until: number): Promise<void> {
     const before = agreementOf((await this.#there().look()).members);
     const most = (before.term ?? 0) + MORE_TERMS;
@@ -434,7 +434,7 @@ export class Run {
     return problemsOf(members, this.#options.network.links);
   }
 
-  /** While the server alone is away, the ring goes on as it is. */
+  /** While only the server is away, the ring goes on unchanged. */
   async #demandUnmoved(before: Agreement): Promise<void> {
     const { members } = await this.#there().look();
     this.#demandSame(before, agreementOf(members));
@@ -498,7 +498,7 @@ export class Run {
     for (const [name, memory, sockets] of measured) {
       if (memory === null) continue;
       const samples = this.#memory.get(name) ?? [];
-      // Sockets that are of use come and go with the members.
+      // Sockets in use come and go with the members.
       const descriptors = memory.descriptors === null ? null : memory.descriptors - sockets;
       samples.push({ ...memory, descriptors });
       this.#memory.set(name, samples);
@@ -549,7 +549,7 @@ export class Run {
   }
 }
 
-/** Shared processes of 4 to 8 peers for most, processes of one for the rest. */
+/** Mostly shared processes of 4 to 8 peers, processes of one for the rest. */
 function layoutOf(peers: number, seed: number): number[] {
   const random = seededRandom(~seed);
   const layout: number[] = [];
@@ -570,7 +570,7 @@ function pick<T>(choices: readonly T[], dice: number): T | undefined {
   return choices[Math.floor(dice * choices.length)];
 }
 
-/** @param excused connections that may be there besides, in all */
+/** @param excused further connections that are allowed, in all */
 function tooManyConnections({ members, connections }: Sight, excused: number): Problem[] {
   const excess = connections.map((each) =>
     Math.max(0, each.live.length - CONNECTIONS * each.members),
@@ -597,7 +597,7 @@ function growths(
   });
 }
 
-/** The names of those whose events may explain the problems: first themselves, then their neighbours. */
+/** The members whose events may explain the problems: those named first, then their neighbours. */
 function concernedOf(problems: readonly Problem[], members: readonly Member[]): string[] {
   const byId = new Map(members.map((member) => [member.state.id, member]));
   const themselves = problems.map(({ member }) => byId.get(member.state.id) ?? member);

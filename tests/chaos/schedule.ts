@@ -2,9 +2,9 @@
 import { seededRandom } from '../../shared/simulation/random.ts';
 
 /**
- * One fault. Where there is a choice of whom it hits, `dice` from [0, 1) makes it.
- * `leave`, `campaign`: a peer of a process. `kill`: a process with all its peers. `behead`: the
- * process of the leader, or its tab. `outage`: the server, for `downtime` milliseconds.
+ * One fault. Where it has a choice of victims, `dice` from [0, 1) decides. `leave`, `campaign`: a peer of a
+ * process. `kill`: a process with all its peers. `behead`: the process of the leader, or its tab. `outage`:
+ * the server, for `downtime` milliseconds.
  */
 export type Fault =
   | { readonly kind: 'leave' | 'kill' | 'campaign'; readonly dice: number }
@@ -13,17 +13,17 @@ export type Fault =
   | { readonly kind: 'unplug'; readonly dice: number; readonly downtime: number }
   | { readonly kind: 'outage'; readonly downtime: number };
 
-/** Faults with a pause after each, in milliseconds; then it is calm. */
+/** Faults with a pause after each, in milliseconds; no faults after that. */
 export interface Round {
   /** `outage`: the server alone is killed. `storm`: everything at once. */
   readonly kind: 'storm' | 'outage';
   readonly faults: readonly (readonly [Fault, number])[];
 }
 
-/** Of so many rounds, the first half kills the server too; the rest watches how it ages. */
+/** Of so many rounds, the first half kills the server too; the rest shows how it ages. */
 const SERVER_AGE = 24;
 
-/** Which share of a storm's faults is of which kind. */
+/** The share of each kind among a storm's faults. */
 const STORM: readonly (readonly [Fault['kind'], number])[] = [
   ['join', 0.24],
   ['leave', 0.2],
@@ -36,7 +36,7 @@ const STORM: readonly (readonly [Fault['kind'], number])[] = [
   ['outage', 0.04],
 ];
 
-/** Besides, on a network that can be unplugged. */
+/** In addition, on a network that can be unplugged. */
 const UNPLUG = 0.1;
 
 export interface ScheduleOptions {
@@ -62,7 +62,7 @@ export function* schedule({ seed, canUnplug }: ScheduleOptions): Generator<Round
     const faults = Array.from({ length: count }, (): readonly [Fault, number] => {
       const fault = drawFault(random, canUnplug);
       const allowed: Fault = fault.kind === 'outage' && !isDeadly ? { kind: 'join' } : fault;
-      // Some at once, some apart.
+      // Some at once, some with a pause.
       const pause = random() < 0.4 ? 0 : random() * 700;
       return [allowed, pause];
     });

@@ -1,4 +1,4 @@
-/** The shipped server as a process of its own, which can be killed and started again. */
+/** The shipped server in its own process, which can be killed and started again. */
 import { setTimeout as pause } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { Child } from './child.ts';
@@ -56,7 +56,7 @@ export class ServerProcess {
     }
   }
 
-  /** Kills it without a word to anyone. */
+  /** Kills it without a goodbye. */
   async kill(): Promise<void> {
     this.#isUp = false;
     await this.#child?.kill();
@@ -67,7 +67,7 @@ export class ServerProcess {
     return (await this.#child?.memory()) ?? null;
   }
 
-  /** What it has written to its log of late. */
+  /** The end of its log. */
   get log(): string {
     return this.#child?.complaints ?? '';
   }

@@ -1,4 +1,4 @@
-/** A way to the server that takes time, as where it is far away. */
+/** A slow connection to the server, as if it were far away. */
 import { once } from 'node:events';
 import { connect, createServer, type Socket } from 'node:net';
 
@@ -9,9 +9,9 @@ export interface SlowWay {
 }
 
 /**
- * Opens a way to a server.
+ * Opens a slow connection to a server.
  * @param url of the server, by HTTP
- * @param milliseconds that what goes through takes, in each direction
+ * @param milliseconds delay in each direction
  */
 export async function slowWay(url: string, milliseconds: number): Promise<SlowWay> {
   const { hostname, port } = new URL(url);
@@ -21,7 +21,7 @@ export async function slowWay(url: string, milliseconds: number): Promise<SlowWa
     pass(near, far);
     pass(far, near);
   });
-  /** Timers of the same length end in the order in which they were set. */
+  /** Timers of the same length fire in the order in which they were set. */
   function pass(from: Socket, to: Socket): void {
     open.add(from);
     from.setNoDelay();

@@ -16,23 +16,23 @@ const ARGUMENTS = [
   '--disable-quic',
   '--disable-sync',
   '--no-first-run',
-  // Chromium would start a hidden process of its own for each tab, as heavy as the tab itself.
+  // Chromium would start a hidden process for each tab, as heavy as the tab itself.
   '--disable-features=WebUIOmniboxPopup,WebUIOmniboxAimPopup',
 ];
 
-/** How long a tab may take to answer, in milliseconds; on a machine with much to do. */
+/** How long a tab may take to answer, in milliseconds, on a busy machine. */
 const PATIENCE = 30_000;
 
 export function launchBrowser(path: string): Promise<Browser> {
   return puppeteer.launch({
     executablePath: path,
-    // A copy: puppeteer takes the disabled features out of the array that it is given.
+    // A copy: puppeteer removes the disabled features from the array that it is given.
     args: [...ARGUMENTS],
     protocolTimeout: PATIENCE,
   });
 }
 
-/** Runs in the page ahead of its own code: counts connections made and not closed. */
+/** Runs in the page before its own code: counts connections made and not closed. */
 function countConnections(): void {
   const live = new Set<RTCPeerConnection>();
   globalThis.RTCPeerConnection = class extends RTCPeerConnection {
@@ -56,7 +56,7 @@ function countConnections(): void {
   });
 }
 
-/** Runs there too, where no tab is to hear at which address another is. */
+/** Runs there too, where tabs must not learn each other's addresses. */
 function ignoreAddresses(): void {
   globalThis.RTCPeerConnection = class extends RTCPeerConnection {
     override async addIceCandidate(): Promise<void> {
@@ -69,14 +69,14 @@ function ignoreAddresses(): void {
   };
 }
 
-/** @throws Error where what came is not the page */
+/** @throws Error where the answer is not the page */
 function checkLoaded(name: string, response: HTTPResponse | null): void {
   const status = response?.status();
   const isLoaded = response?.ok() === true || status === 304;
   if (!isLoaded) throw new Error(`${name} did not get its page: ${status ?? 'no answer'}`);
 }
 
-/** One tab in a browser context of its own, as on a device of its own. */
+/** One tab in its own browser context, as on a separate device. */
 export class Tab {
   readonly name: string;
   readonly #page: Page;
@@ -165,7 +165,7 @@ export class Tab {
     await this.#context.close();
   }
 
-  /** Kills the process beneath the page. */
+  /** Kills the process below the page. */
   async crash(): Promise<void> {
     const session = await this.#page.createCDPSession();
     const crashed = new Promise<void>((resolve) => {
@@ -173,7 +173,7 @@ export class Tab {
         resolve();
       });
     });
-    // The page never answers: its process is gone. The answer that the session ends with is no news.
+    // The page never answers: its process is gone. The error when the session ends is expected.
     session.send('Page.crash').catch(() => undefined);
     await crashed;
     await this.#context.close();

@@ -1,4 +1,4 @@
-/** What axe-core finds wrong with the page: nothing, in any state and scheme. */
+/** axe-core must find nothing wrong with the page, in any state and colour scheme. */
 import { createRequire } from 'node:module';
 import type axe from 'axe-core';
 import type { Browser, Page } from 'puppeteer-core';
@@ -14,8 +14,8 @@ import { byRole, launchChromium, openTabs, PATIENCE, serve, Tab, untilOneRing } 
 const AXE = createRequire(import.meta.url).resolve('axe-core/axe.min.js');
 
 /**
- * What a page is judged in. Colours, which take most of the time, not at both widths: the narrower has
- * the smaller letters, which need the more contrast.
+ * The conditions in which a page is checked. Colours take most of the time, so they are checked at one
+ * width only: the narrower one has smaller letters, which need more contrast.
  */
 const LOOKS = [
   { scheme: 'light', width: 390, colours: true },
@@ -24,7 +24,7 @@ const LOOKS = [
 ] as const;
 
 declare global {
-  /** In a page that {@link AXE} was put into. */
+  /** Runs in a page that {@link AXE} was injected into. */
   interface Window {
     readonly axe: typeof axe;
   }
@@ -32,7 +32,7 @@ declare global {
 
 let browser: Browser;
 let server: RunningServer;
-/** Of the test that is running: they take part in their rings as long as they are open. */
+/** Tabs of the running test: they take part in their rings as long as they are open. */
 let tabs: Tab[] = [];
 
 beforeAll(async () => {
@@ -51,7 +51,7 @@ afterAll(async () => {
   await server.close();
 });
 
-/** Each rule that is broken, with the first element that breaks it, in each of {@link LOOKS}. */
+/** Each violated rule, with the first element that violates it, in each of {@link LOOKS}. */
 async function violations(page: Page): Promise<string[]> {
   await page.waitForSelector('[data-testid=ring-picture], h1', { timeout: PATIENCE });
   if (await page.evaluate(() => !('axe' in window))) await page.addScriptTag({ path: AXE });
@@ -61,7 +61,7 @@ async function violations(page: Page): Promise<string[]> {
     await page.setViewport({ width, height: 800 });
     await page.emulateMediaFeatures([
       { name: 'prefers-color-scheme', value: scheme },
-      // Colours in mid-flight are not what is to be judged.
+      // Colours in transition must not be judged.
       { name: 'prefers-reduced-motion', value: 'reduce' },
     ]);
     const broken = await page.evaluate(async (enabled) => {
@@ -112,7 +112,7 @@ test('the QR code of a room', async () => {
   tabs.push(tab);
   await untilOneRing([tab]);
   await tab.click('Show QR code');
-  // With the address that phones can open, or a word on why there is none.
+  // With the address that phones can open, or the reason why there is none.
   await tab.page.waitForSelector('dialog[open] .note', { timeout: PATIENCE });
   expect(await violations(tab.page)).toEqual([]);
   await tab.click('Close');
@@ -249,7 +249,7 @@ describe('given what a ring tells,', () => {
   });
 });
 
-/** A watch page that shows something. */
+/** A projector page that shows something. */
 async function watch(port: number, room: string): Promise<Tab> {
   const tab = await Tab.open(browser, `http://localhost:${port}/watch?room=${room}`);
   tabs.push(tab);
@@ -257,7 +257,7 @@ async function watch(port: number, room: string): Promise<Tab> {
   return tab;
 }
 
-test('the page for the front of the room: nobody there, then a ring and its election', async () => {
+test('the projector page: nobody there, then a ring and its election', async () => {
   const watching = await watch(server.port, 'watched');
   expect(await violations(watching.page)).toEqual([]);
   const ring = await openTabs(browser, 3, url('watched'));
@@ -274,7 +274,7 @@ test('the page for the front of the room: nobody there, then a ring and its elec
   }
   await watching.page.waitForSelector('[data-testid=watch-why]', { timeout: PATIENCE });
   expect(await violations(watching.page)).toEqual([]);
-  await watching.click('The election before');
+  await watching.click('Previous election');
   await watching.page.waitForSelector('[data-testid=watch-won]', { timeout: PATIENCE });
   expect(await violations(watching.page)).toEqual([]);
 });

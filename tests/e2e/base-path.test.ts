@@ -1,4 +1,4 @@
-/** The pages below a path: the server's own, and one that a proxy takes off. */
+/** The pages below a path: the server's own, and one that a proxy removes. */
 import { createServer, request, type IncomingMessage } from 'node:http';
 import { connect } from 'node:net';
 import type { Browser } from 'puppeteer-core';
@@ -18,10 +18,10 @@ afterAll(async () => {
   await browser.close();
 });
 
-/** What a request was forwarded as. */
+/** The path to which a request was forwarded. */
 type Forwarded = string[];
 
-/** Passes on what is below /ring/, without that path, as nginx does by `location /ring/`. */
+/** Forwards what is below /ring/, without that path, as nginx does by `location /ring/`. */
 async function strippingProxy(target: number, forwarded: Forwarded): Promise<number> {
   const stripped = ({ method, url = '' }: IncomingMessage): string | null => {
     if (!url.startsWith('/ring/')) return null;

@@ -5,7 +5,7 @@ import { fileURLToPath } from 'node:url';
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 
 export function setup(): void {
-  // In a process of its own: the test runner's NODE_ENV would make it a development build.
+  // In a separate process: the test runner's NODE_ENV would make it a development build.
   const env = { ...process.env };
   delete env['NODE_ENV'];
   const build = spawnSync(process.execPath, ['scripts/build.mjs'], {

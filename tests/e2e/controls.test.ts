@@ -1,4 +1,4 @@
-/** Every control of the page does what it says, and says that it did. */
+/** Every control of the page does what it says, and confirms it. */
 import type { Page } from 'puppeteer-core';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { defined, peerId } from '../support.ts';
@@ -8,7 +8,7 @@ import { byRole, openTabs, PATIENCE, setStage, Tab, until, untilOneRing } from '
 
 const stage = setStage({ host: '0.0.0.0' });
 
-/** What the controls last said that they did. */
+/** The last confirmation of the controls. */
 async function expectSaid(tab: Tab, text: string): Promise<void> {
   await until(async () => {
     const said = await tab.page.$eval(
@@ -37,7 +37,7 @@ test('each button says what it did, and one that does nothing now is told to be 
   expect(only.errors).toEqual([]);
 });
 
-/** What hardened browsers take away from a page, and what they have throw. */
+/** What hardened browsers remove from a page, or make throw. */
 test.each([
   ['is missing', false],
   ['throws', true],
@@ -90,10 +90,10 @@ test('“Crash” says goodbye to nobody: the others find out, and “Rejoin rin
   });
   const id = (await leader.values())['own-id'];
   await leader.click('Crash');
-  await expectSaid(leader, 'Crashed: gone without a word');
+  await expectSaid(leader, 'Crashed without a goodbye');
   await untilOneRing(others);
   expect((await leader.values())['role']).toBe('offline');
-  // A goodbye of a neighbour is a link closed by BYE, and in the log as such.
+  // A goodbye of a neighbour is a link closed by BYE, and is logged as such.
   for (const other of others) {
     // The log is drawn later than the values.
     const log = await until(async () => {
@@ -125,7 +125,7 @@ test('the QR code of a page on localhost has an address that phones can open', a
     if (others.length > 0) {
       expect(link).toBe(`${others[0]}/?room=class`);
       expect(text).toContain('which phones cannot open');
-    } else expect(text).toContain('This is a link for this computer alone');
+    } else expect(text).toContain('This link works on this computer only');
     const label = await dialog?.$eval('svg', (element) => element.getAttribute('aria-label'));
     expect(label).toBe(`QR code of ${link}`);
   });
@@ -135,7 +135,7 @@ test('the QR code of a page on localhost has an address that phones can open', a
   await until(async () => {
     expect(await tab.page.$('dialog[open]')).toBe(null);
   });
-  // By its keyboard too, again and again.
+  // By keyboard too, several times.
   await tab.click('Show QR code');
   await tab.page.waitForSelector('dialog[open]');
   await tab.page.keyboard.press('Escape');
@@ -231,7 +231,7 @@ test('connections are looked into while their panel is open, and only then', asy
   await tab.page.waitForFunction(() => document.querySelector('[data-testid=connection]') === null);
   const before = await asked();
   expect(before).toBeGreaterThan(0);
-  // A lap of the leader later, which comes once a second.
+  // The leader's next lap comes within a second.
   const laps = async () => (await tab.log()).findLast(({ kind }) => kind === 'lap')?.text;
   const [lap, start] = [await laps(), Date.now()];
   await until(async () => {

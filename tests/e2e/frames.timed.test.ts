@@ -1,6 +1,7 @@
 /**
- * What the page takes of the browser while much happens: thirty peers are drawn, fifty messages a second
- * come and go on, and the log is as long as it gets. `npm test -- tests/e2e/frames.timed.test.ts` measures it.
+ * The load of the page on the browser while much happens: thirty peers are drawn, fifty messages a second
+ * come and are forwarded, and the log has its full length. `npm test -- tests/e2e/frames.timed.test.ts`
+ * measures it.
  */
 import type { Browser, CDPSession, Page } from 'puppeteer-core';
 import { expect, onTestFinished, test } from 'vitest';
@@ -15,7 +16,7 @@ const FRAME = 1_000 / 60;
 const MESSAGES_A_SECOND = 50;
 const LOG = 5_000;
 
-/** Quiet and busy times take turns, so that what else the machine does hits both. */
+/** Quiet and busy times alternate, so that other load of the machine affects both. */
 const TURNS = 4;
 const TURN = 1_000;
 
@@ -27,8 +28,8 @@ const FRAMES = 45;
 const SETTLING = 5;
 
 /**
- * What a message may cost at most, in frames of the yardstick; it costs 1.4 to 1.8. Its work twice over
- * does not pass.
+ * The most that a message may cost, in frames of the yardstick; it costs 1.4 to 1.8. Twice its work would
+ * fail.
  */
 const MOST = 2.5;
 
@@ -41,7 +42,7 @@ const compared = {
   result: 'greater',
 } as const;
 
-/** A claim of each other peer comes and is passed on. */
+/** A claim of each other peer comes and is forwarded. */
 const events: RingEvent[] = peers.slice(1).flatMap((id): RingEvent[] => {
   const message = { type: 'claim', term: 4, claim: { id, priority: 1 }, hops: 7 } as const;
   return [
@@ -55,7 +56,9 @@ const events: RingEvent[] = peers.slice(1).flatMap((id): RingEvent[] => {
   ];
 });
 
-/** Frames for a while, each as the milliseconds since the one before; and how many messages came meanwhile. */
+/**
+ * Frames for a while, each as the milliseconds since the one before; and the number of messages meanwhile.
+ */
 function frames(
   page: Page,
   messagesASecond: number,
@@ -86,7 +89,7 @@ function frames(
   );
 }
 
-/** Opens a page for a fixed work in each frame: the measure of what this machine does in a millisecond. */
+/** Opens a page with a fixed amount of work in each frame: the measure of this machine's speed. */
 async function openYardstick(browser: Browser): Promise<Page> {
   const page = await browser.newPage();
   await page.setViewport({ width: 1_280, height: 800 });
@@ -102,7 +105,7 @@ async function bringToFront(page: Page): Promise<void> {
   }, SETTLING);
 }
 
-/** Milliseconds of the processor for a frame in which every text is another one, elsewhere. */
+/** Processor milliseconds for a frame in which every text changes and moves. */
 async function yardstickWork(page: Page, session: CDPSession): Promise<number> {
   await bringToFront(page);
   const before = await metrics(session);
@@ -122,7 +125,7 @@ async function yardstickWork(page: Page, session: CDPSession): Promise<number> {
 
 async function measuredSession(page: Page): Promise<CDPSession> {
   const session = await page.createCDPSession();
-  // Time of the processor, whoever else wants it.
+  // Processor time, independent of other load.
   await session.send('Performance.enable', { timeDomain: 'threadTicks' });
   return session;
 }
@@ -131,7 +134,7 @@ async function metrics(session: CDPSession) {
   const all = (await session.send('Performance.getMetrics')).metrics;
   const valueOf = (name: string) => defined(all.find((each) => each.name === name)).value;
   return {
-    /** Milliseconds of the processor. */
+    /** Processor milliseconds. */
     work: valueOf('TaskDuration') * 1_000,
     heap: valueOf('JSHeapUsedSize') / 1e6,
   };
@@ -153,7 +156,7 @@ test('fifty messages a second in a ring of thirty leave room for sixty frames a 
   });
   await page.bringToFront();
   await page.setViewport({ width: 1_280, height: 800 });
-  // In slow motion each message is drawn as it comes.
+  // In slow motion each message is drawn when it comes.
   await showMember(page, ringState(peers, self, { hopDelay: 100 }));
   await page.evaluate(
     (all, count) => {

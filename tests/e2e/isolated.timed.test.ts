@@ -1,4 +1,4 @@
-/** Peers in Node that a network keeps apart, so that all they say goes through a real server. */
+/** Peers in Node that the network keeps apart, so that all their messages go through a real server. */
 import { expect, onTestFinished, test } from 'vitest';
 import { nodeLinks } from '../../peer/node-links.ts';
 import { createRingPeer } from '../../peer/ring-peer.ts';
@@ -17,12 +17,12 @@ import { PATIENCE, serve } from './support.ts';
 const onLan = nodeLinks({ iceServers: [] });
 const isolated = isolatedLinks(onLan);
 
-/** Peers of one process, each a device of its own as far as the ring can tell. */
+/** Peers of one process, each a separate device as far as the ring can tell. */
 class Devices {
-  /** Why elections were started. */
+  /** The reasons for which elections were started. */
   readonly started: Cause[] = [];
   #peers: RingPeer[];
-  /** The last lap that came back to its leader. */
+  /** The last lap that returned to its leader. */
   #returned = -1;
   #onEvent: () => void = () => undefined;
 
@@ -50,7 +50,7 @@ class Devices {
     return this.#peers.map(({ state }) => state);
   }
 
-  /** The leader, which is none of the devices from now on. */
+  /** The leader, which no longer counts as one of the devices. */
   takeLeader(): RingPeer {
     const leader = defined(this.#peers.find(({ state }) => state.role === 'leader'));
     this.#peers = this.#peers.filter((peer) => peer !== leader);
@@ -70,7 +70,7 @@ class Devices {
     return this.#until(() => this.#returned >= lap);
   }
 
-  /** Asks at each event. */
+  /** Checks at each event. */
   async #until(check: () => boolean): Promise<number> {
     const began = performance.now();
     await new Promise<void>((resolve, reject) => {
@@ -107,7 +107,7 @@ test('twelve devices that are kept apart agree, and replace a leader that leaves
   const server = await serve();
   onTestFinished(() => server.close());
   const url = `http://127.0.0.1:${server.port}/`;
-  // The yardstick: what the same takes with direct links, on this machine at this hour.
+  // The yardstick: the duration of the same with direct links, on this machine at this time.
   const direct = await new Devices(url, 'lan', 12, onLan).untilAgreed();
   const devices = new Devices(url, 'apart', 12, isolated);
   expect(await devices.untilAgreed()).toBeLessThan(RELAY_AFTER.none + 2 * direct);
@@ -117,7 +117,7 @@ test('twelve devices that are kept apart agree, and replace a leader that leaves
 
   devices.takeLeader().vanish();
   const replaced = await devices.untilAgreed();
-  // Nothing is heard of it any more, be it alive or not, so it is given time to come back.
+  // The server hears nothing from it, alive or not, and gives it time to come back.
   expect(replaced).toBeLessThan(RELAYED_PROBE_SILENCE + RELAY_AFTER.none + 2 * direct);
   for (const { successorLink, predecessorLink } of devices.states)
     expect([successorLink, predecessorLink]).toEqual(['relayed', 'relayed']);

@@ -1,4 +1,4 @@
-/** The log of the page: found through, held still, saved, and smooth with thousands of entries. */
+/** The log of the page: searched, paused, saved, and smooth with thousands of entries. */
 import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -27,7 +27,7 @@ const choose = (tab: Tab, kind: string) => tab.page.click(`.chip.${kind}`);
 test('entries say in the first person what was compared, and call peers by name', async () => {
   const tabs = await openTabs(stage.browser, 3, stage.url);
   const { leader, others } = byRole(tabs, await untilOneRing(tabs));
-  // Its claim is greater than that of whoever gets it; to the leader itself comes only its own.
+  // Its claim is greater than that of each receiver; the leader itself receives only its own.
   await leader.click('Start election');
   await until(async () => {
     const log = await defined(others[0]).log();
@@ -60,7 +60,7 @@ test('chips show only some kinds, each with its count, and by keyboard too', asy
   await until(async () => {
     expect(await kinds(tab)).toEqual(new Set(['leader', 'neighbour']));
   });
-  // What is hidden is counted still.
+  // Hidden entries are counted, too.
   expect(await entries(tab)).toBeGreaterThan((await tab.log()).length);
   await tab.click('Show all');
   await until(async () => {
@@ -120,7 +120,7 @@ test('a search finds words, and whole uuids that entries shorten', async () => {
   await until(async () => {
     expect(await tab.log()).toEqual([]);
     const said = await tab.page.$eval('[data-testid=event-log]', ({ textContent }) => textContent);
-    expect(said).toContain('Nothing like that');
+    expect(said).toContain('No such entries');
   });
 });
 
@@ -141,7 +141,7 @@ test('a log that is paused stands still while entries go on being kept', async (
     expect(Number(all)).toBeGreaterThan(before.length);
   });
   expect(await tab.log()).toEqual(before);
-  // Again where the first showed what came before the election.
+  // Repeated where the first showed what came before the election.
   await until(async () => {
     await (await tab.page.$('.fresh'))?.click();
     const after = await tab.log();

@@ -13,7 +13,7 @@ test('five thousand entries are kept, can be scrolled to their end, and stay smo
     const button = Array.from(document.querySelectorAll('button')).find(
       ({ textContent }) => textContent.trim() === 'Start election',
     );
-    // An election of one tab is some entries; with rests, as no election comes all at once.
+    // An election of one tab is some entries; with pauses, as elections do not come all at once.
     for (let round = 0; round < 90; round += 1) {
       for (let election = 0; election < 12; election += 1) button?.click();
       await new Promise((resolve) => setTimeout(resolve));
@@ -33,7 +33,7 @@ test('five thousand entries are kept, can be scrolled to their end, and stay smo
     }
     const quiet: number[] = [];
     const scrolling: number[] = [];
-    // In turns, so that what else the machine does hits both.
+    // Alternating, so that other load of the machine affects both.
     for (let at = 0; at < 240; at += 1) {
       const isQuiet = Math.floor(at / 30) % 2 === 0;
       const last = await frame();
@@ -45,9 +45,9 @@ test('five thousand entries are kept, can be scrolled to their end, and stay smo
   });
   console.log('5,000 entries, milliseconds a frame:', measured);
   expect(measured.all).toBe(5_000);
-  // At sixty frames a second, or at as many as the machine has when nothing moves.
+  // At sixty frames a second, or at as many as the machine reaches when nothing moves.
   expect(measured.scrolling).toBeLessThan(1.1 * Math.max(1_000 / 60, measured.quiet));
-  // A search goes through all of them.
+  // A search reads all of them.
   await tab.page.type('input[type=search]', 'asked for here');
   await until(async () => {
     const log = await tab.log();

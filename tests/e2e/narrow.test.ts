@@ -1,4 +1,4 @@
-/** Nothing is to be scrolled sideways on the narrowest phones, whatever the pages show. */
+/** Nothing needs sideways scrolling on the narrowest phones, whatever the pages show. */
 import type { Page } from 'puppeteer-core';
 import { beforeAll, afterAll, expect, test } from 'vitest';
 import type { RingEvent, RingState } from '../../shared/member/events.ts';
@@ -14,7 +14,7 @@ import { setStage } from './support.ts';
 const stage = setStage();
 const WIDTHS = [320, 280];
 
-/** Peers of long names. */
+/** Peers with long names. */
 const LONG = Array.from({ length: 500 }, (_, at) => peerId(at + 1))
   .toSorted((one, other) => nameOf(other).length - nameOf(one).length)
   .slice(0, 3);
@@ -33,7 +33,7 @@ afterAll(async () => {
   await page.close();
 });
 
-/** What is wider than the screen, by the state and the width at which it is. */
+/** What is wider than the screen, by state and width. */
 async function tooWide(state: string): Promise<string[]> {
   const found: string[] = [];
   for (const width of WIDTHS) {
@@ -114,7 +114,7 @@ test('a member’s page', async () => {
   expect(wide).toEqual([]);
 });
 
-test('the page for the front of the room', async () => {
+test('the projector page', async () => {
   const wide: string[] = [];
   await showWatched(page);
   await page.evaluate(() => {

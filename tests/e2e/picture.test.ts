@@ -1,4 +1,4 @@
-/** The picture of the ring and the announcement: with what a ring tells, and in tabs of a real one. */
+/** The picture of the ring and the announcement: with given states, and in tabs of a real ring. */
 import type { Browser, Page } from 'puppeteer-core';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { parsePeerId, type PeerId } from '../../shared/protocol/ids.ts';
@@ -35,7 +35,7 @@ function peers(count: number): PeerId[] {
   return Array.from({ length: count }, (_, at) => peerId(((at + 1) * 7_919) % 65_537));
 }
 
-/** The peers in the picture, from this one on, and who has a label. */
+/** The peers in the picture, starting from this one, and those with labels. */
 async function drawn(page: Page): Promise<{ order: string[]; labels: string[] }> {
   return page.evaluate(() => {
     const place = (element: Element) => Number(element.getAttribute('data-place'));
@@ -91,7 +91,7 @@ describe('given what a ring tells,', () => {
     'labels of %i peers are whole, and do not cover each other',
     async (size) => {
       const ids = peers(size);
-      // The leader near this peer is the hardest, where not all have labels.
+      // The leader near this peer is the hardest case, where not all have labels.
       const leads = ids.indexOf(ids.toSorted().at(-1) ?? peerId(1));
       const selves = [1, 2, size - 1, Math.floor(size / 2)].map((far) => (leads + far) % size);
       for (const at of new Set(selves)) {
@@ -170,7 +170,7 @@ describe('given what a ring tells,', () => {
     await page.hover(`[data-peer="${third}"]`);
     const [id, words] = await asked();
     expect(id).toBe(third);
-    for (const part of [...nameOf(third).split(' '), third.slice(0, 8), '3 links on'])
+    for (const part of [...nameOf(third).split(' '), third.slice(0, 8), '3 links away'])
       expect(words).toContain(part);
     await page.mouse.move(0, 0);
     expect(await asked()).toEqual([]);
@@ -263,7 +263,7 @@ describe('given what a ring tells,', () => {
         };
         const seen = [look()];
         tell({ type: 'holding', message, milliseconds: 1_000 });
-        // As soon as this is done, and no frame later.
+        // As soon as this is done, not a frame later.
         await Promise.resolve();
         seen.push(look());
         tell({ type: 'sent', message, to });
@@ -288,7 +288,7 @@ describe('given what a ring tells,', () => {
     const took = await page.evaluate(
       async (message, to) => {
         const began = performance.now();
-        // Not looked for in each frame: on a busy machine it may be gone by the next.
+        // Not searched in each frame: on a busy machine it may be gone by the next.
         const drawn = new Promise<number>((resolve) => {
           new MutationObserver(() => {
             if (document.querySelector('[data-testid=token]') !== null)
@@ -305,7 +305,7 @@ describe('given what a ring tells,', () => {
     expect(took).toBeGreaterThan(140);
   });
 
-  test('who leads next is drawn in the task that tells of it, in words too', async () => {
+  test('the next leader is drawn in the task that tells of it, in words too', async () => {
     const ids = peers(4);
     const ring = ringState(ids, ids[0] ?? peerId(1));
     await showMember(page, ring);
@@ -344,7 +344,7 @@ describe('given what a ring tells,', () => {
     await show(page, 'Verdict', { ring: ringState(ids, ids[0]), since });
     for (const part of [`${nameOf(ids[2])} leads`, 'term 3', 'after 41 messages', 'for 2 min'])
       expect(await text()).toContain(part);
-    // The digits that decide, and no more of them than that needs.
+    // The digits that decide, and no more digits than necessary.
     expect(
       await page.$$eval('[data-testid=announcement] b', (marks) =>
         marks.slice(0, 2).map((mark) => mark.textContent),
@@ -353,7 +353,7 @@ describe('given what a ring tells,', () => {
     await show(page, 'Verdict', { ring: ringState(ids, ids[2]), since });
     expect(await text()).toContain('This tab leads');
     expect(await text()).toContain(`(${nameOf(ids[1])})`);
-    // What is known of the whole ring is of the term before, until the new leader has told of it.
+    // The known ring is that of the term before, until the new leader has described it.
     await show(page, 'Verdict', { ring: ringState(ids, ids[0], { term: 4 }), since });
     expect(await text()).toContain('term 4');
     expect(await text()).toContain('after – messages');
@@ -438,7 +438,7 @@ describe('in a real ring', () => {
     const values = await untilOneRing(tabs);
     const { leader, others } = byRole(tabs, values);
     const id = valueOf(parsePeerId(values[0]?.['leader-id']));
-    // A moment after the page has come.
+    // A moment after the page has loaded.
     const untilTitled = (tab: Tab, title: string) =>
       until(async () => {
         expect(await tab.page.title()).toBe(title);
@@ -512,7 +512,7 @@ describe('in a real ring', () => {
       const times = /(\d+) such messages/.exec((await tab.log()).at(-1)?.text ?? '')?.[1];
       return Number(times ?? 0);
     };
-    // Again where there was an election meanwhile: that is to be read out.
+    // Repeated where there was an election meanwhile: that must be read out.
     await until(async () => {
       const first = await look();
       const before = await laps();

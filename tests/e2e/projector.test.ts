@@ -1,4 +1,4 @@
-/** The page for the front of the room by itself, told of rings that no small machine could run. */
+/** The projector page without a server, given rings that no small machine could run. */
 import type { Browser, Page } from 'puppeteer-core';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
 import type { Order, PeerReport, TraceEntry } from '../../shared/protocol/watch.ts';
@@ -30,7 +30,7 @@ afterEach(() => {
 beforeEach(async () => {
   errors = [];
   await page.setViewport({ width: 1280, height: 800 });
-  // What is shown is what there is, at once.
+  // Everything is shown at once.
   await page.emulateMediaFeatures([{ name: 'prefers-reduced-motion', value: 'reduce' }]);
   await showWatched(page);
 });
@@ -65,7 +65,7 @@ async function press(name: string): Promise<void> {
 
 const THREE: Order = { peers: [1, 2, 3].map(peerId), policy: 'highest' };
 
-/** A later election, that 3 wins again. */
+/** A later election, which 3 wins again. */
 function electionOf(term: number): PeerReport[] {
   return [
     report(
@@ -96,7 +96,7 @@ test('a token that is held stands at its peer, and its time there is on the peer
   const at = ring.order.peers.indexOf(starter);
   const next = defined(ring.order.peers[(at + 1) % 8]);
   await until(async () => {
-    // It has gone one hop, and is kept again.
+    // It has gone one hop, and is held again.
     expect(
       await page.$$eval('[data-testid=held-token]', (all) =>
         all.map((each) => each.getAttribute('data-value')),
@@ -121,7 +121,7 @@ test('a token that is held stands at its peer, and its time there is on the peer
     all.map((each) => each.textContent),
   );
   expect(titles[0]).toMatch(`${nameOf(starter)} holds the claim of ${nameOf(starter)}`);
-  // Nobody is waiting any more once it is over.
+  // Nothing is awaited any more once it is over.
   ring.run(25_000);
   await tell(ring.takeReports());
   await until(async () => {
@@ -159,7 +159,7 @@ test('the moment is read aloud while it stands still, not with each picture of o
   await page.waitForSelector('[data-testid=watch-moment]');
   const valueText = () =>
     page.$eval('[data-testid=watch-moment]', (element) => element.getAttribute('aria-valuetext'));
-  // From the beginning to the end: all that it says on its way.
+  // From the beginning to the end: everything that it says on its way.
   await press('Live');
   await page.evaluate(() => {
     const moment = document.querySelector('[data-testid=watch-moment]');
@@ -171,7 +171,7 @@ test('the moment is read aloud while it stands still, not with each picture of o
     });
   });
   const atEnd = await valueText();
-  expect(atEnd).toMatch(' tells ');
+  expect(atEnd).toMatch(' sends ');
   await press('Replay');
   await until(async () => {
     const said = await page.evaluate((): unknown => Reflect.get(globalThis, 'said'));
@@ -206,7 +206,7 @@ test('links are drawn by their kind, as members report it', async () => {
   });
 });
 
-test('the last ten elections can be looked at again, and the last is what is shown by itself', async () => {
+test('the last ten elections can be looked at again, and the last is shown unless another is chosen', async () => {
   await tellOrder(THREE);
   await tell(threeReports());
   const shows = (term: number) =>
@@ -224,27 +224,27 @@ test('the last ten elections can be looked at again, and the last is what is sho
   expect(await options()).toEqual(
     Array.from({ length: 10 }, (_, at) => `Term ${at + 3}: ${nameOf(peerId(3))}`),
   );
-  await press('The election before');
+  await press('Previous election');
   await shows(11);
-  await press('The election before');
+  await press('Previous election');
   await shows(10);
   expect(await valueOf('watch-messages')).toBe('3');
   expect(await textOf('watch-won')).toMatch(/won\. /);
   await page.select('[data-testid=watch-term]', '5');
   await shows(5);
-  // Another begins, and who looks at this one stays with it.
+  // Another one begins; a viewer of this one stays with it.
   await tell(electionOf(13));
   await until(async () => {
     expect((await options()).at(-1)).toMatch(/^Term 13/);
   });
   await shows(5);
-  await press('The election after');
+  await press('Next election');
   await shows(6);
   await press('Live');
   await shows(13);
   await tell(electionOf(14));
   await shows(14);
-  // Who goes back in the last one stays with that, too.
+  // A viewer that goes back in the last one stays with that, too.
   await page.focus('[data-testid=watch-moment]');
   await page.keyboard.press('Home');
   await tell(electionOf(15));
@@ -253,7 +253,7 @@ test('the last ten elections can be looked at again, and the last is what is sho
   });
   await shows(14);
   expect(await valueOf('watch-moment')).toBe('0');
-  // Choosing the last is following.
+  // To choose the last one is to follow.
   await page.select('[data-testid=watch-term]', '15');
   await shows(15);
   await tell(electionOf(16));

@@ -17,7 +17,7 @@ import {
 
 const stage = setStage();
 
-/** What a tab is to show as before, when the server is back. */
+/** What a tab must show unchanged when the server is back. */
 const KEPT: ReadonlySet<string> = new Set([
   'own-id',
   'leader-id',
@@ -31,7 +31,7 @@ const KEPT: ReadonlySet<string> = new Set([
   'successor-link',
 ]);
 
-/** Until a timer of the page is over: the measure of a wait that the page's own timers make. */
+/** Until a timer of the page has fired: the measure of a wait made of the page's own timers. */
 async function untilTimerOf({ page }: Tab, milliseconds: number): Promise<void> {
   await page.evaluate((wait) => new Promise((resolve) => setTimeout(resolve, wait)), milliseconds);
 }
@@ -46,7 +46,7 @@ test('a server that dies and forgets twelve tabs finds them in their places, wit
   const tabs = await openTabs(stage.browser, 12, url);
   await untilOneRing(tabs);
   const opening = performance.now() - began;
-  // Twelve whole pages may take a small machine seconds without a lap: the leader may be elected anew.
+  // Twelve whole pages may take a small machine seconds without a lap: the leader may be elected again.
   for (const { page } of tabs)
     await page.waitForSelector('[data-testid=event]', { timeout: PATIENCE });
   const [tab] = tabs;
@@ -68,7 +68,7 @@ test('a server that dies and forgets twelve tabs finds them in their places, wit
   expect(await tab?.alert()).toMatch(
     /^This page cannot reach its signaling server, since [\d:]+\. The links to both neighbours are direct and open/,
   );
-  // The ring lives on by itself: laps go round, the term stays.
+  // The ring goes on without it: laps go round, the term stays.
   await nextLap();
   const again = await serve({ port: server.port });
   const back = performance.now();
@@ -80,13 +80,13 @@ test('a server that dies and forgets twelve tabs finds them in their places, wit
       expect(values['server-link']).toBe('connected');
   });
   const took = performance.now() - back;
-  // What the little page shows, too, which some tabs may still have had before.
+  // What the first stage shows, too, which some tabs may still have had before.
   const facts = (all: readonly Values[]) =>
     all.map((values) =>
       Object.fromEntries(Object.entries(values).filter(([name]) => KEPT.has(name))),
     );
   expect(facts(await untilOneRing(tabs))).toEqual(facts(before));
-  // One pause and what the way back takes, both as long as this machine takes for them at this hour.
+  // One pause and the time to reconnect, both measured on this machine at this time.
   expect(took).toBeLessThan((await pause) + 2 * opening);
   const thirteenth = await Tab.open(stage.browser, url);
   const after = await untilOneRing([...tabs, thirteenth]);
@@ -122,7 +122,7 @@ test('tabs in the background, whose timers are slow, find a killed leader before
       expect(took).toBeGreaterThan(750);
       timers.push(took);
     });
-  // The yardstick: one that says goodbye, so that nothing has to be found out.
+  // The yardstick: a leader that says goodbye, so that nothing has to be found out.
   const left = performance.now();
   await first.leader.page.evaluate(() => {
     dispatchEvent(new Event('pagehide'));
@@ -139,7 +139,7 @@ test('tabs in the background, whose timers are slow, find a killed leader before
 });
 
 test('a tab that no direct connection can reach is in the ring by relayed links, and shown so', async () => {
-  // What a network does that lets no UDP through.
+  // As in a network that lets no UDP through.
   const walled = await launchChromium(['--webrtc-ip-handling-policy=disable_non_proxied_udp']);
   const opened = performance.now();
   const tabs = await openTabs(stage.browser, 3, stage.url);
@@ -152,7 +152,7 @@ test('a tab that no direct connection can reach is in the ring by relayed links,
   const tab = await Tab.open(walled, stage.url);
   const values = await untilOneRing([...tabs, tab], ['direct', 'relayed']);
   const took = performance.now() - began;
-  // Twice the longest wait for a direct link; for the rest, this machine at this hour is the measure.
+  // Twice the longest wait for a direct link; for the rest, this machine at this time is the measure.
   expect(took).toBeLessThan((await wait) + 4 * opening);
   const own = values.at(-1);
   expect([own?.['successor-link'], own?.['predecessor-link']]).toEqual(['relayed', 'relayed']);

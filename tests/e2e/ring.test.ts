@@ -102,7 +102,7 @@ test('reloading a tab heals the ring with a new peer', async () => {
   expect(after[1]?.['own-id']).toBe(before[1]?.['own-id']);
 });
 
-test('a page one comes back to takes part again', async () => {
+test('a page from the back-forward cache takes part again', async () => {
   await openRing(2);
   await tabs[0]?.page.goto('about:blank');
   await untilOneRing(tabs.slice(1));

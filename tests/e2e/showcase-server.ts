@@ -46,7 +46,7 @@ const PAGE = `<!doctype html>
         globalThis.tell = (event, next = member.sight) => {
           const self = next.ring.id;
           const key = (log.at(-1)?.key ?? 0) + 1;
-          // As a member writes it, but for laps.
+          // As a member writes it, except for laps.
           if (!['holding', 'ring', 'era'].includes(event.type))
             log.push({ key, at: Date.now(), event, self, isLap: false, times: 1 });
           if (log.length > 5_000) log.shift();
@@ -74,7 +74,7 @@ export async function setup(project: TestProject): Promise<() => Promise<void>> 
   const server = await createServer({
     configFile: fileURLToPath(new URL('../../vite.config.ts', import.meta.url)),
     logLevel: 'error',
-    // Of its own: two that fill one at the same time would get into each other's way.
+    // A separate one: two that fill one at the same time would disturb each other.
     cacheDir: `../node_modules/.vite/showcase-${project.name}`,
     server: { port: 0, host: '127.0.0.1', hmr: false, watch: null },
     plugins: [

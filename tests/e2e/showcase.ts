@@ -1,4 +1,4 @@
-/** The page's components by themselves in a real browser, given what a ring would have told them. */
+/** The page's components without a ring in a real browser, given what a ring would have told them. */
 import type { Browser, BrowserContext, Page } from 'puppeteer-core';
 import { inject } from 'vitest';
 import type { RingEvent, RingState } from '../../shared/member/events.ts';
@@ -20,7 +20,7 @@ declare global {
   var mountShown: (component: string, props: unknown) => void;
 }
 
-/** The whole page, of a member of which {@link tell} tells more. */
+/** The whole page, for a member that {@link tell} controls. */
 export async function showMember(page: Page, ring: RingState): Promise<void> {
   const sight: Sight = { ring, facts: factsOf(ring) };
   await page.evaluate((given) => {
@@ -28,7 +28,7 @@ export async function showMember(page: Page, ring: RingState): Promise<void> {
   }, sight);
 }
 
-/** Tells the member that is shown of an event, and how it stands then. */
+/** Gives the shown member an event, and its state after it. */
 export async function tellMember(page: Page, event: RingEvent, ring: RingState): Promise<void> {
   const sight: Sight = { ring, facts: factsOf(ring) };
   await page.evaluate(
@@ -48,7 +48,7 @@ export async function passTime(page: Page, milliseconds: number): Promise<void> 
   }, milliseconds);
 }
 
-/** The page for the front of the room, of a room of which {@link watched} is told. */
+/** The projector page, for a room that {@link watched} controls. */
 export async function showWatched(page: Page): Promise<void> {
   await page.evaluate(() => {
     mountWatched();
@@ -63,7 +63,7 @@ export interface Shown {
 
 /**
  * The showcase, in a new tab.
- * @param where a browser, or a context of one with a window of its own
+ * @param where a browser, or a context of one with its own window
  * @param prepare does something to the tab before it opens the page
  */
 export async function openShowcase(

@@ -1,4 +1,4 @@
-/** The token followed by eye: each page of a ring shows that it is there, one after another. */
+/** The token as seen by a person: each page of a ring shows that it is there, one after another. */
 import { expect, test, vi } from 'vitest';
 import {
   byRole,
@@ -20,7 +20,7 @@ interface Sighting {
   readonly at: number;
 }
 
-/** Has the page note each token that it shows. */
+/** Makes the page note each token that it shows. */
 function watchTokens(tab: Tab): Promise<void> {
   return tab.page.evaluate(() => {
     const seen: { origin: string; at: number }[] = [];
@@ -99,7 +99,7 @@ test('in a ring of 12 the token is seen going round twice, in ring order', async
   expect(order).toHaveLength(12);
   expect(seen.map(({ id }) => id)).toEqual([...order, ...order]);
   expect(new Set(seen.map(({ origin }) => origin))).toEqual(new Set([leaderId]));
-  // Claim and announcement, each with one more hop: it has to take so long, and no other election.
+  // Claim and announcement, each with one more hop: it must take this long, without another election.
   const took = (seen.at(-1)?.at ?? 0) - (seen[0]?.at ?? 0);
   expect(took).toBeGreaterThanOrEqual(23 * 400 - 100);
   await untilOneRing(tabs);

@@ -1,4 +1,4 @@
-/** The page's two stages: the shell that its HTML has, and the whole page; and what keeps them from coming. */
+/** The page's two stages: the shell in its HTML, and the whole page; and what may keep them from loading. */
 import { createServer } from 'node:http';
 import type { Browser, HTTPRequest } from 'puppeteer-core';
 import { beforeEach, expect, test, vi } from 'vitest';
@@ -16,7 +16,7 @@ beforeEach(() => {
   tabs = [];
 });
 
-/** What becomes of a request; undefined: it is answered by the server. */
+/** The fate of a request; undefined: the server answers it. */
 type Fate = (request: HTTPRequest) => Promise<void> | undefined;
 
 async function makeTab(browser: Browser, fateOf: Fate): Promise<Tab> {
@@ -34,7 +34,7 @@ const isOfRest = (request: HTTPRequest) => /\/page-[^/]*\.js$/.test(request.url(
 /** Whether it is for the program that index.html names. */
 const isOfEntry = (request: HTTPRequest) => /\/index-[^/]*\.js$/.test(request.url());
 
-/** What a person reads on a page. */
+/** The text that a person reads on a page. */
 const textOf = (tab: Tab) =>
   tab.page.$eval('body', (body) => body.innerText.replaceAll(/\s+/g, ' ').trim());
 
@@ -132,7 +132,7 @@ test('a member that finds no leader gets the whole page after a moment', async (
   const tab = await Tab.make(stage.browser);
   tabs.push(tab);
   await tab.page.evaluateOnNewDocument(() => {
-    // Nothing is heard from the server.
+    // Nothing comes from the server.
     globalThis.WebSocket = class extends WebSocket {
       constructor() {
         super('ws://127.0.0.1:9/');
@@ -148,7 +148,7 @@ test('a page whose server dies before all of it was loaded is whole once the ser
   let isServed = true;
   const failed = new Set<string>();
   const tab = await makeTab(stage.browser, (request) =>
-    // What the entry asks for once there is a leader.
+    // What the entry requests once there is a leader.
     isServed || !request.url().includes('/assets/') ? undefined : request.abort(),
   );
   tab.page.on('requestfailed', (request) => failed.add(request.resourceType()));

@@ -1,4 +1,4 @@
-/** Real tabs in real browsers on a real server, and what is to be true of the ring they form. */
+/** Real tabs in real browsers on a real server, and what must be true of the ring they form. */
 import { fileURLToPath } from 'node:url';
 import puppeteer, { type Browser, type BrowserContext, type Page } from 'puppeteer-core';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, vi } from 'vitest';
@@ -10,7 +10,7 @@ export const PAGE_FOLDER = fileURLToPath(new URL('../../dist/web', import.meta.u
 /** How long anything may take on a slow machine, in milliseconds. Not a measure of anything. */
 export const PATIENCE = 40_000;
 
-/** What makes Chromium stay off the network and run as root in a container. */
+/** Options that keep Chromium off the network and let it run as root in a container. */
 const CHROMIUM_ARGUMENTS = [
   '--no-sandbox',
   '--disable-background-networking',
@@ -18,8 +18,8 @@ const CHROMIUM_ARGUMENTS = [
   '--disable-quic',
   '--disable-sync',
   '--no-first-run',
-  // Chromium would start a hidden process of its own for each tab, as heavy as the tab itself, and keep
-  // another one ready for the next, which does not get it in a context of its own.
+  // Chromium would start a hidden process for each tab, as heavy as the tab itself, and keep another one
+  // ready for the next, which cannot use it in a separate context.
   '--disable-features=WebUIOmniboxPopup,WebUIOmniboxAimPopup,SpareRendererForSitePerProcess',
   // A name that is not localhost, for a page on an insecure origin.
   '--host-resolver-rules=MAP ring.test 127.0.0.1',
@@ -31,7 +31,7 @@ function browserPath(variable: string): string {
   return path;
 }
 
-/** What puppeteer adds to keep pages awake that nobody looks at. */
+/** Options of puppeteer that keep hidden pages awake. */
 const KEEP_AWAKE = [
   '--disable-background-timer-throttling',
   '--disable-backgrounding-occluded-windows',
@@ -40,7 +40,7 @@ const KEEP_AWAKE = [
 
 /**
  * @param more arguments
- * @param background how pages in the background fare: `throttled` as with people's browsers
+ * @param background the state of pages in the background: `throttled` as in people's browsers
  */
 export function launchChromium(
   more: readonly string[] = [],
@@ -80,13 +80,13 @@ export function serve(options: Partial<ServerOptions> = {}): Promise<RunningServ
 export type Values = Readonly<Record<string, string>>;
 
 /**
- * Firefox writes of each attempt at a link that fails as if it were an error of the page. Some do: the
- * names by which two browsers hide their addresses from each other (mDNS) get lost on a busy machine,
- * as they do on a real network, and the ring makes another attempt.
+ * Firefox logs each failed attempt at a link like an error of the page. Some attempts fail: the names by
+ * which two browsers hide their addresses from each other (mDNS) get lost on a busy machine, as on a real
+ * network, and the ring makes another attempt.
  */
 const FIREFOX_NOTE = 'Error: WebRTC: ICE failed';
 
-/** One tab in a browser context of its own, as on a device of its own. */
+/** One tab in its own browser context, as on a separate device. */
 export class Tab {
   readonly page: Page;
   readonly #context: BrowserContext;
@@ -143,7 +143,7 @@ export class Tab {
     await this.page.locator(`::-p-aria([name="${name}"][role="button"])`).click();
   }
 
-  /** The text of everything the page says aloud at once. */
+  /** The text of everything the page reads out at once. */
   alert(): Promise<string> {
     return this.page.$$eval('[role=alert]', (elements) =>
       elements.map((element) => element.textContent.replaceAll(/\s+/g, ' ').trim()).join(' '),
@@ -195,8 +195,8 @@ function ringProblems(tabs: readonly Values[], links: readonly string[]): string
 }
 
 /**
- * Waits until what is asked of a page again and again is so; returns what the check returned then.
- * @param pages that are asked: each question takes a small machine's time from what is waited for
+ * Checks pages repeatedly until the check succeeds; returns its result.
+ * @param pages to check: each check takes time of a small machine from what is waited for
  */
 export function until<T>(check: () => T | Promise<T>, pages = 1): Promise<T> {
   return vi.waitFor(check, { timeout: PATIENCE, interval: Math.max(50, 25 * pages) });
@@ -204,7 +204,7 @@ export function until<T>(check: () => T | Promise<T>, pages = 1): Promise<T> {
 
 /**
  * Waits until the tabs are one ring and agree; returns what they show then.
- * @param links the kinds of links there may be between them
+ * @param links the allowed kinds of links between them
  */
 export function untilOneRing(
   tabs: readonly Tab[],
@@ -238,8 +238,8 @@ export interface Stage {
 }
 
 /**
- * Has each test of the file begin with a new server, and leave no tab behind.
- * @param tabs those of a test that are to have caught all their errors by its end
+ * Makes each test of the file begin with a new server, and leave no tab behind.
+ * @param tabs those of a test that must have caught all their errors by its end
  */
 export function setStage(
   options: Partial<ServerOptions> = {},

@@ -1,6 +1,6 @@
 /**
- * Pages that the browser translates: what a person reads there is what is so. A translator is played that
- * changes no word, so that a page that it translates reads as one that nobody does.
+ * Pages that the browser translates: what a person reads there must be true. The simulated translator
+ * changes no word, so that a translated page reads like an untranslated one.
  */
 import type { Page } from 'puppeteer-core';
 import { expect, test } from 'vitest';
@@ -17,10 +17,10 @@ import { byRole, openTabs, setStage, Tab, until, untilOneRing } from './support.
 
 const stage = setStage();
 
-/** Chromium's translator wraps what it puts in place of a text node, Firefox's puts another there. */
+/** Chromium's translator wraps its replacement of a text node, Firefox's inserts another text node. */
 type Manner = 'elements' | 'text nodes';
 
-/** In a page: translates all there is and, as translators do, all that comes. */
+/** Runs in a page: translates everything there is and, as translators do, everything that comes. */
 function translate(manner: Manner): void {
   const done = new WeakSet<Node>();
   const HTML = 'http://www.w3.org/1999/xhtml';
@@ -58,12 +58,12 @@ function translate(manner: Manner): void {
   });
 }
 
-/** What a person reads, line by line. */
+/** The text that a person reads, line by line. */
 function read(page: Page): Promise<string> {
   return page.evaluate(() => document.body.innerText.replaceAll(/\s+/g, ' '));
 }
 
-/** Showcases at a standing clock: one that nobody translates, and one for each manner. */
+/** Showcases at a stopped clock: one without a translator, and one for each kind of translator. */
 async function openTwins(): Promise<readonly Page[]> {
   const open = async (manner: Manner | null) =>
     openShowcase(await stage.browser.createBrowserContext(), async (page) => {
@@ -136,7 +136,7 @@ test('a member’s page that is translated says in each state what is so', async
     ),
   );
   await same('30 peers');
-  // The log: paused, with news, filtered, and going on.
+  // The log: paused, with new entries, filtered, and resumed.
   await click('[aria-pressed=false].tools button, .tools button[aria-pressed=false]');
   await tell({ type: 'pace', hopDelay: 100, by: B }, ringState([A, B], A));
   await same('Paused.', '1 new');
@@ -164,7 +164,7 @@ test('a member’s page that is translated says in each state what is so', async
   await same('This tab leads', nameOf(A));
 });
 
-test('a watch page that is translated says in each state what is so', async () => {
+test('a projector page that is translated says in each state what is so', async () => {
   const twins = await openTwins();
   const inEach = <T>(use: (given: T) => void, given: T) =>
     Promise.all(twins.map((page) => page.evaluate(use as (given: unknown) => void, given)));
@@ -212,12 +212,12 @@ test('a watch page that is translated says in each state what is so', async () =
   await same(`${nameOf(B)} leads`, 'elected in term 2', '2 peers', 'Theory for 2 peers');
   await Promise.all(
     twins.map((page) =>
-      page.$eval('[aria-label="The election before"]', (it) => {
+      page.$eval('[aria-label="Previous election"]', (it) => {
         (it as HTMLElement).click();
       }),
     ),
   );
-  await same('An election before', 'in the election of term 1');
+  await same('An earlier election', 'in the election of term 1');
   await reports(report(1, [standing(300, 'follower', 2, 2)], { first: 9, lost: 7 }));
   await same('7 events could not be shown');
 });
@@ -233,7 +233,7 @@ test('translated pages of a real ring name the new leader once the old one has l
   const translated = await open('');
   const watching = await open('watch');
   tabs.push(translated);
-  // One that leads is translated, too: it is to say so, and then to see another lead.
+  // The leader's page is translated, too: it must say that it leads, and then see another lead.
   for (;;) {
     const values = await untilOneRing(tabs);
     const { leader } = byRole(tabs, values);

@@ -53,7 +53,7 @@ test('a room of an impossible name is refused in plain words', async () => {
   await server.close();
 });
 
-test('a tab alone in a room that others spell otherwise is told so, with a link to theirs', async () => {
+test('a tab alone in a room that others spell differently is told so, with a link to theirs', async () => {
   const server = await serve();
   const url = `http://localhost:${server.port}/`;
   const others = await openTabs(browser, 2, `${url}?room=Class5`);
@@ -124,7 +124,7 @@ test('a full room says so, and takes the tab in once there is a place', async ()
 });
 
 test('a server that is down when the page opens is said so and tried again', async () => {
-  // A server that has the page and nothing else stands in for one that is down.
+  // A server that has only the page stands in for one that is down.
   const files = new PageFiles(PAGE_FOLDER, (error) => {
     throw error;
   });
@@ -152,7 +152,7 @@ test('a server that is down when the page opens is said so and tried again', asy
   await server.close();
 });
 
-/** In a page before its program: what makes it one of another version. */
+/** Runs in a page before its program: makes it one of another version. */
 function makeOutdated(): void {
   // eslint-disable-next-line @typescript-eslint/unbound-method -- called on whatever is to send
   const { send } = WebSocket.prototype;
@@ -188,13 +188,13 @@ test('a server of another version leaves open pages their ring, and is said so w
   for (const tab of tabs)
     await until(async () => {
       expect(await notices(tab, 'refused')).toEqual([
-        expect.stringMatching(/^The server is of another version than this page\./),
+        expect.stringMatching(/^The server and this page have different versions\./),
       ]);
       expect((await tab.values())['server-link']).toBe('offline');
     });
   await until(async () => {
     expect(await watching.alert()).toBe(
-      'This page is of another version than the server. Reload it to go on watching.',
+      'This page and the server have different versions. Reload it to continue watching.',
     );
   });
   // They elect as before.
@@ -207,7 +207,7 @@ test('a server of another version leaves open pages their ring, and is said so w
     expect([...terms]).toEqual([Number(before[0]?.['term']) + 1]);
   });
   expect(next.signaling.size.peers).toBe(0);
-  // A page that is loaded anew is one of the server's version.
+  // A page that is loaded again is one of the server's version.
   for (const tab of [first, watching]) await tab.click('Reload page');
   await untilOneRing([first]);
   await until(async () => {
@@ -219,7 +219,7 @@ test('a server of another version leaves open pages their ring, and is said so w
 /**
  * A proxy before a server that does not do all that it should.
  * @param hasWebSockets whether it passes them on
- * @param host the name that it calls the server by; null: the one that it was called by itself
+ * @param host the name by which it calls the server; null: the name by which it was called itself
  */
 async function openProxy(
   port: number,
@@ -282,8 +282,8 @@ test('nothing is said on a channel that a browser calls open too soon', async ()
   const server = await serve();
   const tabs = await Promise.all([Tab.make(browser), Tab.make(browser), Tab.make(browser)]);
   for (const tab of tabs) {
-    // What Chromium does now and then at the end that answers, where the machine is busy: until
-    // something has come on a channel, what is sent on it is lost.
+    // Chromium does this now and then at the answering end, where the machine is busy: until something has
+    // come on a channel, what is sent on it is lost.
     await tab.page.evaluateOnNewDocument(() => {
       globalThis.RTCPeerConnection = class extends RTCPeerConnection {
         constructor(configuration?: RTCConfiguration) {
@@ -328,7 +328,7 @@ test('a page that was asleep says so, and whether it kept its place', async () =
   const session = await leader.page.createCDPSession();
   const id = (await leader.values())['own-id'];
   await session.send('Page.setWebLifecycleState', { state: 'frozen' });
-  // Sleep is what this is about: long enough to be told, too short for the ring to close over it.
+  // Sleep itself is tested: long enough to be reported, too short for the ring to close over it.
   await new Promise((resolve) => setTimeout(resolve, 3_000));
   await session.send('Page.setWebLifecycleState', { state: 'active' });
   await until(async () => {
@@ -362,13 +362,13 @@ declare global {
   var cutOff: (wanted: boolean) => void;
 }
 
-/** In a page before its program: what cuts it off from server and neighbours, and lets it back. */
+/** Runs in a page before its program: cuts it off from server and neighbours, and reconnects it. */
 function makeCuttable(): void {
   const cut: (() => void)[] = [];
   let isCut = false;
   globalThis.WebSocket = class extends WebSocket {
     constructor(url: string | URL, protocols?: string | string[]) {
-      // The port of nobody.
+      // An unused port.
       super(isCut ? 'ws://127.0.0.1:9/' : url, protocols);
       cut.push(() => {
         this.close();

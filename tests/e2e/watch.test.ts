@@ -1,4 +1,4 @@
-/** The page for the front of the room, beside real tabs that elect. */
+/** The projector page, beside real tabs that elect. */
 import { readFile, mkdtemp, readdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -50,7 +50,7 @@ async function watch(room = 'lobby'): Promise<Tab> {
   return page;
 }
 
-/** Peers of the picture, in ring order, with what they are. */
+/** Peers of the picture, in ring order, with their states. */
 function peersOf({ page }: Tab): Promise<{ id: string; state: string }[]> {
   return page.$$eval('[data-testid=watch-peer]', (elements) =>
     elements.map((element) => ({
@@ -71,7 +71,7 @@ function messagesOf({ page }: Tab): Promise<string[]> {
   );
 }
 
-/** How many messages of an election a tab logs to have sent. */
+/** How many messages of an election a tab has logged as sent. */
 async function sentOf(tab: Tab, term: number): Promise<number> {
   const isOfTerm = new RegExp(`\\bterm ${term}\\b`);
   const log = await tab.log();
@@ -83,7 +83,7 @@ async function press(watching: Tab, key: 'Home' | 'End' | 'ArrowRight' | 'ArrowL
   await watching.page.keyboard.press(key);
 }
 
-/** A ring whose members all report to a watch page that is open. */
+/** A ring whose members all send traces to an open projector page. */
 async function watchedRing(size: number): Promise<{ watching: Tab; tabs: Tab[] }> {
   const tabs = await openTabs(browser, size, url);
   pages.push(...tabs);
@@ -130,7 +130,7 @@ test('a ring of twelve: each message of an election is there once, can be gone t
       expect(messages.filter((each) => each.startsWith(values['own-id'] ?? ''))).toHaveLength(
         logged[at] ?? -1,
       );
-    // A message is here once one of its ends has told of it: both of them are to.
+    // A message is here once one of its ends has sent it: both ends must have.
     const halves = await watching.page.$$eval('.message.unseen > title', (elements) =>
       elements.map(({ textContent }) => textContent),
     );
@@ -181,14 +181,14 @@ test('a ring of twelve: each message of an election is there once, can be gone t
   const drawing = await Tab.open(browser, pathToFileURL(file).href);
   pages.push(drawing);
   expect(await drawing.page.$$('parsererror')).toHaveLength(0);
-  // Above each line and each message it says what it is.
+  // Each line and each message has a description of itself.
   const titles = await drawing.page.$$eval('path > title', (elements) =>
     elements.map((element) => element.textContent),
   );
-  expect(titles.filter((title) => title.includes(' tells '))).toHaveLength(messages.length);
+  expect(titles.filter((title) => title.includes(' sends '))).toHaveLength(messages.length);
 });
 
-test('members report only while somebody watches', async () => {
+test('members send traces only while a projector page is open', async () => {
   const { watching, tabs } = await watchedRing(3);
   const reports = async () => (await server.signaling.metrics.reports.get()).values[0]?.value ?? 0;
   expect(await reports()).toBeGreaterThan(0);
@@ -252,7 +252,7 @@ test('a page that others can open has its own address in the code to join by', a
   expect(await watching.page.$$('.join small')).toHaveLength(0);
 });
 
-test('one who is too many is told so, and a room without a name', async () => {
+test('a spectator too many is told so, and one of a room without a name', async () => {
   await server.close();
   server = await serve({ watchersPerRoom: 1 });
   url = `http://localhost:${server.port}`;
@@ -260,7 +260,7 @@ test('one who is too many is told so, and a room without a name', async () => {
   const second = await Tab.open(browser, `${url}/watch`);
   pages.push(second);
   await until(async () => {
-    expect(await second.alert()).toMatch('room lobby is watched by 1 already');
+    expect(await second.alert()).toMatch('the limit of spectators for room lobby is 1');
   });
   // It does not know that nobody is in the ring.
   expect(await second.page.$eval('[data-testid=watch-leader]', (it) => it.textContent)).toMatch(

@@ -1,4 +1,4 @@
-/** What an election costs, over every order of ids, against the published figures. */
+/** The cost of an election, over every order of ids, compared with the published figures. */
 import { describe, expect, test, vi } from 'vitest';
 import { initialElection, type ElectionState } from '../../shared/election/state.ts';
 import { claimOf, orders, TestRing } from './test-ring.ts';

@@ -1,4 +1,4 @@
-/** What holds whatever happens: any state, any message, any interleaving. */
+/** Invariants: for any state, any message, any interleaving. */
 import fc from 'fast-check';
 import { describe, expect, test, vi } from 'vitest';
 import {
@@ -62,7 +62,7 @@ const input: fc.Arbitrary<ElectionInput> = fc.oneof(
   }),
 );
 
-/** A state of any role, whether or not anything leads there. */
+/** A state of any role, reachable or not. */
 const state: fc.Arbitrary<ElectionState> = fc
   .record({ self: claim, policy, removed: fc.uniqueArray(id, { maxLength: 3 }) })
   .chain(({ self, policy: ofRoom, removed }) => {
@@ -187,7 +187,7 @@ describe('one peer, whatever happens to it', () => {
   });
 });
 
-/** What an adversary does to a fixed ring; the numbers are taken modulo what there is. */
+/** An adversary's actions on a fixed ring; the numbers are taken modulo what there is. */
 type Move =
   | { readonly type: 'deliver'; readonly pick: number }
   | { readonly type: 'start' | 'timeout' | 'new-successor'; readonly at: number };

@@ -35,7 +35,7 @@ function elected(term: number, leader: Claim, part: Partial<Decision> = {}): Ele
   return { type: 'elected', term, decision: { leader, lap: 0, size: 4, hops: 1, ...part } };
 }
 
-/** A decision as a peer two links behind the leader holds it. */
+/** A decision as held by a peer two links behind the leader. */
 function decision(leader: Claim, part: Partial<Decision> = {}): Decision {
   return { leader, lap: 3, size: 4, hops: 2, ...part };
 }
@@ -74,7 +74,7 @@ function judgements(effects: readonly ElectionEffect[]): string[] {
   );
 }
 
-/** Dropped: judged as said, and nothing else happens. */
+/** Dropped: judged as given, and nothing else happens. */
 function expectIgnored(state: ElectionState, message: ElectionMessage, reason: string): void {
   const after = receive(state, message);
   expect(after.state).toEqual(state);
@@ -473,8 +473,8 @@ describe('what a neighbour knows', () => {
   test.each(['removed', 'hello'] as const)(
     'R5: a peer that defers to one that is gone starts when %s says so',
     (type) => {
-      // Found by the checker: a newcomer vanished before its predecessor had a link to it, so that
-      // nobody got a new successor (R4), and its claim had already passed everyone.
+      // Found by the checker: a newcomer vanished before its predecessor had a link to it, so that no peer
+      // got a new successor (R4), and its claim had already passed every peer.
       const state = peer(7, deferringTo(claimOf(8)));
       const removed = [peerId(8)];
       const after = step(

@@ -4,7 +4,7 @@ import { step, type ElectionEffect, type ElectionInput } from '../../shared/elec
 import type { Claim, ElectionMessage } from '../../shared/protocol/messages.ts';
 import { defined, peerId } from '../support.ts';
 
-/** A claim that compares with others of the same priority as its number does. */
+/** A claim that compares with others of the same priority like its number. */
 export function claimOf(number: number, priority = 1): Claim {
   return { priority, id: peerId(number) };
 }
@@ -93,7 +93,7 @@ export class TestRing {
     return this.sent.filter(({ message }) => message.type === type).length;
   }
 
-  /** Whom each peer holds for the leader, in ring order. */
+  /** Each peer's leader, in ring order. */
   get leaders(): readonly (Claim | null)[] {
     return this.states.map((state) => decisionOf(state)?.leader ?? null);
   }

@@ -17,7 +17,7 @@ describe.each(TARGETS)('%s under inputs that no honest peer or server sends', (t
       for (const [name, count] of Object.entries(report.counts))
         counts[name] = (counts[name] ?? 0) + count;
     }
-    // Every outcome is really met.
+    // Every outcome really occurs.
     expect(Object.values(counts).every((count) => count > 0)).toBe(true);
   });
 

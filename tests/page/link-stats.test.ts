@@ -23,7 +23,7 @@ test('the pair in use is the one that the transport names, or the one that is ma
   expect(readStats([other, pair({ selected: true }), ...ENDS])).toEqual(SEEN);
 });
 
-test('what is missing or odd is unknown', () => {
+test('a missing or invalid value is unknown', () => {
   const nothing = { candidates: null, roundTrip: null, sent: null, received: null };
   expect(readStats([])).toEqual(nothing);
   expect(readStats([null, 7, 'x', {}, { type: 'data-channel', bytesSent: 'many' }])).toEqual(

@@ -1,4 +1,4 @@
-/** What is asked of a server that no WebSocket reaches, and what is made of the answers. */
+/** The requests to a server that no WebSocket reaches, and the conclusions from the answers. */
 import { createServer, type RequestListener } from 'node:http';
 import { once } from 'node:events';
 import { afterEach, beforeEach, expect, onTestFinished, test, vi } from 'vitest';
@@ -51,7 +51,7 @@ const ANSWER: Reach = { type: 'answer' };
 const SILENCE: Reach = { type: 'silence' };
 const BLOCKED: Reach = { type: 'no-websocket' };
 
-/** A watch whose server answers so, one after the other; what it has told. */
+/** A watch whose server gives these answers, one after the other; what it has reported. */
 function watchOf(...answers: readonly Reach[]): { watch: ReachWatch; told: (Reach | null)[] } {
   const told: (Reach | null)[] = [];
   const left = [...answers];

@@ -1,4 +1,4 @@
-/** What a page can tell of a time in which it did not run, by its two clocks. */
+/** What a page can tell of a time in which it did not run, from its two clocks. */
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { watchSleep, type Gap } from '../../web/sleep-watch.ts';
 
@@ -25,7 +25,7 @@ afterEach(() => {
   vi.useRealTimers();
 });
 
-/** The next look comes after so long by each of the clocks. */
+/** The next check comes after so long by each of the clocks. */
 function look(byDate: number, byRunning: number): void {
   date += byDate;
   running += byRunning;

@@ -1,4 +1,4 @@
-/** What is said of each trouble, and when it is said no more. */
+/** What the page says of each trouble, and when it stops saying it. */
 import { expect, onTestFinished, test, vi } from 'vitest';
 import type { RingEvent, RingState } from '../../shared/member/events.ts';
 import type { Reach } from '../../web/reach.ts';
@@ -137,7 +137,7 @@ test.each([
 test('a full room is told with what the server said, until the tab has joined', () => {
   const full: RingEvent = { type: 'refused', code: 'room-full', message: 'room lobby is full' };
   const [notice] = after(full).of({ ...STATE, role: 'offline' });
-  expect(notice?.what).toBe('The server says no: room lobby is full.');
+  expect(notice?.what).toBe('The server refused: room lobby is full.');
   expect(notice?.advice).toContain('Rejoin ring');
   expect(kinds(after(full, { type: 'joined', id: STATE.id, room: STATE.room }))).toEqual([]);
 });
@@ -224,10 +224,10 @@ test('a server of another version is told to a member with what it keeps, to a n
   });
   expect(others).toEqual([]);
   expect(member).toMatchObject({ kind: 'refused', tone: 'warn', isReloadOffered: true });
-  expect(member?.what).toBe('The server is of another version than this page.');
+  expect(member?.what).toBe('The server and this page have different versions.');
   const [newcomer] = after(FOUND, refused).of({ ...STATE, role: 'offline', server: 'offline' });
   expect(newcomer).toMatchObject({ tone: 'bad', isReloadOffered: true });
-  expect(newcomer?.what).toBe('The server says no: different versions.');
+  expect(newcomer?.what).toBe('The server refused: different versions.');
 });
 
 test('a tab that is alone is told of a room of another spelling for as long as it is', () => {

@@ -1,4 +1,4 @@
-/** Peer frames: what goes out comes back, and whatever else comes in is refused in words. */
+/** Peer frames: what is written is read back, and everything else is refused in words. */
 import fc from 'fast-check';
 import { describe, expect, test, vi } from 'vitest';
 import {
@@ -91,7 +91,7 @@ describe.each(golden)('$name', ({ message: said, hex, bytes }) => {
 
   test('is refused when cut short at any length', () => {
     const frame = encodeFrame(said);
-    // Cut just before its last extension, a HELLO is whole, only with less to tell.
+    // Cut just before its last extension, a HELLO is complete, but says less.
     const whole = said === FULL_HELLO ? [51] : [];
     for (let length = 0; length < frame.length; length += 1)
       if (!whole.includes(length))
@@ -280,7 +280,7 @@ describe('bytes from anywhere', () => {
       }),
       { numRuns: RUNS },
     );
-    // Both ways are really taken.
+    // Both really occur.
     expect(accepted).toBeGreaterThan(RUNS * INPUTS_PER_RUN * 0.05);
     expect(accepted).toBeLessThan(RUNS * INPUTS_PER_RUN * 0.95);
   });

@@ -1,4 +1,4 @@
-/** Signaling events: what is well formed passes whole, all else is refused in a sentence. */
+/** Signaling events: valid ones pass unchanged, all others are refused in a sentence. */
 import fc from 'fast-check';
 import { describe, expect, test, vi } from 'vitest';
 import { parseLinkId, parsePeerId, parseRoomName, type Parsed } from '../../shared/protocol/ids.ts';

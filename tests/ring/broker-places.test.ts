@@ -1,4 +1,4 @@
-/** Places that are kept, lost and taken away; and a memory that is lost and gathered again. */
+/** Places that are kept, lost and taken away; and a lost memory that is recovered. */
 import { describe, expect, test } from 'vitest';
 import type { PeerId } from '../../shared/protocol/ids.ts';
 import type { ResumeRequest } from '../../shared/protocol/signaling.ts';
@@ -14,7 +14,7 @@ const DESERTED = 30_000;
 const PATIENCE = 5_000;
 const MINUTE = 60_000;
 
-/** A room of peers 1 to `size` in the order of the ring, and nothing else going on. */
+/** A room of peers 1 to `size` in ring order, and nothing else happening. */
 function ringOf(size: number, limits = {}): { server: Server; ring: readonly PeerId[] } {
   const server = new Server(limits);
   server.seat(...Array.from({ length: size }, (_, at) => at + 1));
@@ -26,7 +26,7 @@ function neighbours(ring: readonly PeerId[], id: PeerId): readonly [PeerId, Peer
   return [defined(ring.at(at - 1)), defined(ring[(at + 1) % ring.length])];
 }
 
-/** After so long a member is believed, in milliseconds. */
+/** After this long a member is believed, in milliseconds. */
 const STANDING = 10_000;
 
 describe('a lost connection', () => {
@@ -75,7 +75,7 @@ describe('a lost connection', () => {
         [fourth, third],
       ]),
     );
-    // It goes, and whoever is next to the other one now is asked without delay.
+    // It goes, and the new neighbour of the other one is asked without delay.
     server.report(defined(first), defined(second), 'silent');
     expect(server.checks()).toContainEqual([first, third]);
   });
@@ -258,7 +258,7 @@ describe('a complaint', () => {
     server.delivered.length = 0;
     server.broker.lose(LOBBY, defined(second));
     expect(replies).toEqual(STAYS);
-    // Its neighbours are asked anew: what they said was of before.
+    // Its neighbours are asked again: what they said was about the time before.
     expect(server.checks()).toHaveLength(2);
     expect(server.report(defined(third), defined(second), 'silent')).toEqual(STAYS);
     expect(server.report(defined(first), defined(second), 'silent')).toEqual(GOES);
@@ -355,7 +355,7 @@ describe('a complaint', () => {
     expect(server.disconnected).toEqual([]);
   });
 
-  test('of misbehaviour has its subject turned out, who is refused when it comes back', () => {
+  test('of misbehaviour has its subject turned out, which is refused when it comes back', () => {
     const { server, ring } = ringOf(4);
     const [first, second] = ring;
     server.pass(STANDING);
@@ -432,7 +432,7 @@ describe('a complaint', () => {
 });
 
 describe('a question', () => {
-  test('is answered by who has a place, with a connection or without', () => {
+  test('is answered by whether its subject has a place, with a connection or without', () => {
     const { server } = ringOf(2);
     server.broker.lose(LOBBY, peerId(2));
     const about = (number: number) => server.lookup(peerId(number));
@@ -446,7 +446,7 @@ describe('a question', () => {
 });
 
 describe('the policy of a room', () => {
-  test('is that of who opened it, for everybody who comes or returns', () => {
+  test('is that of the peer that opened it, for all that join or return', () => {
     const server = new Server();
     const policyOf = ([reply]: ReturnType<Server['join']>) => reply?.ok === true && reply.policy;
     expect(policyOf(server.join(1, { policy: 'incumbent' }))).toBe('incumbent');
@@ -510,7 +510,7 @@ describe('signals between those who were neighbours', () => {
 });
 
 describe('an evicted peer', () => {
-  /** Peer 1 has got another predecessor since 2 was it: it may still read what 2 sends it. */
+  /** Peer 1 has got another predecessor since 2 was it: it may still read what 2 sends. */
   function relinked(): Server {
     const server = new Server({});
     server.seat(1, 2);
@@ -541,7 +541,7 @@ describe('an evicted peer', () => {
   });
 });
 
-/** One of a ring asks for its place in a memory that another server had. */
+/** A member of a ring asks for its place in the memory of another server. */
 function resumed(
   server: Server,
   ring: readonly number[],
@@ -624,7 +624,7 @@ describe('after the server has lost its memory', () => {
     resumed(server, RING, 4);
     server.broker.lose(LOBBY, peerId(4));
     server.pass(2 * PATIENCE);
-    // Nobody who is back names these two.
+    // No returning peer names these two.
     for (const number of [5, 2, 4, 3, 1]) viewOf([resumed(server, RING, number)]);
     server.pass(PATIENCE);
     expect(edgesOf(server.broker.peers(LOBBY))).toEqual(WHOLE);
@@ -641,7 +641,7 @@ describe('after the server has lost its memory', () => {
     expect(viewOf(newcomer).version).toBeGreaterThan(1);
   });
 
-  test('whom the others name keeps its place for a while, and is asked about', () => {
+  test('a peer that others name keeps its place for a while, and is asked about', () => {
     const server = new Server();
     for (const number of [4, 1, 2, 3]) resumed(server, RING, number);
     server.pass(PATIENCE);
@@ -659,7 +659,7 @@ describe('after the server has lost its memory', () => {
     expect(codeOf([resumed(server, RING, 5)])).toBe('place-lost');
   });
 
-  test('who comes back late has the place that was kept for it, with any secret', () => {
+  test('a peer that comes back late has the place that was kept for it, with any secret', () => {
     const server = new Server();
     for (const number of [4, 1, 2, 3]) resumed(server, RING, number);
     server.pass(PATIENCE);
@@ -672,18 +672,18 @@ describe('after the server has lost its memory', () => {
     expect(server.checks()).toEqual([]);
   });
 
-  test('who comes back later yet, and was named by nobody, is put beside its old neighbours', () => {
+  test('a peer that comes back later still, and was not named, is put beside its old neighbours', () => {
     const server = new Server();
     resumed(server, RING, 4);
     server.pass(PATIENCE);
-    // Four is back, one and three were named; five and two are the last that nobody named.
+    // Four is back, one and three were named; five and two are the last that no peer named.
     viewOf([resumed(server, RING, 5)]);
     viewOf([resumed(server, RING, 2)]);
     server.pass(CHECKS);
     expect(edgesOf(server.broker.peers(LOBBY))).toEqual(WHOLE);
   });
 
-  test('whom the members hold for gone is refused, and was told to go where it had come first', () => {
+  test('a peer that the members presume departed is refused, and told to go where it came first', () => {
     const server = new Server();
     const rest = [4, 1, 2, 3];
     viewOf([resumed(server, RING, 5, { place: placeOf(RING, 5, 3) })]);
@@ -796,7 +796,7 @@ describe('after the server has lost its memory', () => {
     expect(codeOf([resumed(full, RING, 2)])).toBe('room-full');
   });
 
-  test('there is one such pause, and none for who comes after a minute to a room with members', () => {
+  test('there is one such pause, and none for a peer that comes after a minute to a room with members', () => {
     const server = new Server();
     for (const number of RING) resumed(server, RING, number);
     server.pass(PATIENCE);
@@ -895,7 +895,7 @@ describe('a memory that somebody makes up', () => {
     expect(server.broker.peers(LOBBY)).toEqual([peerId(2)]);
   });
 
-  /** Somebody comes to one end of the ring with an era that is a little later than all before. */
+  /** A peer joins at one end of the ring with an era that is a little later than all before. */
   function bringEra(server: Server, number: number): number {
     const era = 1e12 + server.clock.now();
     const place = { ...placeOf([number, 1, 6], number, 1), era };

@@ -1,4 +1,4 @@
-/** The broker: who is let in, when, and what reaches whom. */
+/** The broker: which peers are let in, when, and what each receives. */
 import { describe, expect, test } from 'vitest';
 import type { PeerId } from '../../shared/protocol/ids.ts';
 import type { JoinReply } from '../../shared/protocol/signaling.ts';
@@ -203,7 +203,7 @@ describe('signals', () => {
 });
 
 describe('who is let in', () => {
-  test('the id of a member is refused to whoever lacks its secret', () => {
+  test('the id of a member is refused to a peer that lacks its secret', () => {
     const server = new Server();
     server.seat(1, 2);
     expect(codeOf(server.join(1, { secret: 'a guess of sixteen' }))).toBe('id-taken');
@@ -237,7 +237,7 @@ describe('who is let in', () => {
     expect(server.broker.peers(LOBBY)).toContain(peerId(2));
   });
 
-  test('who joins again, its reply lost, is refused too, and its earlier self taken out', () => {
+  test('a peer that joins again, its reply lost, is refused too, and its earlier self taken out', () => {
     const server = new Server();
     server.seat(1, 2);
     expect(codeOf(server.join(2))).toBe('id-taken');

@@ -8,7 +8,7 @@ import { peerId } from '../support.ts';
 const SELF = peerId(1);
 const OTHER = peerId(2);
 
-/** A claim of the other peer, and what became of it. */
+/** A claim of the other peer, and what happened to it. */
 function received(judgement: Judgement, priority = 1): RingEvent {
   const message = { type: 'claim', term: 7, claim: { priority, id: OTHER }, hops: 2 } as const;
   return { type: 'received', message, from: OTHER, judgement };
@@ -73,7 +73,7 @@ group('what is said of a neighbour to the server, and what comes of it:', () => 
   ] as const)('%s', (fault, what, why) => {
     expect(describe({ type: 'complained', about: OTHER, fault }, SELF)).toEqual({
       kind: 'link',
-      what: `sent the server a report: 00000000 ${what}`,
+      what: `complained to the server: 00000000 ${what}`,
       why,
     });
   });
@@ -81,18 +81,15 @@ group('what is said of a neighbour to the server, and what comes of it:', () => 
 
 test.each([
   ['no connection', 'there is no connection to it'],
-  ['no answer', 'it has not answered the report'],
-] as const)(
-  'a report that reached nobody, as far as is known, is not said to have: %s',
-  (reason, why) => {
-    const event = { type: 'unreported', about: OTHER, fault: 'silent', reason } as const;
-    expect(describe(event, SELF)).toEqual({
-      kind: 'link',
-      what: 'could not report to the server: 00000000 is silent',
-      why,
-    });
-  },
-);
+  ['no answer', 'it has not answered the complaint'],
+] as const)('a complaint that may not have arrived is not said to have: %s', (reason, why) => {
+  const event = { type: 'unreported', about: OTHER, fault: 'silent', reason } as const;
+  expect(describe(event, SELF)).toEqual({
+    kind: 'link',
+    what: 'could not complain to the server: 00000000 is silent',
+    why,
+  });
+});
 
 test('peers are called what the caller of it wants, and oneself is spoken of as such', () => {
   const call = (id: PeerId) => (id === SELF ? 'a' : 'b');

@@ -1,4 +1,4 @@
-/** From whom a peer that never knew a leader takes the ring's term (SPEC.md, L17). */
+/** From which peers a newcomer that never knew a leader takes the ring's term (SPEC.md, L17). */
 import { describe, expect, test } from 'vitest';
 import type { Decision } from '../../shared/protocol/messages.ts';
 import type { Edge } from '../../shared/protocol/signaling.ts';
@@ -11,7 +11,7 @@ const DECISION: Decision = { leader: claimOf(9), lap: 1, size: 3, hops: 2 };
 const HIGH = 1_000_000;
 const EDGES: readonly Edge[] = ['successor', 'predecessor'];
 
-/** A newcomer to whom neither neighbour has said HELLO. */
+/** A newcomer to which neither neighbour has said HELLO. */
 function newcomer(): Ring {
   return new Ring(null, 450, []);
 }

@@ -1,4 +1,4 @@
-/** How many messages of the election a ring member takes in (SPEC.md, L16). */
+/** How many messages of the election a ring member accepts (SPEC.md, L16). */
 import { describe, expect, test } from 'vitest';
 import type { Decision } from '../../shared/protocol/messages.ts';
 import { defined, linkId, peerId } from '../support.ts';
@@ -15,7 +15,7 @@ describe('a neighbour that sends as many messages as a link may carry', () => {
     let lap = 1;
     return {
       ring,
-      /** So many laps come in; all are news. Returns how many are passed on. */
+      /** So many laps come in; all are new. Returns how many are passed on. */
       laps: (count: number, link: TestLink = ring.predecessor) => {
         for (let given = 0; given < count; given += 1) {
           lap += 1;

@@ -1,4 +1,4 @@
-/** How a ring member watches its links, and what it does where one is of no use. */
+/** How a ring member watches its links, and what it does when one is useless. */
 import { describe, expect, test } from 'vitest';
 import { encodeFrame } from '../../shared/protocol/frame.ts';
 import type { Decision, PeerMessage } from '../../shared/protocol/messages.ts';
@@ -10,10 +10,10 @@ const claimOf = (number: number) => ({ priority: 1, id: peerId(number) });
 const DECISION: Decision = { leader: claimOf(9), lap: 1, size: 3, hops: 2 };
 const EDGES: readonly Edge[] = ['successor', 'predecessor'];
 
-/** How many of the frames on a link its other end has seen to. */
+/** How many of the frames on a link its other end has handled. */
 const answered = new WeakMap<TestLink, number>();
 
-/** Time passes in steps, and those at the other ends answer heartbeats, each after so long. */
+/** Time passes in steps, and the other ends answer heartbeats, each after so long. */
 function passAnswered(
   ring: Ring,
   milliseconds: number,
@@ -251,7 +251,7 @@ test('an answer that this peer slept through does not make it patient for hours'
   expect(complaints(ring)).toEqual([{ about: NEIGHBOURS.predecessor, fault: 'silent' }]);
 });
 
-test('a server without memory is not told that a neighbour is gone that is heard, whoever says so', () => {
+test('a server without memory is not told that a neighbour that is heard is gone, whatever others say', () => {
   const ring = new Ring(DECISION);
   const { successor, predecessor } = NEIGHBOURS;
   const hello = { ...helloOf(predecessor, linkId(79)), removed: [successor, peerId(66)] };
@@ -267,7 +267,7 @@ test('a server without memory is not told that a neighbour is gone that is heard
   ring.disconnect();
   ring.connect();
   expect(ring.resumes[0]?.request.removed).toEqual([peerId(66)]);
-  // It says itself that it goes: its link is closed then.
+  // It says goodbye: its link is closed then.
   ring.successor.give({ type: 'bye', reason: 'leaving' });
   ring.disconnect();
   ring.connect();
@@ -275,7 +275,7 @@ test('a server without memory is not told that a neighbour is gone that is heard
 });
 
 describe('a check by the server', () => {
-  /** One of the predecessor has come, and nothing else was heard for half a second. */
+  /** A check of the predecessor has come, and nothing else was heard for half a second. */
   function checked(): Ring {
     const ring = new Ring(DECISION);
     ring.pass(500);
@@ -365,7 +365,7 @@ describe('a check by the server', () => {
 
   test('is not made again by a hidden page, whose timers come a second late', () => {
     const ring = checked();
-    // A quarter of a second is what it is meant to take.
+    // A quarter of a second is its intended duration.
     ring.clock.skip(250 + 1_200);
     ring.pass(0);
     expect(complaints(ring)).toEqual([{ about: NEIGHBOURS.predecessor, fault: 'silent' }]);
@@ -379,7 +379,7 @@ describe('a check by the server', () => {
     const [asked] = ring.predecessor.sent.slice(already);
     if (asked?.message.type !== 'heartbeat') throw new Error('no heartbeat');
     const { count } = asked.message;
-    // What has come is taken in after the timers that are due, and before any that is set now.
+    // What has come is handled after the timers that are due, and before any that is set now.
     ring.clock.after(250, () => {
       ring.predecessor.give({ type: 'heartbeat', isReply: true, count });
     });
@@ -502,7 +502,7 @@ describe('where no direct link comes up', () => {
     return ring;
   }
 
-  /** Relayed frames and other signals of a link, as its other end gives them. */
+  /** Relayed frames and other signals of a link, as its other end sends them. */
   function give(ring: Ring, link: number, ...signals: Signal[]): void {
     ring.signal({ from: peerId(8), edge: 'successor', link: linkId(link), signals });
   }
@@ -511,7 +511,7 @@ describe('where no direct link comes up', () => {
 
   const HEARD = encodeFrame({ type: 'heartbeat', isReply: true, count: 65_535 });
 
-  /** Links through the server, taken by the other end, which says HELLO. */
+  /** Links through the server, accepted by the other end, which says HELLO. */
   function accepted(ring: Ring): number[] {
     const offered = signalled(ring).filter(({ type }) => type === 'relay');
     for (const { link } of offered) {
@@ -649,7 +649,7 @@ describe('where no direct link comes up', () => {
     direct.handlers.onOpen();
     direct.give(helloOf(from, linkId(71)));
     direct.give(lap(3));
-    // A newcomer has been put in between meanwhile: its predecessor says goodbye on this link, too.
+    // A newcomer has been inserted meanwhile: its predecessor says goodbye on this link, too.
     direct.give({ type: 'bye', reason: 'relinked' });
     say(lap(2));
     say({ type: 'bye', reason: 'relinked' });
@@ -731,7 +731,7 @@ describe('where no direct link comes up', () => {
   test('L11 a device on which none came up offers a relayed one at once, and later a direct one', () => {
     const ring = aimed();
     relayed(ring);
-    // The attempt at a direct link has come to nothing.
+    // The attempt at a direct link has failed.
     passAnswered(ring, 5_000, [ring.predecessor]);
     signalled(ring);
     ring.view({ successor: { id: peerId(9), link: null } });
@@ -887,7 +887,7 @@ describe('direct links with one neighbour', () => {
     expect(offers(ring, 500)).toBe(10);
     ring.view({ predecessor: { id: peerId(4), link: null } });
     expect(offers(ring, 5, peerId(4))).toBe(5);
-    // It is the server's doing that there has to be another.
+    // The server decides that there must be another.
     ring.view({});
     expect(offers(ring, 5)).toBe(1);
   });
@@ -913,7 +913,7 @@ describe('direct links with one neighbour', () => {
     const { predecessor } = NEIGHBOURS;
     let made = 0;
     const visit = (number: number) => {
-      // A neighbour comes, offers its link and leaves again.
+      // A neighbour joins, offers its link and leaves, several times.
       ring.view({ predecessor: { id: peerId(number), link: null } });
       made += offers(ring, 1, peerId(number));
       ring.view({ predecessor: { id: predecessor, link: null }, removed: [peerId(number)] });
@@ -926,7 +926,7 @@ describe('direct links with one neighbour', () => {
     for (let number = 2_000; number < 2_100; number += 1) visit(number);
     expect(made).toBe(448 + 6);
     expect(ring.told('spent')).toHaveLength(2);
-    // A page that has neighbours come and go for days makes a link with each.
+    // A page whose neighbours come and go for days makes a link with each.
     made = 0;
     for (let number = 3_000; number < 5_000; number += 1) {
       ring.clock.skip(15_000);

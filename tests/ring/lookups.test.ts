@@ -13,13 +13,13 @@ function lap(ring: Ring, lap: number, part: Partial<Decision> = {}): void {
   ring.predecessor.give({ type: 'elected', term: 4, decision: { ...DECISION, lap, ...part } });
 }
 
-/** Somebody is announced as the leader of the term of that number. */
+/** A peer is announced as the leader of the term with that number. */
 function announce(ring: Ring, number: number): void {
   const decision = { leader: claimOf(number), lap: 0, size: 1, hops: 2 };
   ring.predecessor.give({ type: 'elected', term: number, decision });
 }
 
-/** Whom the server was asked about. */
+/** The peers that the server was asked about. */
 function asked({ lookups }: Ring): PeerId[] {
   return lookups.map(({ request }) => request);
 }
@@ -55,7 +55,7 @@ describe('a leader', () => {
     ring.lookups[0]?.reply({ ok: true, isMember: true });
     ring.lookups.length = 0;
     ring.pass(2 * LOOKUP_DELAY);
-    // The one that was to come already.
+    // The one that was already due.
     expect(ring.lookups.length).toBeLessThanOrEqual(1);
   });
 

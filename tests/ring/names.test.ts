@@ -6,7 +6,7 @@ import { peerId, valueOf } from '../support.ts';
 
 const id = (uuid: string) => valueOf(parsePeerId(uuid));
 
-/** Whole rooms would be renamed by a change of these, on some devices and not on others. */
+/** A change of these would rename whole rooms, on some devices and not on others. */
 test.each([
   ['00000000-0000-4000-8000-000000000001', 'perky kestrel', 58],
   ['00000000-0000-4000-8000-000000000002', 'gifted elk', 333],
@@ -25,7 +25,7 @@ test('neighbouring uuids get names and hues that are not alike', () => {
   expect(new Set(peers.map(nameOf)).size).toBeGreaterThan(245);
   const halves = peers.flatMap((peer) => nameOf(peer).split(' '));
   expect(new Set(halves).size).toBeGreaterThan(200);
-  // Far apart on average, as for two hues at random: 90 degrees.
+  // Far apart on average, as for two random hues: 90 degrees.
   const apart = peers.slice(1).map((peer, at) => distance(hueOf(peer), hueOf(peerId(at))));
   expect(mean(apart)).toBeGreaterThan(75);
   expect(mean(apart)).toBeLessThan(105);

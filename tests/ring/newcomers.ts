@@ -1,10 +1,10 @@
-/** What newcomers bring, and what follows for them, read from what a room hands out. */
+/** The offers of newcomers, and their views, read from what a room returns. */
 import type { PeerId } from '../../shared/protocol/ids.ts';
 import type { Edge, Offer, SignalDelivery, View } from '../../shared/protocol/signaling.ts';
 import type { Delivery, Newcomer } from '../../shared/ring/room.ts';
 import { linkId, peerId } from '../support.ts';
 
-/** Each peer's offers have links of their own: 2n + 1 to its successor, 2n + 2 to its predecessor. */
+/** Each peer's offers have their own links: 2n + 1 to its successor, 2n + 2 to its predecessor. */
 export function newcomer(number: number): Newcomer {
   const offers = {
     successor: offerOf(number, 'successor'),
@@ -20,7 +20,7 @@ export function offerOf(number: number, edge: Edge): Offer {
   };
 }
 
-/** The signal by which a neighbour learns of that offer; `edge` is whose the offer is. */
+/** The signal by which a neighbour learns of that offer; `edge` is that of the offering peer. */
 export function offerDelivered(number: number, edge: Edge): SignalDelivery {
   return {
     from: peerId(number),

@@ -1,4 +1,4 @@
-/** A ring member between two neighbours and a server, all of them played by the test. */
+/** A ring member between two neighbours and a server, all played by the test. */
 import {
   encodeFrame,
   parseFrame,
@@ -30,7 +30,7 @@ import { defined, peerId, roomName, valueOf } from '../support.ts';
 export const SELF = peerId(5);
 export const NEIGHBOURS = { successor: peerId(7), predecessor: peerId(3) };
 
-/** One end of a link that the test holds the other end of. */
+/** One end of a link whose other end the test holds. */
 export class TestLink {
   readonly handlers: LinkHandlers;
   readonly sent: Frame[] = [];
@@ -47,7 +47,7 @@ export class TestLink {
   }
 }
 
-/** What the member has sent to the server and waits for an answer to. */
+/** The member's requests to the server that wait for an answer. */
 interface Asked<Request, Answer> {
   readonly request: Request;
   readonly reply: (answer: Answer) => void;
@@ -76,7 +76,7 @@ export class Ring {
   /**
    * @param decision what both neighbours say of the leader, in term 4
    * @param budget connections that it may make at once
-   * @param greeted on which edges the neighbours have said so
+   * @param greeted the edges on which the neighbours have said HELLO
    */
   constructor(decision: Decision | null, budget = 450, greeted = EDGES) {
     let server: SignalingHandlers | null = null;
@@ -174,19 +174,19 @@ export class Ring {
     return this.#ends.successor;
   }
 
-  /** What the link between the two is called. */
+  /** The id of the link between the two. */
   idOf(edge: Edge): LinkId {
     return this.#ids[edge];
   }
 
-  /** What happened that is of a type, in order. */
+  /** The events of a type, in order. */
   told<Type extends RingEvent['type']>(type: Type): Extract<RingEvent, { type: Type }>[] {
     return this.events.filter(
       (event): event is Extract<RingEvent, { type: Type }> => event.type === type,
     );
   }
 
-  /** A neighbour offers a link, opens it and says HELLO on it; undefined where it is not taken. */
+  /** A neighbour offers a link, opens it and says HELLO on it; undefined where the offer is refused. */
   offer(from: PeerId, edge: Edge, link: LinkId): TestLink | undefined {
     const taken = this.links.length;
     this.signal({ from, edge, link, signals: [{ type: 'offer', sdp: '' }] });
@@ -217,7 +217,7 @@ export class Ring {
     this.#server.onSignal(delivery);
   }
 
-  /** A later view, in which only these things are other than at first. */
+  /** A later view, which differs from the first only in this. */
   view(part: Partial<View>): void {
     this.#server.onView(this.#laterView(part));
   }
@@ -248,7 +248,7 @@ export class Ring {
   }
 }
 
-/** HELLO of one that is ready and knows of no election. */
+/** HELLO of a neighbour that is ready and knows of no election. */
 export function helloOf(id: PeerId, link: LinkId): HelloMessage {
   return { type: 'hello', id, link, ready: true, term: 0, decision: null, removed: [] };
 }

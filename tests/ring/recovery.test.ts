@@ -1,4 +1,4 @@
-/** A ring put together again from what its members remember: any losses, any order, any lies. */
+/** A ring reconstructed from what its members remember: any losses, any order, any lies. */
 import fc from 'fast-check';
 import { describe, expect, test, vi } from 'vitest';
 import type { PeerId } from '../../shared/protocol/ids.ts';
@@ -42,7 +42,7 @@ const survivors = fc.uniqueArray(fc.nat(9_999), { minLength: 1, maxLength: 24 })
 );
 
 describe('members of a true ring, some lost, the others back in any order,', () => {
-  test('are one ring again with whom they named, and every edge that two agree on is kept', () => {
+  test('are one ring again with those they named, and every edge that two agree on is kept', () => {
     fc.assert(
       fc.property(survivors, ({ ring, back }) => {
         const { order, gone } = joinFragments(
@@ -60,7 +60,7 @@ describe('members of a true ring, some lost, the others back in any order,', () 
         const after = edgesOf(order);
         for (const at of back) {
           const id = defined(ring[at]);
-          // Where nobody else says otherwise, what one says of its edges is right, too.
+          // Where no other peer says otherwise, what a peer says of its edges is right, too.
           expect(after.get(id)).toBe(before.get(id));
           const predecessor = defined(ring.at(at - 1));
           expect(after.get(predecessor)).toBe(id);
@@ -70,7 +70,7 @@ describe('members of a true ring, some lost, the others back in any order,', () 
     );
   });
 
-  test('and whom all hold for gone stays out, also where an old neighbour still names it', () => {
+  test('and a peer that all presume departed stays out, also where an old neighbour still names it', () => {
     fc.assert(
       fc.property(survivors, fc.nat(), ({ ring, back }, number) => {
         fc.pre(ring.length > 3 && back.length === ring.length);
@@ -94,7 +94,7 @@ describe('members of a true ring, some lost, the others back in any order,', () 
     );
   });
 
-  test('and whom its neighbours hold for gone is gone, though no later view has told them so', () => {
+  test('and a peer that its neighbours presume departed is gone, though no later view has told them so', () => {
     fc.assert(
       fc.property(survivors, fc.nat(), ({ ring, back }, number) => {
         const dead = defined(ring[number % ring.length]);
@@ -113,11 +113,11 @@ describe('members of a true ring, some lost, the others back in any order,', () 
     );
   });
 
-  test('and whoever is there itself goes on the word of its neighbours only', () => {
+  test('and a peer that is there is removed on the word of its neighbours only', () => {
     const ring = [1, 2, 3, 4, 5].map((number) => peerId(number));
     const [one, two, three, four] = [0, 1, 2, 3].map((at) => reportAt(ring, at));
     const liar = { ...defined(four), removed: [peerId(2)] };
-    // Its other neighbour has not come back: nobody else names it on that side.
+    // Its other neighbour has not come back: no other peer names it on that side.
     expect(joinFragments([defined(two), defined(three), liar], nobody).gone).toEqual([]);
     const neighbour = { ...defined(one), place: { ...defined(one).place, successor: peerId(3) } };
     const told = { ...neighbour, version: 8, removed: [peerId(2)] };
@@ -149,7 +149,7 @@ describe('members of a true ring, some lost, the others back in any order,', () 
   });
 });
 
-/** Reports that anybody may send: few ids, so that they contradict each other. */
+/** Arbitrary statements of peers: few ids, so that they contradict each other. */
 const lies = fc.array(
   fc.record({
     id: fc.nat(7).map((number) => peerId(number)),
@@ -167,7 +167,7 @@ const lies = fc.array(
 );
 
 describe('whatever is said,', () => {
-  test('nobody has two places, nobody is both in and gone, and who comes is one or the other', () => {
+  test('no peer has two places or is both in and gone, and each that comes is one or the other', () => {
     fc.assert(
       fc.property(lies, fc.nat(9), (reports, left) => {
         const hasLeft = (id: PeerId) => id === peerId(left);
@@ -211,7 +211,7 @@ describe('whatever is said,', () => {
         for (const [at, id] of room.peers.entries()) {
           const successor = defined(room.peers[(at + 1) % room.size]);
           const said = back.get(id)?.place;
-          // Who is not told was right about its neighbours.
+          // A peer that is not told was right about its neighbours.
           expect(views.get(id)?.successor.id ?? said?.successor).toBe(successor);
           expect(room.areNeighbours(id, successor)).toBe(id !== successor);
           expect(room.isPresent(id)).toBe(!absent.includes(id));
@@ -223,7 +223,7 @@ describe('whatever is said,', () => {
   });
 });
 
-/** An hour passes between any two things that happen. */
+/** An hour passes between any two events. */
 function newRoom(): Room {
   let now = 0;
   const later = () => (now += 3_600_000);
@@ -231,7 +231,7 @@ function newRoom(): Room {
 }
 
 describe('a room that recovers', () => {
-  test('tells nobody of anything before its end, and then only whom it concerns', () => {
+  test('tells nobody of anything before its end, and then only those concerned', () => {
     const ring = [1, 2, 3, 4, 5].map((number) => peerId(number));
     const room = newRoom();
     room.startRecovery();
@@ -242,7 +242,7 @@ describe('a room that recovers', () => {
     expect(edgesOf(room.peers)).toEqual(edgesOf(ring));
   });
 
-  test('keeps a place for whom its neighbours name, and asks them about it', () => {
+  test('keeps a place for a peer that its neighbours name, and asks them about it', () => {
     const ring = [1, 2, 3, 4].map((number) => peerId(number));
     const room = newRoom();
     room.startRecovery();
@@ -256,7 +256,7 @@ describe('a room that recovers', () => {
     expect(room.isPresent(peerId(3))).toBe(false);
   });
 
-  test('lets go whom it took in before, and begins an era after theirs', () => {
+  test('removes those it admitted before, and begins an era after theirs', () => {
     const ring = [1, 2, 3].map((number) => peerId(number));
     const room = newRoom();
     room.join([newcomer(9)]);
@@ -299,7 +299,7 @@ describe('a room that recovers', () => {
     expect(room.settle(peerId(3))).toBe(era + 1);
   });
 
-  test('gives who comes late its place between its old neighbours', () => {
+  test('gives a late peer its place between its old neighbours', () => {
     const ring = [1, 2, 3, 4].map((number) => peerId(number));
     for (const missing of [0, 1, 2, 3]) {
       const room = newRoom();

@@ -1,4 +1,4 @@
-/** What a ring member does with the frames of its neighbours; the test plays neighbours and server. */
+/** How a ring member handles the frames of its neighbours; the test plays neighbours and server. */
 import { describe, expect, test } from 'vitest';
 import type { Extension } from '../../shared/protocol/frame.ts';
 import type { Decision } from '../../shared/protocol/messages.ts';
@@ -57,7 +57,7 @@ describe('the census in an announcement', () => {
     expect(ring.sent()[0]?.extensions.map(({ type }) => type)).toEqual([77, 3]);
   });
 
-  test('C2 keeps the greatest number of messages of a term: who leaves takes its part along', () => {
+  test('C2 keeps the greatest number of messages of a term: a peer that leaves takes its part along', () => {
     const ring = laps(3, bytes(seat(0, 9), seat(1, 5)));
     const tell = (term: number, lap: number, messages: number) => {
       const value = Uint8Array.of(0, 0, 0, messages, ...seat(0, 9));
@@ -228,7 +228,7 @@ describe('bad frames', () => {
     expect(ring.predecessor.isClosed).toBe(false);
   });
 
-  test('of terms farther than that are a fault of who sends them', () => {
+  test('of terms farther than that are a fault of their sender', () => {
     const ring = new Ring(DECISION);
     for (let count = 0; count < 21; count += 1)
       ring.predecessor.give({ type: 'claim', term: 2 ** 31, claim: claimOf(9), hops: 2 });
@@ -276,7 +276,7 @@ describe('bad frames', () => {
     expect(ring.node.state.term).toBe(4 + MAX_TERM_LEAP);
     claim(4 + MAX_TERM_LEAP + 2_000);
     expect(ring.node.state.term).toBe(4 + MAX_TERM_LEAP + 2_000);
-    // Whoever passed them on took them a moment before, and is not to blame.
+    // The neighbours that passed them on accepted them a moment before, and are not to blame.
     expect(ring.predecessor.isClosed).toBe(false);
   });
 
@@ -326,7 +326,7 @@ describe('a follower whose leader falls silent', () => {
     ring.pass(1_000);
     ring.predecessor.give({ type: 'elected', term: 4, decision: { ...DECISION, lap: 2 } });
     ring.pass(900);
-    // Asleep: the clock has moved on, and no timer was served.
+    // Asleep: the clock has moved on, and no timer was run.
     ring.clock.skip(3_600_000);
     ring.predecessor.give({ type: 'elected', term: 4, decision: { ...DECISION, lap: 900 } });
     ring.sent();
@@ -347,7 +347,7 @@ test('a predecessor that offers again and again is not shut out by its own earli
   expect(ring.links.filter(({ isClosed }) => !isClosed)).toHaveLength(3);
 });
 
-test('a watcher that throws does not stop the peer', () => {
+test('a listener that throws does not stop the peer', () => {
   const ring = new Ring(DECISION);
   const events = ring.events;
   const push = events.push.bind(events);
@@ -380,7 +380,7 @@ describe('a term that others may rise to', () => {
     const lead = (term: number, lap: number) => {
       ring.predecessor.give({ type: 'elected', term, decision: { ...DECISION, lap } });
     };
-    // This peer has taken one leap; the predecessor, newer to the ring, can still take another.
+    // This peer has accepted one leap; the predecessor, newer to the ring, can still accept another.
     let own = 4 + MAX_TERM_LEAP;
     lead(own, 2);
     const predecessor = new TermGate(ring.clock);

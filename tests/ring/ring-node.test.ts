@@ -83,7 +83,7 @@ function countedLinks() {
   return { counts, openLink };
 }
 
-test('a join that is lost with its connection ends this id: others may hold it for gone', () => {
+test('a join that is lost with its connection ends this id: others may presume it departed', () => {
   const { counts, openLink } = countedLinks();
   const { joins, server, node, events } = memberOf(openLink);
   server().onConnect();
@@ -207,7 +207,7 @@ test('a member that the server refuses for its version keeps its ring, and asks 
   expect(ring.hasLeft).toBe(false);
   const links = { successorLink: 'direct', predecessorLink: 'direct' } as const;
   expect(ring.node.state).toMatchObject({ role: 'follower', server: 'offline', ...links });
-  // Its election goes on: a start of its own, and the announcement of another.
+  // Its election goes on: it starts one, and adopts another's announcement.
   ring.sent();
   ring.node.campaign();
   const [claim] = ring.sent();
@@ -215,7 +215,7 @@ test('a member that the server refuses for its version keeps its ring, and asks 
   const decision = { ...leader, hops: 2 };
   ring.predecessor.give({ type: 'elected', term: 5, decision });
   expect(ring.node.state).toMatchObject({ role: 'follower', term: 5, leader: peerId(9) });
-  // A neighbour that breaks is reported to nobody, and no link is offered by way of the server.
+  // It complains about no broken neighbour, and offers no link through the server.
   ring.successor.handlers.onClose('broke');
   ring.pass(60_000);
   expect([ring.reports, ring.lookups, ring.signals]).toEqual([[], [], []]);

@@ -1,4 +1,4 @@
-/** A peer that has lost its place comes back as a new one, and does not wear the server out. */
+/** A peer that has lost its place comes back as a new one, without overloading the server. */
 import { expect, test } from 'vitest';
 import type { PeerId } from '../../shared/protocol/ids.ts';
 import type { JoinReply, JoinRequest, View } from '../../shared/protocol/signaling.ts';
@@ -8,12 +8,12 @@ import { RingPeer } from '../../shared/driver/ring-peer.ts';
 import { SimulatedClock } from '../../shared/simulation/clock.ts';
 import { defined, peerId, roomName } from '../support.ts';
 
-/** A peer whose server is played by the test; each membership has ids and secrets of its own. */
+/** A peer whose server is played by the test; each membership has its own ids and secrets. */
 class Played {
   readonly clock = new SimulatedClock();
   readonly joins: { request: JoinRequest; reply: (reply: JoinReply) => void; at: number }[] = [];
   readonly peer: RingPeer;
-  /** Told of each event. */
+  /** Called with each event. */
   onEvent: (event: RingEvent) => void = () => undefined;
   #server: SignalingHandlers | null = null;
   #made = 0;
@@ -25,7 +25,7 @@ class Played {
     };
     this.peer = new RingPeer(roomName('lobby'), {
       clock: this.clock,
-      // The middle, or next to it: pauses are then as long as they are said to be.
+      // The middle: pauses are then exactly as long as configured.
       random: (n) => 0.5 + n * 1e-9,
       date: () => this.clock.now(),
       openLink: (initiator, handlers) => {
@@ -93,7 +93,7 @@ class Played {
   }
 }
 
-test('who loses its place is there again at once, with an id and a secret that nobody had', () => {
+test('a peer that loses its place is there again at once, with an id and a secret that nobody had', () => {
   const played = new Played();
   played.place();
   played.lose();
@@ -104,7 +104,7 @@ test('who loses its place is there again at once, with an id and a secret that n
   expect(played.peer.state).toMatchObject({ role: 'leader', id: played.ids[1] });
 });
 
-test('who loses it again and again waits longer each time, 8 s at most', () => {
+test('a peer that loses it repeatedly waits longer each time, 8 s at most', () => {
   const played = new Played();
   const pauses: number[] = [];
   for (let round = 0; round < 8; round += 1) {
@@ -113,7 +113,7 @@ test('who loses it again and again waits longer each time, 8 s at most', () => {
     played.lose();
     played.pass(20_000);
     pauses.push(defined(played.joins.at(-1)).at - lost);
-    // A membership that lasts is no failure: this one must not.
+    // A membership that lasts is no failure: this one must not last.
     played.refuse('id-taken');
     played.pass(20_000);
   }
@@ -149,7 +149,7 @@ test('a room that is full is not tried again', () => {
   expect(played.peer.state.role).toBe('offline');
 });
 
-test('who leaves while it waits to come back stays away, and may join by itself', () => {
+test('a peer that leaves while it waits to come back stays away, and may join by itself', () => {
   const played = new Played();
   for (let round = 0; round < 3; round += 1) played.refuse('id-taken');
   const waiting = played.joins.length;

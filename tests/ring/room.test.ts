@@ -1,4 +1,4 @@
-/** Places in a room: always one ring, told to those whom it concerns, and cheap to grow. */
+/** Places in a room: always one ring, told to the peers concerned, and cheap to grow. */
 import fc from 'fast-check';
 import { describe, expect, test, vi } from 'vitest';
 import type { PeerId } from '../../shared/protocol/ids.ts';
@@ -13,7 +13,7 @@ vi.setConfig({ testTimeout: 60_000 });
 
 const EDGES: readonly Edge[] = ['successor', 'predecessor'];
 
-/** An hour passes between any two things that happen. */
+/** An hour passes between any two events. */
 function newRoom(): Room {
   let now = 0;
   const later = () => (now += 3_600_000);
@@ -130,7 +130,7 @@ describe('joining one after another', () => {
 });
 
 describe('joining together', () => {
-  /** For each edge of the ring: what both ends were told of its link, and who was sent the offer. */
+  /** For each edge of the ring: what both ends were told of its link, and which end was sent the offer. */
   function expectOneLinkPerNewEdge(room: Room, deliveries: readonly Delivery[]): void {
     const views = viewsIn(deliveries);
     const offered = new Map<number, PeerId[]>();
@@ -147,7 +147,7 @@ describe('joining together', () => {
       expect(views.get(successor)?.predecessor.link ?? null).toBe(link);
       if (link === null) continue;
       chosen.push(link);
-      // Whoever did not make the offer is sent it, and nobody else.
+      // The end that did not make the offer is sent it, and no other peer.
       const number = Math.floor((link - 1) / 2);
       const maker = peerId(number);
       expect([id, successor]).toContain(maker);
@@ -229,7 +229,7 @@ describe('leaving', () => {
     const told = viewsIn([...room.leave(defined(second), false), ...room.tellEra()]);
     expect(room.era).toBeGreaterThan(era);
     expect([...told.values()].map((view) => view.era)).toEqual(room.peers.map(() => room.era));
-    // The rest knows in which terms one may have been elected whose neighbours it knew.
+    // The rest knows in which terms a peer may have been elected whose neighbours it knew.
     const later = room.era;
     room.lose(defined(first));
     room.leave(defined(first), false);
@@ -338,7 +338,7 @@ describe('brokering', () => {
 });
 
 describe('under any joins and leaves', () => {
-  /** What all members have been told, and the departures each is still to hear of. */
+  /** What each member has been told, and the departures that it is still to hear of. */
   class Witness {
     readonly room = newRoom();
     readonly #views = new Map<PeerId, View>();
@@ -379,7 +379,7 @@ describe('under any joins and leaves', () => {
       const views = viewsIn(deliveries);
       const changed = [...this.#places()].filter(([id, place]) => before.get(id) !== place);
       const told = changed.map(([id]) => id);
-      // After them, those of whom the room has outgrown the size that they were told.
+      // After them, those that knew a size that the room has outgrown.
       for (const id of this.room.peers) {
         const known = this.#views.get(id)?.size ?? Infinity;
         if (!told.includes(id) && mostMembers(known) < this.room.size) told.push(id);
@@ -395,7 +395,7 @@ describe('under any joins and leaves', () => {
       this.#expectOneCycle();
     }
 
-    /** Walks along the successors that the members themselves were told last. */
+    /** Follows the successors that the members were last told. */
     #expectOneCycle(): void {
       const walked: PeerId[] = [];
       let at = this.room.peers[0];

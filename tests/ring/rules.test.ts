@@ -1,4 +1,4 @@
-/** Rules of a ring member that no storm shows the want of, each at one member between two neighbours. */
+/** Rules of a ring member whose absence no storm reveals, each for one member between two neighbours. */
 import { describe, expect, test } from 'vitest';
 import { encodeFrame, parseFrame } from '../../shared/protocol/frame.ts';
 import type { PeerId } from '../../shared/protocol/ids.ts';
@@ -97,7 +97,7 @@ describe('L7: after its BYE a peer', () => {
 });
 
 describe('L8: a successor that is gone', () => {
-  /** The successor leads; another is to follow on it, and its link is open, but not ready. */
+  /** The successor leads; another is to follow it, and its link is open, but not ready. */
   function beforeDeparture() {
     const leader = { priority: 1, id: NEIGHBOURS.successor };
     const ring = new Ring({ ...DECISION, leader });
@@ -130,7 +130,7 @@ describe('L8: a successor that is gone', () => {
 });
 
 describe('L9: a member that returns', () => {
-  test('names those that it holds for gone', () => {
+  test('names those that it presumes departed', () => {
     const ring = new Ring(DECISION);
     ring.view({ removed: [peerId(9)] });
     ring.disconnect();
@@ -302,7 +302,7 @@ describe('R9b: a member', () => {
 
   test('settles once an announcement has told it who leads, and asks again where no answer comes', () => {
     const ring = new Ring(DECISION);
-    // A claim of a term that is decided tells nothing of its leader.
+    // A claim of a term that is decided says nothing of its leader.
     ring.predecessor.give({
       type: 'claim',
       term: 4,

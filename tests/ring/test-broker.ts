@@ -19,7 +19,7 @@ import { newcomer } from './newcomers.ts';
 export const LOBBY = roomName('lobby');
 export const WINDOW = 30;
 
-/** A broker without a network: what it hands out is kept, what it asks the test answers. */
+/** A broker without a network: its deliveries are kept, its questions are answered by the test. */
 export class Server {
   readonly clock = new SimulatedClock();
   readonly broker: Broker;
@@ -86,7 +86,7 @@ export class Server {
     this.delivered.length = 0;
   }
 
-  /** Whom the broker has asked its members about since: who was asked, and about whom. */
+  /** The broker's questions since: the peer asked, and the peer that it was asked about. */
   checks(): readonly (readonly [PeerId, PeerId])[] {
     return this.delivered
       .splice(0)

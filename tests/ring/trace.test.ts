@@ -1,4 +1,4 @@
-/** What a peer reports to those who watch its ring. */
+/** The trace that a peer sends to the spectators of its ring. */
 import { describe, expect, test } from 'vitest';
 import type { ElectionMessage } from '../../shared/protocol/messages.ts';
 import { MAX_ENTRIES, parseTrace, type Trace } from '../../shared/protocol/watch.ts';
@@ -44,7 +44,7 @@ const sent = (message: ElectionMessage): RingEvent => ({ type: 'sent', message, 
 class Stage {
   readonly clock = new SimulatedClock();
   readonly traces: Trace[] = [];
-  /** Reports whose arrival the reporter waits for. */
+  /** Traces whose arrival the reporter waits for. */
   readonly pending: (() => void)[] = [];
   readonly reporter = new Reporter(STATE, {
     clock: this.clock,
@@ -59,7 +59,7 @@ class Stage {
     while (this.clock.advance(until));
   }
 
-  /** What is on its way arrives, and time passes, until all is reported. */
+  /** What is on its way arrives, and time passes, until everything is sent. */
   drain(): void {
     this.pass();
     for (let done = this.pending.shift(); done !== undefined; done = this.pending.shift()) {
@@ -144,7 +144,7 @@ describe('a reporter', () => {
     expect(stage.traces.every(({ lost }) => lost === 0)).toBe(true);
   });
 
-  test('sends one report at a time, and nothing while there is nothing', () => {
+  test('sends one trace at a time, and nothing while there is nothing', () => {
     const stage = new Stage();
     stage.pass(10_000);
     expect(stage.traces).toHaveLength(1);
@@ -161,7 +161,7 @@ describe('a reporter', () => {
     expect(stage.traces).toHaveLength(2);
   });
 
-  test('sends no more in a report than the server takes', () => {
+  test('sends no more in a trace than the server takes', () => {
     const stage = new Stage();
     for (let number = 1; number <= 100; number += 1)
       stage.reporter.note(sent(claim(number)), STATE);

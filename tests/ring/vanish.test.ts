@@ -1,9 +1,9 @@
-/** A member that vanishes says nothing to anyone; who looks into its links sees them as they are. */
+/** A member that vanishes sends nothing to anyone; its links can still be inspected. */
 import { expect, test } from 'vitest';
 import { LINGER } from '../../shared/member/link.ts';
 import { NEIGHBOURS, Ring } from './played-ring.ts';
 
-test('who vanishes says no BYE and no goodbye, and closes its links long after', () => {
+test('a member that vanishes says no BYE and no goodbye, and closes its links long after', () => {
   const ring = new Ring(null);
   const before = ring.predecessor.sent.length;
   ring.node.vanish();
@@ -19,7 +19,7 @@ test('who vanishes says no BYE and no goodbye, and closes its links long after',
   expect(ring.told('left')).toEqual([]);
 });
 
-test('who has vanished hears nothing any more, and cannot leave', () => {
+test('a member that has vanished hears nothing any more, and cannot leave', () => {
   const ring = new Ring(null);
   ring.node.vanish();
   const told = ring.events.length;

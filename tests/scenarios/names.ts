@@ -1,4 +1,4 @@
-/** Peers named by rank: A has the least id, I the greatest. Who comes back is A2, then A3. */
+/** Peers named by rank: A has the least id, I the greatest. A peer that comes back is A2, then A3. */
 import { parsePeerId, type PeerId } from '../../shared/protocol/ids.ts';
 import { valueOf } from '../support.ts';
 
@@ -7,7 +7,7 @@ export const LETTERS = 'ABCDEFGHI';
 /** An id of this project's scenarios, or the first block of it. */
 const IDS = /\b([0-9a-f]{4})([0-9a-f]{4})(?:-0000-4000-8000-0{12})?\b/g;
 
-/** 1 for A to 9 for I, 0 for all else. */
+/** 1 for A to 9 for I, 0 for everything else. */
 export function rankOf(letter: string): number {
   return letter.length === 1 ? LETTERS.indexOf(letter) + 1 : 0;
 }
@@ -18,7 +18,7 @@ export function idOf(letter: string, life: number): PeerId {
   return valueOf(parsePeerId(`${block}-0000-4000-8000-${'0'.repeat(12)}`));
 }
 
-/** Puts names in the place of ids, short or whole. */
+/** Replaces ids, short or whole, by names. */
 export function withNames(text: string): string {
   return text.replace(IDS, (_, rank: string, life: string) => {
     const letter = LETTERS[Number.parseInt(rank, 16) - 1] ?? '?';
@@ -27,7 +27,7 @@ export function withNames(text: string): string {
   });
 }
 
-/** Whose id it is, whichever membership it names. */
+/** The peer of an id, whichever membership it names. */
 export function letterOf(id: PeerId): string {
   return withNames(id).slice(0, 1);
 }

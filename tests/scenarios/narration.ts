@@ -1,4 +1,4 @@
-/** What happened, as lines to read: when, to whom, what and why. */
+/** What happened, as lines to read: when, at which peer, what and why. */
 import type { PeerId } from '../../shared/protocol/ids.ts';
 import { isLap, type ElectionMessage, type PeerMessage } from '../../shared/protocol/messages.ts';
 import { claimant, describe } from '../../shared/narration/describe.ts';
@@ -11,9 +11,9 @@ export interface Line {
   /** The id of a peer, or empty. */
   readonly who: string;
   readonly text: string;
-  /** Which lap the line is about; null for all else. */
+  /** The lap that the line is about; null for all other lines. */
   readonly lap: Lap | null;
-  /** The message of the election that was sent; null for all else. */
+  /** The message of the election that was sent; null for all other lines. */
   readonly sent: ElectionMessage['type'] | null;
 }
 
@@ -23,7 +23,7 @@ interface Lap {
   readonly number: number;
 }
 
-/** What a peer tells of itself, or null where that is left out of a story. */
+/** What a peer says of itself, or null where a story leaves that out. */
 export function eventLine(at: number, peer: PeerId, event: RingEvent): Line | null {
   if (
     event.type === 'ring' ||
@@ -38,7 +38,7 @@ export function eventLine(at: number, peer: PeerId, event: RingEvent): Line | nu
   return { at, who: peer, text, lap: lapOf(message), sent };
 }
 
-/** A link that opens is known by its HELLO, one that is given up by its BYE; not so a relayed one. */
+/** A link that opens is shown by its HELLO, one that is replaced by its BYE; not so a relayed one. */
 function isToldByMessages({ kind, state, reason }: Extract<RingEvent, { type: 'link' }>): boolean {
   if (kind === 'relayed') return state === 'connecting';
   switch (state) {
@@ -52,7 +52,7 @@ function isToldByMessages({ kind, state, reason }: Extract<RingEvent, { type: 'l
   }
 }
 
-/** What is said on links without the ring member telling of it; null for all else. */
+/** What is said on links without an event of the ring member; null for everything else. */
 export function heardText(from: PeerId, message: PeerMessage): string | null {
   switch (message.type) {
     case 'hello': {
@@ -87,7 +87,7 @@ export function stoppedLine(
   return { at, who: from, text, lap: lapOf(message), sent: null };
 }
 
-/** A message that a peer has made up. */
+/** A forged message. */
 export function forgedLine(at: number, from: PeerId, to: PeerId, message: ElectionMessage): Line {
   const { what } = describe({ type: 'sent', message, to }, from);
   const text = what.replace('sent', 'makes up and sends');
@@ -101,9 +101,9 @@ function lapOf(message: ElectionMessage | null): Lap | null {
 }
 
 /**
- * The lines of one block; those that are text already stay as they are. Laps that go exactly as
- * another one went are only counted.
- * @param since the moment that times are counted from
+ * The lines of one block; those that are text already stay as they are. Laps that went exactly like an
+ * earlier one are only counted.
+ * @param since the moment from which times are counted
  */
 export function tell(lines: readonly (Line | string)[], since: number): string[] {
   const repeated = repeatedLaps(lines);
@@ -129,7 +129,7 @@ export function tell(lines: readonly (Line | string)[], since: number): string[]
   return text;
 }
 
-/** The numbers of laps that went as an earlier one did, for each reign. */
+/** The numbers of laps that went like an earlier one, for each leader and term. */
 function repeatedLaps(lines: readonly (Line | string)[]): Map<string, number[]> {
   const courses = new Map<Lap, string[]>();
   const laps = new Map<string, Lap>();
@@ -151,7 +151,7 @@ function repeatedLaps(lines: readonly (Line | string)[]): Map<string, number[]> 
   return repeated;
 }
 
-/** @param term whose laps they are, where that has to be said */
+/** @param term of the laps, where that must be said */
 function repetition(laps: readonly number[], term: string): string {
   if (laps.length === 1) return `… lap ${laps.join()}${term} went the same way`;
   return `… laps ${laps.slice(0, -1).join(', ')} and ${laps.at(-1)}${term} went the same way`;

@@ -13,7 +13,7 @@ function read(name: string): string {
 describe('what happens is what the file says:', () => {
   test.each(FILES)('%s', async (name) => {
     const played = play(read(name), `tests/scenarios/${name}`);
-    // With --update it is written there instead.
+    // With --update it is written to the file instead.
     await expect(played).toMatchFileSnapshot(`${FOLDER}${name}`);
   });
 });

@@ -1,8 +1,8 @@
-/** Scenario files: prose, commands after ">", and below them, indented, what came of them. */
+/** Scenario files: prose, commands after ">", and below them, indented, their outcome. */
 import { Stage } from './stage.ts';
 
 interface Command {
-  /** What it looks like. */
+  /** Its syntax. */
   readonly usage: string;
   readonly pattern: RegExp;
   readonly run: (stage: Stage, ...words: readonly string[]) => void;
@@ -102,7 +102,7 @@ const COMMANDS: readonly Command[] = [
   }),
 ];
 
-/** @param rest what follows the first word: $PEER, $PEERS and $TIME stand for what they say */
+/** @param rest what follows the first word: $PEER, $PEERS and $TIME are placeholders */
 function command(usage: string, rest: string, run: Command['run']): Command {
   const verb = usage.split(' ', 1)[0] ?? '';
   const pattern = rest
@@ -130,10 +130,10 @@ function perform(stage: Stage, line: string): void {
 
 /**
  * Plays a scenario.
- * @param text of the file; what is indented in it may be missing or old
+ * @param text of the file; the indented lines may be missing or old
  * @param name of the file, for errors
  * @returns the text as it should be
- * @throws Error with file and line, where a command is unknown or fails, or safety is broken
+ * @throws Error with file and line, where a command is unknown or fails, or safety is violated
  */
 export function play(text: string, name: string): string {
   const stage = new Stage();

@@ -1,6 +1,6 @@
 /**
- * Where scenarios are played: ring members and the server as shipped, in the simulated world, where
- * each hop takes 10 ms and the dice are fixed.
+ * The stage of scenarios: ring members and the server as shipped, in the simulated world, where each hop
+ * takes 10 ms and the random numbers are fixed.
  */
 import type { PeerId } from '../../shared/protocol/ids.ts';
 import type { ElectionMessage, Policy } from '../../shared/protocol/messages.ts';
@@ -19,13 +19,13 @@ import { idOf, LETTERS, letterOf, rankOf, withNames } from './names.ts';
 import { inRingOrder, table } from './table.ts';
 import { Wires } from './wires.ts';
 
-/** What each hop takes, to the server too, in milliseconds. */
+/** The duration of each hop, to the server too, in milliseconds. */
 const HOP = 10;
 
 /** How long a ring may take to agree, in milliseconds. */
 const PATIENCE = 60_000;
 
-/** How long nothing must have happened in a ring that has agreed; the leader's laps leave more. */
+/** How long nothing must have happened in a ring that has agreed; the leader's laps leave longer gaps. */
 const CALM = 100;
 
 /** A peer of the story, in all its memberships. */
@@ -45,7 +45,7 @@ export class Stage {
   readonly #wires = new Wires({
     heard: (at, from, message) => {
       const text = heardText(from, message);
-      // Whoever has left does not listen any more.
+      // A peer that has left no longer listens.
       if (text !== null && this.#players.get(letterOf(at))?.peer !== null) this.#note(at, text);
     },
     stopped: (from, to, message, how) => {
@@ -53,13 +53,13 @@ export class Stage {
       this.#lines.push(stoppedLine(this.#now, from, to, message, how));
     },
   });
-  /** What is not told yet. */
+  /** What is not yet returned. */
   #lines: (Line | string)[] = [];
   /** How much of the world's trace is in the lines. */
   #collected = 0;
   #since = 0;
 
-  /** What happened since it was last asked, as lines to read; times count from then. */
+  /** What happened since the last call, as lines to read; times count from then. */
   tell(): string[] {
     this.#collect();
     const text = tell(this.#lines, this.#since);
@@ -69,25 +69,25 @@ export class Stage {
     return text;
   }
 
-  /** Tells of the members as they are now, each followed by its successor. */
+  /** Shows the members as they are now, each followed by its successor. */
   show(): void {
     this.#collect();
     this.#lines.push(...table(inRingOrder(this.#world.states)));
   }
 
-  /** Tells how many messages of the election were sent since something was told. */
+  /** Shows how many messages of the election were sent since a moment. */
   count(): void {
     this.#collect();
     this.#lines.push(count(this.#lines));
   }
 
-  /** Whom the room prefers. */
+  /** The room's policy. */
   policy(policy: Policy): void {
     if (this.#players.size > 0) throw new Error('a policy can only be the beginning');
     this.#world = newWorld(policy);
   }
 
-  /** A ring that has agreed on its leader, the greatest; how it came to be is not told. */
+  /** A ring that has agreed on its leader, the greatest; how that happened is not shown. */
   ring(letters: readonly string[]): void {
     if (this.#players.size > 0) throw new Error('a ring can only be the beginning');
     // The greatest comes first, so that it is elected once, in term 1.
@@ -178,7 +178,7 @@ export class Stage {
     this.#wires.cut(one, other);
   }
 
-  /** Their links carry nothing any more, and nobody is told. */
+  /** Their links carry nothing any more, and no end is told. */
   silence(one: string, other: string): void {
     this.#note('', `nothing gets through any more between ${one} and ${other}`);
     this.#wires.silence(one, other);
@@ -203,7 +203,7 @@ export class Stage {
     this.#world.freeze(peer, milliseconds);
   }
 
-  /** A message that `from` makes up and passes off as one that came to it. */
+  /** A message forged by `from`, which passes it off as received. */
   forge(
     from: string,
     to: string,
@@ -227,7 +227,7 @@ export class Stage {
     this.#world.run(milliseconds);
   }
 
-  /** Runs until all agree, as World has it, and nothing more is on its way. */
+  /** Runs until all agree, as the World defines it, and nothing more is on its way. */
   untilAgreed(): void {
     const limit = this.#now + PATIENCE;
     for (;;) {
@@ -252,7 +252,7 @@ export class Stage {
   }
 
   #enter(player: Player, priority: number): SimulatedPeer {
-    // Link ids come of it, which must differ, and patience: the greater the peer, the more it has.
+    // Link ids derive from this, and must differ; so does patience: the greater the peer, the more it has.
     const share = (rankOf(player.letter) - 1) / LETTERS.length;
     return this.#world.join({
       random: () => {
@@ -285,7 +285,7 @@ export class Stage {
     this.#lines.push({ at: this.#now, who, text, lap: null, sent: null });
   }
 
-  /** Brings the lines up to date with what the members told of themselves. */
+  /** Updates the lines with the events of the members. */
   #collect(): void {
     for (const { at, peer, event } of this.#world.trace.slice(this.#collected)) {
       const line = eventLine(at, peer, event);
@@ -307,7 +307,7 @@ function newPlayer(letter: string): Player {
   return { letter, lives: 0, id: idOf(letter, 1), drawn: 0, peer: null };
 }
 
-/** Which place the server gives to each peer, in the order of arrival, if all come one by one. */
+/** The place that the server gives to each peer, in the order of arrival, if they come one by one. */
 function arrivals(peers: number): number[] {
   const world = new World(0);
   for (const letter of LETTERS.slice(0, peers)) {

@@ -23,7 +23,7 @@ const COLUMNS: readonly Column[] = [
     title: 'predecessor',
     read: ({ predecessor, predecessorLink }) => neighbour(predecessor, predecessorLink),
   },
-  // Nothing is said of a server that is there.
+  // Nothing is said of a connected server.
   { title: 'server', read: ({ server }) => (server === 'connected' ? '' : server) },
 ];
 

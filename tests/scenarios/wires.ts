@@ -1,4 +1,4 @@
-/** A hand on the links between peers: what travels can be overheard, kept back, lost or cut. */
+/** Control over the links between peers: messages can be observed, held, lost or cut. */
 import { encodeFrame, parseFrame } from '../../shared/protocol/frame.ts';
 import type { PeerId } from '../../shared/protocol/ids.ts';
 import type { ElectionMessage, PeerMessage } from '../../shared/protocol/messages.ts';
@@ -12,14 +12,14 @@ export interface Listener {
   stopped(from: PeerId, to: PeerId, message: ElectionMessage, how: 'held back' | 'lost'): void;
 }
 
-/** One end of a link, as its owner has it. */
+/** One end of a link, as its owner sees it. */
 interface End {
   readonly self: PeerId;
   readonly handlers: LinkHandlers;
   readonly link: Link;
-  /** At the other end, once it has said HELLO. */
+  /** The peer at the other end, once it has said HELLO. */
   peer: PeerId | null;
-  /** What has arrived and is kept back, in order. */
+  /** What has arrived and is held, in order. */
   readonly held: (() => void)[];
   /** Nothing arrives any more. */
   isDeaf: boolean;
@@ -46,7 +46,7 @@ export class Wires {
         },
         onClose: (reason) => {
           if (end.isDeaf) return;
-          // A goodbye kept back keeps back the end, too.
+          // A goodbye that is held holds the end of the link, too.
           this.#passOrHold(end, () => {
             this.#ends.delete(end);
             handlers.onClose(reason);
@@ -75,14 +75,14 @@ export class Wires {
     this.#holding.add(direction(from, to));
   }
 
-  /** Lets the oldest message that is kept back arrive. */
+  /** Lets the oldest held message arrive. */
   deliver(from: string, to: string): void {
     const end = this.#endsOf(from, to).find(({ held }) => held.length > 0);
     if (end === undefined) throw new Error(`nothing is held on ${direction(from, to)}`);
     end.held.shift()?.();
   }
 
-  /** Lets everything arrive that is kept back, and all that follows. */
+  /** Lets everything held arrive, and everything that follows. */
   release(from: string, to: string): void {
     if (!this.#holding.delete(direction(from, to)))
       throw new Error(`${direction(from, to)} is not held`);
@@ -105,12 +105,12 @@ export class Wires {
     for (const end of ends) end.handlers.onClose('the connection broke');
   }
 
-  /** Nothing gets through on the links between the two any more. Others can be made. */
+  /** Nothing gets through on the present links between the two. Others can be made. */
   silence(one: string, other: string): void {
     for (const end of this.#linksOf(one, other)) end.isDeaf = true;
   }
 
-  /** Sends a message that its sender knows nothing of. Returns the two. */
+  /** Sends a message that its sender does not know of. Returns both ends. */
   forge(from: string, to: string, message: ElectionMessage): { from: PeerId; to: PeerId } {
     const [end] = this.#endsOf(to, from);
     if (end === undefined || end.peer === null)

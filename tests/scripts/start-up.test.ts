@@ -1,4 +1,4 @@
-/** The commands of package.json where the machine is not as they would have it. */
+/** The commands of package.json on machines that lack what they expect. */
 import { execFile, type ExecFileOptions } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { cp, mkdir, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises';
@@ -37,7 +37,7 @@ async function newFolder(): Promise<string> {
 
 /** The commands and nothing that they use. */
 let commands = '';
-/** An npm that does nothing but write this file. */
+/** An npm that only writes this file. */
 let npm = '';
 let trace = '';
 

@@ -1,6 +1,6 @@
 /**
- * Whatever a client sends, it alone gets to know: an error as the answer, or the end of its
- * connection. The log tells of it in one line, and a pair in the same room goes on undisturbed.
+ * Whatever a client sends, only this client sees the consequence: an error as the answer, or the end of its
+ * connection. The log has one line about it, and a pair in the same room goes on undisturbed.
  */
 import type { Socket } from 'socket.io-client';
 import { describe, expect, test, vi } from 'vitest';
@@ -20,10 +20,10 @@ import {
   type TestServer,
 } from './test-server.ts';
 
-/** How long, and how often, a condition is looked at, in milliseconds. */
+/** How long, and how often, a condition is checked, in milliseconds. */
 const WAIT = { timeout: 3_000, interval: 2 };
 
-/** Lets something bad happen beside two peers of the room. */
+/** Performs a fault beside two peers of the room. */
 async function besideAPair(
   server: TestServer,
   misbehave: () => Promise<void>,
@@ -76,7 +76,7 @@ const candidate = (changes: object) => ({
   candidate: { candidate: '', sdpMLineIndex: 0, sdpMid: '0', ...changes },
 });
 
-/** What is no object of the right shape, whatever the event. */
+/** Values that are no object of the right shape, for any event. */
 const SHAPELESS: readonly (readonly [string, unknown])[] = [
   ['null', null],
   ['a number', 42],
@@ -255,7 +255,7 @@ describe('an event that cannot be answered ends the connection', () => {
 });
 
 describe('faults', () => {
-  /** Sends the same fault again and again without waiting. */
+  /** Sends the same fault repeatedly without waiting. */
   const repeat = (socket: Socket, times: number) =>
     Promise.allSettled(Array.from({ length: times }, () => ask(socket, 'join', null)));
 
@@ -505,7 +505,7 @@ describe('what breaks the protocols beneath ends the connection', () => {
   });
 });
 
-describe('odd events over a connection made by hand', () => {
+describe('unusual events over a connection made by hand', () => {
   async function connected(server: TestServer): Promise<RawWebSocket> {
     const raw = await rawWebSocket(server);
     raw.sendText('40');
@@ -617,7 +617,7 @@ describe('a handshake', () => {
       expect(text).toContain(`"${origin}"`);
     });
     expect(server.warnings()).toMatchObject([{ origin }]);
-    // What was compared, and what helps.
+    // The compared values, and what helps.
     const [warning] = server.warnings();
     for (const part of [`"${origin}"`, `"127.0.0.1:${server.port}"`, 'ALLOWED_ORIGINS'])
       expect(warning?.['msg']).toContain(part);

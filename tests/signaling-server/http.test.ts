@@ -21,12 +21,12 @@ import {
   type TestServer,
 } from './test-server.ts';
 
-/** How long a condition is looked at, in milliseconds. */
+/** How long a condition is checked, in milliseconds. */
 const WAIT = { timeout: 5_000 };
 
 const INDEX = '<!doctype html><title>Ring</title>';
 
-/** A server whose page folder lies beside a file that is nobody's business. */
+/** A server whose page folder lies beside a file that must not be served. */
 async function startPageServer(): Promise<{ server: TestServer; page: string }> {
   const folder = await mkdtemp(join(tmpdir(), 'ringleader-'));
   onTestFinished(() => rm(folder, { recursive: true }));
@@ -37,7 +37,7 @@ async function startPageServer(): Promise<{ server: TestServer; page: string }> 
   return { server: await startTestServer({ pageFolder: page }), page };
 }
 
-/** Sends bytes as they are, which `fetch` would tidy up, and reads until the server is done. */
+/** Sends bytes as they are, which `fetch` would normalise, and reads until the server is done. */
 async function sendBytes(server: TestServer, text: string): Promise<string> {
   const socket = createConnection(server.port, '127.0.0.1');
   let received = '';
@@ -174,7 +174,7 @@ describe('the page', () => {
     const { server, page } = await startPageServer();
     await writeFile(join(page, 'index.html.gz'), gzipSync(INDEX));
     await writeFile(join(page, 'watch.html'), 'watch');
-    // A build ends with what it was made of.
+    // A build ends by writing the digest of its sources.
     await mkdir(join(page, '.vite'));
     await writeFile(join(page, '.vite/sources'), 'abc');
     const etags = new Set<string | null>();
@@ -372,7 +372,7 @@ describe('a connection', () => {
     const { server, page } = await startPageServer();
     await writeFile(join(page, 'index.html'), 'x'.repeat(4_000_000));
     const { httpServer } = server;
-    // Nobody waits for the half minute here.
+    // This test does not wait for the half minute.
     expect(httpServer.timeout).toBeGreaterThan(0);
     expect(httpServer.timeout).toBeLessThanOrEqual(60_000);
     httpServer.timeout = 100;
@@ -476,7 +476,7 @@ describe('anything else', () => {
 });
 
 describe('/leave', () => {
-  /** Says goodbye for a peer as a page does that is being closed. */
+  /** Says goodbye for a peer like a page that is being closed. */
   const sayLeave = (server: TestServer, body: unknown) =>
     fetch(`${server.url}/leave`, {
       method: 'POST',
@@ -499,7 +499,7 @@ describe('/leave', () => {
     leaver.drop();
     expect((await sayLeave(server, goodbye(leaver))).status).toBe(204);
     expect(server.signaling.peers(ROOM)).not.toContain(leaver.id);
-    // Once more is no fault: a page says goodbye in two ways.
+    // A second goodbye is no fault: a page says it in two ways.
     expect((await sayLeave(server, goodbye(leaver))).status).toBe(204);
     expect(server.warnings()).toEqual([]);
   });

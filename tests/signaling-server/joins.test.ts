@@ -1,4 +1,4 @@
-/** Joining and going: places, views and offers, over real connections. */
+/** Joining and leaving: places, views and offers, over real connections. */
 import { describe, expect, test, vi } from 'vitest';
 import { SIGNALING_VERSION } from '../../shared/protocol/signaling.ts';
 import { roomName } from '../support.ts';

@@ -1,4 +1,4 @@
-/** Places over real connections: lost, checked, complained about, and taken back after a restart. */
+/** Places over real connections: lost, checked, complained about, and restored after a restart. */
 import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import { socketSignaling } from '../../peer/socket-signaling.ts';
 import type { PeerId } from '../../shared/protocol/ids.ts';
@@ -27,7 +27,7 @@ import {
 
 const WAIT = { timeout: 8_000, interval: 5 };
 
-/** The shipped way to the server, and what it brought. */
+/** The shipped connection to the server, and what it received. */
 class Shipped {
   readonly id: PeerId;
   readonly views: View[] = [];
@@ -191,7 +191,7 @@ describe('a complaint', () => {
     const sleeper = defined(asleep);
     sleeper.isAwake = false;
     const neighbour = find(ring, sleeper.view.successor.id);
-    // What would be sent by a page whose links with the sleeper are silent.
+    // What a page sends whose links with the sleeping page are silent.
     await neighbour.report(sleeper.id, 'silent');
     expect(await sleeper.disconnected).toBe('io server disconnect');
     const rest = ring.filter((each) => each !== sleeper);
@@ -205,7 +205,7 @@ describe('a complaint', () => {
     const accuser = defined(ring[0]);
     for (let accusation = 0; accusation < 2; accusation += 1) {
       const about = find(ring, accuser.view.successor.id);
-      // Not believed before it has been there for a while.
+      // Not believed before it has been a member for a while.
       await vi.waitFor(
         async () => {
           const reply = await accuser.report(about.id, 'misbehaves');
@@ -239,7 +239,7 @@ describe('a complaint', () => {
     expect(ring.every(({ connected }) => connected)).toBe(true);
   });
 
-  test('and a question are refused to who has not joined', async () => {
+  test('and a question are refused to a peer that has not joined', async () => {
     const server = await startTestServer();
     await ringOf(server, 2);
     const socket = await connect(server);

@@ -1,4 +1,4 @@
-/** The server as a process of its own: what it prints, and how it ends. */
+/** The server as a separate process: what it prints, and how it ends. */
 import { execFile, spawn } from 'node:child_process';
 import { lookup } from 'node:dns/promises';
 import { once } from 'node:events';
@@ -14,12 +14,12 @@ import { afterAll, beforeAll, describe, expect, onTestFinished, test, vi } from 
 import { defined } from '../support.ts';
 import { joinRequest } from './test-server.ts';
 
-/** How long a condition is looked at, in milliseconds. */
+/** How long a condition is checked, in milliseconds. */
 const WAIT = { timeout: 10_000 };
 
 const ROOT = dirname(dirname(import.meta.dirname));
 
-/** A copy of the built server, to which each test may add a page or not. */
+/** A copy of the built server, to which each test may add a page. */
 let folder = '';
 
 beforeAll(async () => {
@@ -43,7 +43,7 @@ const HOSTS = [
   ['0.0.0.0', 'localhost'],
   ['127.0.0.1', 'localhost'],
   ['localhost', (await lookup('localhost')).address === '::1' ? '[::1]' : 'localhost'],
-  // Other systems have but one of these addresses.
+  // Other systems have only one of these addresses.
   ...(process.platform === 'linux' ? [['127.0.1.1', '127.0.1.1']] : []),
   ...(machine.some(({ address }) => address === '::1')
     ? [
@@ -56,7 +56,7 @@ const HOSTS = [
     .map(({ address }) => [address, isIPv6(address) ? `[${address}]` : address]),
 ];
 
-/** Has a process run some lines first. */
+/** Makes a process run some lines first. */
 async function withPreload(lines: string): Promise<string> {
   const path = join(folder, 'preload.cjs');
   await writeFile(path, lines);
@@ -74,7 +74,7 @@ interface ServerProcess {
 }
 
 interface Circumstances {
-  /** Whether somebody reads its stderr; `gone` where its reader is there no more. */
+  /** Whether its stderr is read; `gone` where the reader has gone. */
   readonly reads?: 'yes' | 'no' | 'gone';
   /** How many files and connections it may have open. */
   readonly descriptors?: number;
@@ -131,7 +131,7 @@ function connect(port: number): Socket {
   return client;
 }
 
-/** What is answered to a request for the page; nothing where the connection is ended before. */
+/** The answer to a request for the page; nothing where the connection ends before. */
 function answerOf(port: number, agent: Agent | false = false): Promise<string> {
   return new Promise((resolve) => {
     get({ port, host: '127.0.0.1', agent }, (response) => {
@@ -175,7 +175,7 @@ describe('the server', () => {
       await client.emitWithAck('join', joinRequest(1));
       const { id: to } = joinRequest(2);
       const signals = [{ type: 'answer', sdp: '' }];
-      // A line each; the system holds some hundreds of thousands of bytes of them.
+      // A line each; the system buffers some hundreds of thousands of bytes of them.
       const refused = Array.from({ length: 3_000 }, () =>
         client.emitWithAck('signal', { to, edge: 'successor', link: 7, signals }),
       );
@@ -213,7 +213,7 @@ describe('the server', () => {
       expect(await lengthOnKept()).toBe(1_000_000);
     }
     for (const socket of sockets) socket.destroy();
-    // Connections that came in between may have to be taken and ended first.
+    // Connections that came in between may have to be accepted and ended first.
     await vi.waitFor(async () => {
       expect(await answerOf(port)).toBe('y'.repeat(20));
     }, WAIT);

@@ -1,4 +1,4 @@
-/** Passing signals on: to a neighbour, from who it really is, and to nobody else. */
+/** Passing signals on: to a neighbour, with the true sender, and to no other peer. */
 import { describe, expect, test } from 'vitest';
 import { opposite, type Edge } from '../../shared/protocol/signaling.ts';
 import { linkId, peerId, roomName } from '../support.ts';
@@ -16,7 +16,7 @@ import {
 
 const EDGES: readonly Edge[] = ['successor', 'predecessor'];
 
-/** How many signals each has got, once all that was sent has arrived. */
+/** How many signals each has received, once all that was sent has arrived. */
 async function heard(peers: readonly TestPeer[]): Promise<readonly number[]> {
   await Promise.all(peers.map((each) => each.settle()));
   return peers.map(({ signals }) => signals.length);

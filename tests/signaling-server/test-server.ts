@@ -1,4 +1,4 @@
-/** A real server on a free port, its log, and real clients; all of it is closed after the test. */
+/** A real server on a free port, its log, and real clients; everything is closed after the test. */
 import { request as httpRequest, type Server } from 'node:http';
 import { once } from 'node:events';
 import { createConnection } from 'node:net';
@@ -54,7 +54,7 @@ export interface TestServer {
 export async function startTestServer(
   options: Partial<SignalingOptions> & {
     readonly pageFolder?: string;
-    /** At which other devices reach it. */
+    /** The addresses at which other devices reach it. */
     readonly addresses?: readonly string[];
   } = {},
 ): Promise<TestServer> {
@@ -125,7 +125,7 @@ export async function connect(server: TestServer, options: ConnectOptions = {}):
   return socket;
 }
 
-/** Sends an event and takes the acknowledgement for whatever it is. */
+/** Sends an event and returns the acknowledgement, whatever it is. */
 export async function ask(
   socket: Socket,
   event: string,
@@ -144,7 +144,7 @@ export function disconnected(socket: Socket): Promise<string> {
 
 const offerOf = (sdp: string) => ({ type: 'offer' as const, sdp });
 
-/** A request that is in order. Link ids follow from the number, so that all are different. */
+/** A valid request. Link ids follow from the number, so that all are different. */
 export function joinRequest(number: number, changes: Partial<JoinRequest> = {}): JoinRequest {
   return {
     version: SIGNALING_VERSION,
@@ -168,7 +168,7 @@ interface KnownEdge {
   readonly link: LinkId | null;
 }
 
-/** A client that keeps to the protocol and to what it was told. */
+/** A client that keeps to the protocol, and what it was told. */
 export class TestPeer {
   readonly id: PeerId;
   readonly request: JoinRequest;
@@ -191,7 +191,7 @@ export class TestPeer {
     });
     socket.on('view', (view) => this.views.push(valueOf(parseView(view))));
     socket.on('signal', (signal) => this.signals.push(valueOf(parseSignalDelivery(signal))));
-    // It has no links at all, so whoever is not at the server is gone for it.
+    // It has no links, so for it a peer that is not at the server is gone.
     socket.on('check', (about) => {
       this.checks.push(about);
       if (!this.hasLinks) socket.emit('report', { about, fault: 'silent' }, () => undefined);
@@ -225,7 +225,7 @@ export class TestPeer {
     return reply;
   }
 
-  /** As of its last view; made up where it never had one. */
+  /** As of its last view; invented where it never had one. */
   get #place(): ResumeRequest['place'] {
     const view = this.views.at(-1);
     return {
@@ -274,13 +274,13 @@ export class TestPeer {
     return valueOf(parseReply(await this.#socket.timeout(PATIENCE).emitWithAck('leave')));
   }
 
-  /** Ends the connection without a word. */
+  /** Ends the connection without a goodbye. */
   drop(): void {
     this.#socket.disconnect();
   }
 
   /**
-   * Waits until all that the server has sent it is here: a peer is never its own neighbour, so the
+   * Waits until everything that the server has sent it is here: a peer is never its own neighbour, so the
    * refusal is an acknowledgement that comes after everything else.
    */
   async settle(): Promise<void> {
@@ -339,13 +339,16 @@ const UPGRADE = {
   'sec-websocket-version': '13',
 };
 
-/** What a client of no library at all can do with a WebSocket. */
+/** What a client without a library can do with a WebSocket. */
 export interface RawWebSocket {
   sendText(text: string): void;
   sendBinary(bytes: Uint8Array): void;
   /** Writes to the connection as it is, framed or not. */
   write(bytes: Uint8Array): void;
-  /** A ping of WebSocket itself, which the server answers. Resolves when it is with the system, or never will be. */
+  /**
+   * A ping of WebSocket itself, which the server answers. Resolves when the system has taken it, or never
+   * will.
+   */
   ping(bytes: Uint8Array): Promise<void>;
   /** Reads nothing any more. */
   pause(): void;

@@ -1,4 +1,4 @@
-/** A client that takes without end, or gives without end, costs the server no more than its share. */
+/** A client that receives without end, or sends without end, costs the server no more than its share. */
 import { describe, expect, test, vi } from 'vitest';
 import { defined, peerId } from '../support.ts';
 import {
@@ -13,7 +13,7 @@ import {
   type TestServer,
 } from './test-server.ts';
 
-/** How long, and how often, a condition is looked at, in milliseconds. */
+/** How long, and how often, a condition is checked, in milliseconds. */
 const WAIT = { timeout: 5_000, interval: 2 };
 
 async function cutOffs(server: TestServer): Promise<number> {
@@ -40,7 +40,7 @@ async function expectGone(server: TestServer): Promise<void> {
   }, WAIT);
 }
 
-// The systems at both ends hold some megabytes before anything is left with the server.
+// The systems at both ends buffer some megabytes before anything is left with the server.
 describe('a member that does not read is cut off and is no member any more', () => {
   test('where its neighbour sends it signals', { timeout: 30_000 }, async () => {
     const server = await startTestServer();
@@ -67,7 +67,7 @@ describe('a member that does not read is cut off and is no member any more', () 
   });
 });
 
-test('who reads what is sent may be sent any amount', { timeout: 30_000 }, async () => {
+test('a client that reads may be sent any amount', { timeout: 30_000 }, async () => {
   const server = await startTestServer();
   const [one, other] = [await member(server, 1), await member(server, 2)];
   for (let sent = 0; sent < 600; sent += 1)
@@ -84,7 +84,7 @@ test('requests beyond what a peer has to make are refused, and end the connectio
   const ended = disconnected(socket);
   const refused: unknown[] = [];
   let answered = 0;
-  // Worth eight seconds more than what it may ask at once: no pause of this machine makes up for that.
+  // Eight seconds' worth more than it may ask at once: no pause of this machine makes up for that.
   for (let asked = 0; asked < 12_000; asked += 1)
     socket.emit('lookup', joinRequest(1).id, (reply: { readonly ok: boolean }) => {
       answered += 1;
@@ -117,6 +117,6 @@ test('requests that move places are refused sooner, and end the connection', asy
   }
   expect(await ended).toBe('io server disconnect');
   expect(taken).toBeGreaterThanOrEqual(30);
-  // It gets two more a second, for which 300 would take minutes.
+  // It gets two more a second; 300 would take minutes.
   expect(taken).toBeLessThan(100);
 });

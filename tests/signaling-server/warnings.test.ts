@@ -1,4 +1,4 @@
-/** Of each kind of warning there are only so many a minute, and none is left out unsaid. */
+/** Warnings of each kind are limited per minute, and those left out are counted. */
 import { pino } from 'pino';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { Warnings } from '../../signaling-server/warnings.ts';

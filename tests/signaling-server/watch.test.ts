@@ -1,4 +1,4 @@
-/** Those who watch a room, and what its members report for them. */
+/** Spectators of a room, and the traces that its members send for them. */
 import type { Socket } from 'socket.io-client';
 import { describe, expect, test, vi } from 'vitest';
 import { SIGNALING_VERSION } from '../../shared/protocol/signaling.ts';
@@ -12,7 +12,7 @@ import {
 } from '../../shared/protocol/watch.ts';
 import {
   MAX_ENTRIES_PER_TICK,
-  MAX_REPORTS_AT_ONCE,
+  MAX_TRACES_AT_ONCE,
   MAX_TELLS_AT_ONCE,
   MAX_UNTAKEN,
 } from '../../signaling-server/watch.ts';
@@ -26,12 +26,12 @@ import {
   type TestServer,
 } from './test-server.ts';
 
-/** How long a condition is looked at, in milliseconds. */
+/** How long a condition is checked, in milliseconds. */
 const WAIT = { timeout: 5_000 };
 
 const WATCH = { version: SIGNALING_VERSION, room: ROOM };
 
-/** A report of the given length; all of it of one term. */
+/** A trace of the given length, all of one term. */
 function trace(term = 1, length = 1, changes: Partial<Trace> = {}): Trace {
   const entry = {
     type: 'state',
@@ -50,7 +50,7 @@ class Watcher {
   policy: string | null = null;
   readonly reports: PeerReport[] = [];
   missed = 0;
-  /** What it has not said to have taken, while it is not to. */
+  /** The acknowledgements that it withholds, while it must. */
   isSlow = false;
   #held: (() => void)[] = [];
 
@@ -98,7 +98,7 @@ async function watcher(server: TestServer, request: unknown = WATCH): Promise<Wa
   return watching;
 }
 
-/** A member and what it was told of being watched. */
+/** A member, and whether it was told that it has spectators. */
 async function member(
   server: TestServer,
   number: number,
@@ -110,7 +110,7 @@ async function member(
   return { socket, watched };
 }
 
-describe('a watcher', () => {
+describe('a spectator', () => {
   test('of a room that is not there yet is told its order as it grows, and when it is empty', async () => {
     const server = await startTestServer();
     const watching = await watcher(server);
@@ -140,7 +140,7 @@ describe('a watcher', () => {
     expect(server.signaling.watchers).toBe(1);
   });
 
-  test('gets what members report, and whose it is', async () => {
+  test('gets what members send, and whose it is', async () => {
     const server = await startTestServer();
     const one = await member(server, 1);
     const two = await member(server, 2);
@@ -191,13 +191,13 @@ describe('a watcher', () => {
     const socket = await connect(server);
     expect(await ask(socket, 'watch', WATCH)).toMatchObject({
       code: 'room-full',
-      message: 'room lobby is watched by 2 already',
+      message: 'the limit of spectators for room lobby is 2',
     });
     await watcher(server, { version: SIGNALING_VERSION, room: 'elsewhere' });
     expect(await ask(socket, 'watch', { version: SIGNALING_VERSION, room: 'third' })).toMatchObject(
       {
         code: 'room-full',
-        message: 'this server has 3 watchers already',
+        message: 'the limit of spectators for this server is 3',
       },
     );
     first.socket.disconnect();
@@ -216,7 +216,7 @@ describe('a watcher', () => {
     expect(await ask(one.socket, 'watch', WATCH)).toMatchObject(refused);
   });
 
-  test('cannot report', async () => {
+  test('cannot send traces', async () => {
     const server = await startTestServer();
     const { socket, reports } = await watcher(server);
     expect(await ask(socket, 'trace', trace())).toMatchObject({ code: 'not-joined' });
@@ -246,7 +246,7 @@ describe('a watcher', () => {
 
   test('that is slow misses what comes, and is told how much and what the peers are once it keeps up', async () => {
     const server = await startTestServer();
-    const each = MAX_REPORTS_AT_ONCE / 2;
+    const each = MAX_TRACES_AT_ONCE / 2;
     const members = await Promise.all(
       Array.from({ length: Math.ceil(MAX_UNTAKEN / MAX_ENTRIES / each) }, (_, number) =>
         member(server, number + 1),
@@ -254,7 +254,7 @@ describe('a watcher', () => {
     );
     const slow = await watcher(server);
     const quick = await watcher(server);
-    /** Has all members report, a tick's worth at a time. */
+    /** Makes all members send traces, a tick's worth at a time. */
     const report = async () => {
       for (const { socket } of members) {
         const expected = quick.entries + each * MAX_ENTRIES;
@@ -286,7 +286,7 @@ describe('a watcher', () => {
       expect(members.every(({ watched }, at) => watched.length > (told[at] ?? 0))).toBe(true);
     }, WAIT);
 
-    // As much again is missed by nobody.
+    // Nobody misses as much again.
     await report();
     await vi.waitFor(() => {
       expect(slow.entries + missed).toBe(quick.entries);
@@ -297,14 +297,14 @@ describe('a watcher', () => {
 });
 
 describe('members', () => {
-  test('are told when the first watcher comes and the last one goes', async () => {
+  test('are told when the first spectator comes and the last one goes', async () => {
     const server = await startTestServer();
     const one = await member(server, 1);
     expect(one.watched).toEqual([]);
     const first = await watcher(server);
     const second = await watcher(server);
     await vi.waitFor(() => {
-      // Once for each, who is to learn what the peer is.
+      // Once for each, which must learn the peer's state.
       expect(one.watched).toEqual([true, true]);
     });
     const two = await member(server, 2);
@@ -322,7 +322,7 @@ describe('members', () => {
     expect(three.watched).toEqual([]);
   });
 
-  test('are told little, and the truth in the end, where a watcher comes and goes time after time', async () => {
+  test('are told little, and the truth in the end, where a spectator comes and goes time after time', async () => {
     const server = await startTestServer();
     const one = await member(server, 1);
     const start = performance.now();
@@ -337,11 +337,11 @@ describe('members', () => {
     await vi.waitFor(() => {
       expect(one.watched.at(-1)).toBe(false);
     }, WAIT);
-    // All that may be told at once, and one more in each second since.
+    // Everything that may be told at once, and one more in each second since.
     const most = MAX_TELLS_AT_ONCE + (performance.now() - start) / 1_000;
     expect(one.watched.length).toBeLessThanOrEqual(most);
     expect(most).toBeLessThan(times);
-    // Watchers that come later learn what the peers are nevertheless.
+    // Spectators that come later learn the peers' state nevertheless.
     await watcher(server);
     await vi.waitFor(() => {
       expect(one.watched.at(-1)).toBe(true);
@@ -351,7 +351,7 @@ describe('members', () => {
   test('that come while the others are not told yet learn the end as well', async () => {
     const server = await startTestServer();
     const one = await member(server, 1);
-    /** Has a watcher there for the time of something. */
+    /** Has a spectator present during something. */
     const beside = async (happen: () => Promise<void>) => {
       const { socket } = await watcher(server);
       await happen();
@@ -360,7 +360,7 @@ describe('members', () => {
         expect(server.signaling.watchers).toBe(0);
       }, WAIT);
     };
-    // So often that nothing more may be said for now.
+    // So often that nothing more may be told for now.
     for (let time = 0; time < MAX_TELLS_AT_ONCE / 2; time += 1)
       await beside(() => Promise.resolve());
     let watched: readonly boolean[] = [];
@@ -372,14 +372,14 @@ describe('members', () => {
     }, WAIT);
   });
 
-  test('may still report as the last watcher goes', async () => {
+  test('may still send traces as the last spectator goes', async () => {
     const server = await startTestServer();
     const one = await member(server, 1);
     expect(await ask(one.socket, 'trace', trace())).toEqual({ ok: true });
     expect(server.warnings()).toEqual([]);
   });
 
-  test('report only as themselves', async () => {
+  test('send traces only as themselves', async () => {
     const server = await startTestServer();
     const one = await member(server, 1);
     await member(server, 2);
@@ -412,22 +412,22 @@ describe('members', () => {
     });
   });
 
-  test('that report too often are refused', async () => {
+  test('that send traces too often are refused', async () => {
     const server = await startTestServer();
     const one = await member(server, 1);
     const watching = await watcher(server);
     const replies = await Promise.all(
-      Array.from({ length: MAX_REPORTS_AT_ONCE + 5 }, () => ask(one.socket, 'trace', trace())),
+      Array.from({ length: MAX_TRACES_AT_ONCE + 5 }, () => ask(one.socket, 'trace', trace())),
     );
     const taken = replies.filter(({ ok }) => ok).length;
-    expect(taken).toBeGreaterThanOrEqual(MAX_REPORTS_AT_ONCE);
+    expect(taken).toBeGreaterThanOrEqual(MAX_TRACES_AT_ONCE);
     expect(taken).toBeLessThan(replies.length);
     await vi.waitFor(() => {
       expect(watching.reports).toHaveLength(taken);
     });
   });
 
-  test('that report more together than is passed on at once are counted', async () => {
+  test('that send more together than is passed on at once are counted', async () => {
     const server = await startTestServer();
     const watching = await watcher(server);
     const many = MAX_ENTRIES_PER_TICK / MAX_ENTRIES + 8;

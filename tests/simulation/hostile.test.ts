@@ -210,7 +210,7 @@ const KINDS: Record<string, (seed: number) => Hostility> = {
   }),
 };
 
-/** What the world finds wrong beside frames dropped and peers accused, which are right here. */
+/** The world's violations, except frames dropped and peers accused, which are right here. */
 function broken(ring: HostileRing): readonly string[] {
   return ring.world.violations.filter((text) => !/ dropped a frame: | accuses /.test(text));
 }
@@ -227,7 +227,7 @@ describe.each(Object.keys(KINDS))('a peer that %s', (kind) => {
       expect(ring.banish()).toEqual([]);
       expect(broken(ring)).toEqual([]);
       expect(ring.honest).toHaveLength(5);
-      // No honest peer has to pay for it, but for one that had to accuse it a third time.
+      // No honest peer has to leave for it, except one that had to accuse it a third time.
       expect(ring.accusedHonest).toEqual([]);
       if (ring.accusedHostile < 3) expect(new Set(ring.honest.map(({ id }) => id))).toEqual(ids);
     },
@@ -263,7 +263,7 @@ describe.each([
       expect(ring.accusedHonest).toEqual([]);
       const now = new Set(ring.honest.map(({ id }) => id));
       const evicted = before.filter((id) => !now.has(id) && !crashed.includes(id));
-      // Who has to accuse a third time within ten minutes goes itself (L16).
+      // A peer that must accuse a third time within ten minutes leaves itself (L16).
       if (ring.accusedHostile < 3) expect(evicted).toEqual([]);
     },
   );

@@ -1,4 +1,4 @@
-/** A ring with peers in it that do to their links what they like, and a watch over the others. */
+/** A ring with hostile peers, which do anything to their links, and checks of the other peers. */
 import { encodeFrame, parseFrame } from '../../shared/protocol/frame.ts';
 import type { LinkId, PeerId } from '../../shared/protocol/ids.ts';
 import type { PeerMessage } from '../../shared/protocol/messages.ts';
@@ -8,7 +8,7 @@ import { World, type SimulatedPeer } from '../../shared/simulation/world.ts';
 
 /** One end of a link that the hostile peer holds. */
 export interface HostileLink {
-  /** Frames that came on it, the last hundred. */
+  /** The last hundred frames that came on it. */
   readonly heard: readonly Uint8Array[];
   readonly id: LinkId | null;
   readonly isClosed: boolean;
@@ -18,11 +18,11 @@ export interface HostileLink {
   say(message: PeerMessage): void;
 }
 
-/** What a hostile peer does in place of sending a frame of its own. */
+/** The actions of a hostile peer. */
 export interface Hostility {
-  /** What becomes of a frame that the honest half of it sends; undefined: it goes out. */
+  /** The fate of a frame that its honest half sends; undefined: it is sent. */
   readonly instead?: (frame: Uint8Array, link: HostileLink) => void;
-  /** What it does every 100 ms beside that. */
+  /** What it also does every 100 ms. */
   readonly also?: (links: readonly HostileLink[], peer: SimulatedPeer) => void;
 }
 
@@ -43,7 +43,7 @@ class Held implements HostileLink {
   }
 }
 
-/** One that is hostile, with its ends of links. */
+/** A hostile peer, with its ends of links. */
 interface Liar {
   readonly peer: SimulatedPeer;
   readonly links: readonly Held[];
@@ -54,12 +54,12 @@ export class HostileRing {
   readonly world: World;
   readonly #liars: Liar[] = [];
   #isHostile = false;
-  /** Whom honest peers have followed, as seen every 20 ms. */
+  /** The leaders of honest peers, as seen every 20 ms. */
   readonly #followed = new Set<PeerId>();
-  /** Everybody who ever was a member. */
+  /** Every peer that ever was a member. */
   readonly #members = new Set<PeerId>();
 
-  /** @param hostilities one of a hostile peer each, which come as the third, the fourth and so on */
+  /** @param hostilities one per hostile peer; these join as the third, the fourth and so on */
   constructor(seed: number, honest: number, ...hostilities: readonly Hostility[]) {
     this.world = new World(seed);
     for (let joined = 0; joined < honest; joined += 1) {
@@ -80,7 +80,7 @@ export class HostileRing {
     return this.world.peers.filter((peer) => !liars.has(peer));
   }
 
-  /** All who are hostile do their worst for so long. */
+  /** All hostile peers act for so long. */
   rage(milliseconds: number): void {
     this.#isHostile = true;
     this.#run(milliseconds);
@@ -96,12 +96,12 @@ export class HostileRing {
     return this.world.settle(milliseconds);
   }
 
-  /** Whether anybody has followed somebody who never was a member. */
+  /** Whether any peer has followed a peer that never was a member. */
   get phantomsFollowed(): boolean {
     return [...this.#followed].some((leader) => !this.#members.has(leader));
   }
 
-  /** Honest peers that other honest ones have accused. */
+  /** Honest peers that other honest peers have accused. */
   get accusedHonest(): readonly PeerId[] {
     const wasHostile = this.#hostileIds;
     return this.world.trace.flatMap(({ peer, event }) =>

@@ -1,4 +1,4 @@
-/** The judges of simulated worlds, each given what it must and must not object to. */
+/** The judges of simulated worlds, each given what it must report and what it must not. */
 import { describe, expect, test } from 'vitest';
 import type { PeerId } from '../../shared/protocol/ids.ts';
 import type { RingEvent, RingState } from '../../shared/member/events.ts';

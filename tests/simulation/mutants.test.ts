@@ -2,7 +2,7 @@
 import { execFile } from 'node:child_process';
 import { expect, test } from 'vitest';
 
-/** What a script prints, whatever its status. */
+/** The output of a script, whatever its status. */
 function outputOf(...command: readonly string[]): Promise<string> {
   return new Promise((resolve) => {
     execFile(process.execPath, command, (_, stdout, stderr) => {
@@ -11,7 +11,7 @@ function outputOf(...command: readonly string[]): Promise<string> {
   });
 }
 
-// Seconds of a processor, which others may want.
+// Seconds of processor time, on a machine that may be busy.
 test('each mutant fits the sources, and storms catch those that they are to catch', async () => {
   const output = await outputOf('scripts/mutants.mjs', '--by', 'storms');
   expect(output).toMatch(/\n\d\d mutants, 0 missed/);

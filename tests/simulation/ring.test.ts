@@ -6,7 +6,7 @@ import { defined } from '../support.ts';
 
 const SEEDS = Array.from({ length: 70 }, (_, seed) => seed);
 
-/** Safety held all the time, and once all is calm there is one ring with one leader, for good. */
+/** Safety at all times; after the faults there is one ring with one leader, and it lasts. */
 function expectOneRing(world: World): void {
   expect(world.violations).toEqual([]);
   expect(world.settle(60_000)).toEqual([]);
@@ -57,7 +57,7 @@ test.each([0, 10_000, 22_000, 26_000, 120_000])(
   },
 );
 
-test('R9 whom a neighbour has told the term leads on in the same era, in a later term', () => {
+test('R9 a leader that a neighbour has told the term leads on in the same era, in a later term', () => {
   const world = ringOf(3, 5);
   const before = defined(world.states.find(({ role }) => role === 'leader'));
   for (const peer of world.peers) if (peer.ring.state.id === before.id) world.crash(peer);
@@ -75,7 +75,7 @@ function ringOf(peers: number, seed: number): World {
   return world;
 }
 
-/** What stays as long as the leader is heard: all but the end of its lease, which goes on with time. */
+/** What stays as long as the leader is heard: everything but the end of its lease, which moves with time. */
 function lasting(world: World): readonly RingState[] {
   return world.states.map((state) => ({ ...state, confirmedUntil: null }));
 }

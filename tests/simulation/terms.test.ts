@@ -1,4 +1,4 @@
-/** Newcomers and the ring's term: one that is a lie, and one that is high in truth. */
+/** Newcomers and the ring's term: one that is a lie, and one that is truly high. */
 import { expect, test } from 'vitest';
 import { parseFrame } from '../../shared/protocol/frame.ts';
 import { MAX_TERM_LEAP } from '../../shared/member/term-gate.ts';
@@ -6,7 +6,7 @@ import { Dice } from '../../shared/simulation/fuzz/dice.ts';
 import { defined } from '../support.ts';
 import { HostileRing, type Hostility } from './hostile.ts';
 
-/** Tells whoever comes of a term that is far above the ring's; keeps to all other rules. */
+/** Tells each newcomer of a term that is far above the ring's; keeps to all other rules. */
 function boaster(seed: number): Hostility {
   const leader = { priority: 1, id: new Dice(seed).greatestId() };
   return {
@@ -23,7 +23,7 @@ function boaster(seed: number): Hostility {
   };
 }
 
-/** Lifts the term as far and as fast as all can follow. */
+/** Raises the term as far and as fast as all can follow. */
 const CLIMBER: Hostility = {
   instead: (frame, link) => {
     const parsed = parseFrame(frame);
@@ -61,8 +61,8 @@ test.each([0, 1, 2, 3, 4, 5, 6, 7])(
 );
 
 /**
- * Of the many, some hear of the leader only with its next lap; and now and then one has to wait until
- * the leader is missed (R7).
+ * Of many newcomers, some hear of the leader only with its next lap; sometimes one has to wait until the
+ * leader is missed (R7).
  */
 test.each([
   [1, 500],
@@ -85,7 +85,7 @@ test.each([
       while (!isAgreed(world, 5 + newcomers) && world.clock.now() - start < 10_000) world.run(50);
       const time = world.clock.now() - start;
       expect(isAgreed(world, 5 + newcomers)).toBe(true);
-      // The size is known to all with the second lap after that.
+      // All know the size with the second lap after that.
       expect(world.settle(3_000)).toEqual([]);
       expect(defined(world.states[0]?.term) - before).toBeLessThan(10);
       expect(complaintsSoFar()).toBe(complaints);

@@ -1,4 +1,4 @@
-/** A peer that vanishes by itself is to the others as one whose process was killed. */
+/** To the others, a peer that vanishes on purpose is like one whose process was killed. */
 import { expect, test } from 'vitest';
 import { World, type SimulatedPeer } from '../../shared/simulation/world.ts';
 import { defined } from '../support.ts';
@@ -11,7 +11,7 @@ function ringOf(peers: number, seed: number, role: string): { world: World; peer
   return { world, peer: defined(world.peers.find(({ ring }) => ring.state.role === role)) };
 }
 
-/** Until long after a ring has closed over a gap, and before the vanished one lets go of its links. */
+/** Until long after a ring has closed over a gap, and before the vanished peer closes its links. */
 const AFTERWARDS = 10_000;
 
 test.each(['leader', 'follower'])(
@@ -37,7 +37,7 @@ test('one that has vanished and joins again is a new peer, and no end of it is l
   expect(peer.ring.links).toEqual([]);
   world.rejoin(peer);
   expect(world.settle(60_000)).toEqual([]);
-  // Its links of before are let go of meanwhile.
+  // Its earlier links are closed meanwhile.
   world.run(30_000);
   expect(world.problems()).toEqual([]);
   expect(world.violations).toEqual([]);

@@ -12,7 +12,7 @@ function ringOf(peers: number, seed: number): World {
   return world;
 }
 
-/** The peers in ring order by what each knows of its successor, the leader first. */
+/** The peers in ring order by each peer's successor, the leader first. */
 function orderOf(states: readonly RingState[]): PeerId[] {
   const successors = new Map(states.map(({ id, successor }) => [id, successor]));
   const order: PeerId[] = [];
@@ -84,7 +84,7 @@ describe('the whole ring', () => {
     }
   });
 
-  test('is forgotten by who leaves', () => {
+  test('is forgotten by a peer that leaves', () => {
     const world = ringOf(3, 8);
     world.run(5_000);
     const peer = defined(world.peers[0]);

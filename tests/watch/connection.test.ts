@@ -1,4 +1,4 @@
-/** How a watch page asks for its room, with a server that refuses and goes away. */
+/** How a projector page asks for its room, with a server that refuses and goes away. */
 import { EventEmitter } from 'node:events';
 import { afterAll, afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { SIGNALING_VERSION } from '../../shared/protocol/signaling.ts';
@@ -7,10 +7,10 @@ import { defined, roomName } from '../support.ts';
 
 type Reply = (error: Error | null, input?: unknown) => void;
 
-/** What the page has of the library, the network aside. */
+/** What the page has of the library, without the network. */
 class FakeSocket {
   readonly #events = new EventEmitter();
-  /** Of requests that are not answered. */
+  /** Requests that are not answered. */
   readonly asked: { request: unknown; reply: Reply }[] = [];
   connected = false;
   connects = 0;
@@ -35,7 +35,7 @@ class FakeSocket {
     this.close('io client disconnect');
   }
 
-  /** The server tells something. */
+  /** The server sends something. */
   tell(name: 'order' | 'reports', input: unknown): void {
     this.#events.emit(name, input, () => undefined);
   }
@@ -143,12 +143,12 @@ test('one of another version than the server says so, offers to reload, and asks
   socket.open();
   expect(isReloadOffered).toBe(false);
   socket.answer({ ok: false, code: 'version', message: 'different versions' });
-  expect(problem).toMatch('This page is of another version than the server. Reload it');
+  expect(problem).toMatch('This page and the server have different versions. Reload it');
   expect(isReloadOffered).toBe(true);
   expect(socket.connected).toBe(false);
   vi.advanceTimersByTime(A_LONG_TIME);
   expect([socket.asked.length, socket.connects]).toEqual([0, 0]);
-  expect(problem).toMatch('another version');
+  expect(problem).toMatch('different versions');
 });
 
 test.each([
@@ -159,7 +159,9 @@ test.each([
   socket.answer(ORDER);
   expect(problem).toBe(null);
   socket.tell(name, input);
-  expect(problem).toMatch(/^The server sends what this page cannot read, so not all is shown: /);
+  expect(problem).toMatch(
+    /^This page cannot read a message of the server, so something is missing: /,
+  );
   expect(isReloadOffered).toBe(true);
 });
 

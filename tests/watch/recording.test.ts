@@ -1,4 +1,4 @@
-/** What the watch page makes of reports: elections on one time, to be gone through. */
+/** What the projector page makes of traces: elections on one time axis, to move through. */
 import { describe, expect, test } from 'vitest';
 import { diagramOf } from '../../web/watch/diagram.ts';
 import { electionOf, stateAt, theoryOf, type Election } from '../../web/watch/election.ts';
@@ -31,14 +31,14 @@ function record(reports: PeerReport[], order = THREE): Election {
 
 const statesAt = (election: Election, time: number) => [...stateAt(election, time).states.values()];
 
-/** No message arrives before it is sent, and nobody's second event is before the first. */
+/** No message arrives before it is sent, and no peer's second event is before its first. */
 function expectCausal({ arrows }: Election): void {
   for (const { sentAt, receivedAt } of arrows)
     if (sentAt !== null && receivedAt !== null) expect(receivedAt).toBeGreaterThanOrEqual(sentAt);
 }
 
 describe('an election of three', () => {
-  test('has each message once, whatever the order in which peers report', () => {
+  test('has each message once, whatever the order in which traces come', () => {
     for (const reports of [threeReports(), threeReports().toReversed()]) {
       const { arrows, term } = record(reports);
       expect(term).toBe(1);
@@ -71,7 +71,7 @@ describe('an election of three', () => {
     });
   });
 
-  test('begins with all idle, too, where who begins says its first word long after it began', () => {
+  test('begins with all idle, too, where the starter sends its first message long after it started', () => {
     const election = record([
       report(2, [received(902, 1, claim(1, 1))]),
       report(1, [standing(1, 'candidate', null), sent(900, 2, claim(1, 1))]),
@@ -97,7 +97,7 @@ describe('an election of three', () => {
     expect(statesAt(election, later(1))).toEqual(['candidate', 'idle', 'idle']);
   });
 
-  test('of which a peer’s report is missing shows what the others saw', () => {
+  test('of which a peer’s trace is missing shows what the others saw', () => {
     const { arrows } = record(threeReports().slice(0, 2));
     const fromThree = arrows.filter(({ from }) => from === peerId(3));
     expect(fromThree.map(({ sentAt }) => sentAt)).toEqual([null, null]);
@@ -175,7 +175,7 @@ describe('clocks', () => {
     expect(apart.duration).toBeCloseTo(together.duration, 6);
   });
 
-  test('are set by the quickest report', () => {
+  test('are set by the quickest trace', () => {
     const recording = recordingOf([
       report(1, [standing(1, 'candidate', null)], { ahead: 1_900 }),
       report(1, [standing(2, 'candidate', null)], { ahead: 1_030, first: 1 }),
@@ -262,7 +262,7 @@ describe('a recording', () => {
     expect(recording.missed).toBe(10);
   });
 
-  test('begins with the first report of each peer, whatever its number', () => {
+  test('begins with the first trace of each peer, whatever its number', () => {
     const recording = recordingOf([report(1, [standing(1, 'follower', 3)], { first: 70 })]);
     expect(recording.missed).toBe(0);
   });
@@ -276,7 +276,7 @@ describe('a recording', () => {
     expect(recording.election()?.term).toBe(1);
   });
 
-  /** An election of two messages, which as many peers tell of. */
+  /** An election of two messages, told by so many peers. */
   function addElection(recording: Recording, term: number, tellers: number): void {
     const both = [
       report(1, [sent(1, 2, claim(1, 1, term))]),
@@ -478,7 +478,7 @@ describe('the diagram', () => {
   });
 });
 
-test('the leader is whom more than half of the ring have, in the same term', () => {
+test('the leader is the peer that more than half of the ring name, in the same term', () => {
   const { standings } = recordingOf(threeReports());
   const states = [...standings.values()];
   const other = defined(states[0]);

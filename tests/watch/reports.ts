@@ -1,4 +1,4 @@
-/** Traces for tests, told as by peers whose clocks may be off. */
+/** Traces for tests, from peers whose clocks may be wrong. */
 import type { PeerId } from '../../shared/protocol/ids.ts';
 import type { PeerReport, TracedMessage, TraceEntry } from '../../shared/protocol/watch.ts';
 import { peerId } from '../support.ts';
@@ -45,8 +45,8 @@ export function standing(
 }
 
 /**
- * A report of a peer.
- * @param ahead by how much the server's clock is ahead of the peer's, its way included
+ * A trace of a peer.
+ * @param ahead by how much the server's clock is ahead of the peer's, the trace's way included
  */
 export function report(
   peer: number,

@@ -1,4 +1,4 @@
-/** What the peers of a simulated ring report, as their server passes it on. */
+/** The traces of the peers of a simulated ring, as their server passes them on. */
 import type { PeerId } from '../../shared/protocol/ids.ts';
 import type { Policy } from '../../shared/protocol/messages.ts';
 import type { Order, PeerReport, Trace } from '../../shared/protocol/watch.ts';
@@ -8,11 +8,11 @@ import { defined, peerId } from '../support.ts';
 
 export interface RingOptions {
   readonly policy?: Policy;
-  /** With the ids in the order for which an election of all takes the most messages. */
+  /** With the ids in the order for which an election that all start takes the most messages. */
   readonly isWorst?: boolean;
 }
 
-/** A ring whose members report, from when it has settled. */
+/** A ring whose members send traces, once it has settled. */
 export class ReportingRing {
   readonly world: World;
   readonly order: Order;
@@ -64,7 +64,7 @@ export class ReportingRing {
     }
   }
 
-  /** What was reported since this was asked for last. */
+  /** The traces since the last call. */
   takeReports(): PeerReport[] {
     return this.#told.splice(0);
   }

@@ -15,7 +15,7 @@ function record(reports: PeerReport[], order = [1, 2, 3]) {
   return electionOf(defined(recording.election()));
 }
 
-/** What peers 1 and 2 send, of whomever. */
+/** The messages of peers 1 and 2, of any origin. */
 function recordOf(messages: TracedMessage[], order = [1, 2, 3]) {
   return record(
     [1, 2].map((peer) =>

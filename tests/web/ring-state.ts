@@ -1,10 +1,10 @@
-/** Rings as a peer would tell of them, for tests of what is drawn. */
+/** Rings as a peer would describe them, for tests of what is drawn. */
 import type { PeerId } from '../../shared/protocol/ids.ts';
 import type { RingState, Seat } from '../../shared/member/events.ts';
 import { roomName } from '../support.ts';
 
 /**
- * A ring in which all is well, as one of its peers knows it.
+ * A ring without faults, as one of its peers knows it.
  * @param ids of its peers in ring order; the highest leads
  */
 export function ringState(

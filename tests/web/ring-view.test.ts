@@ -63,7 +63,7 @@ group('neighbours are newer than the ring:', () => {
     expect(at4({ predecessor: peerId(9) })).toBe('4 1 3 5 2 9');
   });
 
-  test('who stood before the successor, or behind the predecessor, is gone', () => {
+  test('peers before the successor, or behind the predecessor, are gone', () => {
     expect(at4({ successor: peerId(3) })).toBe('4 3 5 2');
     expect(at4({ predecessor: peerId(5) })).toBe('4 1 3 5');
   });

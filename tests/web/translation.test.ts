@@ -1,6 +1,6 @@
 /**
- * A browser that translates a page puts nodes of its own in place of the page's text nodes. What changes
- * has to be seen then, too: components keep to the rules that are held here.
+ * A browser that translates a page replaces the page's text nodes with its own. Changes must be visible
+ * then, too: this test checks the rules that components keep for that.
  */
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -12,7 +12,7 @@ const WEB = fileURLToPath(new URL('../../web', import.meta.url));
 
 type Node = AST.Fragment['nodes'][number];
 
-/** What holds nodes that come and go; Svelte finds them by the first and last of them. */
+/** Elements and blocks whose nodes come and go; Svelte finds the nodes by the first and last of them. */
 function fragmentsOf(node: Node): readonly AST.Fragment[] {
   switch (node.type) {
     case 'IfBlock':
@@ -34,7 +34,7 @@ const isBlock = (node: Node) =>
   fragmentsOf(node).length > 0 || node.type === 'RenderTag' || node.type === 'HtmlTag';
 const isWords = (node: Node) => node.type === 'Text' && node.data.trim() !== '';
 
-/** Whether translators leave alone what is in an element. */
+/** Whether translators skip the content of an element. */
 function isKept({ attributes }: AST.RegularElement): boolean {
   return attributes.some(
     (attribute) =>

@@ -1,10 +1,10 @@
-/** Shapes of the picture of the ring, and of its legend: kinds that colour alone would tell apart. */
+/** Shapes in the picture of the ring and in its legend: kinds that would otherwise differ in colour only. */
 import type { EdgeKind } from '../ring-view.ts';
 
-/** In the middle of an edge, the way that messages go to the right. */
+/** In the middle of an edge; messages go to the right. */
 export const MARKS: Record<EdgeKind, string> = {
   direct: 'M-5-5L6 0L-5 5z',
-  // By a way round: two for one.
+  // Two for a link with a detour, one for a direct link.
   relayed: 'M-8-5L0 0L-8 5zM0-5L8 0L0 5z',
   connecting: 'M-5-5L6 0L-5 5z',
   broken: 'M-5-5L5 5M-5 5L5-5',

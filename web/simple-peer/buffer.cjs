@@ -1,2 +1,2 @@
-/** What simple-peer needs of Node's Buffer: to look at the bytes of a message. */
+/** What simple-peer needs of Node's Buffer: access to the bytes of a message. */
 exports.Buffer = { from: (bytes) => new Uint8Array(bytes) };

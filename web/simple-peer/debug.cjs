@@ -1,2 +1,2 @@
-/** simple-peer's log, which nobody reads: the page has its own. */
+/** simple-peer's log, which is not used: the page has its own. */
 module.exports = () => () => undefined;

@@ -1,6 +1,6 @@
 /**
- * What simple-peer needs of readable-stream where nobody pipes: an emitter of the chunks pushed into
- * it. The whole of that package and of Node's Buffer is most of simple-peer's own browser build.
+ * What simple-peer needs of readable-stream where nothing is piped: an emitter of the chunks pushed into
+ * it. That package and Node's Buffer would be most of simple-peer's own browser build.
  */
 const { Emitter } = require('@socket.io/component-emitter');
 
@@ -9,7 +9,7 @@ exports.Duplex = class Duplex extends Emitter {
   _writableState = { finished: false };
 
   constructor() {
-    // Given options, an emitter would take them for the object to be one.
+    // An emitter would take options for the object to turn into an emitter.
     super();
   }
 

@@ -1,4 +1,4 @@
-/** A watcher's connection to the server. It comes back by itself and asks again. */
+/** A spectator's connection to the server. After a loss it reconnects and asks again. */
 import { io, type Socket } from 'socket.io-client';
 import { isAcknowledge } from '../../peer/socket-signaling.ts';
 import type { RoomName } from '../../shared/protocol/ids.ts';
@@ -25,16 +25,16 @@ export interface WatchHandlers {
   readonly onReports: (reports: Reports) => void;
   /**
    * What keeps this page from watching, in a sentence; null when nothing does.
-   * @param helps what does, where it is not to wait
+   * @param helps what to do, where waiting is not enough
    */
   readonly onProblem: (problem: string | null, helps?: 'reload') => void;
 }
 
-/** Milliseconds to wait for the answer, and before a watcher that was refused asks again. */
+/** Milliseconds to wait for the reply, and before a spectator that was refused asks again. */
 const PATIENCE = 8_000;
 const RETRY = 5_000;
 
-/** Watches a room for as long as the page is there. */
+/** Watches a room for as long as the page is open. */
 export function watchRoom(room: RoomName, handlers: WatchHandlers): void {
   const socket: Socket<Unparsed, WatcherToServer> = io(location.origin, {
     path: new URL('socket.io', location.href).pathname,
@@ -63,7 +63,7 @@ export function watchRoom(room: RoomName, handlers: WatchHandlers): void {
     reaching.lost();
   }
 
-  /** Of the one thing that is tried again later. */
+  /** The timer of the one retry. */
   let timer: ReturnType<typeof setTimeout> | undefined;
   function retry(attempt: () => void): void {
     clearTimeout(timer);
@@ -80,7 +80,7 @@ export function watchRoom(room: RoomName, handlers: WatchHandlers): void {
   }
 
   function sayUnknown(error: string): void {
-    const text = `The server sends what this page cannot read, so not all is shown: ${error}. The page may be of another version than the server: reload it.`;
+    const text = `This page cannot read a message of the server, so something is missing: ${error}. The page and the server may have different versions: reload it.`;
     handlers.onProblem(text, 'reload');
   }
 
@@ -91,14 +91,14 @@ export function watchRoom(room: RoomName, handlers: WatchHandlers): void {
       handlers.onProblem(null);
       handlers.onOrder(reply.value.order);
     } else if (reply.value.code === 'version') {
-      // No use in asking again.
+      // Asking again would not help.
       socket.disconnect();
       handlers.onProblem(
-        'This page is of another version than the server. Reload it to go on watching.',
+        'This page and the server have different versions. Reload it to continue watching.',
         'reload',
       );
     } else {
-      handlers.onProblem(`The server says no: ${reply.value.message}. Asking again.`);
+      handlers.onProblem(`The server refused: ${reply.value.message}. Asking again.`);
       retry(ask);
     }
   }

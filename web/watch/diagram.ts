@@ -1,4 +1,4 @@
-/** Where things stand in the space–time diagram: time across, a line for each peer. Geometry only. */
+/** The layout of the space–time diagram: time across, a line for each peer. Geometry only. */
 import { ticks } from 'd3-array';
 import type { PeerId } from '../../shared/protocol/ids.ts';
 import { beginOf, type Arrow, type Election, type Hold, type PeerState } from './election.ts';
@@ -10,7 +10,7 @@ interface Line {
   readonly isRepeated: boolean;
   /** Whether there is room for its name. */
   readonly isNamed: boolean;
-  /** What the peer is, from where to where. */
+  /** The peer's states, each with its begin and end. */
   readonly spans: readonly {
     readonly state: PeerState;
     readonly from: number;
@@ -18,7 +18,7 @@ interface Line {
   }[];
 }
 
-/** A message that is held: the time between its coming, or being made, and its going. */
+/** A message that is held: from its arrival, or its creation, to its sending. */
 interface DrawnHold {
   readonly hold: Hold;
   readonly from: number;
@@ -28,7 +28,7 @@ interface DrawnHold {
 
 interface DrawnArrow {
   readonly arrow: Arrow;
-  /** With its head, or the cross of one that goes no further; half of it where one end is not known. */
+  /** With an arrowhead, or the cross of one that goes no further; half of it where one end is not known. */
   readonly path: string;
   readonly look: 'claim' | 'elected' | 'ignored' | 'unseen';
 }
@@ -38,12 +38,12 @@ export interface Diagram {
   readonly height: number;
   readonly left: number;
   readonly right: number;
-  /** The time at the right. */
+  /** The time at the right edge. */
   readonly extent: number;
-  /** Where the axis is. */
+  /** The position of the axis. */
   readonly bottom: number;
   readonly gap: number;
-  /** How high names are. */
+  /** The height of names. */
   readonly font: number;
   readonly lines: readonly Line[];
   readonly holds: readonly DrawnHold[];
@@ -56,16 +56,16 @@ const GAP = { least: 1.5, most: 56 };
 
 const MARGIN = { top: 14, right: 28, bottom: 24 };
 
-/** More arrows than that nobody can tell apart, and they take time to draw. */
+/** More arrows than this cannot be told apart, and they take time to draw. */
 export const MAX_ARROWS = 4_000;
 
-/** How much smaller names may be, for there to be room for all. */
+/** How much smaller names may be, to make room for all. */
 const LEAST_NAME = 0.72;
 
-/** By how much the time grows that there is room for, each time that it is not enough. */
+/** The factor by which the time axis grows each time that it is too short. */
 const GROWTH = 1.3;
 
-/** What a diagram is to fit: pixels of the whole, of the names at the left, and of a name from top to bottom. */
+/** The limits of a diagram, in pixels: the whole, the names at the left, and the height of a name. */
 export interface Frame {
   readonly width: number;
   readonly height: number;
@@ -95,7 +95,7 @@ export function diagramOf(election: Election, frame: Frame): Diagram {
   const named = namedRows(election, Math.ceil(font / gap));
   const lines = [...peers, ...peers.slice(0, 1)].map((id, row) => ({
     ...{ id, y: y(row), isRepeated: row === peers.length, isNamed: named.has(row) },
-    // What it was for no time at all is not to be seen, and each of the others begins elsewhere.
+    // A state of no duration is not visible, and each of the others begins elsewhere.
     spans: spansOf(election, changes.get(id) ?? [])
       .map(({ state, from, to }) => ({ state, from: x(from), to: x(to) }))
       .filter(({ from, to }) => from < to),
@@ -137,14 +137,14 @@ export function diagramOf(election: Election, frame: Frame): Diagram {
   };
 }
 
-/** A moment's place across. */
+/** The horizontal position of a moment. */
 export function acrossOf({ left, right, extent }: Diagram, time: number): number {
   return left + ((right - left) * time) / extent;
 }
 
 /**
- * The time that there is room for. While an election goes on it grows in steps, so that not all that is
- * drawn has to be drawn anew each time that something more happens.
+ * The length of the time axis. While an election is running it grows in steps, so that not everything has
+ * to be drawn again at each event.
  */
 function extentOf({ duration, isOver }: Election): number {
   const least = Math.max(duration, 1e-9);
@@ -161,7 +161,7 @@ function namedRows({ peers, changes }: Election, apart: number): ReadonlySet<num
   return new Set(rows.filter((row) => (row - first) % apart === 0));
 }
 
-/** The last message that was sent at a moment or before. */
+/** The last message sent at or before a moment. */
 export function lastArrow({ arrows }: Election, time: number): Arrow | undefined {
   return arrows.findLast((arrow) => beginOf(arrow) <= time);
 }
@@ -196,7 +196,7 @@ function segment(from: Point, to: Point): string {
   return `M${point(from)}L${point(to)}`;
 }
 
-/** How large the ends of arrows are. */
+/** The size of arrow ends. */
 const tipOf = (gap: number) => Math.max(1.5, Math.min(6, gap / 4));
 
 function head(from: Point, to: Point, gap: number): string {
@@ -209,7 +209,7 @@ function head(from: Point, to: Point, gap: number): string {
   return one === undefined || other === undefined ? '' : `${segment(one, to)}L${point(other)}`;
 }
 
-/** Just before the line of the peer that lets the message go no further. */
+/** Just before the line of the peer at which the message ends. */
 function cross(from: Point, to: Point, gap: number): string {
   const size = tipOf(gap) * 0.75;
   const length = Math.hypot(to.x - from.x, to.y - from.y) || 1;

@@ -1,10 +1,13 @@
-/** One election as it was recorded: its messages on one time, and what every peer was when. Pure. */
+/**
+ * One election as it was recorded: its messages on one time axis, and every peer's state at each time.
+ * Pure.
+ */
 import type { PeerId } from '../../shared/protocol/ids.ts';
 import type { TracedMessage, TraceEntry } from '../../shared/protocol/watch.ts';
 import { timesOf } from './times.ts';
 import { isOver, type Happening, type Script } from './recording.ts';
 
-/** `idle`: not in this election yet. `beaten`: has passed a greater claim on. */
+/** `idle`: not in this election yet. `beaten`: has forwarded a greater claim. */
 export type PeerState = 'idle' | 'candidate' | 'beaten' | 'follower' | 'leader';
 
 type Received = Extract<TraceEntry, { type: 'received' }>;
@@ -15,21 +18,21 @@ export interface Arrow {
   readonly from: PeerId;
   readonly to: PeerId;
   readonly message: TracedMessage;
-  /** null where only the other end was told of. */
+  /** null where only the other end is known. */
   readonly sentAt: number | null;
   readonly receivedAt: number | null;
-  /** What became of it; null where nobody told. */
+  /** What happened to it; null where that is not known. */
   readonly outcome: Received['outcome'] | null;
   readonly reason: string;
 }
 
-/** A message that a peer keeps for the hop delay before it sends it. */
+/** A message that a peer holds for the hop delay before it sends it. */
 export interface Hold {
   readonly key: string;
   readonly peer: PeerId;
   readonly message: TracedMessage;
   readonly from: number;
-  /** When it was sent; or was to be, where nobody has told that it was. */
+  /** When it was sent; or when it was due, where its sending is not known. */
   readonly until: number;
   readonly isSent: boolean;
 }
@@ -50,20 +53,20 @@ export interface Election {
   readonly changes: readonly Change[];
   /** In the order in which they began. */
   readonly holds: readonly Hold[];
-  /** When the last thing happened that was told of; 0 is a moment before anything did. */
+  /** When the last known event happened; 0 is a moment before the first one. */
   readonly last: number;
-  /** {@link last}, or when the last message that is held is to be sent. */
+  /** {@link last}, or when the last held message is due. */
   readonly duration: number;
-  /** Whether its announcement has come home. */
+  /** Whether its announcement has completed its circuit. */
   readonly isOver: boolean;
   /** All moments at which something happened, in order. */
   readonly moments: readonly number[];
 }
 
-/** How an election stands at a moment. */
+/** The state of an election at a moment. */
 export interface Scene {
   readonly states: ReadonlyMap<PeerId, PeerState>;
-  /** Messages between two peers, with how much of the way they have gone, from 0 to 1. */
+  /** Messages between two peers, with the fraction of the way they have gone, from 0 to 1. */
   readonly tokens: readonly { readonly arrow: Arrow; readonly progress: number }[];
   /** Messages that are held. */
   readonly holds: readonly Hold[];
@@ -72,13 +75,13 @@ export interface Scene {
   readonly leader: PeerId | null;
 }
 
-/** What comes before the first event: this share of the whole, and so many milliseconds at least. */
+/** The time before the first event: this share of the whole, and at least this many milliseconds. */
 const LEAD_IN = { share: 0.02, least: 0.5 };
 
-/** For how much of the whole a message is seen at least, however quick it was. */
+/** The share of the whole for which a message is shown at least, however quick it was. */
 const LEAST_SEEN = 0.012;
 
-/** Makes an election of what was recorded of a term. */
+/** Makes an election from the records of one term. */
 export function electionOf(script: Script): Election {
   const { happenings, order, term } = script;
   const matches = match(happenings);
@@ -98,7 +101,7 @@ export function electionOf(script: Script): Election {
     peers: [...order, ...strangers(arrows, order)],
     arrows,
     holds,
-    // Who begins knows so before it has said a word; a slow one, long before.
+    // A peer that starts an election knows it before it sends; a slow one, long before.
     changes: changesOf(happenings, (each) => Math.max(timeOf(each), leadIn)).filter(
       ({ at }) => at <= duration,
     ),
@@ -109,7 +112,7 @@ export function electionOf(script: Script): Election {
   };
 }
 
-/** Time travel: how an election stood at a moment. */
+/** Time travel: the state of an election at a moment. */
 export function stateAt(election: Election, time: number): Scene {
   const { peers, changes, arrows, duration } = election;
   const states = new Map<PeerId, PeerState>(peers.map((id) => [id, 'idle']));
@@ -133,7 +136,7 @@ export function stateAt(election: Election, time: number): Scene {
   return { states, tokens, holds: heldAt(election, time, tokens), messages, leader };
 }
 
-/** A message that is still seen to arrive is not yet seen to be held. */
+/** A message that is still shown arriving is not yet shown as held. */
 function heldAt(
   { holds, duration }: Election,
   time: number,
@@ -143,7 +146,7 @@ function heldAt(
     tokens.map(({ arrow: { to, message } }) => `${to} ${message.type} ${message.origin}`),
   );
   return holds.filter(({ peer, message, from, until, isSent }) => {
-    // One that should have been sent by now and is all that is known is there still.
+    // A held message that is overdue, and the last thing known, is still shown.
     const isHere = from <= time && (time < until || (!isSent && time >= duration));
     return isHere && !arriving.has(`${peer} ${message.type} ${message.origin}`);
   });
@@ -155,8 +158,8 @@ export function beginOf({ sentAt, receivedAt }: Arrow): number {
 }
 
 /**
- * What Chang and Roberts say an election of so many peers takes, counting the announcement: on average
- * over all orders of ids n·Hₙ claims, at worst n(n+1)/2.
+ * The messages of an election in a ring of so many peers, by Chang and Roberts, with the announcement: on
+ * average over all orders of ids n·Hₙ claims, at worst n(n+1)/2.
  */
 export function theoryOf(size: number): { readonly mean: number; readonly worst: number } {
   let harmonic = 0;
@@ -164,7 +167,7 @@ export function theoryOf(size: number): { readonly mean: number; readonly worst:
   return { mean: size * harmonic + size, worst: (size * (size + 1)) / 2 + size };
 }
 
-/** Of each receipt the sending, where both were told of. Those alike are matched in order. */
+/** For each receipt its sending, where both are known. Equal messages are matched in order. */
 function match(happenings: readonly Happening[]): ReadonlyMap<Happening, Happening> {
   const sendings = new Map<string, Happening[]>();
   for (const each of happenings) {
@@ -190,7 +193,7 @@ function keyOf(from: PeerId, to: PeerId, { type, term, origin, hops, lap }: Trac
   return `${from} ${to} ${type} ${term} ${origin} ${hops} ${lap}`;
 }
 
-/** What each peer held, until it sent that. */
+/** The messages that each peer held until it sent them. */
 function holdsOf(
   happenings: readonly Happening[],
   timeOf: (happening: Happening) => number,
@@ -246,7 +249,7 @@ function arrowsOf(
   return arrows.sort((a, b) => beginOf(a) - beginOf(b));
 }
 
-/** What peers became and when, as their messages and they themselves tell it. */
+/** The state changes of peers and their times, from their messages and from their own traces. */
 function changesOf(
   happenings: readonly Happening[],
   timeOf: (happening: Happening) => number,
@@ -282,7 +285,7 @@ function stateAfter(happening: Happening, before: PeerState): PeerState {
   }
 }
 
-/** Those who took part and have no place in the ring any more. */
+/** The peers that took part and are no longer in the ring. */
 function strangers(arrows: readonly Arrow[], order: readonly PeerId[]): PeerId[] {
   const known = new Set(order);
   const found = new Set(arrows.flatMap(({ from, to }) => [from, to]));

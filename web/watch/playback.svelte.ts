@@ -1,14 +1,14 @@
 /**
- * Where in an election the page looks. It follows what happens, in slow motion where that was too
- * quick for the eye, until somebody takes over.
+ * The moment of an election that the page shows. It follows the events, in slow motion where they were too
+ * quick for the eye, until the user takes over.
  */
 import type { Election } from './election.ts';
 
-/** How long a hop is to be seen at least, and an election at most, in milliseconds. */
+/** How long a hop, and an election, is shown at least, in milliseconds. */
 const HOP_SEEN = 250;
 const LONGEST = 12_000;
 
-/** How far behind a page may be that shows things as they happen, in milliseconds. */
+/** How far a page that shows events as they happen may lag behind, in milliseconds. */
 const MAX_LAG = 300;
 
 export class Playback {
@@ -19,7 +19,7 @@ export class Playback {
   #isFollowing = $state(true);
   #speed = $state(1);
 
-  /** @param still whether nothing is to move by itself */
+  /** @param still whether nothing may move without the user's action */
   constructor(still: () => boolean) {
     this.#still = still;
   }
@@ -37,12 +37,12 @@ export class Playback {
     return this.#isFollowing;
   }
 
-  /** How much faster than it was; below 1 it is slow motion. */
+  /** The speed relative to the original; below 1 it is slow motion. */
   get speed(): number {
     return this.#speed;
   }
 
-  /** Takes what there is to see now; `isNew` where it is another election. */
+  /** Takes the present election; `isNew` where it is another one. */
   show(election: Election | null, isNew: boolean): void {
     this.#election = election;
     const duration = election?.duration ?? 0;
@@ -53,7 +53,7 @@ export class Playback {
     this.#speed = election === null ? 1 : speedOf(election);
   }
 
-  /** Moves on by as much as has passed, in milliseconds. */
+  /** Advances by the time that has passed, in milliseconds. */
   pass(milliseconds: number): void {
     const duration = this.#election?.duration ?? 0;
     if (!this.#isPlaying || this.#time >= duration) return;
@@ -69,10 +69,10 @@ export class Playback {
     this.#time = Math.min(Math.max(time, 0), this.#election?.duration ?? 0);
   }
 
-  /** Goes on by so many events, or back. */
+  /** Goes forward by so many events, or back. */
   stepBy(count: number): void {
     const moments = this.#election?.moments ?? [];
-    // A time that is a moment's, told by the page, may have lost its last digits.
+    // The page may round the last digits of a time.
     const at = moments.findLastIndex((moment) => moment <= this.#time + 1e-6);
     this.seek(moments[Math.min(Math.max(at + count, 0), moments.length - 1)] ?? 0);
   }
@@ -83,13 +83,13 @@ export class Playback {
     this.#isPlaying = true;
   }
 
-  /** Shows no longer what happens by itself. */
+  /** Stops following the events. */
   pause(): void {
     this.#isPlaying = false;
     this.#isFollowing = false;
   }
 
-  /** Shows what happens again. */
+  /** Follows the events again. */
   follow(): void {
     this.#isFollowing = true;
     this.#isPlaying = true;
@@ -97,7 +97,7 @@ export class Playback {
   }
 }
 
-/** As it was, where that was slow enough to be seen. */
+/** At the original speed, where that was slow enough to be seen. */
 function speedOf({ arrows, duration }: Election): number {
   const farthest = { claim: 0, elected: 0 };
   for (const { message } of arrows)

@@ -1,15 +1,14 @@
 /**
- * What a watcher has been told of a room, kept within bounds: the peers, what they are, and what has
- * happened in the last elections. Pure: it takes in reports and is asked; see election.ts for what
- * is made of it.
+ * What a spectator has been told of a room, within bounds: the peers, their states, and the events of the
+ * last elections. Pure: it takes traces and answers questions; election.ts evaluates them.
  */
 import type { PeerId } from '../../shared/protocol/ids.ts';
 import type { Reports, TraceEntry } from '../../shared/protocol/watch.ts';
 
-/** Something that happened, and to whom. `at` is by the clock of the peer. */
+/** Something that happened, and the peer it happened to. `at` is by the clock of the peer. */
 export type Happening = TraceEntry & { readonly peer: PeerId };
 
-/** What a peer is since its last report. */
+/** A peer's state since its last trace. */
 export type Standing = Pick<
   Extract<TraceEntry, { type: 'state' }>,
   'role' | 'term' | 'leader' | 'link'
@@ -20,14 +19,14 @@ export interface Leader {
   readonly term: number;
 }
 
-/** An election that can be looked at. */
+/** An election that can be shown. */
 export interface Known {
   readonly term: number;
-  /** Who was announced, if anybody was. */
+  /** The announced leader, if there was one. */
   readonly leader: PeerId | null;
 }
 
-/** All that was reported of one term, each peer's in order. Another one as soon as there is more. */
+/** All entries of one term, each peer's in order. A new object as soon as there are more. */
 export interface Script {
   readonly term: number;
   /** The peers in ring order. */
@@ -41,49 +40,52 @@ interface Term {
   readonly number: number;
   order: readonly PeerId[];
   readonly happenings: Happening[];
-  /** What is known of the clocks of those it tells of, as they were then. */
+  /** What was known of the clocks of its peers at the time. */
   readonly clocks: Map<PeerId, Clock>;
-  /** Those who sent or got a message of it. */
+  /** The peers that sent or received a message of it. */
   readonly peers: Set<PeerId>;
   leader: PeerId | null;
-  /** What was made of it last, while that is all. */
+  /** The last evaluation, valid until more entries come. */
   script: Script | null;
 }
 
-/** By how much the server's clock was ahead of a peer's at most, and when by the server's. */
+/** The most by which the server's clock was ahead of a peer's, and when, by the server's clock. */
 interface Clock {
   readonly offset: number;
   readonly at: number;
 }
 
-interface Reporting {
+interface Sender {
   readonly clock: Clock;
-  /** The number of the entry that comes next, if none is missing. */
+  /** The number of the next entry, if none is missing. */
   readonly next: number;
 }
 
-/** Elections that are kept, and what is kept of each. */
+/** The most elections that are kept, and the limits of each. */
 export const MAX_ELECTIONS = 10;
 export const MAX_HAPPENINGS = 20_000;
 
-/** Terms of which too few have told yet: a liar's cost the ring none of its elections. */
+/**
+ * The most terms kept of which too few peers have told yet: a liar's terms displace none of the ring's
+ * elections.
+ */
 const MAX_UNPROVEN = 8;
 
-/** Peers whose clocks and numbers are kept, members aside. */
-const MAX_REPORTING = 4_096;
+/** The most peers whose clocks and numbers are kept, besides the members. */
+const MAX_SENDERS = 4_096;
 
-/** By how much two clocks part at most: 0.1 ms a second. */
+/** The most by which two clocks drift apart: 0.1 ms a second. */
 const DRIFT = 1e-4;
 
 export class Recording {
   #order: readonly PeerId[] | null = null;
-  /** The last order in which there was anybody. */
+  /** The last order that was not empty. */
   #ring: readonly PeerId[] = [];
-  readonly #reporting = new Map<PeerId, Reporting>();
+  readonly #senders = new Map<PeerId, Sender>();
   readonly #standings = new Map<PeerId, Standing>();
   /** Oldest first. */
   #terms: Term[] = [];
-  /** The last of the leader's laps that was told of. */
+  /** The leader's last lap in the traces. */
   #lap: (Term & { readonly lap: number }) | null = null;
   #missed = 0;
 
@@ -92,19 +94,19 @@ export class Recording {
     return this.#order;
   }
 
-  /** As they are now: not changed later. */
+  /** As they are now: the returned object does not change later. */
   get standings(): ReadonlyMap<PeerId, Standing> {
     return new Map(this.#standings);
   }
 
-  /** Entries that there were and that are not here. */
+  /** The number of entries that are missing here. */
   get missed(): number {
     return this.#missed;
   }
 
   /**
    * Takes the peers in ring order. When all of them are others, it is another ring; when there are none,
-   * the server may have been started anew, and they come back.
+   * the server may have been restarted, and they come back.
    */
   setOrder(order: readonly PeerId[]): void {
     this.#order = order;
@@ -117,8 +119,8 @@ export class Recording {
       this.#missed = 0;
     }
     this.#ring = order;
-    if (this.#reporting.size > MAX_REPORTING)
-      for (const id of this.#reporting.keys()) if (!members.has(id)) this.#reporting.delete(id);
+    if (this.#senders.size > MAX_SENDERS)
+      for (const id of this.#senders.keys()) if (!members.has(id)) this.#senders.delete(id);
     const term = this.#terms.at(-1);
     if (term === undefined || isOver(term.happenings)) return;
     term.order = order;
@@ -126,41 +128,41 @@ export class Recording {
   }
 
   /**
-   * Takes what peers have reported. What the server had no room for is missing from the peer's numbers,
-   * as is all else that got lost: those are counted, or it would count twice.
+   * Takes the peers' traces. What the server dropped is missing from the peers' numbers, like everything
+   * else that was lost. Only the gaps in the numbers are counted; otherwise it would count twice.
    */
   add({ reports }: Reports): void {
     for (const { peer, at, trace } of reports) {
       const clock = this.#noteClock(peer, { offset: at - trace.at, at });
-      const next = this.#reporting.get(peer)?.next ?? trace.first;
-      // One that begins to report anew counts from 0.
+      const next = this.#senders.get(peer)?.next ?? trace.first;
+      // A peer that begins its trace again counts from 0.
       this.#missed += Math.max(0, trace.first - next) + trace.lost;
-      this.#reporting.set(peer, { clock, next: trace.first + trace.entries.length });
+      this.#senders.set(peer, { clock, next: trace.first + trace.entries.length });
       for (const entry of trace.entries) this.#addEntry({ ...entry, peer }, clock);
     }
   }
 
   /**
-   * The elections that there is something of, in the order in which they began to be reported: the last
-   * is not that of the highest term, which a liar could set for good.
+   * The recorded elections, in the order of their first entries. The last is not that of the highest term,
+   * which a liar could fix for good.
    */
   get elections(): readonly Known[] {
     return this.#proven().map(({ number: term, leader }) => ({ term, leader }));
   }
 
-  /** What there is of an election; of the last one where there is none of that term. */
+  /** The record of an election; of the last one where there is none of that term. */
   election(number: number | null = null): Script | null {
     const proven = this.#proven();
     const term = proven.find((each) => each.number === number) ?? proven.at(-1);
     return term === undefined ? null : this.#scriptOf(term);
   }
 
-  /** What there is of the last lap that was told of. */
+  /** The record of the last lap. */
   get lap(): Script | null {
     return this.#lap === null ? null : this.#scriptOf(this.#lap);
   }
 
-  /** The same for as long as nothing is added. */
+  /** The same object for as long as nothing is added. */
   #scriptOf(term: Term): Script {
     if (term.script === null) {
       const { number, order, happenings, clocks } = term;
@@ -171,11 +173,11 @@ export class Recording {
   }
 
   /**
-   * A report has been on its way for some time, never less than none: so the peer's clock is off by
-   * what remains of the quickest (F. Cristian, "Probabilistic clock synchronization", Distributed
-   * Computing 3, 1989, has the same of round trips). The older that is, the less it says.
-   * @param told as this report has it
-   * @returns what is known now; elections before may have other times for it, too
+   * A trace has been on its way for some time, never less than zero. So the peer's clock is off by what
+   * remains of the quickest trace (F. Cristian, "Probabilistic clock synchronization", Distributed
+   * Computing 3, 1989, does the same with round trips). The older that is, the less precise it is.
+   * @param told by this trace
+   * @returns what is known now; earlier elections may have other offsets for it
    */
   #noteClock(peer: PeerId, told: Clock): Clock {
     for (const term of [...this.#terms, ...(this.#lap === null ? [] : [this.#lap])]) {
@@ -184,7 +186,7 @@ export class Recording {
       term.clocks.set(peer, { offset: offsetAt(told, known.at), at: known.at });
       term.script = null;
     }
-    const kept = this.#reporting.get(peer)?.clock;
+    const kept = this.#senders.get(peer)?.clock;
     const offset = Math.min(told.offset, kept === undefined ? Infinity : offsetAt(kept, told.at));
     return { offset, at: told.at };
   }
@@ -193,7 +195,7 @@ export class Recording {
     if (entry.type === 'state') {
       const { role, term: number, leader, link } = entry;
       this.#standings.set(entry.peer, { role, term: number, leader, link });
-      // That of an election which was not watched begins no record of it.
+      // A message of an election that was not watched begins no record of it.
       const term = this.#terms.find((each) => each.number === number);
       if (term !== undefined) this.#append(term, entry, clock);
       return;
@@ -206,7 +208,7 @@ export class Recording {
     if (type === 'elected') term.leader = origin;
   }
 
-  /** Whether there was room for it. */
+  /** Returns whether there was room for it. */
   #append(term: Term, entry: Happening, clock: Clock): boolean {
     if (term.happenings.length >= MAX_HAPPENINGS) {
       this.#missed += 1;
@@ -248,22 +250,22 @@ export class Recording {
   }
 }
 
-/** By how much the server's clock was ahead at most, at another moment. */
+/** The most by which the server's clock was ahead, at another moment. */
 function offsetAt({ offset, at }: Clock, moment: number): number {
   return offset + DRIFT * Math.abs(moment - at);
 }
 
-/** Whether the announcement has come home: who comes or goes now has no part in it. */
+/** Whether the announcement has completed its circuit: peers that come or go now have no part in it. */
 export function isOver(happenings: readonly Happening[]): boolean {
   return happenings.some((each) => each.type === 'received' && each.outcome === 'completed');
 }
 
-/** Of a ring, two peers at least must have told of an election. */
+/** In a ring, at least two peers must have sent entries of an election. */
 function isProven({ order, peers }: Term): boolean {
   return peers.size >= Math.max(1, Math.min(2, order.length));
 }
 
-/** Whom more than half of a ring hold for their leader, of the same term. */
+/** The leader that more than half of a ring name, in the same term. */
 export function leaderOf(standings: readonly Standing[], size: number): Leader | null {
   const votes = new Map<string, number>();
   for (const { leader, term } of standings) {

@@ -1,6 +1,6 @@
-/** Makes of a drawing in the page a file that needs nothing beside it. */
+/** Turns a drawing in the page into a file that needs nothing else. */
 
-/** What of its looks is taken along, as it is now. */
+/** The style properties that are copied, with their present values. */
 const LOOKS = [
   ...['fill', 'stroke', 'stroke-width', 'stroke-dasharray', 'stroke-linecap', 'stroke-linejoin'],
   ...['font-family', 'font-size', 'font-weight', 'text-anchor', 'dominant-baseline', 'opacity'],
@@ -30,7 +30,7 @@ export function svgFile(svg: SVGSVGElement, title: string): string {
   return `<?xml version="1.0" encoding="UTF-8"?>\n${new XMLSerializer().serializeToString(copy)}`;
 }
 
-/** Room for the title, on paper of the page's colour. */
+/** Room for the title, on the page's background colour. */
 function frame(
   copy: SVGSVGElement,
   { viewBox: { baseVal } }: SVGSVGElement,
@@ -59,7 +59,7 @@ function frame(
   for (const [key, value] of Object.entries(whole)) copy.setAttribute(key, String(value));
 }
 
-/** Colours as any program knows them: what the browser says of newer kinds, some do not. */
+/** Colours in a form that every program knows: some do not know newer forms that browsers return. */
 function painter(): (colour: string) => string {
   const known = new Map<string, string>();
   const canvas = document.createElement('canvas');

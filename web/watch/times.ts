@@ -1,26 +1,26 @@
 /**
- * One time for what happened on many devices, whose clocks differ. Each clock is first set by what is
- * known of its offset. Then what was received cannot have been sent later, nor what a peer did next
- * have been before: L. Lamport, "Time, clocks, and the ordering of events in a distributed system",
- * CACM 21(7), 1978. Where the clocks say otherwise, the later event is moved by the least that helps.
+ * One time axis for what happened on many devices, whose clocks differ. Each clock is first corrected by
+ * its known offset. Then a message cannot have been sent after its receipt, and what a peer did next cannot
+ * have been earlier: L. Lamport, "Time, clocks, and the ordering of events in a distributed system", CACM
+ * 21(7), 1978. Where the clocks say otherwise, the later event is moved by the least that is necessary.
  */
 import type { PeerId } from '../../shared/protocol/ids.ts';
 import type { Happening, Script } from './recording.ts';
 
-/** The least that a message takes, in milliseconds: or cause and effect would fall into one moment. */
+/** The least time that a message takes, in milliseconds: otherwise cause and effect would coincide. */
 const LEAST_TRIP = 0.1;
 
 interface Line {
   readonly peer: PeerId;
   readonly happenings: Happening[];
-  /** How many of them have their time, and what the last one's is. */
+  /** How many of them have their time, and the last one's time. */
   done: number;
   now: number;
 }
 
 /**
- * The time of each happening, by the server's clock.
- * @param matches of each receipt the sending
+ * The time of each event, by the server's clock.
+ * @param matches for each receipt its sending
  */
 export function timesOf(
   { happenings, offsets }: Script,
@@ -34,7 +34,7 @@ export function timesOf(
     lines.set(peer, line);
     line.happenings.push(each);
   }
-  // Of one that has left, the clock is known no more: it lies in the same hour as the others' at least.
+  // A peer that has left has no known clock any more; assume that it is within an hour of the others'.
   const fallback = Math.min(...offsets.values());
   const read = (each: Happening) => each.at + (offsets.get(each.peer) ?? fallback);
 
@@ -57,7 +57,7 @@ export function timesOf(
     let given = 0;
     for (const line of lines.values()) given += advance(line, false);
     if (given > 0) continue;
-    // What waits for itself round a circle was never so: somebody lies. The earliest goes first.
+    // A cycle in which events wait for each other is impossible: a peer lies. The earliest goes first.
     const [stuck] = [...lines.values()]
       .flatMap((line) => {
         const next = line.happenings[line.done];

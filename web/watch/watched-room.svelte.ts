@@ -1,4 +1,4 @@
-/** What a watch page knows of its room, as components read it. */
+/** What a projector page knows of its room, as components read it. */
 import { flushSync } from 'svelte';
 import type { PeerId, RoomName } from '../../shared/protocol/ids.ts';
 import type { Policy } from '../../shared/protocol/messages.ts';
@@ -13,16 +13,19 @@ import {
   type Standing,
 } from './recording.ts';
 
-/** Milliseconds for which changes are gathered before they are worked out, at least. */
+/** The least milliseconds for which changes are gathered before they are evaluated. */
 const CALM = 50;
 
-/** So many times as long as it took to work out and draw the last changes, at least: a fifth of all time. */
+/**
+ * The pause, as a multiple of the time that evaluating and drawing the last changes took: a fifth of all
+ * time at most.
+ */
 const REST = 4;
 
 export class WatchedRoom {
   readonly room: RoomName;
   readonly #recording = new Recording();
-  /** Of what was recorded, what was made of it: only what is new is worked out. */
+  /** Evaluations of records: only what is new is evaluated. */
   readonly #made = new WeakMap<Script, Election>();
   #isAsked = false;
   #took = 0;
@@ -38,7 +41,7 @@ export class WatchedRoom {
   #isReloadOffered = $state(false);
   #isConnected = $state(false);
 
-  /** @param connect tells of the room */
+  /** @param connect receives what is known of the room */
   constructor(room: RoomName, connect: typeof watchRoom = watchRoom) {
     this.room = room;
     connect(room, {
@@ -73,17 +76,17 @@ export class WatchedRoom {
     return this.#elections;
   }
 
-  /** The term of the one that is looked at; null where that is the last. */
+  /** The term of the election shown; null where that is the last. */
   get chosen(): number | null {
     return this.#chosen;
   }
 
-  /** The one that is looked at: seen from its beginning, or going on. */
+  /** The election shown: from its beginning, or in progress. */
   get election(): Election | null {
     return this.#election;
   }
 
-  /** The last lap of the leader that was told of, as if it were an election. */
+  /** The leader's last lap, in the form of an election. */
   get lap(): Election | null {
     return this.#lap;
   }
@@ -92,7 +95,7 @@ export class WatchedRoom {
     return this.#missed;
   }
 
-  /** Whom the room prefers; null where nobody is in it. */
+  /** The room's policy; null where the room is empty. */
   get policy(): Policy | null {
     return this.#policy;
   }
@@ -101,7 +104,7 @@ export class WatchedRoom {
     return this.#problem;
   }
 
-  /** Whether a new load of the page helps. */
+  /** Whether reloading the page helps. */
   get isReloadOffered(): boolean {
     return this.#isReloadOffered;
   }
@@ -110,12 +113,12 @@ export class WatchedRoom {
     return this.#isConnected;
   }
 
-  /** Who leads, as more than half of the ring have it. */
+  /** The leader that more than half of the ring name. */
   get leader(): Leader | null {
     return leaderOf([...this.#standings.values()], this.#order?.length ?? 0);
   }
 
-  /** Looks at the election of a term for as long as it is known; at the last one where that is null. */
+  /** Shows the election of a term for as long as it is known; the last one where that is null. */
   choose(term: number | null): void {
     this.#chosen = term;
     this.#update();

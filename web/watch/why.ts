@@ -1,4 +1,4 @@
-/** Why the one who was elected was. */
+/** Why the elected peer was elected. */
 import type { Policy } from '../../shared/protocol/messages.ts';
 import type { PeerId } from '../../shared/protocol/ids.ts';
 import type { TracedMessage } from '../../shared/protocol/watch.ts';
@@ -8,16 +8,16 @@ import type { Election } from './election.ts';
 /** The priority of peers that were given none. */
 const ORDINARY = 1;
 
-/** Digits of a uuid that are told at least. */
+/** The least number of digits of a uuid that are shown. */
 const DIGITS = 8;
 
-/** Whom an election made the leader, as its announcement has it; null where there is none. */
+/** The leader that an election announced; null where there is none. */
 export function winnerOf({ arrows }: Election): PeerId | null {
   return announcementOf(arrows)?.origin ?? null;
 }
 
 /**
- * What made the winner win, in a sentence; empty where nobody has won.
+ * Why the winner won, in a sentence; empty where nobody has won.
  * @param policy of the room, where it is known
  */
 export function whyOf({ arrows, peers }: Election, policy: Policy | null): string {
@@ -29,7 +29,7 @@ export function whyOf({ arrows, peers }: Election, policy: Policy | null): strin
   const { priority } = own ?? announced;
   const others = peers.filter((id) => id !== winner);
   if (others.length === 0) return 'It is alone in its ring.';
-  // Who was the leader claims as it is announced then; who becomes one rises by it (SPEC.md, 2).
+  // The previous leader claims as it is announced then; a new one rises by it (SPEC.md, 2).
   if (policy === 'incumbent' && own?.priority === announced.priority)
     return `It led before, and this room keeps its leader (policy incumbent): priority ${priority} counts before the uuid.`;
   const rivals = claims.filter(({ origin }) => origin !== winner);
@@ -38,7 +38,7 @@ export function whyOf({ arrows, peers }: Election, policy: Policy | null): strin
   return `${highest(winner, others)}${policy === 'incumbent' ? ' This room keeps it from now on (policy incumbent).' : ''}`;
 }
 
-/** Of a leader whose election was not watched, as far as it can be told. */
+/** Of a leader whose election was not watched, as far as it is known. */
 export function standingOf(leader: PeerId, peers: readonly PeerId[]): string {
   const others = peers.filter((id) => id !== leader);
   if (others.length === 0) return 'It is alone in its ring.';

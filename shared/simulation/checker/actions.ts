@@ -1,8 +1,8 @@
-/** What can happen next in a world: by itself, and as a fault or a wish. */
+/** What can happen next in a world: on its own, and as a fault or a request. */
 import type { Action } from './scene.ts';
 import type { Link, World } from './world.ts';
 
-/** What is on its way and must come: messages, views, links in the making, closed links noticed. */
+/** What is on its way and must come: messages, views, links that open, closed links noticed. */
 export function ownActions(world: World): Action[] {
   const actions: Action[] = [];
   for (const peer of world.ring)
@@ -24,7 +24,7 @@ function pushLinkActions(actions: Action[], { peers }: World, link: Link, at: nu
     actions.push({ type: 'notice', link: at });
 }
 
-/** What the budget still allows to happen of its own accord. */
+/** The events that the budget still allows. */
 export function freeActions(world: World): Action[] {
   const { budget, ring, peers, links } = world;
   if (budget.all === 0) return [];

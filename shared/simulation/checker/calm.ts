@@ -7,17 +7,17 @@ import { outlooks, type Action, type LinkRules } from './scene.ts';
 import type { Space } from './space.ts';
 import { keyOf, neighbour, UNCOUNTED, type Peer, type PeerNumber, type World } from './world.ts';
 
-/** What an end of an election is measured by. */
+/** The measures of an outcome of an election. */
 export interface Expectation {
   readonly policy: Policy;
-  /** The members at the beginning, and who of them leads, if anyone. */
+  /** The members at the beginning, and the one that leads, if any. */
   readonly ring: readonly PeerNumber[];
   readonly incumbent: PeerNumber | null;
   /** Whether leaders may exclude each other for a while. */
   readonly isTainted: boolean;
 }
 
-/** What a member may be wrong about; null where all agree as they should. */
+/** How the members disagree; null where all agree correctly. */
 export function disagreement(space: Space, world: World, expectation: Expectation): string | null {
   const members = world.ring.map((number) => peerAt(world, number));
   const torn = tornEdge(world);
@@ -53,7 +53,7 @@ function leaderFault(
   }
 }
 
-/** Who leads where an incumbent has one priority more. */
+/** The leader where an incumbent has one priority more. */
 function incumbentFault(
   world: World,
   { ring, incumbent }: Expectation,
@@ -79,7 +79,7 @@ function greatest(world: World): PeerNumber | undefined {
   return [...world.ring].sort((a, b) => rank(b) - rank(a))[0];
 }
 
-/** Whether a peer is greater, by itself, than another one as an incumbent. */
+/** Whether a peer's base claim is greater than another peer's claim as an incumbent. */
 function outranks(world: World, at: PeerNumber, incumbent: PeerNumber): boolean {
   const own = priorityOf(world, at);
   const other = Math.min(priorityOf(world, incumbent) + 1, 255);
@@ -91,8 +91,8 @@ function priorityOf(world: World, at: PeerNumber): number {
 }
 
 /**
- * Where messages would end if they followed the links in use: the first member without one that a
- * member with one leads to, or null.
+ * Where messages would end if they followed the links in use: the first member without a link to which a
+ * member with one leads, or null.
  */
 export function gapIn({ peers, links, ring }: World): PeerNumber | null {
   for (const from of ring)
@@ -121,10 +121,10 @@ function tornEdge(world: World): string | null {
   return null;
 }
 
-/** How many late peers may start, one after another, before all agree. */
+/** The most late peers that start, one after another, before all agree. */
 const MAX_LATE = 8;
 
-/** How many worlds it may take from one time-out to the next calm, and how many calms in all. */
+/** The most worlds from one time-out to the next calm, and the most calms in all. */
 const MAX_SETTLING = 20_000;
 const MAX_CALMS = 5_000;
 
@@ -134,14 +134,14 @@ interface Waiting {
 }
 
 /**
- * Lets time pass over a world in which nothing is on its way: leaders lap as long as their laps
- * return, and whoever is not reached by any is late and times out, in every order.
+ * Lets time pass over a world in which nothing is on its way: leaders lap as long as their laps return, and
+ * each peer that no lap reaches is late and times out, in every order.
  */
 export class Patience {
   readonly #space: Space;
   readonly #rules: LinkRules;
   readonly #expectation: Expectation;
-  /** What follows does not come to an end, or breaks what always holds. */
+  /** What follows never ends, or violates an invariant. */
   #isAstray = false;
 
   constructor(space: Space, rules: LinkRules, expectation: Expectation) {
@@ -150,7 +150,7 @@ export class Patience {
     this.#expectation = expectation;
   }
 
-  /** The most time-outs of a late peer that it takes until all agree, or null where they may not. */
+  /** The most time-outs of late peers until all agree, or null where they may never agree. */
   timeoutsToAgree(start: World): number | null {
     let worst = 0;
     const seen = new Set<string>();
@@ -177,7 +177,7 @@ export class Patience {
     return this.#isAstray ? null : worst;
   }
 
-  /** The worlds after the next time-out of each that is late; none where nobody may time out. */
+  /** The worlds after the next time-out of each late peer; none where no peer may time out. */
   #later(world: World): World[] {
     const overdue = world.ring.filter((at) => peerAt(world, at).timer === 'late');
     if (overdue.length === 0) return [expectNews(world)];
@@ -187,8 +187,8 @@ export class Patience {
   }
 
   /**
-   * What is wrong after a few more laps over a world that agrees: nothing but laps and sizes may
-   * have changed, and the size is the ring's.
+   * What is wrong after a few more laps over a world that agrees: only laps and sizes may have changed, and
+   * the size must be the ring's.
    */
   unrest(start: World): string | null {
     const [first, ...others] = this.#lapped(uncounted(start), ['lap', 'return'])
@@ -239,7 +239,7 @@ export class Patience {
     });
   }
 
-  /** Every world in which nothing is on its way any more, after what still is. */
+  /** Every world in which nothing is on its way any more, after everything on its way has come. */
   #settled(start: World): World[] {
     const seen = new Set<string>();
     const settled: World[] = [];
@@ -262,7 +262,7 @@ function uncounted(world: World): World {
   return { ...world, messages: UNCOUNTED };
 }
 
-/** Whoever waits for news has waited long enough, unless some comes first. */
+/** Peers that wait for news have waited long enough, unless some comes first. */
 function expectNews(world: World): World {
   const peers = world.peers.map((peer) =>
     peer.timer === 'leader' || peer.timer === 'return' ? { ...peer, timer: 'late' as const } : peer,

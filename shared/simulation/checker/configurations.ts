@@ -1,4 +1,7 @@
-/** What is explored: a few seconds of it in every test run, all of it by `npm run verify`. */
+/**
+ * The configurations that are explored: a few seconds of them in every test run, all of them by `npm run
+ * verify`.
+ */
 import type { Policy } from '../../protocol/messages.ts';
 import type { Configuration, Wish } from './opening.ts';
 import type { Budget, PeerNumber } from './world.ts';
@@ -8,7 +11,7 @@ const NOTHING: Budget = {
   all: 0,
 };
 
-/** One of anything may happen, and so many things in all, joins among them. */
+/** Each event may happen once, and so many events in all, joins among them. */
 function anything(all: number): Budget {
   return { starts: 1, timeouts: 1, leaves: 1, crashes: 1, drops: 1, losses: 1, rewirings: 0, all };
 }
@@ -17,7 +20,7 @@ function budget(part: Partial<Budget>): Budget {
   return { ...NOTHING, ...part };
 }
 
-/** These things and nothing else, one of them begun after the other. */
+/** Only these events, in this order of their beginnings. */
 function script(...wishes: readonly Wish[]): Pick<Configuration, 'script' | 'budget'> {
   const often = (type: Wish['type']) => wishes.filter((wish) => wish.type === type).length;
   return {
@@ -87,7 +90,7 @@ const fixed: readonly Configuration[] = [
   ),
 ];
 
-/** Rings of three or four that fall apart. */
+/** Rings of three or four that break apart. */
 const shrinking: readonly Configuration[] = [
   ...ORDERS_OF_4.map((ring) =>
     decided(ring, 4, {
@@ -100,7 +103,7 @@ const shrinking: readonly Configuration[] = [
   fresh([1, 0, 2], 3, { name: 'fresh ring of 3, any 3', budget: anything(3) }),
 ];
 
-/** Rings that grow, with trouble on the way. The last peers join: the greatest, or a small one. */
+/** Rings that grow, with faults meanwhile. The last peers join: the greatest, or a small one. */
 const growing: readonly Configuration[] = [
   fresh([], 2, { name: 'from nothing to 2, any 4', budget: anything(4) }),
   fresh([], 3, { name: 'from nothing to 3', budget: { all: 3 } }),
@@ -134,7 +137,7 @@ const joins: readonly Configuration[] = [
   }),
 ];
 
-/** How a single thing goes on while another is not over. */
+/** How a single event proceeds while another is not over. */
 const scripted: readonly Configuration[] = [
   decided([0, 1, 2], 3, {
     name: 'the leader leaves during a lap',
@@ -169,7 +172,7 @@ const scripted: readonly Configuration[] = [
   }),
 ];
 
-/** What no ring comes to by itself: two that have elected meet, or a peer lies. */
+/** What no honest ring does: two rings that have elected meet, or a peer lies. */
 const tainted: readonly Configuration[] = [
   ...both([
     decided([0], 2, {
@@ -187,7 +190,7 @@ const tainted: readonly Configuration[] = [
   }),
 ];
 
-/** Who joins where an incumbent has one priority more, and unseats it or not. */
+/** Joins where an incumbent has one priority more: the newcomer unseats it or does not. */
 function rivals(trouble: string, part: Partial<Budget>): readonly Configuration[] {
   return [
     { ring: [0, 1], priorities: [1, 1, 2], who: 'a greater one of priority 2' },
@@ -217,7 +220,7 @@ const mixed: readonly Configuration[] = [
   }),
 ].map((configuration) => under('incumbent', configuration));
 
-/** Successors that change for no reason, to any peer: whatever a server or a fault may do. */
+/** Successors that change for no reason, to any peer: everything that a server or a fault may do. */
 function rewired(
   name: string,
   part: Partial<Budget>,

@@ -1,6 +1,6 @@
 /**
- * Visits every world that a configuration can come to, nearest first, so that the first fault found
- * has a shortest trace. The worlds it judges are those of the shipped step().
+ * Visits every world that a configuration can reach, nearest first, so that the first fault found has a
+ * shortest trace. The worlds are produced by the shipped step().
  */
 import { step } from '../../election/step.ts';
 import { freeActions, ownActions } from './actions.ts';
@@ -18,17 +18,17 @@ import { Space, type StepFunction } from './space.ts';
 import { describeAction, describeScene, describeWorld } from './trace.ts';
 import { keyOf, type PeerNumber, type World } from './world.ts';
 
-/** What is checked: as shipped, or with something taken away. */
+/** The design that is checked: as shipped, or with a rule removed. */
 export interface Design {
   readonly step: StepFunction;
   readonly rules: LinkRules;
-  /** Whether R7 may mend what has not come to agreement by itself. */
+  /** Whether R7 may repair what has not come to agreement without it. */
   readonly hasPatience: boolean;
 }
 
 export const SHIPPED: Design = { step, rules: LINK_RULES, hasPatience: true };
 
-/** A fault, and how it comes about. */
+/** A fault, and the shortest way to it. */
 export interface Finding {
   readonly fault: string;
   readonly trace: readonly string[];
@@ -46,7 +46,7 @@ export interface Report {
   /** The shortest way to a world that needs R7 although no message was lost on a live link. */
   readonly needsTimeout: Finding | null;
   readonly finding: Finding | null;
-  /** The highest term come to, and the most messages sent where they are counted. */
+  /** The highest term reached, and the most messages sent where they are counted. */
   readonly terms: Peak;
   readonly messages: Peak;
 }
@@ -57,13 +57,13 @@ export interface Peak {
   readonly trace: readonly string[];
 }
 
-/** More worlds than a configuration should have: as where terms rise for ever. */
+/** More worlds than a configuration should have, for example where terms rise for ever. */
 const MAX_STATES = 4_000_000;
 
-/** What is said then. It may still come to an end. */
+/** The report in that case. The exploration may still be finite. */
 export const TOO_MANY = 'there are too many worlds to tell';
 
-/** The greatest number so far, and the world it was found in. */
+/** The greatest number so far, and the world in which it was found. */
 class Greatest {
   count = 0;
   at = 0;
@@ -103,10 +103,10 @@ class Numbers {
   }
 }
 
-/** Something that may happen next, and what it comes to. */
+/** Something that may happen next, and its result. */
 interface Branch extends Outlook {
   readonly action: Action;
-  /** Whether it must happen some time. */
+  /** Whether it must happen at some time. */
   readonly isOwn: boolean;
 }
 
@@ -119,10 +119,10 @@ class Exploration {
   readonly #start: World;
   readonly #expectation: Expectation;
   readonly #numbers = new Map<string, number>();
-  /** How each world was first come to: the world before, and which of its actions. */
+  /** How each world was first reached: the world before, and which of its actions. */
   readonly #parents = new Numbers();
   readonly #branches = new Numbers();
-  /** Steps that happen by themselves, for the search of endless ones. */
+  /** Steps that happen on their own, for the search of endless ones. */
   readonly #sources = new Numbers();
   readonly #targets = new Numbers();
   #frontier: World[] = [];
@@ -170,7 +170,7 @@ class Exploration {
     return { count, trace: this.#trace(at) };
   }
 
-  /** Who leads at the beginning, in the latest term; null where that is nobody, or two. */
+  /** The leader at the beginning, in the latest term; null where there is none, or two. */
   #leader(): PeerNumber | null {
     const states = this.#start.peers.map(({ election }) => election.value);
     const leaders = states.filter(({ role }) => role.name === 'leader');
@@ -179,7 +179,7 @@ class Exploration {
     return leader === undefined || others.length > 0 ? null : states.indexOf(leader);
   }
 
-  /** Numbers a world that is new; its number in any case. */
+  /** Gives a new world a number; returns the world's number in any case. */
   #visit(world: World, parent: number, branch: number): number {
     const key = keyOf(world);
     const known = this.#numbers.get(key);
@@ -195,7 +195,7 @@ class Exploration {
     return number;
   }
 
-  /** What may happen next: by itself first, then of its own accord. */
+  /** What may happen next: on its own first, then the events of the budget. */
   *#possibilities(world: World): Generator<Branch> {
     const { rules } = this.#design;
     for (const action of ownActions(world))
@@ -206,7 +206,7 @@ class Exploration {
         yield { ...outlook, action, isOwn: false };
   }
 
-  /** What may happen of its own accord. */
+  /** The events of the budget. */
   #free(world: World): Action[] {
     const { script, budget } = this.#configuration;
     const actions = freeActions(world);
@@ -215,7 +215,7 @@ class Exploration {
     return wish === undefined ? [] : actions.filter((action) => isMeant(wish, action));
   }
 
-  /** What is wrong with what has just happened. */
+  /** What is wrong with the last event. */
   #faultOf({ faults, clashes, lost }: Scene, world: World): string | null {
     const fault = faults[0] ?? (this.#expectation.isTainted ? null : clashes[0]) ?? null;
     if (fault !== null || this.#configuration.isJoinOnly === undefined) return fault;
@@ -270,7 +270,7 @@ class Exploration {
     else this.#timeouts = Math.max(this.#timeouts, timeouts);
   }
 
-  /** Takes away, again and again, what nothing leads to; what stays lies on or after a circle. */
+  /** Removes repeatedly what nothing leads to; what remains lies on or after a cycle. */
   #findEndless(): void {
     const arrivals = new Int32Array(this.#numbers.size);
     for (let edge = 0; edge < this.#targets.length; edge += 1) {
@@ -306,7 +306,7 @@ class Exploration {
     return first;
   }
 
-  /** What led to a world, and one action more. */
+  /** The way to a world, and one action more. */
   #trace(at: number, last?: number): string[] {
     const branches: number[] = last === undefined ? [] : [last];
     for (let number = at; number > 0; number = this.#parents.at(number))
@@ -334,8 +334,8 @@ function isMeant({ type, peer, after }: Wish, action: Action): boolean {
 /**
  * Explores a configuration to its end, or to the first fault.
  * @param configuration where it begins and what may happen
- * @param design as shipped, if nothing else is said
- * @param maxStates more than this many worlds are a fault
+ * @param design as shipped by default
+ * @param maxStates more worlds than this are a fault
  */
 export function explore(
   configuration: Configuration,

@@ -1,6 +1,6 @@
 /**
- * The election with one rule taken away at a time. What the checker then finds is why the rule is
- * there.
+ * The election with one rule removed at a time. The fault that the checker then finds is the reason for the
+ * rule.
  */
 import { compareClaims } from '../../election/claim.ts';
 import { decisionOf, type ElectionState } from '../../election/state.ts';
@@ -14,7 +14,7 @@ export interface Mutant {
   readonly rule: string;
   readonly without: string;
   readonly design: Design;
-  /** Why the rule is there although nothing that is explored breaks without it. */
+  /** The reason for the rule where no explored configuration breaks without it. */
   readonly justification?: string;
 }
 
@@ -22,7 +22,7 @@ type Change = (state: ElectionState, input: ElectionInput) => Step | null;
 type OnClaim = (state: ElectionState, message: ClaimMessage) => Step | null;
 type OnElected = (state: ElectionState, message: ElectedMessage) => Step | null;
 
-/** Another step where `change` has one, the shipped one elsewhere. */
+/** The step of `change` where it has one, the shipped one elsewhere. */
 function changed(rule: string, without: string, change: Change): Mutant {
   const design = {
     ...SHIPPED,
@@ -67,13 +67,13 @@ function relayed(state: ElectionState, message: ClaimMessage): Step {
   };
 }
 
-/** A leader whoever it is. */
+/** The leader, this peer or another one. */
 function led(state: ElectionState, size: number): Step {
   const decision = { leader: state.self, lap: 0, size, hops: 0 };
   return { state: { ...state, role: { name: 'leader', decision } }, effects: [] };
 }
 
-/** The step of a peer that has heard of no departure; what it knows stays. */
+/** The step of a peer that has heard of no departure; its knowledge is kept. */
 function unaware(state: ElectionState, input: ElectionInput): Step {
   const result = step({ ...state, removed: [] }, input);
   return { ...result, state: { ...result.state, removed: state.removed } };
@@ -154,7 +154,7 @@ const CLAIMS: readonly Mutant[] = [
   ),
 ];
 
-/** R3b of a peer that asks nobody's rank. */
+/** R3b of a peer that compares no ranks. */
 function adopted(state: ElectionState, message: ElectedMessage): Step {
   const { self } = state;
   const result = step({ ...state, self: { ...self, priority: 0 } }, { type: 'receive', message });
@@ -274,7 +274,7 @@ const CHANGES: readonly Mutant[] = [
       return { state: { ...state, term, role: { name: 'follower', decision } }, effects: [] };
     }),
     justification:
-      'only who lies says so; passed on, it would be taken for forged by an honest successor (L16)',
+      'only a liar says so; passed on, it would be taken for forged by an honest successor (L16)',
   },
   changed('R6', 'what a peer that is gone has sent is not relayed', (state, input) =>
     input.type === 'receive' ? unaware(state, input) : null,
@@ -328,7 +328,7 @@ function isAbsorbed(
   return message.term >= state.term && state.removed.includes(origin);
 }
 
-/** R4 of a peer that asks nobody's rank. */
+/** R4 of a peer that compares no ranks. */
 function withRank(state: ElectionState, input: ElectionInput): Step {
   const result = step({ ...state, self: { ...state.self, priority: 0 } }, input);
   return { ...result, state: { ...result.state, self: state.self } };
@@ -376,18 +376,18 @@ export interface Caught {
   readonly trace: readonly string[];
 }
 
-/** Some times as many worlds as the largest of the configurations has as shipped. */
+/** Several times as many worlds as the largest of the configurations has as shipped. */
 const MAX_STATES = 200_000;
 
 interface Trial {
   readonly configuration: Configuration;
-  /** What the shipped design comes to there. */
+  /** The shipped design's results there. */
   readonly shipped: Report;
 }
 
 /**
- * Tries mutants on one configuration after another until each is caught: the smallest first, and
- * those to which no honest ring comes last.
+ * Tries mutants on one configuration after another until each is caught: the smallest first, and those that
+ * no honest ring reaches last.
  */
 export class MutantTrial {
   readonly #trials: readonly Trial[];
@@ -402,7 +402,7 @@ export class MutantTrial {
       );
   }
 
-  /** The first fault, or else the first thing that is merely worse than as shipped; or null. */
+  /** The first fault, or else the first result that is merely worse than as shipped; or null. */
   try(mutant: Mutant): Caught | null {
     let worst: Caught | null = null;
     for (const trial of this.#trials) {

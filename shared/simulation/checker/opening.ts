@@ -1,4 +1,4 @@
-/** What is explored, and the world that it begins with. */
+/** A configuration, and the world with which it begins. */
 import type { ElectionMessage } from '../../protocol/messages.ts';
 import { freeActions, ownActions } from './actions.ts';
 import { Scene, type LinkRules } from './scene.ts';
@@ -10,15 +10,15 @@ export interface Configuration extends Beginning {
   readonly name: string;
   /** Whether the first members have elected a leader before anything else happens. */
   readonly isDecided: boolean;
-  /** What may happen of its own accord, in this order, where it is not what the budget allows. */
+  /** The events that may happen, in this order, where the budget does not decide. */
   readonly script?: readonly Wish[];
-  /** What has happened before that, in the words of a trace; a mutant may not come to all of it. */
+  /** What has happened before that, in the words of a trace; a mutant may not reach all of it. */
   readonly before?: readonly string[];
-  /** A second ring, which the server puts behind the first. */
+  /** A second ring, which the server appends to the first. */
   readonly meets?: Fragment;
-  /** A message that nobody had a reason to send. */
+  /** A message that no peer had a reason to send. */
   readonly lie?: Lie;
-  /** Whether nothing happens that may open the ring, lose a message or elect anybody. */
+  /** Whether nothing happens that may open the ring, lose a message or start an election. */
   readonly isJoinOnly?: true;
 }
 
@@ -39,11 +39,11 @@ export interface Lie {
   readonly type: ElectionMessage['type'];
   readonly term: number;
   readonly origin: PeerNumber;
-  /** Whose link to its successor it is on. */
+  /** The peer whose link to its successor carries it. */
   readonly over: PeerNumber;
 }
 
-/** Whether leaders may exclude each other, as they do from the beginning or by a lie. */
+/** Whether leaders may exclude each other, from the beginning or because of a lie. */
 export function isTainted({ meets, lie }: Configuration): boolean {
   return meets !== undefined || lie !== undefined;
 }
@@ -65,7 +65,7 @@ function happened(space: Space, rules: LinkRules, world: World, words: string): 
   return action === undefined ? world : new Scene(space, rules, world).act(action);
 }
 
-/** A ring after elections that its first member has asked for. */
+/** A ring after elections started by its first member. */
 function decided(
   space: Space,
   rules: LinkRules,
@@ -84,7 +84,7 @@ function decided(
   return { ...world, budget: fresh.budget };
 }
 
-/** One ring of two, as the server has it: who has got another neighbour is to be told so. */
+/** One ring of two, as the server has it: peers with a new neighbour must be told. */
 function joined(first: World, second: World): World {
   const ring = [...first.ring, ...second.ring];
   const peers = first.peers.map((peer, number) => {

@@ -393,8 +393,8 @@ export class Scene {
   }
 
   /**
-   * Members that know a leader of the same term know the same one, and it was elected in that term.
-   * (Whoever was elected by a ring of which nobody is left does not count.)
+   * Members that know a leader of the same term know the same one, and it was elected in that term. (A
+   * leader elected by a ring of which no peer is left does not count.)
    */
   #compareLeaders(term: number): void {
     const leaders = this.#ring

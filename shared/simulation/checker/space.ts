@@ -1,6 +1,6 @@
 /**
- * The shipped `step()` as a checker calls it: every state and message has a number, so that worlds
- * are short to write down and each step is computed and judged once.
+ * The shipped `step()` as a checker calls it: every state and message has a number, so that worlds are
+ * short to write down and each step is computed and judged once.
  */
 import { compareClaims } from '../../election/claim.ts';
 import { decisionOf, type ElectionState } from '../../election/state.ts';
@@ -14,7 +14,7 @@ import type {
   HelloMessage,
 } from '../../protocol/messages.ts';
 
-/** What lies on a link. HELLO without the ids that say only which link it is on. */
+/** A message on a link. HELLO without the ids that only say which link it is on. */
 export type Parcel = ElectionMessage | ByeMessage | Omit<HelloMessage, 'id' | 'link'>;
 
 /** A value and its number; equal values of one space are the same object. */
@@ -25,15 +25,15 @@ export interface Known<T> {
 
 export type StepFunction = (state: ElectionState, input: ElectionInput) => Step;
 
-/** What a step comes to, for the one who drives it and for the one who watches. */
+/** The result of a step, for the driver and for the judge. */
 export interface Outcome {
   readonly next: Known<ElectionState>;
   readonly sends: readonly Known<Parcel>[];
   readonly wait: Wait | null;
   readonly judged: string;
-  /** What is wrong with this step by itself, in words. */
+  /** What is wrong with this step alone, in words. */
   readonly fault: string | null;
-  /** What would be wrong if nobody had lied: a second leader in one term. */
+  /** What would be wrong if no peer had lied: a second leader in one term. */
   readonly clash: string | null;
 }
 
@@ -48,10 +48,10 @@ export type Happening =
     }
   | { readonly type: 'removed'; readonly peers: number };
 
-/** No message goes round the ring as often as that. */
+/** More often than any message goes round the ring. */
 const MAX_LAPS = 2;
 
-/** Numbers the values by what is written of them. */
+/** Numbers values by their text. */
 class Pool<T> {
   readonly #known = new Map<string, Known<T>>();
 
@@ -65,8 +65,8 @@ class Pool<T> {
 }
 
 /**
- * In the order of their bytes. A letter decides that order, or a digit before a letter; to compare
- * them in any other way, as numbers in text or by their last bytes, is to compare them wrongly.
+ * In the order of their bytes. Either a letter decides that order, or a digit before a letter; so comparing
+ * the ids in any other way, as numbers in text or by their last bytes, gives wrong results.
  */
 const IDS = [
   '09ffffff-ffff-4fff-bfff-ffffffffffff',
@@ -119,7 +119,7 @@ export class Space {
     return this.#parcels.get(this.#parcelKey(parcel), parcel);
   }
 
-  /** What happens to a peer in this state; the same question is asked of step() once. */
+  /** What happens to a peer in this state; step() is called once for each question. */
   outcome(state: Known<ElectionState>, happening: Happening): Outcome {
     const code = codeOf(happening);
     const outcomes = (this.#outcomes[state.id] ??= new Map<number, Outcome>());
@@ -179,7 +179,7 @@ export class Space {
     }
   }
 
-  /** The order of departures does not count: far fewer happen than a peer remembers. */
+  /** The order of departures does not matter: far fewer happen than a peer remembers. */
   #stateKey({ self, claim, term, role, removed }: ElectionState): string {
     const gone = removed.map((id) => this.numberOf(id)).sort();
     const part =
@@ -257,9 +257,9 @@ function helloOf(parcel: Parcel, from: 'predecessor' | 'successor'): ElectionInp
   return { type: 'hello', term, decision: { ...decision, hops: here }, removed };
 }
 
-// --- what a step must keep by itself -----------------------------------------------------------
+// --- invariants of a step -----------------------------------------------------------------------
 
-/** What a step breaks of what always holds at one peer, or null. */
+/** The invariant of one peer that a step violates, or null. */
 function faultOf(before: ElectionState, { state: after, effects }: Step): string | null {
   if (after.term < before.term) return `the term falls from ${before.term} to ${after.term}`;
   const fault = decisionFault(before, after);
@@ -297,8 +297,8 @@ function hopsOf(message: ElectionMessage): number {
 }
 
 /**
- * The claims of one term grow: by what the role before says was sent, and what the role after
- * will say of this message, for the next time.
+ * The claims of one term grow: compared by what the role before says was sent, and what the role after will
+ * say of this message the next time.
  */
 function sendFault(
   before: ElectionState,

@@ -52,7 +52,7 @@ export function describeAction({ links, ring }: World, action: Action): string {
   }
 }
 
-/** What comes of an action, step by step. */
+/** The consequences of an action, step by step. */
 export function describeScene(space: Space, { steps, unsent, diverted }: Scene): string[] {
   return [
     ...diverted.map((parcel) => `    ${describeParcel(space, parcel)} leaves over another link`),

@@ -11,7 +11,7 @@ export type PeerNumber = number;
 export const NOBODY = -1;
 
 export interface Peer {
-  /** As the server has it; a peer that is `in` may not know its place yet. */
+  /** As the server sees it; a peer that is `in` may not know its place yet. */
   readonly membership: 'outside' | 'in' | 'left' | 'crashed';
   readonly election: Known<ElectionState>;
   /** Where its messages go: over its one link with use `used`, back to itself, or nowhere. */
@@ -21,7 +21,7 @@ export interface Peer {
   readonly predecessor: PeerNumber;
   /** Whether its predecessors have been told that it has a successor. */
   readonly wasReady: boolean;
-  /** `late`: not heard of for as long as that takes. Used when time passes. */
+  /** `late`: has heard nothing for as long as its time-out. Used when time passes. */
   readonly timer: Wait | 'none' | 'late';
   readonly isViewDue: boolean;
   /** Departures that the view due will name, and those named by all views so far: bits. */
@@ -29,7 +29,7 @@ export interface Peer {
   readonly told: number;
 }
 
-/** One link, as both its ends have it. `from` is the predecessor. */
+/** One link, as both its ends see it. `from` is the predecessor. */
 export interface Link {
   readonly from: PeerNumber;
   readonly to: PeerNumber;
@@ -44,7 +44,7 @@ export interface Link {
   readonly back: readonly Known<Parcel>[];
 }
 
-/** How often what may still happen of its own accord. */
+/** How often each event may still happen. */
 export interface Budget {
   readonly starts: number;
   readonly timeouts: number;
@@ -66,13 +66,13 @@ export interface World {
   /** The members in ring order, as the server has them. */
   readonly ring: readonly PeerNumber[];
   readonly budget: Budget;
-  /** Who was elected in which term: bits. */
+  /** The peers elected in each term: bits. */
   readonly elected: readonly number[];
   /** How many messages were sent, where that is counted; otherwise {@link UNCOUNTED}. */
   readonly messages: number;
   /**
-   * Where successors change for no reason: which peers have sent whose claims, by term. One bit for
-   * each peer and claimant; see {@link circuitBits}. Null elsewhere.
+   * Where successors change for no reason: which peers have sent which claims, by term. One bit for each
+   * peer and claimant; see {@link circuitBits}. Null elsewhere.
    */
   readonly circuits: readonly number[] | null;
 }
@@ -81,7 +81,7 @@ export const UNCOUNTED = -1;
 
 export interface Beginning {
   readonly policy: Policy;
-  /** Of each peer, by number. */
+  /** For each peer, by number. */
   readonly priorities: readonly number[];
   /** The first members in ring order, linked and without a leader; the others join. */
   readonly ring: readonly PeerNumber[];
@@ -127,7 +127,7 @@ export function neighbour(ring: readonly PeerNumber[], at: number, distance: num
   return ring[(at + distance + ring.length) % ring.length] ?? NOBODY;
 }
 
-/** A link over which everything goes already. */
+/** A link that is in use already. */
 export function usedLink(from: PeerNumber, to: PeerNumber): Link {
   return {
     ...{ from, to, use: 'used', isOpen: true, isRead: true, greeting: 'ready' },
@@ -142,7 +142,7 @@ const TIMERS = ['none', 'leader', 'return', 'lap', 'late'] as const;
 const USES = ['attempt', 'used', 'closed'] as const;
 const GREETINGS = ['none', 'unready', 'ready'] as const;
 
-/** Two worlds have the same key exactly if they cannot be told apart; links have no order. */
+/** Two worlds have the same key exactly if they cannot be told apart; the order of links does not count. */
 export function keyOf(world: World): string {
   const { peers, links, ring, budget, elected, messages, circuits } = world;
   const { starts, timeouts, leaves, crashes, drops, losses, rewirings, all } = budget;

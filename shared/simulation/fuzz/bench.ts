@@ -1,4 +1,4 @@
-/** A ring member whose whole world is played: its links, its neighbours, its server, its time. */
+/** A ring member in a played world: its links, its neighbours, its server, its time. */
 import { encodeFrame, parseFrame, type Frame } from '../../protocol/frame.ts';
 import { parseRoomName, type LinkId, type PeerId } from '../../protocol/ids.ts';
 import type { PeerMessage } from '../../protocol/messages.ts';
@@ -48,7 +48,7 @@ export class BenchLink {
     else this.#handlers.onOpen();
   }
 
-  /** Some platforms tell of a first frame, and not that they are open. */
+  /** Some platforms report a first frame, and not that they are open. */
   give(bytes: Uint8Array): void {
     this.isOpen = true;
     if (this.#handlers === null) this.#signal({ type: 'frame', frame: bytes });
@@ -78,7 +78,7 @@ export class BenchLink {
   }
 }
 
-/** What the member waits for from the server. */
+/** A request of the member that the server has not answered. */
 interface Question {
   readonly about: PeerId;
   /** When it was asked, in milliseconds. */
@@ -90,16 +90,16 @@ export class Bench {
   readonly clock = new SimulatedClock();
   readonly node: RingPeer;
   readonly id: PeerId;
-  /** Links that the member has not let go of. */
+  /** Links that the member has not closed or lost. */
   readonly links = new Set<BenchLink>();
-  /** Valid frames that it sent, some of them, for replays. */
+  /** Some of the valid frames that it sent, for replays. */
   readonly seen: Uint8Array[] = [];
   reports: (Question & { readonly fault: Report['fault'] })[] = [];
   lookups: Question[] = [];
   readonly signals: { readonly request: SignalRequest; readonly reply: (reply: Reply) => void }[] =
     [];
   placed: ((reply: JoinReply) => void) | null = null;
-  /** Whom it has accused of breaking rules. */
+  /** The peers that it has accused of violating the protocol. */
   readonly accused = new Set<PeerId>();
   /** What it did that no honest member does, in words. */
   readonly faults: string[] = [];
@@ -171,7 +171,7 @@ export class Bench {
     return this.#server;
   }
 
-  /** Something from the server that may make a link under this name. */
+  /** A message from the server that may make a link with this id. */
   deliver(from: PeerId, edge: Edge, link: LinkId, signals: readonly Signal[]): void {
     this.#newest = null;
     const known = this.find(from, edge, link);
@@ -182,14 +182,14 @@ export class Bench {
     if (answered !== known && answered?.isRelayed === true) answered.isOpen = true;
   }
 
-  /** Whoever offers a link chooses its id: another neighbour's may have the same. */
+  /** The offering end chooses the id of a link: another neighbour's link may have the same. */
   find(peer: PeerId, edge: Edge, id: LinkId): BenchLink | undefined {
     return [...this.links].find(
       (link) => link.id === id && link.edge === edge && link.peer === peer,
     );
   }
 
-  /** Nobody waits any more for replies to what was asked until then, in milliseconds. */
+  /** Requests made until this time, in milliseconds, are no longer answered. */
   forgetQuestions(until: number): void {
     this.lookups = this.lookups.filter(({ at }) => at > until);
     this.reports = this.reports.filter(({ at }) => at > until);
@@ -227,7 +227,7 @@ export class Bench {
   #openLink(initiator: boolean, handlers: LinkHandlers) {
     const link = new BenchLink(this, handlers);
     this.links.add(link);
-    // An offer of its own is known by what it sends: it may be for nobody yet.
+    // Its own offer is recognised by its signals: it may not be for any neighbour yet.
     if (!initiator) this.#newest = link;
     const name = `link ${this.#dice.peerId()}`;
     this.#offered.set(name, link);
@@ -268,7 +268,7 @@ export class Bench {
     }
   }
 
-  /** What the member signals: offers and answers name links, relayed frames are frames. */
+  /** The member's signals: offers and answers name links, relayed frames are frames. */
   #signaled(request: SignalRequest, reply: (reply: Reply) => void): void {
     const { to, edge, link: id, signals } = request;
     if (!parseSignalRequest(request).ok) this.faults.push('a signal that is malformed');
@@ -277,7 +277,7 @@ export class Bench {
     for (const signal of signals) {
       const link = this.find(to, edge, id);
       if (signal.type === 'relay' && link?.isRelayed !== false) {
-        // One of that id that was closed by a signal among others may be known still.
+        // A link of that id that was closed by an earlier signal may still be known.
         if (link !== undefined) this.links.delete(link);
         const offered = new BenchLink(this, null);
         this.#identify(offered, id, edge, to);
@@ -292,7 +292,7 @@ export class Bench {
     }
   }
 
-  /** Whatever a member sends, an honest neighbour must be able to use. */
+  /** An honest neighbour must be able to use everything that a member sends. */
   #sent(link: BenchLink, bytes: Uint8Array): void {
     const parsed = parseFrame(bytes);
     if (!parsed.ok) {

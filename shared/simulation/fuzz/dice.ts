@@ -1,8 +1,8 @@
-/** What a fuzzer draws, all of it from one seed. */
+/** The random choices of a fuzzer, all from one seed. */
 import { parseLinkId, parsePeerId, type LinkId, type PeerId } from '../../protocol/ids.ts';
 import { randomUuid, seededRandom } from '../random.ts';
 
-/** Numbers at which fields of 8, 16 and 32 bits begin, end and wrap around. */
+/** Numbers at the ends of fields of 8, 16 and 32 bits, and where they wrap around. */
 const EDGES = [
   ...[0, 1, 2, 15, 16, 127, 128, 255, 256, 0x7fff, 0x8000, 0xfffe, 0xffff, 0x1_0000],
   ...[0x7fff_ffff, 0x8000_0000, 0xffff_fffd, 0xffff_fffe, 0xffff_ffff],
@@ -25,13 +25,13 @@ export class Dice {
     return Math.floor(this.random() * limit);
   }
 
-  /** One of them; there must be at least one. */
+  /** One of the given values; there must be at least one. */
   pick<T>(choices: readonly T[]): T {
     for (const choice of choices.slice(this.below(choices.length))) return choice;
     throw new Error('nothing to choose from');
   }
 
-  /** One of them, by their weights. */
+  /** One of the given values, by their weights. */
   weighted<T>(choices: readonly (readonly [number, T])[]): T {
     let left = this.below(choices.reduce((sum, [weight]) => sum + weight, 0));
     for (const [weight, choice] of choices) {
@@ -59,7 +59,7 @@ export class Dice {
     return id.value;
   }
 
-  /** One that no other outranks. */
+  /** A claim that no other outranks. */
   greatestId(): PeerId {
     const id = parsePeerId(`ffffffff-ffff-4fff-bfff-${this.peerId().slice(24)}`);
     if (!id.ok) throw new Error(id.error);
@@ -72,7 +72,7 @@ export class Dice {
     return id.value;
   }
 
-  /** A copy with some bytes changed, cut off, put in, or put twice. */
+  /** A copy with some bytes changed, cut off, inserted or doubled. */
   mutated(bytes: Uint8Array): Uint8Array {
     let copy = [...bytes];
     for (let changes = 1 + this.below(3); changes > 0; changes -= 1) {

@@ -5,10 +5,10 @@ import type { Claim, Decision, PeerMessage } from '../../protocol/messages.ts';
 import { MAX_TERM_LEAP } from '../../member/term-gate.ts';
 import type { Dice } from './dice.ts';
 
-/** What the sender knows: then its lies are to the point. */
+/** What the sender knows, so that its lies are plausible. */
 export interface Knowledge {
   readonly ids: readonly PeerId[];
-  /** Of the receiver, as far as its neighbour can know. */
+  /** The receiver's state, as far as its neighbour can know it. */
   readonly term: number;
   readonly sender: PeerId;
   readonly link: LinkId;
@@ -16,7 +16,7 @@ export interface Knowledge {
   readonly seen: readonly Uint8Array[];
 }
 
-/** Anything from noise to a frame that is in order. */
+/** Anything from noise to a valid frame. */
 export function anyFrame(dice: Dice, knowledge: Knowledge): Uint8Array {
   switch (dice.weighted(KINDS)) {
     case 'noise':
@@ -40,14 +40,14 @@ const KINDS = [
   [12, 'valid'],
 ] as const;
 
-/** Noise that begins as a frame does. */
+/** Noise that begins like a frame. */
 function nearly(dice: Dice): Uint8Array {
   const bytes = dice.bytes(1 + dice.below(100));
   bytes[0] = 0x10 | dice.below(7);
   return bytes;
 }
 
-/** A message that can be read, with fields that may mean anything. */
+/** A message that can be read, with arbitrary fields. */
 function validFrame(dice: Dice, knowledge: Knowledge): Uint8Array {
   return encodeFrame(anyMessage(dice, knowledge), dice.chance(0.1) ? extensions(dice) : []);
 }

@@ -9,7 +9,7 @@ const AFTER_THE_END = 20;
 
 export interface FuzzReport {
   readonly inputs: number;
-  /** What became of them, by name. */
+  /** The number of inputs by result. */
   readonly counts: Readonly<Record<string, number>>;
   /** What is wrong, with the input at which it showed; null where nothing is. */
   readonly problem: string | null;
@@ -18,7 +18,7 @@ export interface FuzzReport {
 /**
  * One run; the same arguments give the same run.
  * @param seed any integer
- * @param inputs how many
+ * @param inputs number of inputs
  */
 export function fuzz(target: Target, seed: number, inputs: number): FuzzReport {
   return target === 'parsers' ? fuzzParsers(seed, inputs) : fuzzMember(seed, inputs);
@@ -41,7 +41,7 @@ function fuzzMember(seed: number, inputs: number): FuzzReport {
   const counts = { works: 0, gone: 0 };
   try {
     const run = new NodeFuzz(seed);
-    // Whoever is gone is given some more: it must not come to life again.
+    // A member that is gone gets some more inputs: it must not come to life again.
     for (let gone = 0; given < inputs && gone < AFTER_THE_END; gone += run.isGone ? 1 : 0) {
       given += 1;
       run.next();

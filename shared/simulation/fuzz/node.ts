@@ -1,6 +1,6 @@
 /**
- * A ring member among liars: neighbours that send anything, a server that says anything, in any
- * order, and time that passes in between. It must stay sane meanwhile, and be of use afterwards.
+ * A ring member among liars: neighbours that send anything, a server that says anything, in any order, and
+ * time that passes in between. It must stay valid meanwhile, and be useful afterwards.
  */
 import type { LinkId, PeerId } from '../../protocol/ids.ts';
 import type { Claim } from '../../protocol/messages.ts';
@@ -19,13 +19,13 @@ const MAX_TERM = 0xffff_fffe;
 const MOST_LINKS = 40;
 const MOST_TIMERS = 150;
 
-/** Questions to the server that may be open: about leaders and such as were presumed departed; */
+/** Open questions to the server: about leaders and peers that were presumed departed; */
 const MOST_LOOKUPS = Math.ceil(REPLY_PATIENCE / LOOKUP_DELAY) + 2 * MAX_DOUBTS;
 
-/** about neighbours, of which there are as many as there are ids, and two reports about each. */
+/** about neighbours, of which there are as many as there are ids, and two complaints about each. */
 const MOST_REPORTS = 16;
 
-/** Milliseconds that a member may take to be of use to honest neighbours after everything. */
+/** Milliseconds until a member must be useful to honest neighbours after everything. */
 const RECOVERY = 200_000;
 
 const EDGES: readonly Edge[] = ['successor', 'predecessor'];
@@ -33,21 +33,21 @@ const EDGES: readonly Edge[] = ['successor', 'predecessor'];
 export class NodeFuzz {
   readonly #dice: Dice;
   readonly #bench: Bench;
-  /** Neighbours, members, dead ones and the member itself. */
+  /** Neighbours, members, departed peers and the member itself. */
   readonly #ids: readonly PeerId[];
   #neighbours: Record<Edge, PeerId>;
   #version = 1;
   #epoch = 'e';
   #isConnected = true;
   #term = 0;
-  /** The term in which it first knew a leader, after which it has something to judge terms by. */
+  /** The term in which it first knew a leader; from then on it can judge terms. */
   #firstTerm: number | null = null;
   /** How many elections it may have started since. */
   #starts = 0;
   /** Problems that events show. */
   readonly #broken: string[] = [];
 
-  /** @param seed repeats it exactly */
+  /** @param seed repeats the run exactly */
   constructor(seed: number) {
     const dice = new Dice(seed);
     this.#dice = dice;
@@ -66,7 +66,7 @@ export class NodeFuzz {
   }
 
   /**
-   * One input, whatever it is.
+   * One arbitrary input.
    * @throws Error that says what is wrong with the member
    */
   next(): void {
@@ -85,8 +85,8 @@ export class NodeFuzz {
 
   /**
    * Honest neighbours and an honest server take over.
-   * @returns what became of the member
-   * @throws Error where it is of no use to them
+   * @returns what happened to the member
+   * @throws Error where it is useless to them
    */
   finish(): 'works' | 'gone' {
     const bench = this.#bench;
@@ -154,14 +154,14 @@ export class NodeFuzz {
     });
   }
 
-  /** As far as messages may lift its term in all this time, and its own elections. */
+  /** The highest term to which messages, and its own elections, may have raised it so far. */
   get #greatestTerm(): number {
     if (this.#firstTerm === null) return MAX_TERM;
     const lifted = MAX_TERM_LEAP + (TERM_RATE * this.#bench.clock.now()) / 1_000;
     return Math.min(this.#firstTerm + lifted + this.#starts, MAX_TERM);
   }
 
-  /** Does something. Returns how many elections the member may have started upon it. */
+  /** Performs an input. Returns how many elections the member may have started because of it. */
   #act(): number {
     switch (this.#dice.weighted(ACTS)) {
       case 'frame':
@@ -222,7 +222,7 @@ export class NodeFuzz {
     link.give(anyFrame(this.#dice, this.#knowledge(link)));
   }
 
-  /** Many at once, of a kind that is no fault by itself. */
+  /** Many at once, of a kind that is harmless alone. */
   #flood(): void {
     const link = this.#link();
     if (link === undefined) return;
@@ -234,10 +234,10 @@ export class NodeFuzz {
       link.give(isVaried ? anyFrame(this.#dice, this.#knowledge(link)) : frame);
     const isRead = link.isOpen && !link.isClosed && link.sent.at(-1)?.message.type !== 'bye';
     if (count > 4_000 && isRead && !link.isRelayed && !this.isGone)
-      throw new Error('a flood is borne');
+      throw new Error('a flood is accepted');
   }
 
-  /** A link that a neighbour offers, open and greeted. */
+  /** A link offered by a neighbour, open, with its HELLO sent. */
   #offer(): BenchLink {
     const dice = this.#dice;
     const edge = dice.pick(EDGES);
@@ -375,7 +375,7 @@ export class NodeFuzz {
     }
   }
 
-  /** Time passes; now and then very much of it, and now and then while the device sleeps. */
+  /** Time passes; sometimes very much of it, and sometimes while the device sleeps. */
   #pass(): number {
     const dice = this.#dice;
     if (dice.chance(0.05)) this.#bench.clock.skip(dice.below(30_000));
@@ -422,7 +422,7 @@ const ACTS = [
   [20, 'time'],
 ] as const;
 
-/** Neighbours and a server that keep to the rules, to see whether the member still does. */
+/** Honest neighbours and an honest server, to see whether the member still works with them. */
 class Honest {
   readonly #bench: Bench;
   readonly #dice: Dice;
@@ -455,7 +455,7 @@ class Honest {
       bench.pass(500);
     }
     const { state } = bench.node;
-    throw new Error(`of no use to honest neighbours: ${JSON.stringify(state)}`);
+    throw new Error(`useless to honest neighbours: ${JSON.stringify(state)}`);
   }
 
   #view(): View {
@@ -479,8 +479,8 @@ class Honest {
   }
 
   /**
-   * Answers what the member asks and offers; the predecessor offers a link of its own. The liars
-   * of before hold on to their links and show that they are alive.
+   * Answers the member's requests and offers; the predecessor offers a link of its own. The liars from
+   * before keep their links and show that they are alive.
    */
   #serve(): void {
     const bench = this.#bench;
@@ -536,7 +536,7 @@ class Honest {
     return this.#isNeighbour(id) || id === this.#leader.id;
   }
 
-  /** A claim and an announcement of one that is greater than all: both have to pass. */
+  /** A claim and an announcement of a peer that is greater than all: both must pass. */
   #elects(): boolean {
     const bench = this.#bench;
     const from = [...bench.links].find(

@@ -1,4 +1,4 @@
-/** Parsers under inputs from anywhere: each is read, or refused in words; nothing is thrown. */
+/** Parsers under arbitrary inputs: each is parsed, or refused in words; nothing is thrown. */
 import { encodeFrame, parseFrame } from '../../protocol/frame.ts';
 import {
   parseLinkId,
@@ -25,7 +25,7 @@ import { anyFrame } from './frames.ts';
 
 type Parser = (input: unknown) => Parsed<unknown>;
 
-/** Each parser of what comes over Socket.IO, with something it takes. */
+/** Each parser of Socket.IO messages, with an input that it accepts. */
 function signalingParsers(dice: Dice): readonly (readonly [Parser, unknown])[] {
   const id = () => dice.peerId();
   const signals = () => [
@@ -88,12 +88,12 @@ const SEEN = 64;
 export class ParserFuzz {
   readonly #dice: Dice;
   readonly #ids: readonly PeerId[];
-  /** The last that could be read: more is made of them. */
+  /** The last inputs that could be parsed: new ones are made from them. */
   readonly #seen: Uint8Array[] = [];
   read = 0;
   refused = 0;
 
-  /** @param seed repeats it exactly */
+  /** @param seed repeats the run exactly */
   constructor(seed: number) {
     this.#dice = new Dice(seed);
     this.#ids = Array.from({ length: 4 }, () => this.#dice.peerId());
@@ -154,7 +154,7 @@ export class ParserFuzz {
   }
 }
 
-/** The same with something else somewhere in it. */
+/** The same with another value somewhere in it. */
 function distorted(dice: Dice, value: unknown, depth: number): unknown {
   if (depth === 0 || typeof value !== 'object' || value === null || dice.chance(0.1))
     return anything(dice, depth);

@@ -1,4 +1,4 @@
-/** Nothing is sent of a peer that has left, or died, and that its sender knows to be gone. */
+/** A message of a peer that has left or died is not sent by a peer that knows it to be gone. */
 import type { PeerId } from '../../protocol/ids.ts';
 import { originOf } from '../../protocol/messages.ts';
 import type { RingEvent } from '../../member/events.ts';
@@ -7,10 +7,10 @@ import type { Judge, Sight } from './judge.ts';
 export class Farewells implements Judge {
   readonly problems: string[] = [];
   readonly #isThere: (id: PeerId) => boolean;
-  /** Whom each peer knows to be gone. */
+  /** The peers that each peer knows to be gone. */
   readonly #known = new Map<string, Set<PeerId>>();
 
-  /** @param isThere whether a peer is there: one that was let go by mistake may be found out to be */
+  /** @param isThere whether a peer is there: a peer presumed departed by mistake may return */
   constructor(isThere: (id: PeerId) => boolean) {
     this.#isThere = isThere;
   }
@@ -19,7 +19,7 @@ export class Farewells implements Judge {
     const known = this.#known.get(name) ?? new Set();
     this.#known.set(name, known);
     for (const id of departuresIn(event)) known.add(id);
-    // The server may not have heard yet that it has left.
+    // The server may not know yet that it has left.
     if (event.type === 'returned') known.delete(event.peer);
     if (event.type !== 'sent') return;
     const origin = originOf(event.message);
@@ -30,7 +30,7 @@ export class Farewells implements Judge {
   }
 }
 
-/** The peers that an event shows its peer to know to be gone. */
+/** The peers that are known to be gone according to an event. */
 function departuresIn(event: RingEvent): readonly PeerId[] {
   switch (event.type) {
     case 'neighbours':

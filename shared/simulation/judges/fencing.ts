@@ -1,15 +1,15 @@
 /**
- * No leader is refused for good (SPEC.md, R9): when it is elected, or its era is another, the fence
- * lets it act, or some member knows the later mandate that the fence has seen and will make it known
- * where the parts of a divided ring meet, or it has no connection to the server, which will tell it of
- * a later era.
+ * No leader is refused for good (SPEC.md, R9). When it is elected, or its era changes, one of these holds:
+ * the fence lets it act; or some member knows the later mandate that the fence has seen, and will make it
+ * known where the parts of a divided ring meet; or it has no connection to the server, which will tell it
+ * of a later era.
  */
 import { Fence, type Mandate } from '../../election/fence.ts';
 import type { PeerId } from '../../protocol/ids.ts';
 import type { RingState } from '../../member/events.ts';
 import { Mandates, type Judge, type Sight } from './judge.ts';
 
-/** How many laps, a second each, a refused leader must send to be refused for good. */
+/** After how many laps, a second each, a refused leader counts as refused for good. */
 const LAPS = 3;
 
 export class Fencing implements Judge {
@@ -20,7 +20,7 @@ export class Fencing implements Judge {
   #latest: Mandate | null = null;
   /** Leaders that were refused, and how often they have sent something since. */
   readonly #refused = new Map<string, { readonly mandate: Mandate; acts: number }>();
-  /** Those whom the server has let go. They may live, and come again as others. */
+  /** Peers that the server has removed. They may live, and join again as others. */
   readonly #letGo = new Set<PeerId>();
 
   /** @param states of all peers that are there at the time */

@@ -1,11 +1,11 @@
-/** What looks at everything that happens in a world, as it happens, and says what must not have. */
+/** Observes everything that happens in a world, as it happens, and reports violations. */
 import type { Mandate } from '../../election/fence.ts';
 import type { RingEvent, RingState } from '../../member/events.ts';
 
 /** Something that happened to a peer. */
 export interface Sight {
   readonly at: number;
-  /** Names the peer: an id alone does not, as somebody may try another's. */
+  /** Identifies the peer: its id alone does not, because another peer may try the same id. */
   readonly name: string;
   readonly event: RingEvent;
   /** The peer's state after it. */
@@ -14,15 +14,15 @@ export interface Sight {
 
 export interface Judge {
   see(sight: Sight): void;
-  /** What was wrong so far, in words. */
+  /** The violations so far, in words. */
   readonly problems: readonly string[];
 }
 
-/** Tells of each leader when it has another mandate than before: upon its election, or in a new era. */
+/** Tells of each leader when its mandate changes: at its election, or in a new era. */
 export class Mandates {
   readonly #last = new Map<string, string>();
 
-  /** What the peer may act by from now on, if it could not before. */
+  /** The mandate by which the peer may act from now on, if it could not before. */
   newOf({ name, state: { id: leader, role, era, term } }: Sight): Mandate | null {
     if (role !== 'leader' || era === null || term === null) return null;
     const mandate = `${era}/${term}`;

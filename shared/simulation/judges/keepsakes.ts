@@ -1,4 +1,4 @@
-/** What nobody may lose while nobody leaves: its id, its place in the ring's order, its leader. */
+/** What no peer may lose while no peer leaves: its id, its place in the ring's order, its leader. */
 import { compareClaims } from '../../election/claim.ts';
 import type { PeerId } from '../../protocol/ids.ts';
 import type { SimulatedPeer, World } from '../world.ts';
@@ -6,23 +6,23 @@ import type { SimulatedPeer, World } from '../world.ts';
 export class Keepsakes {
   readonly #world: World;
   readonly #problems: string[] = [];
-  /** The members of the ring that all agreed on last, in its order, and whom they followed. */
+  /** The members of the ring that last agreed, in its order, and their leader. */
   #ring: readonly PeerId[] = [];
   #ids: ReadonlyMap<SimulatedPeer, PeerId> = new Map();
   #leader: PeerId | null = null;
-  /** What of the world's trace has been read. */
+  /** How much of the world's trace has been read. */
   #read = 0;
 
   constructor(world: World) {
     this.#world = world;
   }
 
-  /** What was lost so far, in words. */
+  /** The losses so far, in words. */
   get problems(): readonly string[] {
     return this.#problems;
   }
 
-  /** Compares with the last agreement, and takes note of the present one, if it is one. */
+  /** Compares with the last agreement, and records the present one, if there is one. */
   look(): void {
     this.#checkLeaders();
     if (this.#world.problems().length > 0) return;
@@ -42,7 +42,7 @@ export class Keepsakes {
     this.#leader = states[0]?.leader ?? null;
   }
 
-  /** Whether members have followed anybody else than their leader and newcomers that outrank it. */
+  /** Whether members have followed a peer other than their leader and newcomers that outrank it. */
   #checkLeaders(): void {
     for (const { at, peer, event } of this.#world.trace.slice(this.#read)) {
       if (event.type !== 'leader' || !this.#ring.includes(peer)) continue;
@@ -65,7 +65,7 @@ export class Keepsakes {
   }
 }
 
-/** A ring in its order. */
+/** A ring, starting at a fixed peer. */
 function walk(successors: ReadonlyMap<PeerId, PeerId | null>): PeerId[] {
   const ring = new Set<PeerId>();
   let [at = null] = successors.keys();

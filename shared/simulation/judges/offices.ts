@@ -1,6 +1,6 @@
 /**
- * No era and term has two leaders whose rings share a peer. The ring of a leader is the peers that
- * have sent its claim in that term: what has come round through them made it the leader.
+ * No era and term has two leaders whose rings share a peer. The ring of a leader is the peers that have
+ * sent its claim in that term: those that the claim passed on the circuit that made it the leader.
  */
 import type { Mandate } from '../../election/fence.ts';
 import type { PeerId } from '../../protocol/ids.ts';

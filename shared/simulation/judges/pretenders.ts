@@ -1,4 +1,4 @@
-/** Nobody follows a leader that was not elected: there is none where nobody lies. */
+/** No peer follows a leader that was not elected: where no peer lies, there is no such leader. */
 import type { Judge, Sight } from './judge.ts';
 
 export class Pretenders implements Judge {

@@ -1,11 +1,11 @@
-/** No peer's term falls, and no peer holds two for leaders of one term. */
+/** No peer's term falls, and no peer has two leaders in one term. */
 import type { PeerId } from '../../protocol/ids.ts';
 import type { Judge, Sight } from './judge.ts';
 
 export class Terms implements Judge {
   readonly problems: string[] = [];
   readonly #terms = new Map<string, number>();
-  /** Whom each peer held for the leader of each term. */
+  /** The leader of each term that each peer knew. */
   readonly #decisions = new Map<string, PeerId>();
 
   see({ name, event, state: { role, term } }: Sight): void {

@@ -1,23 +1,26 @@
-/** Reports to those who watch the ring; what it takes is loaded when somebody does. */
+/**
+ * Sends this peer's trace to the spectators of its room. The code for it is loaded when the first spectator
+ * comes.
+ */
 import type { RingEvent, RingState } from '../shared/member/events.ts';
 import type { Clock } from '../shared/driver/ports.ts';
 import type { Reporter } from './trace-reporter.ts';
 import type { SendTrace, SocketOptions } from './socket-signaling.ts';
 
-export class Reporting {
+export class Tracing {
   readonly #clock: Clock;
   readonly #state: () => RingState;
   #reporter: Reporter | null = null;
-  /** Counts what was asked for: only the last holds. */
+  /** Counts the requests: only the last one is in force. */
   #asked = 0;
 
-  /** @param state of the peer, now */
+  /** @param state of the peer at present */
   constructor(clock: Clock, state: () => RingState) {
     this.#clock = clock;
     this.#state = state;
   }
 
-  /** For the connection of a new membership, which nobody watches yet. */
+  /** For the connection of a new membership, which has no spectators yet. */
   options(): Pick<SocketOptions, 'onWatched'> {
     this.#stop();
     return {
@@ -47,7 +50,7 @@ export class Reporting {
       if (asked !== this.#asked) return;
       this.#reporter = new Reporter(this.#state(), { clock: this.#clock, send });
     } catch {
-      // The server has gone just now; it asks again when it is back.
+      // The server has just gone; it asks again when it is back.
     }
   }
 }
