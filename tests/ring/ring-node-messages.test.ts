@@ -138,7 +138,7 @@ describe('the hop delay', () => {
     expect(ring.node.state.hopDelay).toBe(200);
   });
 
-  test('C5f adds to a wait what the room can take, whatever size is told, and takes it off again', () => {
+  test('C5 adds to a wait what the room can take, whatever size is told, and takes it off again (C5f, C5g)', () => {
     const begins = () => {
       const ring = new Ring({ ...DECISION, size: 0xffff });
       ring.predecessor.give(pace(2_000, 1));

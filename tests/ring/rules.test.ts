@@ -193,7 +193,7 @@ describe('L10: a signal', () => {
   });
 });
 
-test('L11b a device that has made no direct link yet offers a relayed one after half a second', () => {
+test('L11 a device that has made no direct link yet offers a relayed one after half a second (L11b)', () => {
   const ring = new Ring(null, 450, []);
   const offered = () =>
     ring.signals.flatMap(({ request }) => request.signals).filter(({ type }) => type === 'relay');
