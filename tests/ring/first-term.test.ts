@@ -1,4 +1,4 @@
-/** From whom a peer that never knew a leader takes the ring's term (SPEC.md, L17). */
+/** From whom a peer that never knew a leader takes the ring's term. */
 import { describe, expect, test } from 'vitest';
 import type { Decision } from '../../shared/protocol/messages.ts';
 import type { Edge } from '../../shared/protocol/signaling.ts';

@@ -1,4 +1,4 @@
-/** How many messages of the election a ring member takes in (SPEC.md, L16). */
+/** How many messages of the election a ring member takes in (shared/member/SPEC.md, L16h). */
 import { describe, expect, test } from 'vitest';
 import type { Decision } from '../../shared/protocol/messages.ts';
 import { defined, linkId, peerId } from '../support.ts';

@@ -1,4 +1,4 @@
-/** Until when a leader is confirmed, by the clocks of the peer that names it (SPEC.md, R10). */
+/** Until when a leader is confirmed, by the clocks of the peer that names it (shared/election/SPEC.md, R10). */
 import { describe, expect, test } from 'vitest';
 import { Lease } from '../../shared/ring/lease.ts';
 import { SimulatedClock } from '../../shared/simulation/clock.ts';

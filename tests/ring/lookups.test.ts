@@ -1,4 +1,4 @@
-/** What a ring member asks the server about others, when and how often (SPEC.md, L18). */
+/** What a ring member asks the server about others, when and how often (shared/member/SPEC.md, L18). */
 import { describe, expect, test } from 'vitest';
 import type { PeerId } from '../../shared/protocol/ids.ts';
 import type { Decision } from '../../shared/protocol/messages.ts';

@@ -1,4 +1,4 @@
-/** What becomes of a predecessor that shows life and passes nothing on (SPEC.md, L19). */
+/** What becomes of a predecessor that shows life and passes nothing on. */
 import { describe, expect, test } from 'vitest';
 import type { Decision } from '../../shared/protocol/messages.ts';
 import type { Edge } from '../../shared/protocol/signaling.ts';

@@ -1,4 +1,4 @@
-/** Rings in networks that keep devices apart: all links go through the server (SPEC.md, L11). */
+/** Rings in networks that keep devices apart: all links go through the server (shared/member/SPEC.md, L11). */
 import { describe, expect, test } from 'vitest';
 import type { ElectionMessage } from '../../shared/protocol/messages.ts';
 import { World, type SimulatedPeer } from '../../shared/simulation/world.ts';
