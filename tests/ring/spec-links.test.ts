@@ -1,5 +1,7 @@
 /** Rules of shared/member/SPEC.md on one member between two neighbours, all else played. */
 import { describe, expect, test } from 'vitest';
+import { encodeFrame } from '../../shared/protocol/frame.ts';
+import type { PeerId } from '../../shared/protocol/ids.ts';
 import type { Decision, PeerMessage } from '../../shared/protocol/messages.ts';
 import type { Signal } from '../../shared/protocol/signaling.ts';
 import { defined, linkId, peerId } from '../support.ts';
@@ -107,6 +109,18 @@ test('L5a a link that another is to be given up for waits until its other end is
   expect(typesOn(ring.successor)).toEqual(['bye']);
 });
 
+test('L10c four links are in the making towards a successor, whichever end offers', () => {
+  const ring = new Ring(DECISION);
+  ring.view({ successor: OTHER });
+  const made = ring.links.length;
+  for (let id = 1; id <= 10; id += 1) {
+    const signals: Signal[] = [{ type: 'offer', sdp: '' }];
+    ring.signal({ from: OTHER.id, edge: 'successor', link: linkId(id), signals });
+  }
+  // One of the four is its own.
+  expect(ring.links.length - made).toBe(3);
+});
+
 test('L11d relayed links that do not come up are offered again, and complained about at the third', () => {
   const ring = new Ring(DECISION);
   ring.view({ successor: OTHER });
@@ -130,6 +144,36 @@ test('L12e a silent link is closed without a complaint where another with the ne
   expect(ring.predecessor.isClosed).toBe(true);
   expect(other.isClosed).toBe(false);
   expect(ring.told('complained')).toEqual([]);
+});
+
+describe('L13c a neighbour that the server has lost', () => {
+  /** A predecessor has offered a link through the server, and has said HELLO on it. */
+  function relayed(ring: Ring, from: PeerId): void {
+    const frame = encodeFrame(helloOf(from, linkId(70)));
+    const signals: Signal[] = [{ type: 'relay' }, { type: 'frame', frame }];
+    ring.signal({ from, edge: 'predecessor', link: linkId(70), signals });
+  }
+  const complaints = (ring: Ring, id: PeerId) =>
+    ring.told('complained').flatMap(({ about, fault }) => (about === id ? [fault] : []));
+
+  test('is given 3 s where all links with it are relayed', () => {
+    const ring = new Ring(DECISION);
+    ring.view({ predecessor: OTHER });
+    relayed(ring, OTHER.id);
+    ring.check(OTHER.id);
+    ring.pass(2_900);
+    expect(complaints(ring, OTHER.id)).toEqual([]);
+    ring.pass(200);
+    expect(complaints(ring, OTHER.id)).toEqual(['unlinked']);
+  });
+
+  test('is asked on the direct link alone where there is one', () => {
+    const ring = new Ring(DECISION);
+    relayed(ring, NEIGHBOURS.predecessor);
+    ring.check(NEIGHBOURS.predecessor);
+    ring.pass(500);
+    expect(complaints(ring, NEIGHBOURS.predecessor)).toEqual(['silent']);
+  });
 });
 
 describe('C5c what a peer holds', () => {

@@ -1,5 +1,6 @@
 /** Rules of both SPECs in the simulated world. */
 import { expect, test } from 'vitest';
+import { isLap } from '../../shared/protocol/messages.ts';
 import { World } from '../../shared/simulation/world.ts';
 import { defined } from '../support.ts';
 
@@ -21,4 +22,19 @@ test('R9d eras are told by the server’s clock, and grow although it is set bac
   expect(second - first).toBeLessThan(3_620_000);
   world.setServerClock(-7_200_000);
   expect(eraOfOneAlone()).toBe(second + 1);
+});
+
+test('C1a the census adds up what each peer has sent in the term, but for laps', () => {
+  const world = new World(1);
+  for (let joined = 0; joined < 6; joined += 1) world.join();
+  expect(world.settle(30_000)).toEqual([]);
+  for (const { ring } of world.peers) ring.campaign();
+  world.run(10_000);
+  expect(world.problems()).toEqual([]);
+  const term = defined(world.states[0]?.term);
+  const sent = world.trace.filter(
+    ({ event }) => event.type === 'sent' && event.message.term === term && !isLap(event.message),
+  );
+  expect(sent.length).toBeGreaterThan(11);
+  for (const { ring } of world.states) expect(ring).toMatchObject({ term, messages: sent.length });
 });
