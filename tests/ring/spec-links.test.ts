@@ -109,6 +109,13 @@ test('L5a a link that another is to be given up for waits until its other end is
   expect(typesOn(ring.successor)).toEqual(['bye']);
 });
 
+test('L7d a peer that leaves tells the server so', () => {
+  const ring = new Ring(DECISION);
+  ring.node.leave();
+  expect(ring.hasLeft).toBe(true);
+  expect(ring.hasDropped).toBe(false);
+});
+
 test('L10c four links are in the making towards a successor, whichever end offers', () => {
   const ring = new Ring(DECISION);
   ring.view({ successor: OTHER });
