@@ -110,6 +110,7 @@ export function step(state: ElectionState, input: ElectionInput): Step {
       return hello(state, input.term, input.decision, input.removed);
     case 'removed':
       return departures(state, input.peers);
+    // R5d.
     case 'returned':
       return quiet({ ...state, removed: state.removed.filter((peer) => peer !== input.peer) });
     case 'timeout':
@@ -204,7 +205,7 @@ function claimAtDeferring(state: ElectionState, message: ClaimMessage, best: Cla
   }
 }
 
-/** R3. The message's term is this peer's or a higher one. */
+/** R3; a later lap of the known leader is R3d. The message's term is this peer's or a higher one. */
 function receiveElected(state: ElectionState, message: ElectedMessage): Step {
   const { leader } = message.decision;
   if (leader.id === state.self.id) return ownAnnouncement(state, message);
@@ -249,7 +250,7 @@ function firstAnnouncement(state: ElectionState, message: ElectedMessage): Step 
   });
 }
 
-/** R3c: two leaders in one term can only be a lie or a defect; a new term settles it. */
+/** R3c: two rings that did not know of each other have met, or a peer lies. A new term settles it. */
 function contested(state: ElectionState, message: ElectedMessage): Step {
   return judged(start(state, message.term), message, {
     outcome: 'answered',
@@ -273,7 +274,7 @@ function absorb(state: ElectionState, message: ElectionMessage): Step {
 
 // --- R4, R5, R7: links, departures and time ----------------------------------------------------
 
-/** R4: what is sent first over a new link to a successor. */
+/** R4: an election (R4a), or the announcement (R4b), goes first over a new link to a successor. */
 function newSuccessor(state: ElectionState): Step {
   const decision = decisionOf(state);
   if (decision === null || mustReplace(state, decision)) return start(state);
@@ -288,7 +289,7 @@ function mustReplace(state: ElectionState, { leader }: Decision): boolean {
   );
 }
 
-/** R5: what a neighbour says on a new link. Only a peer that knows nothing learns the leader from it. */
+/** R5b: what a neighbour says on a new link. Only a peer that knows nothing learns the leader from it. */
 function hello(
   state: ElectionState,
   term: number,
@@ -304,7 +305,7 @@ function hello(
 }
 
 /**
- * R5: the predecessor of a departed leader starts an election (R4); a departed candidate's claim may pass
+ * R5a, R5c: the predecessor of a departed leader starts an election (R4); a departed candidate's claim may pass
  * no peer that does.
  */
 function departures(state: ElectionState, peers: readonly PeerId[]): Step {

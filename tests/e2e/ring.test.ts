@@ -20,7 +20,7 @@ test('a tab alone leads a ring of one', async () => {
   expect(values?.['predecessor-id']).toBe(values?.['own-id']);
 });
 
-test('a tab makes one connection to the server, and says goodbye in two ways', async () => {
+test('a tab makes one connection to the server, and says goodbye in two ways (L7d)', async () => {
   const tab = await Tab.make(stage.browser);
   tabs.push(tab);
   const session = await tab.page.createCDPSession();

@@ -348,7 +348,7 @@ describe('the laps of a leader', () => {
     expect(sizes()).toEqual([4, 4, 4, 4]);
   });
 
-  test('R4: when the leader has gone, its predecessor starts and the greatest left is elected', () => {
+  test('R4a: when the leader has gone, its predecessor starts and the greatest left is elected', () => {
     const full = decided();
     const ring = new TestRing(full.states.toSpliced(leaderAt, 1));
     ring.apply(0, { type: 'removed', peers: [peerId(7)] });
@@ -358,7 +358,7 @@ describe('the laps of a leader', () => {
     expect(ring.states.map((peer) => peer.term)).toEqual([2, 2, 2, 2]);
   });
 
-  test('R4: a smaller newcomer is welcomed with one message and disturbs nobody', () => {
+  test('R4b: a smaller newcomer is welcomed with one message and disturbs nobody', () => {
     const full = decided();
     const before = full.states;
     const ring = new TestRing([...before, initialElection(claimOf(4), 'highest')]);

@@ -1,4 +1,4 @@
-/** Each rule of shared/election/SPEC.md on a single peer: number 5 of those that send to it. */
+/** Each rule R1 to R7 of shared/election/SPEC.md on a single peer: number 5 of those that send to it. */
 import { describe, expect, test } from 'vitest';
 import {
   initialElection,
@@ -170,7 +170,7 @@ describe('receiving a CLAIM', () => {
     }
   });
 
-  test('R2b: a candidate drops a claim in its name that it never made', () => {
+  test('R2b, L17e: a candidate drops a claim in its name that it never made', () => {
     const before = peer(4, candidate);
     const { state, effects } = receive(before, claim(4, { ...SELF, priority: 200 }, 2));
     expect(state).toEqual(before);
@@ -201,7 +201,7 @@ describe('receiving a CLAIM', () => {
     expectIgnored(peer(7, candidate, { self: RELAY_ONLY }), claim(7, RELAY_ONLY, 3), 'never leads');
   });
 
-  test('R2b, R3: a message that says it made all the hops there are is passed on with no more', () => {
+  test('R2b, R3, L17d: a message that says it made all the hops there are is passed on with no more', () => {
     const far = receive(peer(4, candidate), claim(4, claimOf(7), MAX_HOPS));
     expect(far.effects).toContainEqual({ type: 'send', message: claim(4, claimOf(7), MAX_HOPS) });
     const led = receive(peer(4, candidate), elected(4, claimOf(7), { hops: MAX_HOPS }));
@@ -234,7 +234,7 @@ describe('receiving an ELECTED', () => {
     },
   );
 
-  test('R3: a follower relays only a newer lap of what it knows', () => {
+  test('R3d: a follower relays only a newer lap of what it knows', () => {
     const state = peer(7, following(claimOf(8), { lap: 3 }));
     expectIgnored(state, elected(7, claimOf(8), { lap: 3 }), 'announcement known');
     expectIgnored(state, elected(7, claimOf(8), { lap: 2 }), 'announcement known');
@@ -244,7 +244,7 @@ describe('receiving an ELECTED', () => {
     expect(waits(effects)).toEqual(['leader']);
   });
 
-  test('R3: a newer lap is no news of a leader', () => {
+  test('R3d: a newer lap is no news of a leader', () => {
     const { effects } = receive(peer(7, following(claimOf(8))), elected(7, claimOf(8), { lap: 4 }));
     expect(effects.map(({ type }) => type)).toEqual(['judge', 'send', 'wait']);
   });
@@ -383,7 +383,7 @@ describe('the policy of a room', () => {
     });
   });
 
-  test('R4: a greater newcomer passes an incumbent of its own priority on', () => {
+  test('R4b: a greater newcomer passes an incumbent of its own priority on', () => {
     const newcomer = initialElection(NEWCOMER, 'incumbent');
     const { state } = step(newcomer, {
       type: 'hello',
@@ -396,12 +396,12 @@ describe('the policy of a room', () => {
 });
 
 describe('a new link to a successor', () => {
-  test.each(everyRole.slice(0, 3))('R4: a peer that is %s starts', (_, state) => {
+  test.each(everyRole.slice(0, 3))('R4a: a peer that is %s starts', (_, state) => {
     expectStarted(step(state, { type: 'new-successor' }), state.term + 1);
   });
 
   test.each(everyRole.slice(3))(
-    'R4: a %s welcomes it with the announcement and stays as it is',
+    'R4b: a %s welcomes it with the announcement and stays as it is',
     (_, state) => {
       const after = step(state, { type: 'new-successor' });
       const [message] = sends(after.effects);
@@ -414,16 +414,16 @@ describe('a new link to a successor', () => {
     },
   );
 
-  test('R4: a follower whose leader is gone starts', () => {
+  test('R4a: a follower whose leader is gone starts', () => {
     const state = peer(7, following(claimOf(8)), { removed: [peerId(8)] });
     expectStarted(step(state, { type: 'new-successor' }), 8);
   });
 
-  test('R4: a follower that outranks its leader starts', () => {
+  test('R4a: a follower that outranks its leader starts', () => {
     expectStarted(step(peer(7, following(claimOf(2))), { type: 'new-successor' }), 8);
   });
 
-  test('R4: a peer of priority 0 passes its leader on whatever the uuids', () => {
+  test('R4b: a peer of priority 0 passes its leader on whatever the uuids', () => {
     const state = peer(7, following(claimOf(2, 0)), { self: RELAY_ONLY });
     expect(step(state, { type: 'new-successor' }).state).toEqual(state);
   });
@@ -434,20 +434,20 @@ describe('what a neighbour knows', () => {
     return { type: 'hello', term: 7, decision: decision(claimOf(8)), removed: [], ...part };
   }
 
-  test('R5: a peer that knows of no election takes the leader from HELLO and sends nothing', () => {
+  test('R5b: a peer that knows of no election takes the leader from HELLO and sends nothing', () => {
     const { state, effects } = step(initialElection(SELF, 'highest'), hello({}));
     expect(state).toEqual(peer(7, following(claimOf(8))));
     expect(effects.map(({ type }) => type)).toEqual(['decide', 'wait']);
   });
 
   test.each(everyRole.slice(1))(
-    'R5: a peer that is %s does not take the leader from HELLO',
+    'R5b: a peer that is %s does not take the leader from HELLO',
     (_, state) => {
       expect(step(state, hello({ term: 9 }))).toEqual({ state, effects: [] });
     },
   );
 
-  test('R5: a leader known to be gone is not taken from HELLO', () => {
+  test('R5b: a leader known to be gone is not taken from HELLO', () => {
     const gone = step(initialElection(SELF, 'highest'), hello({ removed: [peerId(8)] }));
     expect(gone).toEqual({
       state: { ...initialElection(SELF, 'highest'), removed: [peerId(8)] },
@@ -455,12 +455,12 @@ describe('what a neighbour knows', () => {
     });
   });
 
-  test('R5: nobody takes itself for the leader because another says so', () => {
+  test('R5b: nobody takes itself for the leader because another says so', () => {
     const fresh = initialElection(SELF, 'highest');
     expect(step(fresh, hello({ decision: decision(SELF) }))).toEqual({ state: fresh, effects: [] });
   });
 
-  test('R5: departures are kept once each, the newest of them, and never the peer itself', () => {
+  test('R5a: departures are kept once each, the newest of them, and never the peer itself', () => {
     const many = Array.from({ length: MAX_REMOVED + 10 }, (_, at) => peerId(100 + at));
     const first = step(initialElection(SELF, 'highest'), {
       type: 'removed',
@@ -470,8 +470,16 @@ describe('what a neighbour knows', () => {
     expect(state.removed).toEqual(many.slice(10));
   });
 
+  test('R5d: a peer that has returned is relayed again, and others stay presumed departed', () => {
+    const before = peer(7, candidate, { removed: [peerId(8), peerId(9)] });
+    const { state, effects } = step(before, { type: 'returned', peer: peerId(9) });
+    expect(state).toEqual({ ...before, removed: [peerId(8)] });
+    expect(effects).toEqual([]);
+    expect(sends(receive(state, claim(7, claimOf(9))).effects)).toEqual([claim(7, claimOf(9), 2)]);
+  });
+
   test.each(['removed', 'hello'] as const)(
-    'R5: a peer that defers to one that is gone starts when %s says so',
+    'R5a: a peer that defers to one that is gone starts when %s says so',
     (type) => {
       // Found by the checker: a newcomer vanished before its predecessor had a link to it, so that no peer
       // got a new successor (R4), and its claim had already passed every peer.
@@ -487,7 +495,7 @@ describe('what a neighbour knows', () => {
   );
 
   test.each(['removed', 'hello'] as const)(
-    "R5: a follower makes nothing of its leader's departure by %s; a new successor link does",
+    "R5c: a follower makes nothing of its leader's departure by %s; a new successor link does",
     (type) => {
       const state = peer(7, following(claimOf(8)));
       const removed = [peerId(8)];

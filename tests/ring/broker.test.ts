@@ -7,7 +7,7 @@ import { offerDelivered, offerOf, signalsTo, viewsIn } from './newcomers.ts';
 import { codeOf, LOBBY, requestOf, Server, viewOf, WINDOW } from './test-broker.ts';
 
 describe('L2: when newcomers are given their places', () => {
-  test('a lone arrival waits for nothing', () => {
+  test('a lone arrival waits for nothing (L2a)', () => {
     const server = new Server();
     expect(viewOf(server.join(1)).version).toBe(1);
   });
@@ -18,7 +18,7 @@ describe('L2: when newcomers are given their places', () => {
     expect(viewOf(server.join(2)).successor.id).toBe(peerId(1));
   });
 
-  test('those that come soon after the first are placed together once nobody follows for a window', () => {
+  test('those that come soon after the first are placed together once nobody follows for a window (L2b)', () => {
     const server = new Server();
     server.seat(1);
     server.pass(1_000);
@@ -36,7 +36,7 @@ describe('L2: when newcomers are given their places', () => {
     expect(server.broker.size).toEqual({ rooms: 1, peers: 5 });
   });
 
-  test('a burst that does not end is placed in parts, nobody waiting for more than ten windows', () => {
+  test('a burst that does not end is placed in parts, nobody waiting for more than ten windows (L2b)', () => {
     const server = new Server();
     server.join(1);
     const waited: number[] = [];
@@ -154,7 +154,7 @@ describe('what reaches whom', () => {
 describe('signals', () => {
   const signals = [{ type: 'answer' as const, sdp: 'v=0' }];
 
-  test('are passed on between neighbours with the sender put in', () => {
+  test('are passed on between neighbours with the sender put in (L10d)', () => {
     const server = new Server();
     server.seat(1, 2, 3);
     const [first, second] = server.broker.peers(LOBBY);
@@ -237,14 +237,14 @@ describe('who is let in', () => {
     expect(server.broker.peers(LOBBY)).toContain(peerId(2));
   });
 
-  test('a peer that joins again, its reply lost, is refused too, and its earlier self taken out', () => {
+  test('a peer that joins again, its reply lost, is refused too, and its earlier self taken out (L9e)', () => {
     const server = new Server();
     server.seat(1, 2);
     expect(codeOf(server.join(2))).toBe('id-taken');
     expect(server.broker.peers(LOBBY)).toEqual([peerId(1)]);
   });
 
-  test('a member resumes its place with its secret, and nobody else is told', () => {
+  test('a member resumes its place with its secret, and nobody else is told (L9c)', () => {
     const server = new Server();
     server.seat(1, 2, 3, 4);
     const ring = server.broker.peers(LOBBY);
@@ -271,7 +271,7 @@ describe('who is let in', () => {
     expect(viewOf([server.resume(2)]).removed).toEqual([peerId(3)]);
   });
 
-  test('a place is not resumed with another secret, nor once it is lost', () => {
+  test('a place is not resumed with another secret, nor once it is lost (L9d)', () => {
     const server = new Server();
     server.seat(1, 2);
     expect(codeOf([server.resume(2, 'a guess at the secret')])).toBe('place-lost');

@@ -26,7 +26,7 @@ function stage() {
 }
 
 describe('C5: what a link holds', () => {
-  test('is sent in order: nothing overtakes it, whatever its own delay', () => {
+  test('is sent in order: nothing overtakes it, whatever its own delay (C5a)', () => {
     const { sent, add, run } = stage();
     expect(add(1, 2_000)).toBe(2_000);
     run(500);
@@ -38,7 +38,7 @@ describe('C5: what a link holds', () => {
     expect(sent.at(-1)).toBe('4 at 5000');
   });
 
-  test('is sent at once and in order when the link is given up for another', () => {
+  test('is sent at once and in order when the link is given up for another (C5b)', () => {
     const { held, sent, add, run } = stage();
     add(1, 2_000);
     add(2, 2_000);
@@ -48,7 +48,7 @@ describe('C5: what a link holds', () => {
     expect(sent).toEqual(['1 at 300', '2 at 300']);
   });
 
-  test('can be taken back, and what is left keeps its time', () => {
+  test('can be taken back, and what is left keeps its time (C5d)', () => {
     const { held, sent, add, run } = stage();
     add(1, 1_000);
     add(2, 2_000);

@@ -26,7 +26,7 @@ describe('a neighbour that sends as many messages as a link may carry', () => {
     };
   }
 
-  test('has 1,500 passed on at once and 400 a second after that, and is not blamed', () => {
+  test('has 1,500 passed on at once and 400 a second after that, and is not blamed (L16h)', () => {
     const { ring, laps } = flooded();
     expect(laps(3_500)).toBe(1_500);
     ring.pass(500);
@@ -60,7 +60,7 @@ describe('a neighbour that sends as many messages as a link may carry', () => {
     expect(links.map((link) => laps(1_000, link))).toEqual([1_000, 500, 0, 0]);
   });
 
-  test('and is the predecessor no more takes nothing from the one that is', () => {
+  test('and is the predecessor no more takes nothing from the one that is (L6a, L16h)', () => {
     const { ring, laps } = flooded();
     ring.view({ predecessor: { id: peerId(4), link: null } });
     expect(laps(3_000)).toBe(500);

@@ -1,4 +1,4 @@
-/** Until when a leader is confirmed, by the clocks of the peer that names it (SPEC.md, R10). */
+/** Until when a leader is confirmed, by the clocks of the peer that names it (shared/election/SPEC.md, R10). */
 import { describe, expect, test } from 'vitest';
 import { Lease } from '../../shared/ring/lease.ts';
 import { SimulatedClock } from '../../shared/simulation/clock.ts';
@@ -6,7 +6,7 @@ import { World } from '../../shared/simulation/world.ts';
 import { defined } from '../support.ts';
 
 describe('R10: a lease', () => {
-  test('ends by the clock that never falls, and by the date', () => {
+  test('ends by the clock that never falls, and by the date (R10b)', () => {
     const clock = new SimulatedClock();
     let ahead = 0;
     const lease = new Lease(clock, () => clock.now() + 1e12 + ahead);
@@ -40,7 +40,7 @@ function pair(seed: number) {
 }
 
 describe('R10: a leader', () => {
-  test('is confirmed as long as its laps return, and each lap prolongs that', () => {
+  test('is confirmed as long as its laps return, and each lap prolongs that (R10a)', () => {
     const { world, leader, follower } = pair(1);
     for (let second = 0; second < 20; second += 1) {
       const before = leader.ring.state.confirmedUntil;
@@ -54,7 +54,7 @@ describe('R10: a leader', () => {
     expect(world.trace.filter(({ event }) => event.type === 'confirmation')).toEqual([]);
   });
 
-  test('that nobody hears any more is not confirmed within seconds, and says so once', () => {
+  test('that nobody hears any more is not confirmed within seconds, and says so once (R10b)', () => {
     const { world, leader } = pair(2);
     const began = world.trace.length;
     const { id } = leader.ring.state;

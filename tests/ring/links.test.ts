@@ -52,7 +52,7 @@ function signalled(ring: Ring): { to: string; link: number; type: Signal['type']
 }
 
 describe('heartbeats', () => {
-  test('go out once a second where nothing is heard, and not where something is', () => {
+  test('go out once a second where nothing is heard, and not where something is (L12a)', () => {
     const ring = new Ring(DECISION);
     ring.predecessor.sent.length = 0;
     for (let passed = 0; passed < 1_500; passed += 500) {
@@ -65,7 +65,7 @@ describe('heartbeats', () => {
     expect(beats(ring.successor)).toBe(3);
   });
 
-  test('go out every 2 s on a link that carries enough, for the round trip', () => {
+  test('go out every 2 s on a link that carries enough, for the round trip (L12b)', () => {
     const ring = new Ring(DECISION);
     ring.predecessor.sent.length = 0;
     for (let passed = 0; passed < 20_500; passed += 500) {
@@ -75,7 +75,7 @@ describe('heartbeats', () => {
     expect(beats(ring.predecessor)).toBe(10);
   });
 
-  test('are answered 20 times at once and 5 times a second, and more are no fault', () => {
+  test('are answered 20 times at once and 5 times a second, and more are no fault (L12c)', () => {
     const ring = new Ring(DECISION);
     ring.predecessor.sent.length = 0;
     const ask = (times: number) => {
@@ -90,7 +90,7 @@ describe('heartbeats', () => {
     expect(ring.predecessor.isClosed).toBe(false);
   });
 
-  test('are answered at once with their own count, before HELLO too, and told to nobody', () => {
+  test('are answered at once with their own count, before HELLO too, and told to nobody (L12a)', () => {
     const ring = new Ring(DECISION);
     ring.predecessor.sent.length = 0;
     const told = ring.events.length;
@@ -103,7 +103,7 @@ describe('heartbeats', () => {
 });
 
 describe('silence', () => {
-  test.each(EDGES)('of the %s is complained about after 3.5 s, again every 5 s', (edge) => {
+  test.each(EDGES)('of the %s is complained about after 3.5 s, again every 5 s (L12d)', (edge) => {
     const ring = new Ring(DECISION);
     const other = edge === 'successor' ? ring.predecessor : ring.successor;
     passAnswered(ring, 3_400, [other]);
@@ -122,7 +122,7 @@ describe('silence', () => {
     expect(complaints(ring)).toEqual([]);
   });
 
-  test('may last longer on a link that is slow', () => {
+  test('may last longer on a link that is slow (L12d)', () => {
     const ring = new Ring(DECISION);
     passAnswered(ring, 60_000, [ring.successor, ring.predecessor], 2_900);
     expect(complaints(ring)).toEqual([]);
@@ -144,7 +144,7 @@ describe('silence', () => {
     expect(complaints(ring)).toEqual([]);
   });
 
-  test('while this peer itself was asleep accuses nobody: it asks first', () => {
+  test('while this peer itself was asleep accuses nobody: it asks first (L15)', () => {
     const ring = new Ring(DECISION);
     passAnswered(ring, 2_500, [ring.successor, ring.predecessor]);
     const before = beats(ring.predecessor);
@@ -158,7 +158,7 @@ describe('silence', () => {
     expect(complaints(ring)).toHaveLength(2);
   });
 
-  test('of a neighbour that the server finds awake ends the link, and another is made', () => {
+  test('of a neighbour that the server finds awake ends the link, and another is made (L12g)', () => {
     const ring = new Ring(DECISION);
     passAnswered(ring, 5_000, [ring.predecessor]);
     expect(complaints(ring)).toEqual([{ about: NEIGHBOURS.successor, fault: 'silent' }]);
@@ -173,7 +173,7 @@ describe('silence', () => {
     );
   });
 
-  test('that ends while the server looks costs no link', () => {
+  test('that ends while the server looks costs no link (L12g)', () => {
     const ring = new Ring(DECISION);
     passAnswered(ring, 5_000, [ring.predecessor]);
     ring.reports[0]?.reply({ ok: true, isMember: true });
@@ -185,16 +185,19 @@ describe('silence', () => {
   test.each([
     { says: 'nothing', isAnswering: false },
     { says: 'that it is alive', isAnswering: true },
-  ])('of one that says $says and no HELLO ends its link after 8 s, and no one is told', (it) => {
-    const ring = new Ring(DECISION);
-    const mute = openAnother(ring);
-    const answering = [ring.successor, ring.predecessor, ...(it.isAnswering ? [mute] : [])];
-    passAnswered(ring, 7_500, answering);
-    expect(mute.isClosed).toBe(false);
-    passAnswered(ring, 1_600, answering);
-    expect(mute.isClosed).toBe(true);
-    expect(complaints(ring)).toEqual([]);
-  });
+  ])(
+    'of one that says $says and no HELLO ends its link after 8 s, and no one is told (L4d)',
+    (it) => {
+      const ring = new Ring(DECISION);
+      const mute = openAnother(ring);
+      const answering = [ring.successor, ring.predecessor, ...(it.isAnswering ? [mute] : [])];
+      passAnswered(ring, 7_500, answering);
+      expect(mute.isClosed).toBe(false);
+      passAnswered(ring, 1_600, answering);
+      expect(mute.isClosed).toBe(true);
+      expect(complaints(ring)).toEqual([]);
+    },
+  );
 
   test('counts from HELLO where that comes late', () => {
     const ring = new Ring(DECISION);
@@ -251,7 +254,7 @@ test('an answer that this peer slept through does not make it patient for hours'
   expect(complaints(ring)).toEqual([{ about: NEIGHBOURS.predecessor, fault: 'silent' }]);
 });
 
-test('a server without memory is not told that a neighbour that is heard is gone, whatever others say', () => {
+test('a server without memory is not told that a neighbour that is heard is gone, whatever others say (L9b)', () => {
   const ring = new Ring(DECISION);
   const { successor, predecessor } = NEIGHBOURS;
   const hello = { ...helloOf(predecessor, linkId(79)), removed: [successor, peerId(66)] };
@@ -291,7 +294,7 @@ describe('a check by the server', () => {
   });
 
   test.each([0, 500, 900])(
-    'of one that does not is answered within half a second, %i ms after a heartbeat',
+    'of one that does not is answered within half a second, %i ms after a heartbeat (L13b)',
     (at) => {
       const ring = new Ring(DECISION);
       ring.pass(1_000 + at);
@@ -303,7 +306,7 @@ describe('a check by the server', () => {
     },
   );
 
-  test('waits for one that has lately been slow, and no longer for one that was so long ago', () => {
+  test('waits for one that has lately been slow, and no longer for one that was so long ago (L13b)', () => {
     const ring = new Ring(DECISION);
     const ends = [ring.predecessor, ring.successor];
     passAnswered(ring, 4_000, ends, 600);
@@ -321,7 +324,7 @@ describe('a check by the server', () => {
     expect(complaints(ring)).toHaveLength(2);
   });
 
-  test('of a neighbour without a link is answered at once, and one of a stranger never', () => {
+  test('of a neighbour without a link is answered at once, and one of a stranger never (L13b)', () => {
     const ring = new Ring(DECISION);
     ring.view({ successor: { id: peerId(8), link: null } });
     ring.check(peerId(8));
@@ -340,7 +343,7 @@ describe('a check by the server', () => {
     expect(complaints(ring)).toEqual([]);
   });
 
-  test('of a neighbour whose link broke tells of silence; of one that has said goodbye on it, of none', () => {
+  test('of a neighbour whose link broke tells of silence; of one that has said goodbye on it, of none (L13d)', () => {
     const broken = new Ring(DECISION);
     broken.predecessor.handlers.onClose('broken');
     broken.check(NEIGHBOURS.predecessor);
@@ -352,7 +355,7 @@ describe('a check by the server', () => {
     expect(complaints(relinked)).toEqual([{ about: NEIGHBOURS.predecessor, fault: 'unlinked' }]);
   });
 
-  test('that this peer is too busy to look at is made again before anyone is accused', () => {
+  test('that this peer is too busy to look at is made again before anyone is accused (L13h)', () => {
     const ring = checked();
     const asked = beats(ring.predecessor);
     ring.clock.skip(250 + 1_201);
@@ -363,7 +366,7 @@ describe('a check by the server', () => {
     expect(complaints(ring)).toEqual([]);
   });
 
-  test('is not made again by a hidden page, whose timers come a second late', () => {
+  test('is not made again by a hidden page, whose timers come a second late (L13h)', () => {
     const ring = checked();
     // A quarter of a second is its intended duration.
     ring.clock.skip(250 + 1_200);
@@ -388,7 +391,7 @@ describe('a check by the server', () => {
     expect(complaints(ring)).toEqual([]);
   });
 
-  test('is made again where the page is busy until long after the next turn is due', () => {
+  test('is made again where the page is busy until long after the next turn is due (L13h)', () => {
     const ring = checked();
     const asked = beats(ring.predecessor);
     ring.clock.after(250, () => {
@@ -414,7 +417,7 @@ describe('a check by the server', () => {
     expect(complaints(ring)).toEqual([{ about: NEIGHBOURS.predecessor, fault: 'silent' }]);
   });
 
-  test('of a neighbour that has said goodbye for good tells of silence', () => {
+  test('of a neighbour that has said goodbye for good tells of silence (L7c, L13d)', () => {
     const ring = new Ring(DECISION);
     ring.predecessor.give({ type: 'bye', reason: 'leaving' });
     ring.check(NEIGHBOURS.predecessor);
@@ -436,21 +439,24 @@ describe('a neighbour that violates the protocol', () => {
     for (let count = 0; count < times; count += 1) end.handlers.onFrame(Uint8Array.of(0xff));
   };
 
-  test.each(EDGES)('as %s is borne 20 times, and cut off and reported with the next', (edge) => {
-    const ring = new Ring(DECISION);
-    const end = ring[edge];
-    bad(end, 20);
-    expect(end.isClosed).toBe(false);
-    expect(complaints(ring)).toEqual([]);
-    bad(end, 1);
-    expect(end.isClosed).toBe(true);
-    expect(complaints(ring)).toEqual([{ about: NEIGHBOURS[edge], fault: 'misbehaves' }]);
-    bad(end, 100);
-    expect(complaints(ring)).toHaveLength(1);
-    expect(ring.told('dropped')).toHaveLength(21);
-  });
+  test.each(EDGES)(
+    'as %s is borne 20 times, and cut off and reported with the next (L16b)',
+    (edge) => {
+      const ring = new Ring(DECISION);
+      const end = ring[edge];
+      bad(end, 20);
+      expect(end.isClosed).toBe(false);
+      expect(complaints(ring)).toEqual([]);
+      bad(end, 1);
+      expect(end.isClosed).toBe(true);
+      expect(complaints(ring)).toEqual([{ about: NEIGHBOURS[edge], fault: 'misbehaves' }]);
+      bad(end, 100);
+      expect(complaints(ring)).toHaveLength(1);
+      expect(ring.told('dropped')).toHaveLength(21);
+    },
+  );
 
-  test('is cut off when it sends more than 4,000 frames at once, and 1,000 a second after', () => {
+  test('is cut off when it sends more than 4,000 frames at once, and 1,000 a second after (L16c)', () => {
     const ring = new Ring(DECISION);
     const give = (times: number) => {
       for (let count = 0; count < times; count += 1)
@@ -467,7 +473,7 @@ describe('a neighbour that violates the protocol', () => {
     expect(complaints(ring)).toEqual([{ about: NEIGHBOURS.predecessor, fault: 'misbehaves' }]);
   });
 
-  test('is not believed when a message of its own has come from afar, or another’s from itself', () => {
+  test('is not believed when a message of its own has come from afar, or another’s from itself (L16a)', () => {
     const ring = new Ring(DECISION);
     ring.sent();
     const id = NEIGHBOURS.predecessor;
@@ -543,7 +549,7 @@ describe('where no direct link comes up', () => {
     return end;
   }
 
-  test('L11 one through the server is offered as well after 2 s, and another direct one after 6 s', () => {
+  test('L11 one through the server is offered as well after 2 s, and another direct one after 6 s (L3b, L11a, L11b)', () => {
     const ring = aimed();
     expect(signalled(ring)).toMatchObject([{ to: peerId(8), type: 'offer' }]);
     passAnswered(ring, 1_950, [ring.predecessor, ring.successor]);
@@ -556,7 +562,7 @@ describe('where no direct link comes up', () => {
     );
   });
 
-  test('the one through the server is used, and the old one retired', () => {
+  test('the one through the server is used, and the old one retired (L5b)', () => {
     const ring = aimed();
     const link = relayed(ring);
     expect(ring.node.state.successorLink).toBe('relayed');
@@ -566,7 +572,7 @@ describe('where no direct link comes up', () => {
     expect(signalled(ring)).toEqual([{ to: peerId(8), link, type: 'frame' }]);
   });
 
-  test('L10 a late answer to a relayed one that was given up is no offer', () => {
+  test('L10b a late answer to a relayed one that was given up is no offer', () => {
     const ring = aimed();
     passAnswered(ring, 2_000, [ring.predecessor, ring.successor]);
     const sent = signalled(ring);
@@ -582,7 +588,7 @@ describe('where no direct link comes up', () => {
     expect(ring.node.links.filter(({ kind }) => kind === 'relayed')).toEqual([]);
   });
 
-  test('a direct one that comes up later takes over, and the relayed one is closed', () => {
+  test('a direct one that comes up later takes over, and the relayed one is closed (L5e, L11e)', () => {
     const ring = aimed();
     const link = relayed(ring);
     const end = movedToDirect(ring);
@@ -590,7 +596,7 @@ describe('where no direct link comes up', () => {
     expect(signalled(ring)).toContainEqual({ to: peerId(8), link, type: 'closed' });
   });
 
-  test('L6 what a predecessor sends on a direct link waits for its goodbye on the relayed one', () => {
+  test('L6 what a predecessor sends on a direct link waits for its goodbye on the relayed one (L6c)', () => {
     const ring = new Ring(DECISION);
     const from = peerId(4);
     ring.view({ predecessor: { id: from, link: null } });
@@ -629,7 +635,7 @@ describe('where no direct link comes up', () => {
     expect(passedOn()).toEqual([2, 3, 4, 5]);
   });
 
-  test('L6 so it does where nothing of the election has come on the relayed one yet, and so does its BYE', () => {
+  test('L6c so it does where nothing of the election has come on the relayed one yet, and so does its BYE', () => {
     const ring = new Ring(DECISION);
     const from = peerId(4);
     ring.view({ predecessor: { id: from, link: null } });
@@ -659,7 +665,7 @@ describe('where no direct link comes up', () => {
     expect(passedOn).toEqual([2, 3]);
   });
 
-  test('L6 what waits on a direct link that breaks is lost, and the relayed one stays', () => {
+  test('L6d what waits on a direct link that breaks is lost, and the relayed one stays', () => {
     const ring = new Ring(DECISION);
     const from = peerId(4);
     ring.view({ predecessor: { id: from, link: null } });
@@ -676,7 +682,7 @@ describe('where no direct link comes up', () => {
     expect(ring.node.state.predecessorLink).toBe('relayed');
   });
 
-  test('L6 and is not waited for when it does not come', () => {
+  test('L6d and is not waited for when it does not come', () => {
     const ring = new Ring(DECISION);
     const from = peerId(4);
     ring.view({ predecessor: { id: from, link: null } });
@@ -708,14 +714,14 @@ describe('where no direct link comes up', () => {
     expect(passedOn()).toEqual([2, 3]);
   });
 
-  test('L5 a move from a relayed link to a direct one is no new successor: nothing is said again', () => {
+  test('L5 a move from a relayed link to a direct one is no new successor: nothing is said again (L5f)', () => {
     const ring = aimed();
     relayed(ring);
     const end = movedToDirect(ring);
     expect(end.sent.map(({ message }) => message.type)).toEqual(['hello']);
   });
 
-  test('L5 it is one where the connection was lost, and the place has not been given again', () => {
+  test('L5 it is one where the connection was lost, and the place has not been given again (L5f)', () => {
     const ring = aimed();
     relayed(ring);
     passAnswered(ring, 5_000, [ring.predecessor]);
@@ -728,7 +734,7 @@ describe('where no direct link comes up', () => {
     expect(end.sent.map(({ message }) => message.type)).toEqual(['hello', 'elected']);
   });
 
-  test('L11 a device on which none came up offers a relayed one at once, and later a direct one', () => {
+  test('L11b a device on which none came up offers a relayed one at once, and later a direct one', () => {
     const ring = aimed();
     relayed(ring);
     // The attempt at a direct link has failed.
@@ -742,7 +748,7 @@ describe('where no direct link comes up', () => {
     ]);
   });
 
-  test('L11 so does one on which the attempt has failed by itself, before the next', () => {
+  test('L11 so does one on which the attempt has failed by itself, before the next (L11c)', () => {
     const ring = aimed();
     const attempt = defined(ring.links.at(-1));
     relayed(ring);
@@ -756,7 +762,7 @@ describe('where no direct link comes up', () => {
     ]);
   });
 
-  test('a relayed one that is lost is offered again within a second', () => {
+  test('a relayed one that is lost is offered again within a second (L3c)', () => {
     const ring = aimed();
     const link = relayed(ring);
     signalled(ring);
@@ -766,7 +772,7 @@ describe('where no direct link comes up', () => {
     expect(signalled(ring)).toContainEqual(expect.objectContaining({ type: 'relay' }));
   });
 
-  test('a relayed one that is silent tells nothing of the other end', () => {
+  test('a relayed one that is silent tells nothing of the other end (L13c)', () => {
     const ring = aimed();
     relayed(ring);
     ring.check(peerId(8));
@@ -776,7 +782,7 @@ describe('where no direct link comes up', () => {
     ]);
   });
 
-  test('a relayed one does not outlive the connection to the server', () => {
+  test('a relayed one does not outlive the connection to the server (L11f)', () => {
     const ring = aimed();
     relayed(ring);
     ring.disconnect();
@@ -809,7 +815,7 @@ describe('where no direct link comes up', () => {
     expect(relayedOnes).toMatchObject([{ peer: from, edge: 'predecessor' }]);
   });
 
-  test('those that all come up and never last are complained about, less and less often made', () => {
+  test('those that all come up and never last are complained about, less and less often made (L3d)', () => {
     const ring = aimed(2);
     const from = peerId(8);
     let made = 0;
@@ -856,7 +862,7 @@ describe('where no direct link comes up', () => {
     expect(complaints(ring)).toEqual([]);
   });
 
-  test('a page that has made as many direct ones as it may offers only the other kind, for a while', () => {
+  test('a page that has made as many direct ones as it may offers only the other kind, for a while (L3f)', () => {
     const ring = aimed(2);
     expect(signalled(ring)).toEqual([]);
     const others = [ring.predecessor, ring.successor];
@@ -880,7 +886,7 @@ describe('direct links with one neighbour', () => {
   const offers = (ring: Ring, count: number, ...rest: [peer?: typeof NEIGHBOURS.predecessor]) =>
     Array.from({ length: count }, () => offer(ring, ...rest)).filter((made) => made > 0).length;
 
-  test('are 16 at once that it offers, and one a minute after that: none of others’ is used up', () => {
+  test('are 16 at once that it offers, and one a minute after that: none of others’ is used up (L3g)', () => {
     const ring = new Ring(DECISION);
     expect(offers(ring, 500)).toBe(16);
     ring.clock.skip(10 * 60_000);
@@ -892,7 +898,7 @@ describe('direct links with one neighbour', () => {
     expect(offers(ring, 5)).toBe(1);
   });
 
-  test('are as many that this peer offers to one that ends each at once; relayed ones go on', () => {
+  test('are as many that this peer offers to one that ends each at once; relayed ones go on (L3g)', () => {
     const ring = new Ring(DECISION, 450);
     let made = 0;
     for (let passed = 0; passed < 600_000; passed += 250) {
@@ -908,7 +914,7 @@ describe('direct links with one neighbour', () => {
     expect(signalled(ring).filter(({ type }) => type === 'relay')).not.toEqual([]);
   });
 
-  test('of a page are given back with time, to those of any neighbour', () => {
+  test('of a page are given back with time, to those of any neighbour (L3f)', () => {
     const ring = new Ring(DECISION);
     const { predecessor } = NEIGHBOURS;
     let made = 0;
@@ -944,7 +950,7 @@ describe('direct links with one neighbour', () => {
     expect(signalled(ring)).toContainEqual({ to: from, link: 9, type: 'relay' });
   });
 
-  test('through the server are 16 at once that it offers, and one in two seconds after that', () => {
+  test('through the server are 16 at once that it offers, and one in two seconds after that (L3h)', () => {
     const ring = new Ring(DECISION);
     ring.signals.length = 0;
     const { predecessor: from } = NEIGHBOURS;
@@ -975,7 +981,7 @@ describe('direct links with one neighbour', () => {
   });
 });
 
-test('of the signals for a direct link no more are taken than an honest end has', () => {
+test('of the signals for a direct link no more are taken than an honest end has (L10e)', () => {
   const ring = new Ring(DECISION);
   const candidate = { candidate: '', sdpMLineIndex: 0, sdpMid: '0' };
   const signals = Array.from({ length: 64 }, () => ({ type: 'candidate' as const, candidate }));

@@ -1,4 +1,4 @@
-/** What a ring member asks the server about others, when and how often (SPEC.md, L18). */
+/** What a ring member asks the server about others, when and how often (shared/member/SPEC.md, L18). */
 import { describe, expect, test } from 'vitest';
 import type { PeerId } from '../../shared/protocol/ids.ts';
 import type { Decision } from '../../shared/protocol/messages.ts';
@@ -25,7 +25,7 @@ function asked({ lookups }: Ring): PeerId[] {
 }
 
 describe('a leader', () => {
-  test('that a small ring decides for is asked about when the announcement has gone round', () => {
+  test('that a small ring decides for is asked about when the announcement has gone round (L18a)', () => {
     const ring = new Ring(DECISION);
     ring.pass(LOOKUP_DELAY - 1);
     expect(ring.lookups).toEqual([]);
@@ -33,7 +33,7 @@ describe('a leader', () => {
     expect(asked(ring)).toEqual([peerId(9)]);
   });
 
-  test('is asked about in the course of its laps, however large it says the ring is', () => {
+  test('is asked about in the course of its laps, however large it says the ring is (L18b)', () => {
     const ring = new Ring({ ...DECISION, size: 0xffff });
     ring.pass(LOOKUP_DELAY);
     ring.lookups.splice(0)[0]?.reply({ ok: true, isMember: true });
@@ -44,7 +44,7 @@ describe('a leader', () => {
     expect(asked(ring)).toEqual([peerId(9)]);
   });
 
-  test('is asked about with each lap until there is an answer, once in 1.5 s at most', () => {
+  test('is asked about with each lap until there is an answer, once in 1.5 s at most (L18f)', () => {
     const ring = new Ring(DECISION);
     for (let count = 2; count < 62; count += 1) {
       ring.pass(LOOKUP_DELAY / 6);
@@ -59,7 +59,7 @@ describe('a leader', () => {
     expect(ring.lookups.length).toBeLessThanOrEqual(1);
   });
 
-  test('is the one that is followed when the time has come, however many are announced', () => {
+  test('is the one that is followed when the time has come, however many are announced (L18c)', () => {
     const ring = new Ring(DECISION);
     for (let number = 10; number < 500; number += 1) announce(ring, number);
     ring.pass(LOOKUP_DELAY);
@@ -80,7 +80,7 @@ describe('a leader', () => {
     expect(asked(ring)).toEqual([peerId(10)]);
   });
 
-  test('that is a neighbour when the time has come is not asked about: the view names it', () => {
+  test('that is a neighbour when the time has come is not asked about: the view names it (L18a)', () => {
     const ring = new Ring(DECISION);
     ring.view({ successor: { id: peerId(9), link: null } });
     ring.pass(LOOKUP_DELAY);
@@ -95,7 +95,7 @@ describe('a leader', () => {
     expect(ring.lookups).toEqual([]);
   });
 
-  test('that is no member is presumed departed, and another election begins', () => {
+  test('that is no member is presumed departed, and another election begins (L18d)', () => {
     const ring = new Ring(DECISION);
     ring.pass(LOOKUP_DELAY);
     ring.lookups[0]?.reply({ ok: true, isMember: false });
@@ -161,7 +161,7 @@ describe('one that is presumed departed and speaks', () => {
     ring.predecessor.give({ type: 'claim', term, claim: claimOf(number), hops: 2 });
   }
 
-  test('is asked about, and believed again where it is a member after all', () => {
+  test('is asked about, and believed again where it is a member after all (L18e, R5d)', () => {
     const ring = gone(11);
     claim(ring, 11);
     expect(asked(ring)).toEqual([peerId(11)]);
@@ -171,7 +171,7 @@ describe('one that is presumed departed and speaks', () => {
     expect(ring.sent().map(({ message }) => message)).toMatchObject([{ claim: claimOf(11) }]);
   });
 
-  test('stays gone where it is not, and is asked about again only after 5 s', () => {
+  test('stays gone where it is not, and is asked about again only after 5 s (L18f)', () => {
     const ring = gone(11);
     claim(ring, 11);
     ring.lookups[0]?.reply({ ok: true, isMember: false });
@@ -187,7 +187,7 @@ describe('one that is presumed departed and speaks', () => {
     ).toBe(true);
   });
 
-  test('is one of 16 that are asked about in 5 s, however many speak', () => {
+  test('is one of 16 that are asked about in 5 s, however many speak (L18f)', () => {
     const made = Array.from({ length: 160 }, (_, at) => 1_000 + at);
     const ring = gone(...made);
     for (const number of made) claim(ring, number, (ring.node.state.term ?? 0) + 1);
@@ -198,7 +198,7 @@ describe('one that is presumed departed and speaks', () => {
     expect(ring.lookups).toHaveLength(17);
   });
 
-  test('is not so because a neighbour says it again and again', () => {
+  test('is not so because a neighbour says it again and again (L4e)', () => {
     const ring = gone();
     ring.predecessor.give({
       type: 'hello',

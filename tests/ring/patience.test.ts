@@ -17,7 +17,7 @@ function stage(sight: Partial<RingSight> = {}) {
 }
 
 describe('R7: a peer that waits for a leader', () => {
-  test('waits for 3 s where a circuit takes less, and half as long again by chance', () => {
+  test('waits for 3 s where a circuit takes less, and half as long again by chance (R7a)', () => {
     const { patience } = stage({ latency: 10 });
     expect(patience.for('leader', 0)).toBe(3_000);
     expect(patience.for('leader', 1)).toBe(4_500);
@@ -25,12 +25,12 @@ describe('R7: a peer that waits for a leader', () => {
     expect(patience.for('lap', 0)).toBe(1_000);
   });
 
-  test('waits for two circuits of as many hops as the room has, before any was measured', () => {
+  test('waits for two circuits of as many hops as the room has, before any was measured (R7c)', () => {
     expect(stage({ peers: 100, latency: 300 }).patience.for('leader', 0)).toBe(60_000);
     expect(stage({ peers: 1_000, latency: 20 }).patience.for('return', 0)).toBe(40_000);
   });
 
-  test('waits for four circuits as measured, for two where one takes long', () => {
+  test('waits for four circuits as measured, for two where one takes long (R7d)', () => {
     const { patience, laps } = stage({ peers: 100 });
     laps(2_000);
     expect(patience.for('leader', 0)).toBe(8_000);
@@ -40,7 +40,7 @@ describe('R7: a peer that waits for a leader', () => {
     expect(patience.for('leader', 0)).toBe(60_000);
   });
 
-  test('takes what a small ring can hardly take for its own sleep', () => {
+  test('takes what a small ring can hardly take for its own sleep (R7d)', () => {
     const { patience, laps } = stage();
     laps(3_600_000);
     expect(patience.for('leader', 0)).toBe(15_000);
@@ -49,7 +49,7 @@ describe('R7: a peer that waits for a leader', () => {
     expect(large.patience.for('leader', 0)).toBe(100_000);
   });
 
-  test('measures a circuit by its claim and the announcement, but not in slow motion', () => {
+  test('measures a circuit by its claim and the announcement, but not in slow motion (R7d)', () => {
     const { clock, patience } = stage({ peers: 100 });
     patience.claimSent();
     clock.skip(20_000);
@@ -63,7 +63,7 @@ describe('R7: a peer that waits for a leader', () => {
     expect(slow.patience.for('leader', 0)).toBe(before);
   });
 
-  test('waits twice as long after each term in vain, up to a second for each peer', () => {
+  test('waits twice as long after each term in vain, up to a second for each peer (R7b)', () => {
     const { patience, laps } = stage();
     const waits = [0, 1, 2, 3, 4, 5].map(() => {
       const wait = patience.for('leader', 0);
@@ -78,11 +78,11 @@ describe('R7: a peer that waits for a leader', () => {
     expect(patience.for('leader', 0)).toBe(3_000);
   });
 
-  test('C5 waits longer by twice the hop delay for each peer', () => {
+  test('C5f waits longer by twice the hop delay for each peer', () => {
     expect(stage({ hopDelay: 100 }).patience.for('leader', 0)).toBe(3_000 + 2_400);
   });
 
-  test('L19 never waits longer than the longest silence that is allowed to a neighbour', () => {
+  test('never waits longer than the longest silence that is allowed to a neighbour', () => {
     for (const peers of [12, 100, 1_000])
       for (const hopDelay of [0, 2_000]) {
         const sight = { peers, latency: 150, hopDelay };

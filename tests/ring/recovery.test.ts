@@ -113,7 +113,7 @@ describe('members of a true ring, some lost, the others back in any order,', () 
     );
   });
 
-  test('and a peer that is there is removed on the word of its neighbours only', () => {
+  test('and a peer that is there is removed on the word of its neighbours only (L14h)', () => {
     const ring = [1, 2, 3, 4, 5].map((number) => peerId(number));
     const [one, two, three, four] = [0, 1, 2, 3].map((at) => reportAt(ring, at));
     const liar = { ...defined(four), removed: [peerId(2)] };
@@ -127,17 +127,20 @@ describe('members of a true ring, some lost, the others back in any order,', () 
   test.each([
     [9, 3, 3],
     [3, 9, 2],
-  ])('and of two that disagree, in views %i and %i, the later one is right', (one, other, next) => {
-    const [a, b, c, d] = [peerId(1), peerId(2), peerId(3), peerId(4)];
-    const reports = [
-      { id: a, place: { successor: c, predecessor: d }, version: one, removed: [] },
-      { id: b, place: { successor: d, predecessor: a }, version: other, removed: [] },
-    ];
-    for (const said of [reports, reports.toReversed()])
-      expect(edgesOf(joinFragments(said, nobody).order).get(a)).toBe(peerId(next));
-  });
+  ])(
+    'and of two that disagree, in views %i and %i, the later one is right (L14e)',
+    (one, other, next) => {
+      const [a, b, c, d] = [peerId(1), peerId(2), peerId(3), peerId(4)];
+      const reports = [
+        { id: a, place: { successor: c, predecessor: d }, version: one, removed: [] },
+        { id: b, place: { successor: d, predecessor: a }, version: other, removed: [] },
+      ];
+      for (const said of [reports, reports.toReversed()])
+        expect(edgesOf(joinFragments(said, nobody).order).get(a)).toBe(peerId(next));
+    },
+  );
 
-  test('L14 and an edge that both ends name stays, whatever a later view says of one end', () => {
+  test('L14 and an edge that both ends name stays, whatever a later view says of one end (L14e)', () => {
     const [a, b, c, d] = [peerId(1), peerId(2), peerId(3), peerId(4)];
     const reports = [
       { id: a, place: { successor: b, predecessor: d }, version: 3, removed: [] },
@@ -284,7 +287,7 @@ describe('a room that recovers', () => {
     expect(ring.map((id) => defined(room.view(id)).era)).toEqual([era, era, era]);
   });
 
-  test('goes on in an era after that of a clock that was ahead, whenever it is brought', () => {
+  test('goes on in an era after that of a clock that was ahead, whenever it is brought (R9h, R9i)', () => {
     const ring = [1, 2, 3].map((number) => peerId(number));
     const ahead = 1e12;
     const room = newRoom();

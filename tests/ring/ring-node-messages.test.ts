@@ -39,7 +39,7 @@ describe('the census in an announcement', () => {
   const seat = (kind: number, last: number) => [kind, ...Array<number>(15).fill(0), last];
   const bytes = (...seats: number[][]) => Uint8Array.of(0, 0, 0, 7, ...seats.flat());
 
-  test('C1 is passed on with this peer in it', () => {
+  test('C1a is passed on with this peer in it', () => {
     const ring = laps(2, bytes(seat(0, 9)));
     const [frame] = ring.sent();
     const census = frame?.extensions.find(({ type }) => type === 2);
@@ -48,7 +48,7 @@ describe('the census in an announcement', () => {
     expect(frame?.extensions).toContainEqual(EXTENSION);
   });
 
-  test('C2 is taken from the leader and passed on as it is', () => {
+  test('C2b is taken from the leader and passed on as it is', () => {
     const ring = laps(3, bytes(seat(0, 9), seat(1, 5)));
     const { seats, ...rest } = defined(ring.node.state.ring);
     expect(rest).toEqual({ term: 4, messages: 7 });
@@ -57,7 +57,7 @@ describe('the census in an announcement', () => {
     expect(ring.sent()[0]?.extensions.map(({ type }) => type)).toEqual([77, 3]);
   });
 
-  test('C2 keeps the greatest number of messages of a term: a peer that leaves takes its part along', () => {
+  test('C2a keeps the greatest number of messages of a term: a peer that leaves takes its part along', () => {
     const ring = laps(3, bytes(seat(0, 9), seat(1, 5)));
     const tell = (term: number, lap: number, messages: number) => {
       const value = Uint8Array.of(0, 0, 0, messages, ...seat(0, 9));
@@ -77,7 +77,7 @@ describe('the census in an announcement', () => {
     ['with a link of no kind', bytes(seat(3, 9))],
     ['that names one twice', bytes(seat(0, 9), seat(0, 9))],
     ['of 101', bytes(...Array.from({ length: 101 }, (_, at) => seat(0, at)))],
-  ])('C1 is left out of it if it is one %s', (_what, value) => {
+  ])('C1c is left out of it if it is one %s', (_what, value) => {
     for (const type of [2, 3]) {
       const ring = laps(type, value);
       expect(ring.node.state.ring).toBeNull();
@@ -85,7 +85,7 @@ describe('the census in an announcement', () => {
     }
   });
 
-  test('C1 is left out where the frame would be too long', () => {
+  test('C1c is left out where the frame would be too long', () => {
     const ring = new Ring(DECISION);
     const long = { type: 88, value: new Uint8Array(4_000) };
     ring.predecessor.give({ type: 'elected', term: 4, decision: { ...DECISION, lap: 2 } }, [
@@ -106,7 +106,7 @@ describe('the hop delay', () => {
   const pace = (hopDelay: number, count: number, by = 9) =>
     ({ type: 'pace', hopDelay, count, by: peerId(by) }) as const;
 
-  test('C4 is taken and passed on when it is news', () => {
+  test('C4 is taken and passed on when it is news (C4a)', () => {
     const ring = new Ring(DECISION);
     for (const setting of [pace(100, 2), pace(100, 2), pace(200, 1), pace(300, 2, 8)])
       ring.predecessor.give(setting);
@@ -116,7 +116,7 @@ describe('the hop delay', () => {
     expect(ring.node.state.hopDelay).toBe(400);
   });
 
-  test('C4 cannot be made the last there is, nor come without end', () => {
+  test('C4d cannot be made the last there is, nor come without end', () => {
     const ring = new Ring(DECISION);
     ring.predecessor.give(pace(2_000, 0xffff_ffff));
     expect(ring.node.state.hopDelay).toBe(0);
@@ -130,7 +130,7 @@ describe('the hop delay', () => {
     expect(ring.node.state.hopDelay).toBe(7);
   });
 
-  test('C4 is taken by a newcomer however often it was set before', () => {
+  test('C4d is taken by a newcomer however often it was set before', () => {
     const ring = new Ring(DECISION);
     ring.predecessor.give(pace(100, 16_384));
     expect(ring.node.state.hopDelay).toBe(100);
@@ -138,7 +138,7 @@ describe('the hop delay', () => {
     expect(ring.node.state.hopDelay).toBe(200);
   });
 
-  test('C5 adds to a wait what the room can take, whatever size is told, and takes it off again', () => {
+  test('C5 adds to a wait what the room can take, whatever size is told, and takes it off again (C5f, C5g)', () => {
     const begins = () => {
       const ring = new Ring({ ...DECISION, size: 0xffff });
       ring.predecessor.give(pace(2_000, 1));
@@ -160,7 +160,7 @@ describe('the hop delay', () => {
     expect(short.told('started')).not.toEqual([]);
   });
 
-  test('C4 comes from the predecessor only', () => {
+  test('L6b comes from the predecessor only', () => {
     const ring = new Ring(DECISION);
     ring.successor.give(pace(100, 1));
     expect(ring.node.state.hopDelay).toBe(0);
@@ -169,7 +169,7 @@ describe('the hop delay', () => {
 });
 
 describe('bad frames', () => {
-  test('are dropped and counted, and what follows is read', () => {
+  test('are dropped and counted, and what follows is read (L16a)', () => {
     const ring = new Ring(DECISION);
     ring.predecessor.handlers.onFrame(Uint8Array.of(0xff));
     ring.predecessor.handlers.onFrame(new Uint8Array());
@@ -183,7 +183,7 @@ describe('bad frames', () => {
     expect(ring.sent()).toHaveLength(1);
   });
 
-  test('of a term that leaps are dropped: honest terms rise one by one', () => {
+  test('of a term that leaps are dropped: honest terms rise one by one (L17a)', () => {
     const ring = new Ring(DECISION);
     const term = 4 + MAX_TERM_LEAP;
     ring.predecessor.give({ type: 'claim', term: term + 1, claim: claimOf(9), hops: 2 });
@@ -193,7 +193,7 @@ describe('bad frames', () => {
     expect(ring.node.state.term).toBe(term);
   });
 
-  test('of a term past the half of all are taken by nobody whose own is far below', () => {
+  test('of a term past the half of all are taken by nobody whose own is far below (L17c)', () => {
     const ring = new Ring(null);
     ring.greet('successor', 2 ** 31 + 1);
     ring.predecessor.give({ type: 'claim', term: 2 ** 31 + 1, claim: claimOf(9), hops: 2 });
@@ -228,7 +228,7 @@ describe('bad frames', () => {
     expect(ring.predecessor.isClosed).toBe(false);
   });
 
-  test('of terms farther than that are a fault of their sender', () => {
+  test('of terms farther than that are a fault of their sender (L17b)', () => {
     const ring = new Ring(DECISION);
     for (let count = 0; count < 21; count += 1)
       ring.predecessor.give({ type: 'claim', term: 2 ** 31, claim: claimOf(9), hops: 2 });
@@ -263,7 +263,7 @@ describe('bad frames', () => {
     expect(ring.node.state.term).toBeLessThan(100);
   });
 
-  test('of terms that leap again and again are let in no faster than 1,000 terms a second', () => {
+  test('of terms that leap again and again are let in no faster than 1,000 terms a second (L17a)', () => {
     const ring = new Ring(DECISION);
     const claim = (term: number) => {
       ring.predecessor.give({ type: 'claim', term, claim: claimOf(9), hops: 2 });
@@ -291,7 +291,7 @@ describe('bad frames', () => {
     expect(ring.predecessor.isClosed).toBe(false);
   });
 
-  test('of the election are not taken from the successor', () => {
+  test('of the election are not taken from the successor (L6b)', () => {
     const ring = new Ring(DECISION);
     defined(ring.links[0]).give({ type: 'claim', term: 5, claim: claimOf(9), hops: 2 });
     expect(ring.events.at(-1)).toMatchObject({ type: 'dropped', from: peerId(7) });
@@ -300,7 +300,7 @@ describe('bad frames', () => {
 });
 
 describe('a follower whose leader falls silent', () => {
-  test('starts within the time that SPEC.md gives it, and is twice as patient after each vain term', () => {
+  test('starts within the time that SPEC.md gives it, and is twice as patient after each vain term (R7b)', () => {
     const ring = new Ring(DECISION);
     for (let lap = 2; lap < 6; lap += 1) {
       ring.pass(1_000);
@@ -321,7 +321,7 @@ describe('a follower whose leader falls silent', () => {
     }
   });
 
-  test('is no more patient after a long sleep than after a short one', () => {
+  test('is no more patient after a long sleep than after a short one (R7d)', () => {
     const ring = new Ring(DECISION);
     ring.pass(1_000);
     ring.predecessor.give({ type: 'elected', term: 4, decision: { ...DECISION, lap: 2 } });
@@ -335,7 +335,7 @@ describe('a follower whose leader falls silent', () => {
   });
 });
 
-test('a predecessor that offers again and again is not shut out by its own earlier offers', () => {
+test('a predecessor that offers again and again is not shut out by its own earlier offers (L3e)', () => {
   const ring = new Ring(DECISION);
   for (let attempt = 0; attempt < 50; attempt += 1)
     ring.signal({
@@ -362,7 +362,7 @@ test('a listener that throws does not stop the peer', () => {
   expect(ring.node.state.term).toBe(6);
 });
 
-test('a predecessor that fills all places with open links does not shut out the next one', () => {
+test('a predecessor that fills all places with open links does not shut out the next one (L10c)', () => {
   const ring = new Ring(DECISION);
   for (let more = 0; more < 20; more += 1)
     ring.offer(NEIGHBOURS.predecessor, 'predecessor', linkId(100 + more));

@@ -83,7 +83,7 @@ function countedLinks() {
   return { counts, openLink };
 }
 
-test('a join that is lost with its connection ends this id: others may presume it departed', () => {
+test('a join that is lost with its connection ends this id: others may presume it departed (L9e)', () => {
   const { counts, openLink } = countedLinks();
   const { joins, server, node, events } = memberOf(openLink);
   server().onConnect();
@@ -103,7 +103,7 @@ test('a server that stays away for long costs no more than the first two offers'
   expect(joins).toHaveLength(1);
 });
 
-test('L2: a newcomer brings an offer for each of its two links', () => {
+test('L2d: a newcomer brings an offer for each of its two links', () => {
   const { openLink } = countedLinks();
   const { joins, server } = memberOf(openLink);
   server().onConnect();
@@ -114,7 +114,7 @@ test('L2: a newcomer brings an offer for each of its two links', () => {
   expect(joins[0]?.request.offers).toEqual({ successor: offer(1), predecessor: offer(2) });
 });
 
-test('L2: a newcomer keeps the offer that the view names, and lets go of the other', () => {
+test('L2: a newcomer keeps the offer that the view names, and lets go of the other (L2e)', () => {
   const { counts, openLink } = countedLinks();
   const { joins, server, node } = memberOf(openLink);
   server().onConnect();
@@ -129,7 +129,7 @@ test('L2: a newcomer keeps the offer that the view names, and lets go of the oth
   expect(counts).toEqual({ made: 2, open: 1 });
 });
 
-test('a peer alone leads and has let go of its offers', () => {
+test('a peer alone leads and has let go of its offers (L2f, L5c)', () => {
   const { counts, openLink } = countedLinks();
   const { joins, server, node } = memberOf(openLink);
   server().onConnect();
@@ -152,7 +152,7 @@ test('a member that was cut off resumes its place and makes no new offers', () =
   expect(counts.made).toBe(2);
 });
 
-test('a member whose place is lost is gone, and shows nothing of the ring any more', () => {
+test('a member whose place is lost is gone, and shows nothing of the ring any more (L9d)', () => {
   const { openLink } = countedLinks();
   const { joins, resumes, server, node } = memberOf(openLink);
   server().onConnect();
@@ -196,7 +196,7 @@ test('a refusal ends the membership and names its reason', () => {
   expect(counts.open).toBe(0);
 });
 
-test('a member that the server refuses for its version keeps its ring, and asks nothing more', () => {
+test('a member that the server refuses for its version keeps its ring, and asks nothing more (L9f)', () => {
   const leader = { leader: { priority: 1, id: peerId(9) }, size: 4, lap: 0, hops: 1 } as const;
   const ring = new Ring(leader);
   ring.disconnect();

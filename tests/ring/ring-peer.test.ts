@@ -93,7 +93,7 @@ class Played {
   }
 }
 
-test('a peer that loses its place is there again at once, with an id and a secret that nobody had', () => {
+test('a peer that loses its place is there again at once, with an id and a secret that nobody had (L9d)', () => {
   const played = new Played();
   played.place();
   played.lose();

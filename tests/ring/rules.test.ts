@@ -11,7 +11,7 @@ const DECISION: Decision = { leader: { priority: 1, id: peerId(9) }, lap: 1, siz
 const OTHER = { id: peerId(8), link: null };
 
 describe('L1: a view', () => {
-  test('of the same version as the last one is obeyed', () => {
+  test('of the same version as the last one is obeyed (L1a)', () => {
     const ring = new Ring(DECISION);
     ring.view({ version: 7 });
     ring.view({ version: 7, successor: OTHER });
@@ -19,7 +19,7 @@ describe('L1: a view', () => {
     expect(ring.signals.at(-1)?.request.to).toBe(OTHER.id);
   });
 
-  test('of a lower version is obeyed in another epoch alone', () => {
+  test('of a lower version is obeyed in another epoch alone (L1a)', () => {
     const ring = new Ring(DECISION);
     ring.view({ version: 7 });
     ring.view({ version: 6, successor: OTHER });
@@ -30,7 +30,7 @@ describe('L1: a view', () => {
 });
 
 describe('L4: a link', () => {
-  test('is of no use upon a HELLO of another peer or of another link', () => {
+  test('is of no use upon a HELLO of another peer or of another link (L4b)', () => {
     const ring = new Ring(null, 450, []);
     ring.successor.give(helloOf(peerId(8), ring.idOf('successor')));
     ring.successor.give(helloOf(NEIGHBOURS.successor, linkId(99)));
@@ -40,7 +40,7 @@ describe('L4: a link', () => {
     expect(ring.node.state.successorLink).toBe('direct');
   });
 
-  test('brings no claim before the first HELLO', () => {
+  test('brings no claim before the first HELLO (L4c)', () => {
     const ring = new Ring(null, 450, ['successor']);
     const claim = { priority: 1, id: NEIGHBOURS.predecessor };
     const give = () => {
@@ -55,7 +55,7 @@ describe('L4: a link', () => {
   });
 });
 
-test('L7: after a BYE the other end closes the link', () => {
+test('L7b: after a BYE the other end closes the link', () => {
   const ring = new Ring(DECISION);
   const told = ring.events.length;
   ring.predecessor.give({ type: 'bye', reason: 'relinked' });
@@ -65,7 +65,7 @@ test('L7: after a BYE the other end closes the link', () => {
 });
 
 describe('L7: after its BYE a peer', () => {
-  test('neither answers nor says anything on that link', () => {
+  test('neither answers nor says anything on that link (L7a)', () => {
     const ring = new Ring(DECISION);
     ring.node.leave();
     const said = ring.predecessor.sent.length;
@@ -74,7 +74,7 @@ describe('L7: after its BYE a peer', () => {
     expect(ring.predecessor.sent).toHaveLength(said);
   });
 
-  test('has said it on a relayed link too, as long as the server still passes it on', () => {
+  test('has said it on a relayed link too, as long as the server still passes it on (L7e)', () => {
     const ring = new Ring(DECISION);
     const delivery = {
       from: NEIGHBOURS.predecessor,
@@ -110,7 +110,7 @@ describe('L8: a successor that is gone', () => {
     return { ring, next };
   }
 
-  test('is not used any more, and an open link takes its place', () => {
+  test('is not used any more, and an open link takes its place (L8b)', () => {
     const { ring, next } = beforeDeparture();
     expect(ring.node.state.successorLink).toBe('connecting');
     ring.view({ successor: OTHER, removed: [NEIGHBOURS.successor] });
@@ -120,7 +120,7 @@ describe('L8: a successor that is gone', () => {
     expect(ring.successor.isClosed).toBe(true);
   });
 
-  test('is known to be gone by the time that another takes its place: its leadership is not passed on', () => {
+  test('is known to be gone by the time that another takes its place: its leadership is not passed on (L8a)', () => {
     const { ring, next } = beforeDeparture();
     ring.view({ successor: OTHER, removed: [NEIGHBOURS.successor] });
     const said = next.sent.map(({ message }) => message);
@@ -130,7 +130,7 @@ describe('L8: a successor that is gone', () => {
 });
 
 describe('L9: a member that returns', () => {
-  test('names those that it presumes departed', () => {
+  test('names those that it presumes departed (L9a)', () => {
     const ring = new Ring(DECISION);
     ring.view({ removed: [peerId(9)] });
     ring.disconnect();
@@ -138,7 +138,7 @@ describe('L9: a member that returns', () => {
     expect(ring.resumes.map(({ request }) => request.removed)).toEqual([[peerId(9)]]);
   });
 
-  test('offers anew what may be lost with the connection', () => {
+  test('offers anew what may be lost with the connection (L9c)', () => {
     const ring = new Ring(DECISION);
     ring.view({ version: 7, successor: OTHER });
     const offered = () => ring.signals.splice(0).map(({ request: { to, link } }) => ({ to, link }));
@@ -154,7 +154,7 @@ describe('L9: a member that returns', () => {
 
 describe('L10: a signal', () => {
   test.each(['successor', 'predecessor'] as const)(
-    'of a link that the %s offers is sent as soon as it is there',
+    'of a link that the %s offers is sent as soon as it is there (L10f)',
     (edge) => {
       const ring = new Ring(DECISION);
       ring.signals.length = 0;
@@ -172,7 +172,7 @@ describe('L10: a signal', () => {
   );
 
   test.each(['successor', 'predecessor'] as const)(
-    'that offers a link is taken from the %s alone',
+    'that offers a link is taken from the %s alone (L10b)',
     (edge) => {
       const ring = new Ring(DECISION);
       expect(ring.offer(peerId(8), edge, linkId(77))).toBeUndefined();
@@ -180,7 +180,7 @@ describe('L10: a signal', () => {
     },
   );
 
-  test('for a link is taken from the peer at its other end alone', () => {
+  test('for a link is taken from the peer at its other end alone (L10a)', () => {
     const ring = new Ring(DECISION);
     const link = ring.idOf('successor');
     const answerOf = (from: PeerId) => {
@@ -193,7 +193,7 @@ describe('L10: a signal', () => {
   });
 });
 
-test('L11 a device that has made no direct link yet offers a relayed one after half a second', () => {
+test('L11 a device that has made no direct link yet offers a relayed one after half a second (L11b)', () => {
   const ring = new Ring(null, 450, []);
   const offered = () =>
     ring.signals.flatMap(({ request }) => request.signals).filter(({ type }) => type === 'relay');
@@ -203,7 +203,7 @@ test('L11 a device that has made no direct link yet offers a relayed one after h
   expect(offered()).toHaveLength(1);
 });
 
-test('L11 a page that may make no more direct links offers a relayed one at once', () => {
+test('L3f a page that may make no more direct links offers a relayed one at once', () => {
   const ring = new Ring(null, 2);
   const made = ring.links.length;
   ring.signals.length = 0;
@@ -222,7 +222,7 @@ describe('R7: a peer that hears of no leader', () => {
     expect(started(ring)).toContain('timeout');
   });
 
-  test('waits again where it has none, and its term does not rise', () => {
+  test('waits again where it has none, and its term does not rise (R7f)', () => {
     const ring = new Ring(DECISION, 450, ['predecessor']);
     const { term } = ring.node.state;
     ring.pass(60_000);
@@ -230,7 +230,7 @@ describe('R7: a peer that hears of no leader', () => {
     expect(ring.node.state.term).toBe(term);
   });
 
-  test('waits again where it is still its own successor, as its claim would only come straight back', () => {
+  test('waits again where it is still its own successor, as its claim would only come straight back (R7f)', () => {
     const ring = new Ring(DECISION);
     const itself = { id: SELF, link: null };
     const removed = [NEIGHBOURS.successor, NEIGHBOURS.predecessor, DECISION.leader.id];
@@ -248,7 +248,7 @@ describe('R7: a peer that hears of no leader', () => {
   });
 });
 
-test('C5 what is held goes over its link before that is given up for another', () => {
+test('C5 what is held goes over its link before that is given up for another (C5b)', () => {
   const ring = new Ring(DECISION);
   ring.predecessor.give({ type: 'pace', hopDelay: 2_000, count: 1, by: peerId(9) });
   ring.sent();
@@ -262,7 +262,7 @@ test('C5 what is held goes over its link before that is given up for another', (
   expect(ring.sent().map(({ message }) => message.type)).toEqual(['claim', 'bye']);
 });
 
-test('C5 a peer that takes back the announcement of its leader starts, as nobody else may', () => {
+test('C5e a peer that takes back the announcement of its leader starts, as nobody else may', () => {
   const ring = new Ring(DECISION);
   ring.predecessor.give({ type: 'pace', hopDelay: 2_000, count: 1, by: peerId(9) });
   const leader = { priority: 1, id: peerId(10) };
@@ -276,7 +276,7 @@ test('C5 a peer that takes back the announcement of its leader starts, as nobody
   ]);
 });
 
-test('L5 a peer that was alone elects itself no more once the view names another successor', () => {
+test('L5 a peer that was alone elects itself no more once the view names another successor (L5d)', () => {
   const ring = new Ring(DECISION);
   const self = { id: ring.node.state.id, link: null };
   ring.view({ successor: self, predecessor: self });
@@ -358,7 +358,7 @@ describe('R9b: a member', () => {
     expect(ring.node.state.era).toBeNull();
   });
 
-  test('is a newcomer again to a server that has lost its memory, and brings the era along', () => {
+  test('is a newcomer again to a server that has lost its memory, and brings the era along (R9c, R9h)', () => {
     const ring = new Ring(DECISION);
     ring.predecessor.give(lap(2));
     ring.settles[0]?.({ ok: true, era: 7 });

@@ -484,7 +484,7 @@ describe('/leave', () => {
     });
   const goodbye = ({ request: { room, id, secret } }: TestPeer) => ({ room, id, secret });
 
-  test('lets a member go that says so with its secret', async () => {
+  test('lets a member go that says so with its secret (L7d)', async () => {
     const server = await startTestServer();
     const [first, second] = await ringOf(server, 2);
     const leaver = defined(second);

@@ -251,7 +251,7 @@ describe('a complaint', () => {
 });
 
 describe('a member that knows the term (R9b)', () => {
-  test('is told the era, which no other member knew, and the next is told the same', async () => {
+  test('is told the era, which no other member knew, and the next is told the same (R9g)', async () => {
     const server = await startTestServer();
     const ring = await ringOf(server, 2);
     expect(ring.map(({ view }) => view.era)).toEqual([null, null]);

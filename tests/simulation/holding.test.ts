@@ -28,7 +28,7 @@ describe('C5: a message that is held is on the link that it was decided for', ()
     [3_000, 1_000],
     [2_500, 1_500],
   ])(
-    'when a newcomer becomes the successor, it goes to the old one; one leader a term (%i ms after the start, %i ms away)',
+    'when a newcomer becomes the successor, it goes to the old one; one leader a term (%i ms after the start, %i ms away) (C5b)',
     (start, away) => {
       const world = new World(1);
       join(world, 1);
@@ -56,7 +56,7 @@ describe('C5: a message that is held is on the link that it was decided for', ()
     },
   );
 
-  test('what is of a peer that is known to be gone is not sent, and the log says so', () => {
+  test('what is of a peer that is known to be gone is not sent, and the log says so (C5d)', () => {
     const world = new World(1);
     // In this order the second passes on what the first has passed on, while both hold it.
     const peers = [1, 2, 4, 3].map((number) => join(world, number));

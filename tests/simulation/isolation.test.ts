@@ -1,4 +1,4 @@
-/** Rings in networks that keep devices apart: all links go through the server (SPEC.md, L11). */
+/** Rings in networks that keep devices apart: all links go through the server (shared/member/SPEC.md, L11). */
 import { describe, expect, test } from 'vitest';
 import type { ElectionMessage } from '../../shared/protocol/messages.ts';
 import { World, type SimulatedPeer } from '../../shared/simulation/world.ts';
@@ -63,7 +63,7 @@ describe.each([1, 2, 3])('L11: twelve peers that are kept apart (seed %i)', (see
   });
 });
 
-test('L6 links that become direct in the midst of an election lose, double and reorder nothing', () => {
+test('L6c links that become direct in the midst of an election lose, double and reorder nothing', () => {
   for (let seed = 1; seed <= 20; seed += 1) {
     const world = isolated(6, seed);
     expect(world.settle(20_000)).toEqual([]);

@@ -27,7 +27,7 @@ describe.each(STORMS)('a ring of simulated peers in a storm of %s', (storm) => {
   });
 });
 
-test('L9 a member that has resumed uses none of its relayed links again (delays, seed 40819)', () => {
+test('L11f a member that has resumed uses none of its relayed links again (delays, seed 40819)', () => {
   expect(runStorm('delays', 40_819, 4).problems).toEqual([]);
 });
 
@@ -96,7 +96,7 @@ test('connections that drop one after the other change nothing: the links are al
   expect(lasting(world)).toEqual(before);
 });
 
-test('a server that dies and forgets everything changes neither leader, ids nor places', () => {
+test('a server that dies and forgets everything changes neither leader, ids nor places (L14a)', () => {
   const world = ringOf(12, 4);
   const { states } = world;
   const before = withoutEra(world);
@@ -134,7 +134,7 @@ test('a newcomer that is there before the others are back waits for them', () =>
   expect(world.states[0]?.id).toBe(before?.id);
 });
 
-test('a newcomer that led a ring of its own before the others are back does not unseat the incumbent', () => {
+test('a newcomer that led a ring of its own before the others are back does not unseat the incumbent (L14b)', () => {
   for (let seed = 0; seed < 8; seed += 1) {
     const world = new World(seed, { peers: { policy: 'incumbent' } });
     world.join();
@@ -153,7 +153,7 @@ test('a newcomer that led a ring of its own before the others are back does not 
   }
 });
 
-test('a goodbye while a forgetful server is away costs no time when it is back', () => {
+test('a goodbye while a forgetful server is away costs no time when it is back (L14g)', () => {
   for (let seed = 0; seed < 8; seed += 1) {
     const world = ringOf(5, seed);
     const [leaving] = world.peers;
@@ -191,7 +191,7 @@ test('a newcomer turns nobody out whose connection is lost and whose links are a
   }
 });
 
-test('a crashed leader is replaced within a second of its socket’s end', () => {
+test('a crashed leader is replaced within a second of its socket’s end (L13k)', () => {
   for (let seed = 0; seed < 50; seed += 1) {
     const world = ringOf(8, seed);
     const leader = world.peers.find(({ ring }) => ring.state.role === 'leader');
@@ -203,7 +203,7 @@ test('a crashed leader is replaced within a second of its socket’s end', () =>
   }
 });
 
-test('a peer that sleeps too long is left out, and comes back as a new one', () => {
+test('a peer that sleeps too long is left out, and comes back as a new one (L12f)', () => {
   const world = ringOf(4, 7);
   const [sleeper] = world.peers;
   if (sleeper === undefined) throw new Error('nobody is there');
@@ -217,7 +217,7 @@ test('a peer that sleeps too long is left out, and comes back as a new one', () 
   expect(world.states.map((state) => state.id)).not.toContain(id);
 });
 
-test('a peer that sleeps for a moment is not accused of anything, nor does it accuse', () => {
+test('a peer that sleeps for a moment is not accused of anything, nor does it accuse (L15)', () => {
   const world = ringOf(4, 8);
   const ids = world.states.map(({ id }) => id);
   const [sleeper] = world.peers;
@@ -229,7 +229,7 @@ test('a peer that sleeps for a moment is not accused of anything, nor does it ac
   expect(world.trace.filter(({ event }) => event.type === 'complained')).toEqual([]);
 });
 
-test('neighbours that cannot reach each other are linked through the server, within 10 s', () => {
+test('neighbours that cannot reach each other are linked through the server, within 10 s (L11a)', () => {
   const world = ringOf(3, 9);
   const blocked = world.join();
   for (const peer of world.peers) if (peer !== blocked) world.block(blocked, peer);

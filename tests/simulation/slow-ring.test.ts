@@ -19,7 +19,7 @@ describe('R7: a ring with slow hops', () => {
   });
 
   test.each([100, 1_000])(
-    'that grows by a peer each %i ms agrees after the last, and replaces a killed leader',
+    'that grows by a peer each %i ms agrees after the last, and replaces a killed leader (R7e)',
     (pause) => {
       const ring = new SlowRing(2, 300);
       const { world } = ring;

@@ -72,7 +72,7 @@ test.each([
   [8, 2_000],
   [20, 3_000],
 ])(
-  'a ring of a high term takes in %i newcomers at once, mostly within %i ms',
+  'a ring of a high term takes in %i newcomers at once, mostly within %i ms (L17c)',
   (newcomers, milliseconds) => {
     const times = [1, 2, 3, 4, 5, 6, 7, 8, 9].map((seed) => {
       const { world } = highRing(seed);

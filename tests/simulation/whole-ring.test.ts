@@ -52,7 +52,7 @@ describe('the whole ring', () => {
     expectKnown(world);
   });
 
-  test('C2 a newcomer and all others know of each other after two laps and their pauses', () => {
+  test('C2b a newcomer and all others know of each other after two laps and their pauses', () => {
     const world = ringOf(12, 5);
     world.run(10_000);
     world.join();
@@ -60,7 +60,7 @@ describe('the whole ring', () => {
     expectKnown(world);
   });
 
-  test('C2 a link that goes through the server is known for that to all', () => {
+  test('C1b a link that goes through the server is known for that to all', () => {
     const world = ringOf(5, 6);
     const [one] = world.peers;
     const next = world.peers.find(({ ring }) => ring.state.id === one?.ring.state.successor);
@@ -96,7 +96,7 @@ describe('the whole ring', () => {
 describe('the hop delay', () => {
   const delays = (world: World) => new Set(world.states.map(({ hopDelay }) => hopDelay));
 
-  test('C4 goes round once and then holds for all, for newcomers too', () => {
+  test('C4 goes round once and then holds for all, for newcomers too (C4a, C4c)', () => {
     const world = ringOf(12, 9);
     defined(world.peers[4]).ring.setHopDelay(1_500);
     world.run(500);
@@ -106,7 +106,7 @@ describe('the hop delay', () => {
     expect(delays(world)).toEqual(new Set([1_500]));
   });
 
-  test('C4 set by two at once is the same for all in the end', () => {
+  test('C4b set by two at once is the same for all in the end', () => {
     const world = ringOf(12, 10);
     defined(world.peers[1]).ring.setHopDelay(100);
     defined(world.peers[7]).ring.setHopDelay(200);
@@ -118,7 +118,7 @@ describe('the hop delay', () => {
   });
 
   test.each([100, 2_000])(
-    'C5 of %i ms makes one election slow and starts no other, and the token goes from peer to peer',
+    'C5 of %i ms makes one election slow and starts no other, and the token goes from peer to peer (C5a)',
     (delay) => {
       const world = ringOf(12, 11);
       defined(world.peers[0]).ring.setHopDelay(delay);
@@ -145,7 +145,7 @@ describe('the hop delay', () => {
     },
   );
 
-  test('C5 starts no other election where it is set after the last lap before one', () => {
+  test('C5g starts no other election where it is set after the last lap before one', () => {
     const world = ringOf(12, 14);
     world.run(5_000);
     const leader = defined(peerOf(world, defined(orderOf(world.states)[0])));
@@ -165,7 +165,7 @@ describe('the hop delay', () => {
     for (const state of world.states) expect(state.term).toBe(term + 1);
   });
 
-  test('C5 the death of the leader is got over at 2 s a hop', () => {
+  test('C5f the death of the leader is got over at 2 s a hop', () => {
     const world = ringOf(8, 12);
     defined(world.peers[0]).ring.setHopDelay(2_000);
     world.run(3_000);
@@ -177,7 +177,7 @@ describe('the hop delay', () => {
     for (const state of world.states) expect(state.term).toBeLessThanOrEqual(term + 2);
   });
 
-  test('C5 lets a ring that grows to 60 peers at 2 s a hop elect, in few terms', () => {
+  test('C5f lets a ring that grows to 60 peers at 2 s a hop elect, in few terms', () => {
     const world = new World(20);
     world.join();
     world.run(3_000);
@@ -188,7 +188,7 @@ describe('the hop delay', () => {
     for (const { term } of world.states) expect(term).toBeLessThanOrEqual(8);
   });
 
-  test.each([-1, 2_001, 0.5, NaN])('is not %d ms', (milliseconds) => {
+  test.each([-1, 2_001, 0.5, NaN])('is not %d ms (C4a)', (milliseconds) => {
     const world = ringOf(1, 13);
     expect(() => {
       defined(world.peers[0]).ring.setHopDelay(milliseconds);

@@ -29,7 +29,7 @@ export function whyOf({ arrows, peers }: Election, policy: Policy | null): strin
   const { priority } = own ?? announced;
   const others = peers.filter((id) => id !== winner);
   if (others.length === 0) return 'It is alone in its ring.';
-  // The previous leader claims as it is announced then; a new one rises by it (SPEC.md, 2).
+  // The previous leader claims as it is announced then; a new one rises by it (shared/election/SPEC.md, Policies).
   if (policy === 'incumbent' && own?.priority === announced.priority)
     return `It led before, and this room keeps its leader (policy incumbent): priority ${priority} counts before the uuid.`;
   const rivals = claims.filter(({ origin }) => origin !== winner);
