@@ -59,7 +59,10 @@ function untilLeader(member: RingMember): Promise<void> {
   });
 }
 
-/** The rest of the page, as soon as the server gives it: it may have gone just now. */
+/**
+ * The rest of the page, as soon as the server gives it: it may have gone just now. Firefox gives the same
+ * error for ever once it has failed to load a module, and asks the server no more; a reload helps there.
+ */
 async function loadPage(): Promise<typeof Page> {
   for (let attempt = 1; ; attempt += 1)
     try {
@@ -96,6 +99,6 @@ function sayUnfinished(): void {
   const words = document.createElement('p');
   words.role = 'alert';
   words.textContent =
-    'The rest of this page cannot be loaded. This page keeps trying; if nothing comes of it, reload the page.';
+    'The rest of this page cannot be loaded. If it does not appear soon, reload the page.';
   document.querySelector('main')?.append(words);
 }
