@@ -7,7 +7,7 @@ const MAY_IMPORT = {
   peer: ['shared'],
   web: ['peer', 'shared'],
   terminal: ['peer', 'shared', 'signaling-server'],
-  bench: [],
+  bench: ['shared'],
   scripts: ['bench'],
 };
 

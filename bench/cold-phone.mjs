@@ -45,18 +45,26 @@ function watch() {
   new MutationObserver(look).observe(document, { ...changes, attributeFilter: ['data-value'] });
 }
 
+/** Runs in the page before its program, which asks for its uuid there. */
+function beginUuids(digits) {
+  const newUuid = crypto.randomUUID.bind(crypto);
+  crypto.randomUUID = () => `${digits}${newUuid().slice(digits.length)}`;
+}
+
 /**
  * @param {import('puppeteer-core').Page} page that has nothing cached
  * @param {string} url
+ * @param {string} digits that its uuid begins with: they decide whether it leads
  * @returns {Promise<{ html: number, words: number, known: number, said: number, seen: number }>}
  *   milliseconds since the start of the navigation: all of the HTML has arrived, the first words are
  *   painted, the page has the leader in `data-value`, it says so in words, these are painted
  */
-export async function visitAsPhone(page, url) {
+export async function visitAsPhone(page, url, digits) {
   const session = await page.createCDPSession();
   await session.send('Network.enable');
   await session.send('Network.emulateNetworkConditions', NETWORK);
   await session.send('Emulation.setCPUThrottlingRate', { rate: SLOWNESS });
+  await page.evaluateOnNewDocument(beginUuids, digits);
   await page.evaluateOnNewDocument(watch);
   await page.goto(url, { timeout: PATIENCE });
   const end = performance.now() + PATIENCE;

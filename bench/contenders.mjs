@@ -1,4 +1,4 @@
-/** What is compared: the program and the floor, each a server process of its own. */
+/** What is compared: the program, the floor and the references, each a server process of its own. */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { createInterface } from 'node:readline';
@@ -9,6 +9,8 @@ const path = (/** @type {string} */ relative) => fileURLToPath(new URL(relative,
 const CONTENDERS = {
   ours: path('../dist/signaling-server/main.js'),
   floor: path('floor.mjs'),
+  peerjs: path('peerjs.mjs'),
+  'y-webrtc': path('y-webrtc.mjs'),
 };
 
 /** @typedef {keyof typeof CONTENDERS} Contender */
@@ -44,9 +46,7 @@ async function startServer(name) {
   // However this process ends.
   process.once('exit', kill);
   const ended = once(server, 'exit').finally(() => process.off('exit', kill));
-  const lines = createInterface(server.stdout);
-  const [line] = await Promise.race([once(lines, 'line'), ended]);
-  const url = /^listening on (\S+)$/.exec(String(line))?.[1];
+  const url = await addressIn(createInterface(server.stdout));
   if (url === undefined) {
     kill();
     throw new Error(`the server of ${name} did not start`);
@@ -58,4 +58,12 @@ async function startServer(name) {
       await ended;
     },
   };
+}
+
+/** A library's own server may say something before. */
+async function addressIn(lines) {
+  for await (const line of lines) {
+    const url = /^listening on (\S+)$/.exec(line)?.[1];
+    if (url !== undefined) return url;
+  }
 }

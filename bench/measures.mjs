@@ -1,14 +1,20 @@
 /**
- * What is measured, of the program and the floor alike. All tabs are in one browser on one machine,
- * so a number by itself says little: the ratio of the two in the same minutes is the result.
+ * What is measured, of the program, the floor and the references alike. All tabs are in one browser on
+ * one machine, so a number by itself says little: the ratio of two in the same minutes is the result.
  */
 import { performance } from 'node:perf_hooks';
 import { visitAsPhone } from './cold-phone.mjs';
 import { serverOf } from './contenders.mjs';
 import { Tabs } from './tabs.mjs';
 
-/** Numbers of tabs opened at once; and the number that is tried once, and of ours alone. */
-export const BURSTS = [3, 12, 30];
+/** Numbers of tabs opened at once, and by which programs. */
+export const BURSTS = [
+  { count: 3, contenders: ['ours', 'floor'] },
+  { count: 12, contenders: ['ours', 'floor', 'peerjs', 'y-webrtc'] },
+  { count: 30, contenders: ['ours', 'floor', 'peerjs'] },
+];
+
+/** The number that is tried once, and of ours alone. */
 export const CROWD = 60;
 
 /** The ring that a cold phone joins. */
@@ -25,7 +31,7 @@ let rooms = 0;
 
 /**
  * Runs in one browser of its own, and in a room of its own, as our server keeps places for a while.
- * The floor knows no rooms, and forgets its peers as they go.
+ * The floor and PeerJS know no rooms, and forget their peers as they go.
  * @param {Contender} contender
  * @param {{ sizes?: boolean, apart?: boolean }} options of its tabs
  * @param {(tabs: Tabs) => Promise<object>} measure
@@ -40,11 +46,14 @@ async function inBrowser(contender, options, measure) {
   }
 }
 
-/** (p) A cold phone joins a ring of two: when a person sees what. Of ours alone: the floor has no words. */
-export function measurePhone() {
+/**
+ * (p) A cold phone joins a ring of two: when a person sees what. Of ours alone: no other has a page to see.
+ * @param {boolean} leads whether the phone is the one that will lead
+ */
+export function measurePhone(leads) {
   return inBrowser('ours', {}, async (tabs) => {
     await openRing(tabs, PAIR);
-    return visitAsPhone(await tabs.newPage(), tabs.url);
+    return visitAsPhone(await tabs.newPage(), tabs.url, leads ? 'ffffffff' : '00000000');
   });
 }
 

@@ -2,6 +2,9 @@
 import { availableParallelism, cpus } from 'node:os';
 import * as echarts from 'echarts';
 
+/** What the rows of the phone begin with. */
+export const PHONE = 'cold phone';
+
 function median(values) {
   const sorted = values.toSorted((a, b) => a - b);
   const middle = sorted.length >> 1;
@@ -13,37 +16,38 @@ const spread = (values, digits = 0) =>
   `${Math.min(...values).toFixed(digits)}–${Math.max(...values).toFixed(digits)}`;
 
 /**
- * @typedef {object} Timing
- * @property {string} what
- * @property {number[]} ours in milliseconds, of each run
- * @property {number[]} floor of the same runs; empty where the floor cannot do it
+ * What was measured: of each program the milliseconds of each run; nothing of one that does not take part.
+ * @typedef {{ what: string, ours: number[], floor?: number[], peerjs?: number[], 'y-webrtc'?: number[] }} Timing
  */
 
+/** What the program is compared with, by the name that tables give it. */
+const OTHERS = { floor: 'floor', peerjs: 'PeerJS', 'y-webrtc': 'y-webrtc' };
+
 /** The ratio of each run: in each the two are measured right after each other. */
-function ratiosOf({ what, ours, floor }) {
-  if (ours.length !== floor.length) throw new Error(`${what}: not as many runs of both`);
-  return ours.map((time, run) => time / floor[run]);
+function ratiosOf({ what, ours }, others) {
+  if (ours.length !== others.length) throw new Error(`${what}: not as many runs of both`);
+  return ours.map((time, run) => time / others[run]);
 }
 
 /** The rows of each table, headings first. */
 export function timingRows(timings) {
+  const others = Object.keys(OTHERS).filter((name) => timings.some((timing) => name in timing));
   return [
-    ['', 'runs', 'ours, ms', 'spread', 'floor, ms', 'spread', 'ratio', 'spread'],
+    [
+      ...['', 'runs', 'ours, ms', 'spread'],
+      ...others.flatMap((name) => [`${OTHERS[name]}, ms`, 'ratio', 'spread']),
+    ],
     ...timings.map((timing) => [
-      timing.what,
-      String(timing.ours.length),
-      milliseconds(timing.ours),
-      spread(timing.ours),
-      ...(timing.floor.length === 0
-        ? ['–', '–', '–', '–']
-        : [
-            milliseconds(timing.floor),
-            spread(timing.floor),
-            median(ratiosOf(timing)).toFixed(2),
-            spread(ratiosOf(timing), 2),
-          ]),
+      ...[timing.what, String(timing.ours.length), milliseconds(timing.ours), spread(timing.ours)],
+      ...others.flatMap((name) => comparisonCells(timing, timing[name])),
     ]),
   ];
+}
+
+function comparisonCells(timing, times) {
+  if (times === undefined) return ['–', '–', '–'];
+  const ratios = ratiosOf(timing, times);
+  return [milliseconds(times), median(ratios).toFixed(2), spread(ratios, 2)];
 }
 
 export function electionRows(elections) {
@@ -81,42 +85,71 @@ function asMarkdown([headings, ...rows]) {
   return [headings, rule, ...rows].map(line).join('\n');
 }
 
+/** Runs that do not count, in a sentence. */
+function failures(stuck) {
+  const parts = Object.entries(stuck).map(([name, times]) => `${times} of ${OTHERS[name]}`);
+  if (parts.length === 0) return '';
+  return ` Runs whose tabs never agreed do not count: ${parts.join(', ')}.`;
+}
+
 export function markdown({ timings, elections, joins, stuck, browser }) {
+  const isPhone = ({ what }) => what.startsWith(PHONE);
   return `# Benchmarks
 
-Written by \`npm run bench\`. Do not compare the times with those of another machine or day, only with
-the floor beside them: a page of raw RTCPeerConnection and WebSocket that does the same job in the
-fewest lines ([bench/floor.html](../bench/floor.html), [bench/floor.mjs](../bench/floor.mjs)). The two
-are measured right after each other, and *ratio* is the median of the runs' ratios, not the ratio of
-the medians. All tabs run in one browser, each in a context of its own; pages take the times
-themselves, when what they show changes. Browsers are new in each run, servers are not: the first
-tabs that each of them had are a row of their own.
+Written by \`npm run bench\`. Times are in milliseconds, medians of the runs, with the least and the
+greatest. All pages and servers run on one machine: do not compare the times with those of another
+machine or day, only with those beside them.
 
 ${browser}; Node ${process.versions.node}; ${availableParallelism()} cores (${cpus()[0]?.model ?? 'unknown'}).
-Medians of the runs, with the least and the greatest.${stuck === 0 ? '' : ` The floor's tabs never agreed in ${stuck} more, which do not count.`}
 
-![Times of Ringleader and of the floor](bench.svg)
+## A cold phone
 
-${asMarkdown(timingRows(timings))}
+${asMarkdown(timingRows(timings.filter(isPhone)))}
 
-- *cold phone*: a processor six times slower and a network of 1.6 Mbit/s and 150 ms, as Chromium plays
-  them, with nothing cached. It joins a ring of two. From the start of its navigation until all of the
-  HTML has arrived, and from then until the first words are painted: 600 ms is the aim. From the start
-  until the member knows its leader, and from then until the page says so in words, which is to be in
-  the same moment; and from the start until these words are painted.
+A phone joins a ring of two: its processor is six times slower, its network has 1.6 Mbit/s and 150 ms, as
+Chromium emulates them, and nothing is cached. Once its id is the highest, so that it becomes the leader
+after an election; and once the lowest, so that it hears of the leader from its neighbours.
+
+- *HTML arrived*: from the start of the navigation until all of the HTML is there.
+- *words after that*: from then until the first words are painted. The aim is at most 600 ms.
+- *leader known*: from the start of the navigation until the page has the leader's id.
+- *said after that*: from then until the page has the leader in words. The aim is 0.
+- *leader seen*: from the start of the navigation until these words are painted.
+
+## Many tabs
+
+${asMarkdown(timingRows(timings.filter((row) => !isPhone(row))))}
+
+![Times of Ringleader and of what it is compared with](bench.svg)
+
+All tabs run in one browser, each in a context of its own. Times end when the tabs have painted the words
+that say which tab leads. The programs are measured right after each other, and *ratio* is the median of
+the runs' ratios, not the ratio of the medians. Browsers are new in each run, servers are not.${failures(stuck)}
+
+- *floor*: a page of raw RTCPeerConnection and WebSocket that does the same job in the fewest lines
+  ([bench/floor.html](../bench/floor.html), [bench/ring-broker.mjs](../bench/ring-broker.mjs)).
+- *PeerJS*: the election of [shared/election](../shared/election) over PeerJS, with PeerJS's own server
+  for the signals and the floor's broker for the places
+  ([bench/peerjs.page.mjs](../bench/peerjs.page.mjs)).
+- *y-webrtc*: a mesh in which all share the set of their ids, and the highest id leads; there is no
+  election. The time ends when the highest id has reached all, which may be before all are linked with
+  each other ([bench/y-webrtc.page.mjs](../bench/y-webrtc.page.mjs)).
+
+The rows:
+
 - *tabs at a new server*: the same as the next, of the first tabs of all: the server's code takes
   longer then.
 - *tabs at once*: from the start of the last tab's navigation until all show the same leader. With many
-  tabs it is the time that a small machine's processors are busy; what ours takes more is the program
-  being compiled and run for the first time in each tab. The largest number, of ours alone and in one
-  run, is to show that it comes to one ring where there is far too much to do.
+  tabs it is the time that a small machine's processors are busy. The largest number, of ours alone and
+  in one run, shows that the tabs form one ring where the machine is overloaded.
 - *processor time*: what the browser took for that, per tab.
 - *a tab joins 12*: from the start of its navigation until all 13 show the right leader.
 - *and all show 13*: until, besides, all have counted the newcomer, by the leader's next lap. The
   floor does not count.
 - *leader closed*, *leader killed*: in a ring that has come to rest, from then until the 11 others show
-  the next leader. Closed, it is a new link and two laps of the ring. Before them, a killed one is asked for a sign of life (L13), which the floor does not: there a lost connection
-  to the server is the end of a peer.
+  the next leader. Closed, it takes a new link and two laps of the ring. A killed one is asked for a sign
+  of life first (L13). The floor does not ask: there a lost connection to the server is the end of a peer.
+- *kept apart*: no two tabs can make a direct link, so that all messages go through the server.
 
 ## Messages of an election
 
@@ -133,17 +166,20 @@ ${asMarkdown(joinRows(joins))}
 `;
 }
 
-/** Bars of the medians, side by side. */
+const COLORS = { ours: '#2159c4', floor: '#b9c1cc', peerjs: '#d98324', 'y-webrtc': '#4d9d6a' };
+
+/** Bars of the medians of what is compared, side by side; the ratios are those to the floor. */
 export function plot(timings) {
-  const shown = timings.filter(({ floor }) => floor.length > 0);
+  const shown = timings.filter(({ floor }) => floor !== undefined);
   const chart = echarts.init(null, null, { renderer: 'svg', ssr: true, width: 1_080, height: 420 });
-  const bars = (name, color, values) => ({
-    ...{ name, type: 'bar', itemStyle: { color }, data: shown.map((row) => median(values(row))) },
+  const series = Object.entries({ ours: 'Ringleader', ...OTHERS }).map(([contender, name]) => ({
+    ...{ name, type: 'bar', itemStyle: { color: COLORS[contender] } },
+    data: shown.map((row) => (row[contender] === undefined ? '-' : median(row[contender]))),
     label: {
-      ...{ show: true, position: 'top', color: '#566270' },
-      formatter: ({ value }) => value.toFixed(0),
+      ...{ show: true, position: 'top', color: '#566270', fontSize: 10 },
+      formatter: ({ value }) => (value === '-' ? '' : value.toFixed(0)),
     },
-  });
+  }));
   chart.setOption({
     animation: false,
     backgroundColor: '#ffffff',
@@ -153,14 +189,11 @@ export function plot(timings) {
     grid: { left: 60, right: 20, top: 50, bottom: 90 },
     xAxis: {
       type: 'category',
-      data: shown.map((row) => `${row.what}\n× ${median(ratiosOf(row)).toFixed(2)}`),
+      data: shown.map((row) => `${row.what}\n× ${median(ratiosOf(row, row.floor)).toFixed(2)}`),
       axisLabel: { interval: 0, width: 78, overflow: 'break' },
     },
     yAxis: { type: 'value', name: 'ms' },
-    series: [
-      bars('Ringleader', '#2159c4', ({ ours }) => ours),
-      bars('floor', '#b9c1cc', ({ floor }) => floor),
-    ],
+    series,
   });
   const svg = chart.renderToSVGString();
   chart.dispose();

@@ -1,4 +1,4 @@
-/* global document, MutationObserver, report -- in what runs in a page */
+/* global document, MutationObserver, report, requestAnimationFrame -- in what runs in a page */
 /** Tabs in a browser, and when each of them showed what. */
 import { EventEmitter } from 'node:events';
 import { performance } from 'node:perf_hooks';
@@ -31,34 +31,46 @@ const CALM = { moment: 1_000, moments: 2, shareOfTab: 0.04, shareOfBrowser: 0.1 
 const PATIENCE = 90_000;
 
 /**
- * Runs in the page from its first moment: reports each change of what is asked for, with the time by
- * the page's own clock. Nobody asks the page anything while a measure lasts, and changes of other
- * values are not looked at: a page that shows more would be slower for it.
- * @param {string[]} names of the values: the peer's id, its leader's, and perhaps the ring's size
+ * Runs in the page from its first moment: reports the words that a person sees, after each frame that
+ * changed them, with the time by the page's own clock. Nobody asks the page anything while a measure
+ * lasts, and changes of other words are not looked at: a page that shows more would be slower for it.
+ * @param {string[]} selectors of the elements: which tab this is, who leads, and perhaps the ring's size
  */
-function watch(names) {
-  let last = '';
-  /** The elements that have the values; the whole page has others than what came first. */
-  let watched = [];
-  const tell = () => {
-    const [id, leader, size] = watched.map((element) => element?.dataset.value ?? '');
-    const shown = [id, leader, size].join();
-    if (shown === last) return;
-    last = shown;
-    const started = performance.timeOrigin;
-    report(JSON.stringify({ at: started + performance.now(), started, id, leader, size }));
+function watch(selectors) {
+  const textOf = (selector) => {
+    const element = document.querySelector(selector);
+    if (element?.checkVisibility() !== true) return '';
+    return element.textContent.replaceAll(/\s+/g, ' ').trim();
   };
-  const values = new MutationObserver(tell);
+  let last = '';
+  let isAsked = false;
+  const { port1: frame, port2: painted } = new MessageChannel();
+  painted.onmessage = ({ data: words }) => {
+    const started = performance.timeOrigin;
+    report(JSON.stringify({ at: started + performance.now(), started, words }));
+  };
+  const read = () => {
+    isAsked = false;
+    const words = selectors.map(textOf);
+    if (words.join('\n') === last) return;
+    last = words.join('\n');
+    frame.postMessage(words);
+  };
   new MutationObserver(() => {
-    const found = names.map((name) => document.querySelector(`[data-testid=${name}]`));
-    if (found.every((element, at) => element === watched[at])) return;
-    watched = found;
-    values.disconnect();
-    for (const element of watched)
-      if (element !== null) values.observe(element, { attributeFilter: ['data-value'] });
-    tell();
-  }).observe(document, { subtree: true, childList: true });
+    if (!isAsked) requestAnimationFrame(read);
+    isAsked = true;
+  }).observe(document, { subtree: true, childList: true, characterData: true });
 }
+
+/** What those words say: "This tab is NAME ID" and "★ NAME leads", or with the id where there is no name. */
+function meaningOf([own, headline, size = '']) {
+  const [, name, id = ''] = /^This tab is (?:(.+) )?([0-9a-f-]+)$/.exec(own) ?? [];
+  const [, leader = ''] = /^(?:★ )?(.+) leads$/.exec(headline) ?? [];
+  return { id, name: name ?? id, leader, size };
+}
+
+/** How the leader's own tab calls it. */
+const SELF = 'This tab';
 
 /** Runs there too where the network keeps tabs apart: none hears at which address another is. */
 function ignoreAddresses() {
@@ -77,7 +89,7 @@ export class NotInTime extends Error {}
 export class Tabs extends EventEmitter {
   #browser;
   #url;
-  #names;
+  #selectors;
   #isApart = false;
   #session;
   /** What each page shows, and since when. */
@@ -95,7 +107,7 @@ export class Tabs extends EventEmitter {
     tabs.#isApart = apart;
     tabs.setMaxListeners(0);
     tabs.#url = url;
-    tabs.#names = ['own-id', 'leader-id', ...(sizes ? ['ring-size'] : [])];
+    tabs.#selectors = ['.own', '.headline', ...(sizes ? ['[data-testid=ring-size]'] : [])];
     tabs.#browser = await puppeteer.launch({
       executablePath: process.env.CHROMIUM_PATH,
       // A copy: puppeteer takes the disabled features out of the array that it is given.
@@ -117,9 +129,9 @@ export class Tabs extends EventEmitter {
     return this.#shown.size;
   }
 
-  /** The page that shows its own id for the leader's. */
+  /** The page that says that it leads. */
   get leader() {
-    for (const [page, { id, leader }] of this.#shown) if (id === leader) return page;
+    for (const [page, { leader }] of this.#shown) if (leader === SELF) return page;
     throw new Error('no tab leads');
   }
 
@@ -148,22 +160,24 @@ export class Tabs extends EventEmitter {
 
   async #open() {
     const page = await this.newPage();
-    this.#shown.set(page, { started: 0, id: '', leader: '', leaderAt: 0, size: '', sizeAt: 0 });
+    const nothing = { id: '', name: '', leader: '', size: '' };
+    this.#shown.set(page, { started: 0, ...nothing, leaderAt: 0, sizeAt: 0 });
     const session = await page.createCDPSession();
     await session.send('Runtime.enable');
     await session.send('Runtime.addBinding', { name: 'report' });
     session.on('Runtime.bindingCalled', ({ payload }) => {
-      const { at, started, id, leader, size } = JSON.parse(payload);
+      const { at, started, words } = JSON.parse(payload);
       const before = this.#shown.get(page);
       if (before === undefined) return;
+      const shown = meaningOf(words);
       this.#shown.set(page, {
-        ...{ started, id, leader, size },
-        leaderAt: leader === before.leader ? before.leaderAt : at,
-        sizeAt: size === before.size ? before.sizeAt : at,
+        ...{ started, ...shown },
+        leaderAt: shown.leader === before.leader ? before.leaderAt : at,
+        sizeAt: shown.size === before.size ? before.sizeAt : at,
       });
       this.emit('change');
     });
-    await page.evaluateOnNewDocument(watch, this.#names);
+    await page.evaluateOnNewDocument(watch, this.#selectors);
     if (this.#isApart) await page.evaluateOnNewDocument(ignoreAddresses);
     return page;
   }
@@ -192,11 +206,13 @@ export class Tabs extends EventEmitter {
     return Math.max(...this.#values.map(({ started }) => started));
   }
 
-  /** Since when all tabs show the greatest of their ids as leader; null where they do not. */
+  /** Since when all tabs say that the one with the greatest id leads; null where they do not. */
   get agreedAt() {
     const values = this.#values;
-    const greatest = values.map(({ id }) => id).reduce((a, b) => (a > b ? a : b));
-    const isAgreed = values.every(({ id, leader }) => id !== '' && leader === greatest);
+    const greatest = values.reduce((a, b) => (a.id > b.id ? a : b));
+    const isAgreed = values.every(
+      ({ id, leader }) => id !== '' && leader === (id === greatest.id ? SELF : greatest.name),
+    );
     return isAgreed ? Math.max(...values.map(({ leaderAt }) => leaderAt)) : null;
   }
 

@@ -1,6 +1,6 @@
 /**
- * `npm run bench -- [--only a,b,…] [--runs N]`: the program's overhead over a minimal
- * baseline; docs/bench.md has the results. The measures: p a cold phone, a tabs at once, b a join, c the leader's loss,
+ * `npm run bench -- [--only a,b,…] [--runs N]`: the overhead over a minimal page and beside other
+ * libraries, as docs/bench.md tells. The measures: p a cold phone, a tabs at once, b a join, c the leader's loss,
  * d messages of an election, e links of joins, f more tabs at once than the machine can well take,
  * g tabs that the network keeps apart.
  * With --only the files in docs/ stay as they are.
@@ -45,7 +45,7 @@ const { BURSTS, CROWD, RING, measureApart, measureBurst, measureChanges, measure
 const { NotInTime } = await import('../bench/tabs.mjs');
 const report = await import('../bench/report.mjs');
 
-/** More failures of the floor than this, in all runs, and there is nothing to compare with. */
+/** More failures of another than ours than this, in all runs, and there is nothing to compare with. */
 const MOST_STUCK = 5;
 
 /** @type {Map<string, import('../bench/report.mjs').Timing>} */
@@ -53,27 +53,28 @@ const timings = new Map();
 
 function note(what, contender, value) {
   if (value === undefined) return;
-  const timing = timings.get(what) ?? { what, ours: [], floor: [] };
-  timing[contender].push(value);
+  const timing = timings.get(what) ?? { what };
+  (timing[contender] ??= []).push(value);
   timings.set(what, timing);
   process.stderr.write(
-    `${what.padEnd(32)} ${contender.padEnd(6)}${value.toFixed(0).padStart(6)}\n`,
+    `${what.padEnd(32)} ${contender.padEnd(8)}${value.toFixed(0).padStart(6)}\n`,
   );
 }
 
-/** Runs of the floor that came to nothing: a link of it that does not come up stays down. */
-let stuck = 0;
+/** Runs of the others that came to nothing: a link of the floor that does not come up stays down. */
+const stuck = {};
 
-/** Runs again where the floor's tabs never agreed. */
+/** Runs again where the tabs of another than ours never agreed. */
 async function untilAgreed(contender, run) {
   for (;;)
     try {
       return await run();
     } catch (error) {
-      if (contender !== 'floor' || !(error instanceof NotInTime) || stuck === MOST_STUCK)
+      const times = stuck[contender] ?? 0;
+      if (contender === 'ours' || !(error instanceof NotInTime) || times === MOST_STUCK)
         throw error;
-      stuck += 1;
-      process.stderr.write(`the floor's tabs did not agree; once more\n`);
+      stuck[contender] = times + 1;
+      process.stderr.write(`the tabs of ${contender} did not agree; once more\n`);
     }
 }
 
@@ -83,16 +84,15 @@ async function burst(contender, count) {
   note(`processor time of each of ${count}`, contender, cpu / count);
 }
 
-const PHONE = 'cold phone';
-
 /** The phone is cold, not the server, which others have called before. */
-async function phone() {
-  const { html, words, known, said, seen } = await measurePhone();
-  note(`${PHONE}: HTML arrived`, 'ours', html);
-  note(`${PHONE}: words after that`, 'ours', words - html);
-  note(`${PHONE}: leader known`, 'ours', known);
-  note(`${PHONE}: said after that`, 'ours', said - known);
-  note(`${PHONE}: leader seen`, 'ours', seen);
+async function phone(leads) {
+  const { html, words, known, said, seen } = await measurePhone(leads);
+  const name = leads ? `${report.PHONE} leads` : `${report.PHONE} follows`;
+  note(`${report.PHONE}: HTML arrived`, 'ours', html);
+  note(`${report.PHONE}: words after that`, 'ours', words - html);
+  note(`${name}: leader known`, 'ours', known);
+  note(`${name}: said after that`, 'ours', said - known);
+  note(`${name}: leader seen`, 'ours', seen);
 }
 
 /** What a server brings together first, with code that has never run before. */
@@ -111,32 +111,32 @@ async function changes(contender) {
   note('leader killed', contender, killed);
 }
 
-const BOTH = ['ours', 'floor'];
-
-const measures = [];
+/** What is measured of several programs, one right after the other: how fast a machine is changes by the minute. */
+const comparisons = [];
 if (only.has('a'))
-  for (const count of BURSTS) {
-    const measure = (contender) => burst(contender, count);
+  for (const { count, contenders } of BURSTS) {
+    const comparison = { contenders, measure: (contender) => burst(contender, count) };
     // Twice in each run, as they take seconds, not minutes.
-    measures.push(measure, measure);
+    comparisons.push(comparison, comparison);
   }
-if (only.has('b') || only.has('c')) measures.push(changes);
+if (only.has('b') || only.has('c'))
+  comparisons.push({ contenders: ['ours', 'floor'], measure: changes });
 
-/** Who is measured at all: the floor is not where only the most tabs are tried. */
-const oursAlone = ['p', 'f', 'g'].some((name) => only.has(name));
-const measured = measures.length > 0 ? BOTH : oursAlone ? ['ours'] : [];
+/** The programs that are measured at all. */
+const oursAlone = ['p', 'f', 'g'].some((name) => only.has(name)) ? ['ours'] : [];
+const measured = new Set([...comparisons.flatMap(({ contenders }) => contenders), ...oursAlone]);
 
 try {
   for (const contender of measured) await firstBurst(contender);
-  if (only.has('p')) for (let done = 0; done < runs; done += 1) await phone();
-  let pairs = 0;
+  if (only.has('p'))
+    for (let done = 0; done < runs; done += 1)
+      for (const leads of [false, true]) await phone(leads);
   for (let done = 0; done < runs; done += 1)
-    for (const measure of measures) {
-      // The one that goes first changes: what is left of the other's browser may cost a little.
-      const order = pairs % 2 === 0 ? BOTH : BOTH.toReversed();
-      pairs += 1;
-      // One right after the other: how fast a machine is changes by the minute.
-      for (const contender of order) await measure(contender);
+    for (const [at, { contenders, measure }] of comparisons.entries()) {
+      // Each goes first in its turn: what is left of the last browser may cost a little.
+      const first = (done * comparisons.length + at) % contenders.length;
+      for (const contender of [...contenders.slice(first), ...contenders.slice(0, first)])
+        await measure(contender);
     }
 
   // Of ours alone: the floor has no other way than direct ones.
@@ -162,7 +162,7 @@ try {
 }
 
 /** First what a person sees. */
-const isPhone = ({ what }) => what.startsWith(PHONE);
+const isPhone = ({ what }) => what.startsWith(report.PHONE);
 const rows = [...timings.values()];
 const results = {
   timings: [...rows.filter(isPhone), ...rows.filter((row) => !isPhone(row))],

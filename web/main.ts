@@ -1,7 +1,7 @@
 /**
- * The page's entry: joins the ring as soon as it runs, and shows in the shell that index.html has who
- * leads. The rest of the page comes once there is a leader, since the election has better use for the
- * processor, or after a moment.
+ * The page's entry: joins the ring as soon as it runs, and says in the shell of index.html which peer
+ * leads. The rest of the page is loaded once there is a leader, as it would slow down the election, or
+ * after a moment.
  */
 import { parseRoomName } from '../shared/protocol/ids.ts';
 import type * as Page from './page.ts';
@@ -9,8 +9,11 @@ import { RingMember } from './ring-member.ts';
 import { roomName } from './room-name.ts';
 import { showInShell, showNoRoom, showRoom } from './shell.ts';
 
-/** How long a leader is waited for, in milliseconds. */
-const MOMENT = 1_000;
+/**
+ * How long a leader is waited for, in milliseconds. A slow phone that will lead has made its links and is
+ * elected within three seconds; to load the rest during that time would make it half a second later.
+ */
+const MOMENT = 3_000;
 
 /** Milliseconds after the first attempt to load the rest of the page; longer after each, up to a limit. */
 const RETRY = 1_000;
@@ -33,17 +36,21 @@ if (room.ok) {
   showBadRoom(name, room.error);
 }
 
-/** Shows how the member fares, until it has a leader or a moment has passed, and on until it is told not to. */
+/**
+ * Shows the member's state in the shell, as long as nothing else is told of its changes. Resolves once
+ * there is a leader, or there will be none, or a moment has passed.
+ */
 function untilLeader(member: RingMember): Promise<void> {
   return new Promise((resolve) => {
     let isAsked = false;
     const show = () => {
       isAsked = false;
-      showInShell(member.ring);
-      if (member.ring.leader !== null) resolve();
+      const { ring } = member;
+      showInShell(ring);
+      if (ring.leader !== null || ring.role === 'offline') resolve();
     };
     setTimeout(resolve, MOMENT);
-    // One message is several changes.
+    // One message causes several changes.
     member.onChange = () => {
       if (!isAsked) queueMicrotask(show);
       isAsked = true;
@@ -52,7 +59,10 @@ function untilLeader(member: RingMember): Promise<void> {
   });
 }
 
-/** The rest of the page, as soon as the server gives it: it may have gone just now. */
+/**
+ * The rest of the page, as soon as the server gives it: it may have gone just now. Firefox gives the same
+ * error for ever once it has failed to load a module, and asks the server no more; a reload helps there.
+ */
 async function loadPage(): Promise<typeof Page> {
   for (let attempt = 1; ; attempt += 1)
     try {
@@ -89,6 +99,6 @@ function sayUnfinished(): void {
   const words = document.createElement('p');
   words.role = 'alert';
   words.textContent =
-    'The rest of this page cannot be loaded. This page keeps trying; if nothing comes of it, reload the page.';
+    'The rest of this page cannot be loaded. If it does not appear soon, reload the page.';
   document.querySelector('main')?.append(words);
 }

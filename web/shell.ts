@@ -39,34 +39,40 @@ export function showInShell(ring: RingState): void {
   change('.own', (own) => {
     const name = span('name hued', nameOf(ring.id));
     setHue(name, ring.id);
-    own.replaceChildren('This tab is ', name, ' ', span('', shortId(ring.id)));
+    put(own, 'This tab is ', name, ' ', span('', shortId(ring.id)));
   });
   change('.said', (said) => {
     const star = headline.isDecided ? [span('star', '★'), ' '] : [];
     const name = headline.name === '' ? [] : [span('name', headline.name), ' '];
-    said.replaceChildren(...star, ...name, headline.words);
+    put(said, ...star, ...name, headline.words);
   });
   change('.why', (why) => {
-    why.textContent = outlookOf(ring);
+    put(why, outlookOf(ring));
   });
 }
 
 function showConnection(text: string, tone: string): void {
   change('.connection', (connection) => {
     connection.className = `connection ${tone}`;
-    connection.textContent = `● ${text}`;
+    put(connection, `● ${text}`);
   });
 }
 
 function setValue(testid: string, value: string): void {
   change(`[data-testid=${testid}]`, ({ dataset }) => {
-    dataset['value'] = value;
+    if (dataset['value'] !== value) dataset['value'] = value;
   });
 }
 
 function change(selector: string, use: (element: HTMLElement) => void): void {
   const element = document.querySelector<HTMLElement>(selector);
   if (element !== null) use(element);
+}
+
+/** Puts words in an element that has others. Most changes of a ring change none, and to lay them out takes time. */
+function put(element: HTMLElement, ...words: readonly (string | HTMLElement)[]): void {
+  const text = words.map((part) => (typeof part === 'string' ? part : part.textContent)).join('');
+  if (element.textContent !== text) element.replaceChildren(...words);
 }
 
 function setHue({ style }: HTMLElement, id: RingState['id']): void {
