@@ -1,0 +1,332 @@
+/**
+ * The shipped member and broker as the checker calls them: states and inputs have numbers, and each question
+ * is asked once.
+ */
+import { handle as handleBroker } from '../../../broker/broker.ts';
+import type {
+  Broker,
+  Delivery,
+  Input as BrokerInput,
+  Request,
+  SessionId,
+} from '../../../broker/state.ts';
+import type { RingEvent } from '../../../member/events.ts';
+import { handle as handleMember } from '../../../member/member.ts';
+import type { Link, Member } from '../../../member/state.ts';
+import type { Ask, Input, Output } from '../../../member/turn.ts';
+import { encodeFrame, parseFrame } from '../../../protocol/frame.ts';
+import { numberedId } from '../space.ts';
+import type { View } from '../../../protocol/signaling.ts';
+import { get, valuesOf } from '../../../broker/table.ts';
+import type { PeerId } from '../../../protocol/ids.ts';
+import { peersOf } from '../../../broker/room.ts';
+import type { PeerMessage } from '../../../protocol/messages.ts';
+import { brokerWith, canonicalBroker } from './canonical-broker.ts';
+import { canonicalMember, LATER, NOW, OVERDUE } from './canonical-member.ts';
+import { answerTo, requestOf } from './asks.ts';
+import { faultOf } from './judge.ts';
+import { Memo, Pool } from './pool.ts';
+
+/** Links that one slot may offer at a time; link ids are bits of one number. */
+const LINKS_OF_SLOT = 8;
+
+/** The ids that there are. */
+const RANKS = [0, 1, 2, 3, 4, 5];
+
+/** Eras are small numbers then. */
+const DATE = 1;
+
+/** An input to a member; `due` is the index of the due time that has come. */
+export type Happening = Exclude<Input, { type: 'time' }> | { readonly type: 'time'; readonly due: number };
+
+export type Asked = BrokerInput | { readonly type: 'time'; readonly due: number };
+
+/** What a member has done, with frames and questions by number. */
+export type Deed =
+  | Exclude<Output, { do: 'send' | 'ask' | 'tell' }>
+  | { readonly do: 'send'; readonly link: number; readonly frame: number }
+  | { readonly do: 'ask'; readonly number: number; readonly request: Request };
+
+export interface MemberTurn {
+  readonly next: number;
+  readonly deeds: readonly Deed[];
+  readonly events: readonly RingEvent[];
+  /** How many messages of the election it has sent to others. */
+  readonly sent: number;
+  /** What is wrong with this turn alone, in words. */
+  readonly fault: string | null;
+}
+
+/** What the broker sends over a connection. */
+export type Parcel =
+  /** `isAtOnce`: nothing of the election depends on when it comes. */
+  | {
+      readonly type: 'input';
+      readonly session: SessionId;
+      readonly input: number;
+      readonly isAtOnce: boolean;
+    }
+  | { readonly type: 'probe'; readonly session: SessionId; readonly probe: number }
+  | { readonly type: 'end'; readonly session: SessionId };
+
+export interface BrokerTurn {
+  readonly next: number;
+  readonly parcels: readonly Parcel[];
+}
+
+/** A change of what the checker explores, to see that it finds what that breaks. */
+export interface Change {
+  /** Instead of what a member sends. */
+  readonly said?: (message: PeerMessage) => PeerMessage;
+  /** A goodbye takes away what was sent before it. */
+  readonly forgetsBeforeBye?: boolean;
+  /** Lost links are not made anew. */
+  readonly makesNothingAnew?: boolean;
+}
+
+export class Machines {
+  readonly members = new Pool<Member>();
+  readonly brokers = new Pool<Broker>();
+  readonly inputs = new Pool<Happening>();
+  readonly frames = new Pool<Uint8Array>();
+  readonly change: Change;
+  readonly #masks: { readonly all: number; readonly offered: number }[] = [];
+  readonly #asked = new Pool<Asked>();
+  readonly #asks = new Pool<Ask>();
+  readonly #memberTurns = new Memo<MemberTurn>();
+  readonly #brokerTurns = new Memo<BrokerTurn>();
+  readonly #inputLinks: number[] = [];
+  readonly #pruned = new Memo<number>();
+
+  constructor(change: Change = {}) {
+    this.change = change;
+  }
+
+  member(state: Member): number {
+    const canonical = canonicalMember(state);
+    const number = this.members.put(JSON.stringify(canonical), canonical);
+    this.#masks[number] ??= masksOf(canonical);
+    return number;
+  }
+
+  broker(state: Broker): number {
+    const canonical = canonicalBroker(state);
+    return this.brokers.put(JSON.stringify(canonical), canonical);
+  }
+
+  input(happening: Happening): number {
+    return this.inputs.put(textOf(happening), happening);
+  }
+
+  /** A frame without the picture of the ring, which decides nothing. */
+  frame(bytes: Uint8Array): number {
+    const parsed = parseFrame(bytes);
+    if (!parsed.ok) throw new Error(`a member sends an invalid frame: ${parsed.error}`);
+    const message = this.change.said?.(parsed.value.message) ?? parsed.value.message;
+    const plain = encodeFrame(message);
+    return this.frames.put(String.fromCharCode(...plain), plain);
+  }
+
+  /**
+   * What a member does with an input.
+   * @param taken ids of links that are in use anywhere, as bits
+   */
+  turn(member: number, slot: number, input: number, taken: number): MemberTurn {
+    const own = (taken >>> (slot * LINKS_OF_SLOT)) & 0xff;
+    return this.#memberTurns.get(member, input * 256 + own, () =>
+      this.#handle(this.members.get(member), slot, this.inputs.get(input), own),
+    );
+  }
+
+  #handle(before: Member, slot: number, happening: Happening, own: number): MemberTurn {
+    const member = canonicalMember(before);
+    const random = () => (1 + slot * LINKS_OF_SLOT + freeId(member, slot, own)) / 2 ** 32;
+    const outputs = handleMember(member, inputOf(member, happening), { now: NOW, date: DATE }, random);
+    const fault = faultOf(before, member, happening, outputs);
+    const events = outputs.flatMap((output) => (output.do === 'tell' ? [output.event] : []));
+    const { id } = member.identity;
+    const sent = events.filter((event) => event.type === 'sent' && event.to !== id).length;
+    const deeds = outputs.flatMap((output) => this.#deedOf(output));
+    return { next: this.member(member), deeds, events, sent, fault };
+  }
+
+  #deedOf(output: Output): Deed[] {
+    switch (output.do) {
+      case 'tell':
+        return [];
+      case 'send':
+        return [{ ...output, frame: this.frame(output.frame) }];
+      case 'ask': {
+        const { ask } = output;
+        return [{ do: 'ask', number: this.#asks.put(JSON.stringify(ask), ask), request: requestOf(ask) }];
+      }
+      default:
+        return [output];
+    }
+  }
+
+  ask(broker: number, asked: Asked): BrokerTurn {
+    const input = this.#asked.put(JSON.stringify(asked), asked);
+    return this.#brokerTurns.get(broker, input, () => this.#askBroker(broker, asked));
+  }
+
+  #askBroker(number: number, asked: Asked): BrokerTurn {
+    let broker = canonicalBroker(this.brokers.get(number));
+    let input: BrokerInput = { type: 'time' };
+    if (asked.type !== 'time') input = asked;
+    else if ('due' in asked) {
+      const due = broker.dues.order[asked.due];
+      if (due !== undefined) broker = brokerWith(broker, due);
+    }
+    const deliveries = handleBroker(broker, input, { now: NOW, date: DATE });
+    return { next: this.broker(broker), parcels: deliveries.flatMap((each) => this.#parcelOf(each)) };
+  }
+
+  #parcelOf(delivery: Delivery): Parcel[] {
+    switch (delivery.type) {
+      case 'reply': {
+        const { session, number, reply } = delivery;
+        // Nobody waits for the answer to a goodbye.
+        if (number < 0) return [];
+        const answer = answerTo(this.#asks.get(number), reply);
+        if (answer === null) return [];
+        const input = this.input({ type: 'answer', answer });
+        return [{ type: 'input', session, input, isAtOnce: answer.of === 'settle' }];
+      }
+      case 'push': {
+        const { session, told } = delivery;
+        const input = this.input(told.type === 'signal' ? { type: 'signal', delivery: told.signal } : told);
+        return [{ type: 'input', session, input, isAtOnce: false }];
+      }
+      case 'probe':
+      case 'end':
+        return [delivery];
+    }
+  }
+
+  /** Whether a frame is a goodbye. */
+  isBye(frame: number): boolean {
+    const parsed = parseFrame(this.frames.get(frame));
+    return parsed.ok && parsed.value.message.type === 'bye';
+  }
+
+  /** A broker whose next newcomer gets its place behind a certain slot's peer. */
+  splitNext(broker: number, after: number): number {
+    const state = canonicalBroker(this.brokers.get(broker));
+    for (const { room } of valuesOf(state.rooms))
+      for (const member of room.ring)
+        if (member.id === numberedId(after)) member.edgeMade = 0;
+    return this.broker(state);
+  }
+
+  /** A member whose wait for a leader has lasted long enough. */
+  overdue(member: number): number {
+    const state = this.members.get(member);
+    const { wait } = state.election;
+    if (wait === null) return member;
+    return this.member({ ...state, election: { ...state.election, wait: { ...wait, since: OVERDUE } } });
+  }
+
+  /** Whether a frame is a message of the election. */
+  isElection(frame: number | undefined): boolean {
+    if (frame === undefined) return false;
+    const parsed = parseFrame(this.frames.get(frame));
+    const type = parsed.ok ? parsed.value.message.type : 'hello';
+    return type === 'claim' || type === 'elected';
+  }
+
+  /** The peers of the one room in ring order. */
+  ringOf({ rooms }: Broker): readonly PeerId[] {
+    return valuesOf(rooms).flatMap(({ room }) => peersOf(room));
+  }
+
+  /** The rank of a peer's id. */
+  rankOf(id: PeerId): number {
+    return RANKS.findIndex((rank) => numberedId(rank) === id);
+  }
+
+  hasSession(broker: number, session: number): boolean {
+    return get(this.brokers.get(broker).sessions, session) !== undefined;
+  }
+
+  /** The links that an input names, as bits. */
+  linksIn(input: number): number {
+    return (this.#inputLinks[input] ??= linksNamed(this.inputs.get(input)));
+  }
+
+  /** The links of a member, as bits. */
+  linksOf(member: number): number {
+    return this.#masks[member]?.all ?? 0;
+  }
+
+  /** A member that has forgotten the offers of which nothing is left. */
+  pruned(member: number, living: number): number {
+    const offered = this.#masks[member]?.offered ?? 0;
+    if ((offered & ~living) === 0) return member;
+    return this.#pruned.get(member, offered & living, () => {
+      const state = this.members.get(member);
+      const isLiving = ({ id }: { readonly id: number }) => (living & bitOf(id)) !== 0;
+      return this.member({ ...state, offered: state.offered.filter(isLiving) });
+    });
+  }
+}
+
+export function bitOf(link: number): number {
+  return 1 << (link - 1);
+}
+
+function masksOf(member: Member): { readonly all: number; readonly offered: number } {
+  const { successor, predecessor, closing, membership, offered } = member;
+  const { outlet } = successor;
+  const used = outlet === 'none' || outlet === 'loopback' ? [] : [outlet];
+  const links: readonly Pick<Link, 'id'>[] = [
+    ...[...used, ...successor.attempts, ...predecessor.links, ...closing],
+    ...(membership.name === 'joining' ? membership.offers : []),
+  ];
+  const bits = (each: readonly { readonly id: number }[]) =>
+    each.reduce((mask, { id }) => mask | bitOf(id), 0);
+  return { all: bits(links), offered: bits(offered) };
+}
+
+function linksNamed(happening: Happening): number {
+  const view = (of: View) => linkBit(of.successor.link) | linkBit(of.predecessor.link);
+  switch (happening.type) {
+    case 'signal':
+      return bitOf(happening.delivery.link);
+    case 'view':
+      return view(happening.view);
+    case 'answer': {
+      const { answer } = happening;
+      if (answer.of === 'signal') return bitOf(answer.to.request.link);
+      return answer.of === 'place' && answer.reply.ok ? view(answer.reply.view) : 0;
+    }
+    default:
+      return 0;
+  }
+}
+
+function linkBit(link: number | null): number {
+  return link === null ? 0 : bitOf(link);
+}
+
+/** The lowest id that this slot has not given to a link anywhere. */
+function freeId({ offered }: Member, slot: number, own: number): number {
+  for (let id = 0; id < LINKS_OF_SLOT; id += 1) {
+    const link = 1 + slot * LINKS_OF_SLOT + id;
+    if ((own & (1 << id)) === 0 && !offered.some((each) => each.id === link)) return id;
+  }
+  throw new Error('there are too many links at a time');
+}
+
+/** The input itself; the time that has come is made the only one. */
+function inputOf(member: Member, happening: Happening): Input {
+  if (happening.type !== 'time') return happening;
+  member.dues = member.dues.map((due, at) => ({ ...due, at: at === happening.due ? NOW : LATER }));
+  return { type: 'time' };
+}
+
+function textOf(happening: Happening): string {
+  if (happening.type === 'link' && happening.event.type === 'frame')
+    return `${happening.link} ${String.fromCharCode(...happening.event.frame)}`;
+  return JSON.stringify(happening);
+}
