@@ -1,6 +1,7 @@
 /** What can happen next in a world: on its own, when nothing else does, and as an event of the budget. */
 import { connectionOf, hasPlace, isMember } from '../../../member/edges.ts';
 import type { Due, Member } from '../../../member/state.ts';
+import { SOON } from './canonical-member.ts';
 import type { Machines } from './machines.ts';
 import type { Action, End } from './stage.ts';
 import { NONE, type Slot, type Wire, type World } from './world.ts';
@@ -63,7 +64,7 @@ function pushDues(
 function isSoon(machines: Machines, world: World, member: Member, due: Due): boolean {
   switch (due.name) {
     case 'offer':
-      return isOfferDue(machines, member) && member.successor.attempts.length === 0;
+      return due.at === SOON && isOfferDue(machines, member);
     case 'probe':
       return !isAlive(machines, world, due.probe.peer);
     case 'send held':

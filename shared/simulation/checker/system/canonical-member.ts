@@ -30,6 +30,9 @@ export const NOW = 1_000_000;
 /** When what is armed would be due, if the checker did not choose. */
 export const LATER = 2 * NOW;
 
+/** When a link that was lost is made anew, rather than one that does not come up. */
+export const SOON = NOW + 500;
+
 /** When a question for a sign of life was asked, if it is open; and what was heard before and after. */
 const ASKED = NOW - 1_000;
 const HEARD_BEFORE = ASKED - 1_000;
@@ -104,6 +107,8 @@ function canonicalDue(due: Due): Due {
       return { ...due, at: LATER, probe: { ...due.probe, askedAt: ASKED } };
     case 'no answer':
       return { ...due, at: LATER, complaint: { ...due.complaint, at: NOW } };
+    case 'offer':
+      return { ...due, at: due.at <= SOON ? SOON : LATER };
     default:
       return { ...due, at: LATER };
   }

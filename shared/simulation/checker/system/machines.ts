@@ -22,7 +22,7 @@ import type { PeerId } from '../../../protocol/ids.ts';
 import { peersOf } from '../../../broker/room.ts';
 import type { PeerMessage } from '../../../protocol/messages.ts';
 import { brokerWith, canonicalBroker } from './canonical-broker.ts';
-import { canonicalMember, LATER, NOW, OVERDUE } from './canonical-member.ts';
+import { canonicalMember, NOW, OVERDUE } from './canonical-member.ts';
 import { answerTo, requestOf } from './asks.ts';
 import { faultOf } from './judge.ts';
 import { Memo, Pool } from './pool.ts';
@@ -59,7 +59,7 @@ export interface MemberTurn {
 
 /** What the broker sends over a connection. */
 export type Parcel =
-  /** `isAtOnce`: nothing of the election depends on when it comes. */
+  /** `isAtOnce`: takes no time of its own. */
   | {
       readonly type: 'input';
       readonly session: SessionId;
@@ -89,13 +89,15 @@ export class Machines {
   readonly brokers = new Pool<Broker>();
   readonly inputs = new Pool<Happening>();
   readonly frames = new Pool<Uint8Array>();
+  /** What the broker sends to one member in one turn, as numbers of inputs. */
+  readonly bundles = new Pool<readonly number[]>();
   readonly change: Change;
   readonly #masks: { readonly all: number; readonly offered: number }[] = [];
   readonly #asked = new Pool<Asked>();
   readonly #asks = new Pool<Ask>();
   readonly #memberTurns = new Memo<MemberTurn>();
   readonly #brokerTurns = new Memo<BrokerTurn>();
-  readonly #inputLinks: number[] = [];
+  readonly #bundleLinks: number[] = [];
   readonly #pruned = new Memo<number>();
 
   constructor(change: Change = {}) {
@@ -191,12 +193,14 @@ export class Machines {
         const answer = answerTo(this.#asks.get(number), reply);
         if (answer === null) return [];
         const input = this.input({ type: 'answer', answer });
-        return [{ type: 'input', session, input, isAtOnce: answer.of === 'settle' }];
+        const isAtOnce = answer.of === 'settle' || answer.of === 'report';
+        return [{ type: 'input', session, input, isAtOnce }];
       }
       case 'push': {
         const { session, told } = delivery;
         const input = this.input(told.type === 'signal' ? { type: 'signal', delivery: told.signal } : told);
-        return [{ type: 'input', session, input, isAtOnce: false }];
+        const isAtOnce = told.type === 'signal' && told.signal.signals[0]?.type === 'answer';
+        return [{ type: 'input', session, input, isAtOnce }];
       }
       case 'probe':
       case 'end':
@@ -249,9 +253,15 @@ export class Machines {
     return get(this.brokers.get(broker).sessions, session) !== undefined;
   }
 
-  /** The links that an input names, as bits. */
-  linksIn(input: number): number {
-    return (this.#inputLinks[input] ??= linksNamed(this.inputs.get(input)));
+  bundle(inputs: readonly number[]): number {
+    return this.bundles.put(inputs.join(), inputs);
+  }
+
+  /** The links that a bundle names, as bits. */
+  linksIn(bundle: number): number {
+    return (this.#bundleLinks[bundle] ??= this.bundles
+      .get(bundle)
+      .reduce((mask, input) => mask | linksNamed(this.inputs.get(input)), 0));
   }
 
   /** The links of a member, as bits. */
@@ -321,7 +331,7 @@ function freeId({ offered }: Member, slot: number, own: number): number {
 /** The input itself; the time that has come is made the only one. */
 function inputOf(member: Member, happening: Happening): Input {
   if (happening.type !== 'time') return happening;
-  member.dues = member.dues.map((due, at) => ({ ...due, at: at === happening.due ? NOW : LATER }));
+  member.dues = member.dues.map((due, at) => (at === happening.due ? { ...due, at: NOW } : due));
   return { type: 'time' };
 }
 

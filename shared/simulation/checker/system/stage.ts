@@ -281,28 +281,40 @@ export class Stage {
   #ask(asked: Asked): void {
     const { next, parcels } = this.#machines.ask(this.#broker, asked);
     this.#broker = next;
-    for (const parcel of parcels) this.#deliver(parcel);
+    const bundles = new Map<Slot, number[]>();
+    for (const parcel of parcels) this.#deliver(parcel, bundles);
+    for (const [slot, inputs] of bundles)
+      this.#down[slot] = [...this.#queue(slot), this.#machines.bundle(inputs)];
   }
 
-  #deliver(parcel: Parcel): void {
+  #deliver(parcel: Parcel, bundles: Map<Slot, number[]>): void {
     const slot = this.#sessions.indexOf(parcel.session);
+    const send = (input: number) => bundles.set(slot, [...(bundles.get(slot) ?? []), input]);
     switch (parcel.type) {
       case 'input':
         if (slot < 0) return;
-        if (parcel.isAtOnce) this.#inputs.push({ slot, input: parcel.input });
-        else this.#down[slot] = [...this.#queue(slot), parcel.input];
+        if (!parcel.isAtOnce || bundles.has(slot)) send(parcel.input);
+        else this.#sendAlong(slot, parcel.input);
         return;
       case 'probe':
         // One that has a connection is awake.
         if (slot >= 0) this.#ask({ type: 'probed', session: parcel.session, probe: parcel.probe });
         return;
       case 'end':
-        if (slot < 0) return;
-        this.#down[slot] = [
-          ...this.#queue(slot),
-          this.#machines.input({ type: 'disconnected', reason: 'ended by the server' }),
-        ];
+        if (slot >= 0)
+          send(this.#machines.input({ type: 'disconnected', reason: 'ended by the server' }));
         return;
+    }
+  }
+
+  /** What takes no time of its own comes with what was sent last, or now. */
+  #sendAlong(slot: Slot, input: number): void {
+    const queue = this.#queue(slot);
+    const last = queue.at(-1);
+    if (last === undefined) this.#inputs.push({ slot, input });
+    else {
+      const bundle = this.#machines.bundle([...this.#machines.bundles.get(last), input]);
+      this.#down[slot] = [...queue.slice(0, -1), bundle];
     }
   }
 
@@ -310,8 +322,10 @@ export class Stage {
     const [first, ...rest] = this.#queue(slot);
     if (first === undefined) return;
     this.#down[slot] = rest;
-    if (this.#machines.inputs.get(first).type === 'disconnected') this.#forgetSession(slot);
-    this.#inputs.push({ slot, input: first });
+    for (const input of this.#machines.bundles.get(first)) {
+      if (this.#machines.inputs.get(input).type === 'disconnected') this.#forgetSession(slot);
+      this.#inputs.push({ slot, input });
+    }
   }
 
   #hangUp(slot: Slot, how: 'leave' | 'drop'): void {
@@ -465,7 +479,7 @@ export class Stage {
     let mask = 0;
     for (const { id } of this.#wires) mask |= bitOf(id);
     for (const member of this.#members) if (member >= 0) mask |= this.#machines.linksOf(member);
-    for (const queue of this.#down) for (const input of queue) mask |= this.#machines.linksIn(input);
+    for (const queue of this.#down) for (const bundle of queue) mask |= this.#machines.linksIn(bundle);
     return mask;
   }
 

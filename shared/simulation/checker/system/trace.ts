@@ -4,7 +4,7 @@ import { describe } from '../../../narration/describe.ts';
 import { parseFrame } from '../../../protocol/frame.ts';
 import type { PeerId } from '../../../protocol/ids.ts';
 import { nameOf } from './calm.ts';
-import type { Machines } from './machines.ts';
+import type { Happening, Machines } from './machines.ts';
 import type { Action, Told } from './stage.ts';
 import type { Slot, World } from './world.ts';
 
@@ -85,7 +85,13 @@ function ends(
 function whatIsTold(machines: Machines, { down }: World, slot: Slot): string {
   const [first] = down[slot] ?? [];
   if (first === undefined) return '';
-  const input = machines.inputs.get(first);
+  return machines.bundles
+    .get(first)
+    .map((input) => whatIsIn(machines, machines.inputs.get(input)))
+    .join('; ');
+}
+
+function whatIsIn(machines: Machines, input: Happening): string {
   switch (input.type) {
     case 'view': {
       const { successor, predecessor, removed } = input.view;
