@@ -71,7 +71,8 @@ export function canonicalMember(member: Member): Member {
       ...successor,
       outlet: outlet === 'none' || outlet === 'loopback' ? outlet : link(outlet),
       attempts: successor.attempts.map(link),
-      failures: 0,
+      // Whether one has failed: the next comes later than what is on its way then.
+      failures: Math.min(successor.failures, 1),
       relayFailures: 0,
       shortLived: 0,
       reachedAt: 0,

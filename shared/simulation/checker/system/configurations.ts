@@ -45,13 +45,33 @@ export function both(configurations: readonly Configuration[]): readonly Configu
   );
 }
 
-export const QUICK: readonly Configuration[] = [
-  decided([0, 1], 2, { name: '2 members, 1 start', budget: { starts: 1, all: 1 } }),
-  decided([0, 1], 2, { name: '2 members, any 1', budget: anything(1) }),
-  decided([1], 2, { name: '1 and 1 joins', isJoinOnly: true, budget: { joins: 1, all: 1 } }),
-  decided([0, 1], 3, { name: '2 and the greatest joins', budget: { joins: 1, all: 1 } }),
-  decided([0, 1, 2], 3, { name: 'ring of 3, any 1', budget: anything(1) }),
-  decided([0, 1, 2], 3, { name: 'ring of 3, any 2', budget: anything(2) }),
-  decided([0, 1], 3, { name: '2 and 1 joins, a crash', budget: { joins: 1, crashes: 1, all: 2 } }),
-  decided([0, 1], 3, { name: '2 and 1 joins, any 2', budget: anything(2) }),
+/** Members whose connection to the server breaks, and a server that loses its memory. */
+const outages: readonly Configuration[] = [
+  decided([0, 1], 2, { name: '2 members, a connection is lost', budget: { cuts: 1, all: 1 } }),
+  decided([0, 1, 2], 3, { name: 'ring of 3, a connection is lost', budget: { cuts: 1, all: 1 } }),
+  decided([0, 1], 2, { name: '2 members, the server forgets', budget: { lapses: 1, all: 1 } }),
 ];
+
+export const QUICK: readonly Configuration[] = [
+  decided([1], 2, { name: '1 and 1 joins', isJoinOnly: true, budget: { joins: 1, all: 1 } }),
+  decided([0, 1], 2, { name: '2 members, any 1', budget: anything(1) }),
+  decided([0, 1], 3, { name: '2 and the greatest joins', budget: { joins: 1, all: 1 } }),
+  decided([1, 2], 3, {
+    ...{ name: '2 and the smallest joins', isJoinOnly: true },
+    budget: { joins: 1, all: 1 },
+  }),
+  decided([0, 1, 2], 3, { name: 'ring of 3, any 1', budget: anything(1) }),
+  fresh([1, 0, 2], 3, { name: 'fresh ring of 3, any 1', budget: anything(1) }),
+  ...outages,
+  decided([0, 1], 2, {
+    name: '2 members, a connection and a link are lost',
+    budget: { cuts: 1, drops: 1, all: 2 },
+  }),
+  decided([0, 1, 2], 3, {
+    name: 'ring of 3, a connection is lost, a peer crashes',
+    budget: { cuts: 1, crashes: 1, all: 2 },
+  }),
+  decided([0, 1, 2], 3, { name: 'ring of 3, the server forgets', budget: { lapses: 1, all: 1 } }),
+  decided([0, 1, 2], 3, { name: 'ring of 3, the server forgets, a peer crashes', budget: { lapses: 1, crashes: 1, all: 2 } }),
+];
+export const ALL: readonly Configuration[] = [];
