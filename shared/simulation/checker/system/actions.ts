@@ -28,8 +28,7 @@ function soonActions(machines: Machines, world: World): Action[] {
     if (number < 0) continue;
     const member = machines.members.get(number);
     const isAway = member.server === 'reconnecting' && member.membership.name !== 'new';
-    if (sessions[slot] === NONE && isAway)
-      actions.push({ type: 'reconnect', slot });
+    if (sessions[slot] === NONE && isAway) actions.push({ type: 'reconnect', slot });
     pushDues(actions, slot, member, (due) => isSoon(machines, world, member, due));
   }
   for (const [due, { name }] of machines.brokers.get(world.broker).dues.order.entries())
@@ -150,5 +149,6 @@ function pushJoins(actions: Action[], machines: Machines, { members, broker }: W
   const slot = members.findIndex((member) => isOutside(machines, member));
   if (slot < 0) return;
   const ring = machines.ringOf(machines.brokers.get(broker)).map((id) => machines.rankOf(id));
-  for (const after of ring.length === 0 ? [NONE] : ring) actions.push({ type: 'join', slot, after });
+  for (const after of ring.length === 0 ? [NONE] : ring)
+    actions.push({ type: 'join', slot, after });
 }

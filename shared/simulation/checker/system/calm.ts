@@ -21,7 +21,9 @@ export interface Expectation {
 
 /** The members in ring order, as the server has them; null for one that is no more. */
 function ringOf(machines: Machines, { broker, members }: World): readonly (Member | null)[] {
-  const alive = members.filter((member) => member >= 0).map((member) => machines.members.get(member));
+  const alive = members
+    .filter((member) => member >= 0)
+    .map((member) => machines.members.get(member));
   return machines
     .ringOf(machines.brokers.get(broker))
     .map((id) => alive.find(({ identity }) => identity.id === id) ?? null);
@@ -86,7 +88,9 @@ function leaderFault(
   leader: Member,
 ): string | null {
   const greatest = ring.reduce((best, member) =>
-    compareClaims(member.election.state.self, best.election.state.self) === 'greater' ? member : best,
+    compareClaims(member.election.state.self, best.election.state.self) === 'greater'
+      ? member
+      : best,
   );
   if (policy === 'highest') return leader === greatest ? null : 'the leader is not the greatest';
   if (ring.some((member) => outranks(member, leader))) return 'the leader is outranked';
@@ -190,7 +194,9 @@ export class Patience {
     let worlds = [world];
     for (const slot of world.members.keys())
       worlds = worlds.flatMap((each) =>
-        waits.includes(this.#waitOf(each, slot)) ? this.#settled(this.#timedOut(each, slot)) : [each],
+        waits.includes(this.#waitOf(each, slot))
+          ? this.#settled(this.#timedOut(each, slot))
+          : [each],
       );
     return worlds;
   }

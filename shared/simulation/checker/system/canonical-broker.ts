@@ -8,7 +8,7 @@ import type { Broker, OpenRoom, Seat } from '../../../broker/state.ts';
 import { newTable, put, type Table } from '../../../broker/table.ts';
 import { LATER, NOW } from './canonical-member.ts';
 
-/** A connection that was lost just now, and one that was lost long ago. */
+/** When a connection was lost that was not lost just now, and somebody was last in a deserted room. */
 const LONG_AGO = NOW - 60_000;
 
 export function canonicalBroker(broker: Broker): Broker {
@@ -32,9 +32,8 @@ export function brokerWith(broker: Broker, due: Due): Broker {
     dues.order.push({ ...each, at });
     put(dues.times, keyOf(each), at);
   }
-  // Four seconds have passed when absent members are asked about again.
-  const rooms =
-    due.name === 'checks' ? mapped(broker.rooms, (open) => aged(open)) : broker.rooms;
+  // Time has passed when absent members are asked about again.
+  const rooms = due.name === 'checks' ? mapped(broker.rooms, (open) => aged(open)) : broker.rooms;
   return { ...broker, dues, rooms };
 }
 
@@ -43,7 +42,7 @@ function aged(open: OpenRoom): OpenRoom {
     ...member,
     lost: member.lost === null ? null : { ...member.lost, at: LONG_AGO },
   }));
-  return { ...open, room: { ...open.room, ring } };
+  return { ...open, presentAt: LONG_AGO, room: { ...open.room, ring } };
 }
 
 function canonicalDues({ order }: Dues): Dues {

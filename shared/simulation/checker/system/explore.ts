@@ -150,7 +150,7 @@ class Exploration {
     for (const { stage, next, isOwn } of this.#possibilities(world)) {
       branch += 1;
       this.#transitions += 1;
-      const fault = stage.fault ?? this.#joinFault(next);
+      const fault = stage.fault ?? this.#joinFault(stage, next);
       if (fault !== null && !this.#isExcused(fault)) {
         this.#finding = { fault, trace: this.#trace(at, branch) };
         return;
@@ -170,10 +170,13 @@ class Exploration {
     return this.#configuration.isTorn === true && fault.startsWith('there are two leaders');
   }
 
-  /** A join alone never leaves a member without a way on that had one. */
-  #joinFault({ members }: World): string | null {
+  /** A join alone loses nothing, and never leaves a member without a way on that had one. */
+  #joinFault({ lost }: Stage, { members }: World): string | null {
     if (this.#configuration.isJoinOnly !== true) return null;
-    const alive = members.filter((member) => member >= 0).map((member) => this.#machines.members.get(member));
+    if (lost > 0) return 'a join loses a message';
+    const alive = members
+      .filter((member) => member >= 0)
+      .map((member) => this.#machines.members.get(member));
     for (const member of alive) {
       const used = linkInUse(member);
       const next = alive.find(({ identity }) => identity.id === used?.peer);

@@ -37,7 +37,8 @@ const RANKS = [0, 1, 2, 3, 4, 5];
 const DATE = 1;
 
 /** An input to a member; `due` is the index of the due time that has come. */
-export type Happening = Exclude<Input, { type: 'time' }> | { readonly type: 'time'; readonly due: number };
+export type Happening =
+  Exclude<Input, { type: 'time' }> | { readonly type: 'time'; readonly due: number };
 
 export type Asked = BrokerInput | { readonly type: 'time'; readonly due: number };
 
@@ -143,7 +144,12 @@ export class Machines {
   #handle(before: Member, slot: number, happening: Happening, own: number): MemberTurn {
     const member = canonicalMember(before);
     const random = () => (1 + slot * LINKS_OF_SLOT + freeId(member, slot, own)) / 2 ** 32;
-    const outputs = handleMember(member, inputOf(member, happening), { now: NOW, date: DATE }, random);
+    const outputs = handleMember(
+      member,
+      inputOf(member, happening),
+      { now: NOW, date: DATE },
+      random,
+    );
     const fault = faultOf(before, member, happening, outputs);
     const events = outputs.flatMap((output) => (output.do === 'tell' ? [output.event] : []));
     const { id } = member.identity;
@@ -160,7 +166,9 @@ export class Machines {
         return [{ ...output, frame: this.frame(output.frame) }];
       case 'ask': {
         const { ask } = output;
-        return [{ do: 'ask', number: this.#asks.put(JSON.stringify(ask), ask), request: requestOf(ask) }];
+        return [
+          { do: 'ask', number: this.#asks.put(JSON.stringify(ask), ask), request: requestOf(ask) },
+        ];
       }
       default:
         return [output];
@@ -181,7 +189,10 @@ export class Machines {
       if (due !== undefined) broker = brokerWith(broker, due);
     }
     const deliveries = handleBroker(broker, input, { now: NOW, date: DATE });
-    return { next: this.broker(broker), parcels: deliveries.flatMap((each) => this.#parcelOf(each)) };
+    return {
+      next: this.broker(broker),
+      parcels: deliveries.flatMap((each) => this.#parcelOf(each)),
+    };
   }
 
   #parcelOf(delivery: Delivery): Parcel[] {
@@ -198,7 +209,9 @@ export class Machines {
       }
       case 'push': {
         const { session, told } = delivery;
-        const input = this.input(told.type === 'signal' ? { type: 'signal', delivery: told.signal } : told);
+        const input = this.input(
+          told.type === 'signal' ? { type: 'signal', delivery: told.signal } : told,
+        );
         const isAtOnce = told.type === 'signal' && told.signal.signals[0]?.type === 'answer';
         return [{ type: 'input', session, input, isAtOnce }];
       }
@@ -218,8 +231,7 @@ export class Machines {
   splitNext(broker: number, after: number): number {
     const state = canonicalBroker(this.brokers.get(broker));
     for (const { room } of valuesOf(state.rooms))
-      for (const member of room.ring)
-        if (member.id === numberedId(after)) member.edgeMade = 0;
+      for (const member of room.ring) if (member.id === numberedId(after)) member.edgeMade = 0;
     return this.broker(state);
   }
 
@@ -228,7 +240,10 @@ export class Machines {
     const state = this.members.get(member);
     const { wait } = state.election;
     if (wait === null) return member;
-    return this.member({ ...state, election: { ...state.election, wait: { ...wait, since: OVERDUE } } });
+    return this.member({
+      ...state,
+      election: { ...state.election, wait: { ...wait, since: OVERDUE } },
+    });
   }
 
   /** Whether a frame is a message of the election. */

@@ -23,9 +23,9 @@ export interface Configuration extends Beginning {
   readonly isTorn?: true;
 }
 
-/** Something that may happen to a peer; `after` is the one behind which it joins. */
+/** Something that may happen to a peer, `due` is its time-out; `after` is the one behind which it joins. */
 export interface Wish {
-  readonly type: 'start' | 'leave' | 'crash' | 'join' | 'cut';
+  readonly type: 'start' | 'leave' | 'crash' | 'join' | 'cut' | 'due';
   readonly slot: Slot;
   readonly after?: Slot;
 }
@@ -127,7 +127,11 @@ function after(
 ): World {
   const renewed = renewalsOf(configuration);
   let world = new Stage(machines, renewed, before).act(action);
-  for (let [next] = ownActions(machines, world); next !== undefined; [next] = ownActions(machines, world))
+  for (
+    let [next] = ownActions(machines, world);
+    next !== undefined;
+    [next] = ownActions(machines, world)
+  )
     world = new Stage(machines, renewed, world).act(next);
   return world;
 }

@@ -5,12 +5,18 @@
  */
 import type { RingEvent } from '../../../member/events.ts';
 import type { Identity } from '../../../member/state.ts';
-import type { Input as BrokerInput } from '../../../broker/state.ts';
 import { parseLinkId, type LinkId } from '../../../protocol/ids.ts';
 import type { Signal } from '../../../protocol/signaling.ts';
 import { newBroker } from '../../../broker/state.ts';
 import { NOW } from './canonical-member.ts';
-import { bitOf, type Asked, type Deed, type Happening, type Machines, type Parcel } from './machines.ts';
+import {
+  bitOf,
+  type Asked,
+  type Deed,
+  type Happening,
+  type Machines,
+  type Parcel,
+} from './machines.ts';
 import { clashOf } from './judge.ts';
 import { GONE, NONE, type Budget, type Slot, type Wire, type World } from './world.ts';
 
@@ -65,6 +71,8 @@ export class Stage {
   /** What happens to members next, in order. */
   readonly #inputs: { readonly slot: Slot; readonly input: number }[] = [];
   readonly told: Told[] = [];
+  /** How many messages of the election vanish unread. */
+  lost = 0;
   fault: string | null = null;
 
   constructor(machines: Machines, renewed: Renewals, world: World) {
@@ -395,7 +403,10 @@ export class Stage {
     if (wire === undefined || !wire.isUp || wire.isBroken) return;
     const { forgetsBeforeBye = false } = this.#machines.change;
     const isLast = forgetsBeforeBye && this.#machines.isBye(frame);
-    const onItsWay = (frames: readonly number[]) => (isLast ? [frame] : [...frames, frame]);
+    const onItsWay = (frames: readonly number[]) => [
+      ...(isLast ? this.#vanish(frames) : frames),
+      frame,
+    ];
     if (wire.initiator === slot) this.#setWire(wire, { forth: onItsWay(wire.forth) });
     else if (wire.responder === slot) this.#setWire(wire, { back: onItsWay(wire.back) });
   }
@@ -427,7 +438,11 @@ export class Stage {
     this.#setWire(wire, { [end]: NONE });
     const link = parseLinkId(wire.id);
     if (link.ok)
-      this.#give(slot, { type: 'link', link: link.value, event: { type: 'closed', reason: 'lost' } });
+      this.#give(slot, {
+        type: 'link',
+        link: link.value,
+        event: { type: 'closed', reason: 'lost' },
+      });
   }
 
   // --- what makes no difference any more --------------------------------------------------------
@@ -441,12 +456,20 @@ export class Stage {
     this.#wires = this.#wires
       .map((wire) => ({
         ...wire,
-        forth: this.#listens(wire, 'responder') ? wire.forth : [],
-        back: this.#listens(wire, 'initiator') ? wire.back : [],
+        forth: this.#listens(wire, 'responder') ? wire.forth : this.#vanish(wire.forth),
+        back: this.#listens(wire, 'initiator') ? wire.back : this.#vanish(wire.back),
       }))
-      .filter(({ initiator, responder, isUp }) => initiator !== NONE || (isUp && responder !== NONE));
+      .filter(
+        ({ initiator, responder, isUp }) => initiator !== NONE || (isUp && responder !== NONE),
+      );
     for (const [slot, member] of this.#members.entries())
       if (member >= 0 && this.#isOver(member)) this.#members[slot] = GONE;
+  }
+
+  /** Nothing is left of what was on its way. */
+  #vanish(frames: readonly number[]): readonly number[] {
+    this.lost += frames.filter((frame) => this.#machines.isElection(frame)).length;
+    return frames.length === 0 ? frames : [];
   }
 
   /** A link that one end has said goodbye on, and the other has closed. */
@@ -479,7 +502,8 @@ export class Stage {
     let mask = 0;
     for (const { id } of this.#wires) mask |= bitOf(id);
     for (const member of this.#members) if (member >= 0) mask |= this.#machines.linksOf(member);
-    for (const queue of this.#down) for (const bundle of queue) mask |= this.#machines.linksIn(bundle);
+    for (const queue of this.#down)
+      for (const bundle of queue) mask |= this.#machines.linksIn(bundle);
     return mask;
   }
 
