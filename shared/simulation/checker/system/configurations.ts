@@ -138,7 +138,6 @@ const changing: readonly Configuration[] = [
   fresh([], 2, { name: 'from nothing to 2, any 2', budget: anything(2) }),
   fresh([], 2, { name: 'from nothing to 2, any 3', budget: anything(3) }),
   decided([1], 2, { name: '1 and 1 joins, any 2', budget: anything(2) }),
-  decided([0, 1], 3, { name: '2 and the greatest joins', budget: { joins: 1, all: 1 } }),
   decided([0, 1, 2], 4, { name: '3 and the greatest joins', budget: { joins: 1, all: 1 } }),
   decided([0], 3, { name: '1 and 2 join', budget: { joins: 2, all: 2 } }),
   decided([2], 3, { name: 'the greatest and 2 join', budget: { joins: 2, all: 2 } }),
