@@ -1,15 +1,16 @@
 /**
- * `npm run verify`: explores every configuration to its end, of the shipped member and broker and of the
- * election alone, and tries every mutant of the election. `--only TEXT` takes the configurations, or with `--no-configurations` the mutants, whose names contain the text;
- * `--no-mutants` leaves the second part out; `--traces` shows how each mutant is caught.
+ * `npm run verify`: explores every configuration to its end, of the shipped member and broker and of rings
+ * whose successors change for no reason, and tries every mutant of the election. `--only TEXT` takes the
+ * configurations, or with `--no-configurations` the mutants, whose names contain the text; `--no-mutants`
+ * leaves the second part out; `--traces` shows how each mutant is caught.
  */
-import { mkdirSync } from 'node:fs';
+import { cpSync, mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { ensureInstalled } from './ensure-installed.mjs';
 import { fail, root, run, tsc } from './run.mjs';
 
-const CHECKER = 'dist/shared/simulation/checker';
+const CHECKER = 'simulation/checker';
 const args = process.argv.slice(2);
 const only = args.includes('--only') ? (args[args.indexOf('--only') + 1] ?? '') : '';
 
@@ -18,14 +19,16 @@ mkdirSync(join(root, 'dist'), { recursive: true });
 const { status, output } = await run([...tsc, '-b', 'shared']);
 if (status !== 0) fail(`${output}the build failed`);
 
-/** @param {string} name */
-const load = (name) => import(pathToFileURL(join(root, CHECKER, name)).href);
-const { explore } = await load('explore.js');
-const { ALL, QUICK } = await load('configurations.js');
-const { MUTANTS, MutantTrial } = await load('mutants.js');
+/** @param {string} folder @param {string} name */
+const load = (folder, name) =>
+  import(pathToFileURL(join(root, 'dist', folder, CHECKER, name)).href);
 const system = {
-  ...(await load('system/explore.js')),
-  ...(await load('system/configurations.js')),
+  ...(await load('shared', 'system/explore.js')),
+  ...(await load('shared', 'system/configurations.js')),
+};
+const rewiring = {
+  ...(await load('shared', 'rewiring/explore.js')),
+  ...(await load('shared', 'rewiring/configurations.js')),
 };
 
 const start = performance.now();
@@ -61,12 +64,13 @@ function exploreAll(title, chosen, exploreOne) {
   for (const configuration of chosen) {
     const began = performance.now();
     const report = exploreOne(configuration);
-    const late = report.calm - report.agreed;
-    const counts = [report.states, report.transitions, report.calm, late, report.timeouts];
+    const late = report.calm - (report.agreed ?? report.calm);
+    const { timeouts = 0 } = report;
+    const counts = [report.states, report.transitions, report.calm, late, timeouts];
     row([report.name, ...counts, seconds(began)]);
     states += report.states;
     transitions += report.transitions;
-    for (const found of [report.needsTimeout, report.finding]) {
+    for (const found of [report.needsTimeout ?? null, report.finding]) {
       if (found === null) continue;
       findings += 1;
       console.log(`\n  ${found.fault}:`);
@@ -80,17 +84,46 @@ function exploreAll(title, chosen, exploreOne) {
 /** Everything that is to be explored. */
 function exploreBoth() {
   const whole = chosenOf(system.ALL);
-  const election = chosenOf(ALL);
-  if (whole.length + election.length === 0) fail(`no configuration has "${only}" in its name`);
+  const rewired = chosenOf(rewiring.ALL);
+  if (whole.length + rewired.length === 0) fail(`no configuration has "${only}" in its name`);
   return (
     exploreAll('Member and broker as shipped', whole, system.explore) +
-    exploreAll('The election alone, with links that are modelled', election, explore)
+    exploreAll('Successors that change for no reason', rewired, rewiring.explore)
   );
 }
 
+/** The election in the copy: it is the shipped one unless another is installed, which may call it. */
+const HOOK = `import { step as shipped } from './shipped-step.js';
+let installed = null;
+export function install(step) {
+  installed = step;
+}
+export function step(state, input) {
+  const now = installed ?? shipped;
+  installed = null;
+  try {
+    return now(state, input);
+  } finally {
+    installed = now === shipped ? null : now;
+  }
+}
+`;
+
+/** A copy of the checker, and of all that it checks, in which members may take another step. */
+async function loadChangeable() {
+  const copy = join(root, 'dist/changeable');
+  rmSync(copy, { recursive: true, force: true });
+  cpSync(join(root, 'dist/shared'), copy, { recursive: true });
+  renameSync(join(copy, 'election/step.js'), join(copy, 'election/shipped-step.js'));
+  writeFileSync(join(copy, 'election/step.js'), HOOK);
+  const { install } = await import(pathToFileURL(join(copy, 'election/step.js')).href);
+  const { MUTANTS, MutantTrial } = await load('changeable', 'mutants.js');
+  return { MUTANTS, trial: new MutantTrial(install, system.QUICK, rewiring.QUICK) };
+}
+
 /** How many mutants differ in nothing from the shipped election, without a justification. */
-function tryMutants() {
-  const trial = new MutantTrial(QUICK);
+async function tryMutants() {
+  const { MUTANTS, trial } = await loadChangeable();
   let missed = 0;
   let justified = 0;
   let tried = 0;
@@ -115,7 +148,7 @@ function tryMutants() {
 }
 
 const findings = args.includes('--no-configurations') ? 0 : exploreBoth();
-const missed = args.includes('--no-mutants') ? 0 : tryMutants();
+const missed = args.includes('--no-mutants') ? 0 : await tryMutants();
 const memory = Math.round(process.resourceUsage().maxRSS / 1024);
 console.log(
   `\n${findings === 0 ? 'nothing found' : `${findings} faults found`}; ${seconds()} s, ${memory} MB of memory at most`,

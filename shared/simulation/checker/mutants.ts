@@ -6,9 +6,17 @@ import { compareClaims } from '../../election/claim.ts';
 import { decisionOf, type ElectionState } from '../../election/state.ts';
 import { step, type ElectionInput, type Step } from '../../election/step.ts';
 import type { ClaimMessage, ElectedMessage } from '../../protocol/messages.ts';
-import { SHIPPED, type Design, type Report, explore, TOO_MANY } from './explore.ts';
-import { isTainted, type Configuration } from './opening.ts';
-import { LINK_RULES, type LinkRules } from './scene.ts';
+import { TOO_MANY } from './graph.ts';
+import {
+  explore as rewire,
+  SHIPPED,
+  type Design,
+  type Report as RewiringReport,
+} from './rewiring/explore.ts';
+import type { StepFunction } from './rewiring/space.ts';
+import type { Configuration as Rewiring } from './rewiring/world.ts';
+import { explore, type Report } from './system/explore.ts';
+import type { Configuration } from './system/opening.ts';
 
 export interface Mutant {
   readonly rule: string;
@@ -46,10 +54,6 @@ function onElected(rule: string, without: string, change: OnElected): Mutant {
       ? change(state, input.message)
       : null,
   );
-}
-
-function linked(rule: string, without: string, part: Partial<LinkRules>): Mutant {
-  return { rule, without, design: { ...SHIPPED, rules: { ...LINK_RULES, ...part } } };
 }
 
 function nothing(state: ElectionState): Step {
@@ -262,11 +266,6 @@ const CHANGES: readonly Mutant[] = [
     return { ...result, state: { ...result.state, removed: [] } };
   }),
   {
-    ...linked('R5', 'HELLO tells of departures', { helloTellsDepartures: false }),
-    justification:
-      'R6 does the same as long as the message of the one that is gone still goes round',
-  },
-  {
     ...changed('R5', 'nobody takes itself for the leader from HELLO', (state, input) => {
       if (input.type !== 'hello' || input.decision?.leader.id !== state.self.id || state.term > 0)
         return null;
@@ -347,20 +346,13 @@ function followed(state: ElectionState, input: Hello): Step {
   return result.state.term === 0 ? step(state, input) : result;
 }
 
-const LINKS: readonly Mutant[] = [
-  linked('L3', 'a link that is lost is made anew', { makesAnew: false }),
-  linked('L5', 'a link waits for a successor that is ready', { waitsForReady: false }),
-  linked('L5', 'the old link stays until the new one is there', { makesBeforeBreaking: false }),
-  linked('L7', 'what came before BYE is read', { drains: false }),
-  linked('L8', 'a departure is noted before links close', { notesDeparturesFirst: false }),
-  linked('C5', 'what is held leaves over the link that it was decided for', { holdsByLink: false }),
-  linked('C5', 'what is held of a departed peer is taken back', { takesBack: false }),
-  linked('C5', 'a peer that takes back the announcement of its leader starts', {
-    startsAfterTakingBack: false,
-  }),
-];
+const HELD: Mutant = {
+  rule: 'C5',
+  without: 'what is held leaves over the link that it was decided for',
+  design: { ...SHIPPED, holdsByLink: false },
+};
 
-export const MUTANTS: readonly Mutant[] = [...CLAIMS, ...ANNOUNCEMENTS, ...CHANGES, ...LINKS];
+export const MUTANTS: readonly Mutant[] = [...CLAIMS, ...ANNOUNCEMENTS, ...CHANGES, HELD];
 
 /** How a mutant differs from the shipped design, the worst first. */
 type Kind = 'breaks' | 'needs time' | 'costs more' | 'undecided';
@@ -368,7 +360,6 @@ type Kind = 'breaks' | 'needs time' | 'costs more' | 'undecided';
 const KINDS: readonly Kind[] = ['breaks', 'needs time', 'costs more', 'undecided'];
 
 export interface Caught {
-  readonly mutant: Mutant;
   readonly kind: Kind;
   /** Where that shows first. */
   readonly configuration: string;
@@ -377,7 +368,7 @@ export interface Caught {
 }
 
 /** Several times as many worlds as the largest of the configurations has as shipped. */
-const MAX_STATES = 200_000;
+const MAX_STATES = 30_000;
 
 interface Trial {
   readonly configuration: Configuration;
@@ -386,55 +377,84 @@ interface Trial {
 }
 
 /**
- * Tries mutants on one configuration after another until each is caught: the smallest first, and those that
- * no honest ring reaches last.
+ * Tries mutants on one configuration after another until each is caught: the smallest first, and those whose
+ * successors change for no reason last.
  */
 export class MutantTrial {
   readonly #trials: readonly Trial[];
+  readonly #rewirings: readonly Rewiring[];
+  readonly #install: (step: StepFunction | null) => void;
 
-  constructor(configurations: readonly Configuration[]) {
+  /** @param install has members take another step than the shipped one, or again that */
+  constructor(
+    install: (step: StepFunction | null) => void,
+    configurations: readonly Configuration[],
+    rewirings: readonly Rewiring[] = [],
+  ) {
+    this.#install = install;
+    this.#rewirings = rewirings;
     this.#trials = configurations
       .map((configuration) => ({ configuration, shipped: explore(configuration) }))
-      .sort(
-        (a, b) =>
-          Number(isTainted(a.configuration)) - Number(isTainted(b.configuration)) ||
-          a.shipped.states - b.shipped.states,
-      );
+      .sort((a, b) => a.shipped.states - b.shipped.states);
   }
 
   /** The first fault, or else the first result that is merely worse than as shipped; or null. */
-  try(mutant: Mutant): Caught | null {
+  try({ design }: Mutant): Caught | null {
     let worst: Caught | null = null;
-    for (const trial of this.#trials) {
-      const report = explore(trial.configuration, mutant.design, MAX_STATES);
-      const caught = difference(mutant, trial, report);
-      if (caught === null) continue;
+    for (const caught of this.#differences(design)) {
       if (worst === null || KINDS.indexOf(caught.kind) < KINDS.indexOf(worst.kind)) worst = caught;
       if (worst.kind === 'breaks') return worst;
     }
     return worst;
   }
+
+  *#differences(design: Design): Generator<Caught> {
+    if (design.step !== step)
+      for (const trial of this.#trials) {
+        const caught = difference(trial, this.#explored(trial.configuration, design.step));
+        if (caught !== null) yield caught;
+      }
+    for (const configuration of this.#rewirings) {
+      const caught = breakage(rewire(configuration, design, 10 * MAX_STATES));
+      if (caught !== null) yield caught;
+    }
+  }
+
+  #explored(configuration: Configuration, changedStep: StepFunction): Report {
+    this.#install(changedStep);
+    try {
+      return explore(configuration, {}, MAX_STATES);
+    } finally {
+      this.#install(null);
+    }
+  }
 }
 
-function difference(
-  mutant: Mutant,
-  { configuration: { name }, shipped }: Trial,
-  { finding, needsTimeout, terms, messages, timeouts }: Report,
-): Caught | null {
-  const caught = (kind: Kind, fault: string, trace: readonly string[]): Caught => ({
-    ...{ mutant, kind, configuration: name, fault, trace },
-  });
-  if (finding !== null && finding.fault !== TOO_MANY)
-    return caught('breaks', finding.fault, finding.trace);
-  if (needsTimeout !== null && shipped.needsTimeout === null)
-    return caught('needs time', `only R7 helps: ${needsTimeout.fault}`, needsTimeout.trace);
-  if (terms.count > shipped.terms.count)
-    return caught('costs more', `${terms.count} terms, not ${shipped.terms.count}`, terms.trace);
-  if (timeouts > shipped.timeouts)
-    return caught('costs more', `${timeouts} time-outs, not ${shipped.timeouts}`, terms.trace);
-  if (messages.count > shipped.messages.count) {
-    const fault = `${messages.count} messages, not ${shipped.messages.count}`;
-    return caught('costs more', fault, messages.trace);
+function breakage({ name, finding }: RewiringReport | Report): Caught | null {
+  if (finding === null) return null;
+  const kind = finding.fault === TOO_MANY ? 'undecided' : 'breaks';
+  return { kind, configuration: name, ...finding };
+}
+
+function difference({ shipped }: Trial, report: Report): Caught | null {
+  const { name: configuration, needsTimeout, terms, timeouts, messages } = report;
+  const broken = breakage(report);
+  if (broken?.kind === 'breaks') return broken;
+  if (needsTimeout !== null && shipped.needsTimeout === null) {
+    const fault = `only R7 helps: ${needsTimeout.fault}`;
+    return { kind: 'needs time', configuration, fault, trace: needsTimeout.trace };
   }
-  return finding === null ? null : caught('undecided', finding.fault, finding.trace);
+  const more = (what: string, count: number, before: number): Caught | null =>
+    count > before
+      ? {
+          ...{ kind: 'costs more', configuration, trace: [] },
+          fault: `${count} ${what}, not ${before}`,
+        }
+      : null;
+  return (
+    more('terms', terms, shipped.terms) ??
+    more('time-outs', timeouts, shipped.timeouts) ??
+    more('messages', messages, shipped.messages) ??
+    broken
+  );
 }

@@ -8,7 +8,7 @@ import { freeActions, ownActions } from './actions.ts';
 import { disagreement, Patience, type Expectation } from './calm.ts';
 import { Machines, type Change } from './machines.ts';
 import { openingOf, renewalsOf, type Configuration, type Wish } from './opening.ts';
-import { Graph } from './graph.ts';
+import { Graph, TOO_MANY } from '../graph.ts';
 import { Stage, type Action, type Renewals } from './stage.ts';
 import { describeAction, describeTold, describeWorld } from './trace.ts';
 import { keyOf, type World } from './world.ts';
@@ -33,6 +33,8 @@ export interface Report {
   readonly finding: Finding | null;
   /** The most messages that were sent where they are counted. */
   readonly messages: number;
+  /** The highest term that a member came to. */
+  readonly terms: number;
   /** States of members and of the broker that were met. */
   readonly members: number;
   readonly brokers: number;
@@ -40,9 +42,6 @@ export interface Report {
 
 /** More worlds than a configuration should have. */
 const MAX_STATES = 2_000_000;
-
-/** The report in that case. The exploration may still be finite. */
-export const TOO_MANY = 'there are too many worlds to tell';
 
 /** Something that may happen next, and its result. */
 interface Branch {
@@ -69,6 +68,7 @@ class Exploration {
   #agreed = 0;
   #timeouts = 0;
   #messages = 0;
+  #terms = 0;
   #needsTimeout: Finding | null = null;
   #finding: Finding | null = null;
 
@@ -98,6 +98,7 @@ class Exploration {
       needsTimeout: this.#needsTimeout,
       finding: this.#finding,
       messages: this.#messages,
+      terms: this.#terms,
       members: this.#machines.members.size,
       brokers: this.#machines.brokers.size,
     };
@@ -118,6 +119,9 @@ class Exploration {
   #visit(world: World, parent: number, branch: number): number {
     const { number, isNew } = this.#graph.visit(keyOf(world), parent, branch);
     if (isNew) this.#frontier.set(number, world);
+    for (const member of world.members)
+      if (member >= 0)
+        this.#terms = Math.max(this.#terms, this.#machines.members.get(member).election.state.term);
     this.#messages = Math.max(this.#messages, world.messages);
     return number;
   }

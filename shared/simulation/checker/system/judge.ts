@@ -7,6 +7,9 @@ import { parseFrame } from '../../../protocol/frame.ts';
 import { originOf, type Claim, type ElectionMessage } from '../../../protocol/messages.ts';
 import type { Happening } from './machines.ts';
 
+/** More often than any message goes round a ring of four. */
+const MOST_HOPS = 12;
+
 /** What is wrong with a turn of one member, or null. */
 export function faultOf(
   before: Member,
@@ -18,6 +21,9 @@ export function faultOf(
   const sent = outputs.flatMap(sentBy);
   return (
     stateFault(before.election.state, after.election.state) ??
+    (sent.some((message) => hopsOf(message) > MOST_HOPS)
+      ? 'a message goes round and round'
+      : null) ??
     goneFault(after.election.state, sent) ??
     orderFault(before, sent) ??
     answerFault(after, happening, sent)
@@ -27,6 +33,10 @@ export function faultOf(
 function sentBy(output: Output): ElectionMessage[] {
   if (output.do !== 'tell' || output.event.type !== 'sent') return [];
   return [output.event.message];
+}
+
+function hopsOf(message: ElectionMessage): number {
+  return message.type === 'claim' ? message.hops : message.decision.hops;
 }
 
 function stateFault(before: ElectionState, after: ElectionState): string | null {

@@ -15,7 +15,7 @@ import { handle as handleMember } from '../../../member/member.ts';
 import type { Link, Member } from '../../../member/state.ts';
 import type { Ask, Input, Output } from '../../../member/turn.ts';
 import { encodeFrame, parseFrame } from '../../../protocol/frame.ts';
-import { numberedId } from '../space.ts';
+import { numberedId } from '../ids.ts';
 import type { View } from '../../../protocol/signaling.ts';
 import { get, valuesOf } from '../../../broker/table.ts';
 import type { PeerId } from '../../../protocol/ids.ts';
@@ -154,7 +154,7 @@ export class Machines {
     const events = outputs.flatMap((output) => (output.do === 'tell' ? [output.event] : []));
     const { id } = member.identity;
     const sent = events.filter((event) => event.type === 'sent' && event.to !== id).length;
-    const deeds = outputs.flatMap((output) => this.#deedOf(output));
+    const deeds = fault === null ? outputs.flatMap((output) => this.#deedOf(output)) : [];
     return { next: this.member(member), deeds, events, sent, fault };
   }
 

@@ -4,7 +4,7 @@ import { initialElection } from '../../../election/state.ts';
 import { initialMember } from '../../../member/initial.ts';
 import type { Identity, Member } from '../../../member/state.ts';
 import { parseRoomName, type RoomName } from '../../../protocol/ids.ts';
-import { numberedId } from '../space.ts';
+import { numberedId } from '../ids.ts';
 import { ownActions } from './actions.ts';
 import { NOW } from './canonical-member.ts';
 import type { Machines } from './machines.ts';

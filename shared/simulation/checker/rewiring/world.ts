@@ -1,8 +1,9 @@
-/** A room at one moment: its peers, links and server, as values that are never changed in place. */
-import { initialElection, type ElectionState } from '../../election/state.ts';
-import type { Policy } from '../../protocol/messages.ts';
-import type { Wait } from '../../election/step.ts';
-import { numberedId, type Known, type Parcel, type Space } from './space.ts';
+/** A ring at one moment, whose successors change for no reason: values that are never changed in place. */
+import { initialElection, type ElectionState } from '../../../election/state.ts';
+import type { Policy } from '../../../protocol/messages.ts';
+import type { Wait } from '../../../election/step.ts';
+import { numberedId } from '../ids.ts';
+import type { Known, Parcel, Space } from './space.ts';
 
 /** Peers are numbered by the rank of their uuid. */
 export type PeerNumber = number;
@@ -11,18 +12,12 @@ export type PeerNumber = number;
 export const NOBODY = -1;
 
 export interface Peer {
-  /** As the server sees it; a peer that is `in` may not know its place yet. */
-  readonly membership: 'outside' | 'in' | 'left' | 'crashed';
+  readonly isMember: boolean;
   readonly election: Known<ElectionState>;
   /** Where its messages go: over its one link with use `used`, back to itself, or nowhere. */
   readonly outlet: 'none' | 'loopback' | 'link';
-  /** The neighbours of the last view it obeyed. */
   readonly successor: PeerNumber;
-  readonly predecessor: PeerNumber;
-  /** Whether its predecessors have been told that it has a successor. */
-  readonly wasReady: boolean;
-  /** `late`: has heard nothing for as long as its time-out. Used when time passes. */
-  readonly timer: Wait | 'none' | 'late';
+  readonly timer: Wait | 'none';
   readonly isViewDue: boolean;
   /** Departures that the view due will name, and those named by all views so far: bits. */
   readonly due: number;
@@ -33,13 +28,10 @@ export interface Peer {
 export interface Link {
   readonly from: PeerNumber;
   readonly to: PeerNumber;
-  /** At `from`: in the making, in use, or closed. */
-  readonly use: 'attempt' | 'used' | 'closed';
-  readonly isOpen: boolean;
+  /** At `from`. */
+  readonly use: 'used' | 'closed';
   /** Whether `to` still reads it. */
   readonly isRead: boolean;
-  /** What `from` knows of `to` by its HELLO. */
-  readonly greeting: 'none' | 'unready' | 'ready';
   readonly forth: readonly Known<Parcel>[];
   readonly back: readonly Known<Parcel>[];
 }
@@ -49,14 +41,13 @@ export interface Budget {
   readonly starts: number;
   readonly timeouts: number;
   readonly leaves: number;
-  readonly crashes: number;
   /** Links that close while both ends live. */
   readonly drops: number;
   /** Single messages that vanish, as at a peer that freezes. */
   readonly losses: number;
   /** Successors that change for no reason, to any peer. */
   readonly rewirings: number;
-  /** All of these and joins together. */
+  /** All of these together. */
   readonly all: number;
 }
 
@@ -68,22 +59,18 @@ export interface World {
   readonly budget: Budget;
   /** The peers elected in each term: bits. */
   readonly elected: readonly number[];
-  /** How many messages were sent, where that is counted; otherwise {@link UNCOUNTED}. */
-  readonly messages: number;
   /**
-   * Where successors change for no reason: which peers have sent which claims, by term. One bit for each
-   * peer and claimant; see {@link circuitBits}. Null elsewhere.
+   * Which peers have sent which claims, by term. One bit for each peer and claimant; see {@link circuitBits}.
    */
-  readonly circuits: readonly number[] | null;
+  readonly circuits: readonly number[];
 }
 
-export const UNCOUNTED = -1;
-
-export interface Beginning {
+export interface Configuration {
+  readonly name: string;
   readonly policy: Policy;
   /** For each peer, by number. */
   readonly priorities: readonly number[];
-  /** The first members in ring order, linked and without a leader; the others join. */
+  /** The members in ring order, linked and without a leader. */
   readonly ring: readonly PeerNumber[];
   readonly budget: Budget;
 }
@@ -99,27 +86,24 @@ export function circuitOf(bits: number, claimant: PeerNumber): number {
 }
 
 /** The first world of a configuration. */
-export function beginning(space: Space, { policy, priorities, ring, budget }: Beginning): World {
+export function beginning(
+  space: Space,
+  { policy, priorities, ring, budget }: Configuration,
+): World {
   const peers = priorities.map((priority, number): Peer => {
-    const at = ring.indexOf(number);
-    const isIn = at >= 0;
     return {
-      membership: isIn ? 'in' : 'outside',
+      isMember: true,
       election: space.state(initialElection({ priority, id: numberedId(number) }, policy)),
-      outlet: !isIn ? 'none' : ring.length === 1 ? 'loopback' : 'link',
-      successor: isIn ? neighbour(ring, at, 1) : NOBODY,
-      predecessor: isIn ? neighbour(ring, at, -1) : NOBODY,
-      wasReady: isIn,
+      outlet: 'link',
+      successor: neighbour(ring, ring.indexOf(number), 1),
       timer: 'none',
       isViewDue: false,
       due: 0,
       told: 0,
     };
   });
-  const links =
-    ring.length < 2 ? [] : ring.map((from, at) => usedLink(from, neighbour(ring, at, 1)));
-  const circuits = budget.rewirings > 0 ? [] : null;
-  return { peers, links, ring, budget, elected: [], messages: UNCOUNTED, circuits };
+  const links = ring.map((from, at) => usedLink(from, neighbour(ring, at, 1)));
+  return { peers, links, ring, budget, elected: [], circuits: [] };
 }
 
 /** The member so many places further. */
@@ -129,33 +113,25 @@ export function neighbour(ring: readonly PeerNumber[], at: number, distance: num
 
 /** A link that is in use already. */
 export function usedLink(from: PeerNumber, to: PeerNumber): Link {
-  return {
-    ...{ from, to, use: 'used', isOpen: true, isRead: true, greeting: 'ready' },
-    forth: [],
-    back: [],
-  };
+  return { from, to, use: 'used', isRead: true, forth: [], back: [] };
 }
 
-const MEMBERSHIPS = ['outside', 'in', 'left', 'crashed'] as const;
 const OUTLETS = ['none', 'loopback', 'link'] as const;
-const TIMERS = ['none', 'leader', 'return', 'lap', 'late'] as const;
-const USES = ['attempt', 'used', 'closed'] as const;
-const GREETINGS = ['none', 'unready', 'ready'] as const;
+const TIMERS = ['none', 'leader', 'return', 'lap'] as const;
 
 /** Two worlds have the same key exactly if they cannot be told apart; the order of links does not count. */
 export function keyOf(world: World): string {
-  const { peers, links, ring, budget, elected, messages, circuits } = world;
-  const { starts, timeouts, leaves, crashes, drops, losses, rewirings, all } = budget;
+  const { peers, links, ring, budget, elected, circuits } = world;
+  const { starts, timeouts, leaves, drops, losses, rewirings, all } = budget;
   const codes = [
-    starts + 8 * (timeouts + 8 * (leaves + 8 * (crashes + 8 * drops))),
+    starts + 8 * (timeouts + 8 * (leaves + 8 * drops)),
     all + 16 * (losses + 16 * rewirings),
-    messages + 1,
     ring.length,
     ...ring,
     elected.length,
     ...elected,
-    circuits?.length ?? 0,
-    ...(circuits ?? []),
+    circuits.length,
+    ...circuits,
   ];
   for (const peer of peers) pushPeer(codes, peer);
   return String.fromCharCode(...codes) + links.map(linkKey).sort().join('');
@@ -163,23 +139,20 @@ export function keyOf(world: World): string {
 
 function pushPeer(codes: number[], peer: Peer): void {
   const flags =
-    MEMBERSHIPS.indexOf(peer.membership) +
-    4 * (OUTLETS.indexOf(peer.outlet) + 4 * TIMERS.indexOf(peer.timer)) +
-    128 * (Number(peer.wasReady) + 2 * Number(peer.isViewDue));
+    Number(peer.isMember) +
+    2 * Number(peer.isViewDue) +
+    4 * (OUTLETS.indexOf(peer.outlet) + 4 * TIMERS.indexOf(peer.timer));
   codes.push(
     flags,
     peer.election.id & 0x7fff,
     peer.election.id >> 15,
-    peer.successor + 1 + 16 * (peer.predecessor + 1),
+    peer.successor + 1,
     peer.due + 256 * peer.told,
   );
 }
 
 function linkKey(link: Link): string {
-  const flags =
-    USES.indexOf(link.use) +
-    4 * GREETINGS.indexOf(link.greeting) +
-    16 * (Number(link.isOpen) + 2 * Number(link.isRead));
+  const flags = Number(link.use === 'used') + 2 * Number(link.isRead);
   const codes = [link.from + 16 * link.to, flags, link.forth.length, link.back.length];
   for (const { id } of link.forth) codes.push(id);
   for (const { id } of link.back) codes.push(id);

@@ -2,20 +2,15 @@
  * The shipped `step()` as a checker calls it: every state and message has a number, so that worlds are
  * short to write down and each step is computed and judged once.
  */
-import { compareClaims } from '../../election/claim.ts';
-import { decisionOf, type ElectionState } from '../../election/state.ts';
-import type { ElectionInput, Step, Wait } from '../../election/step.ts';
-import { parsePeerId, type PeerId } from '../../protocol/ids.ts';
-import type {
-  ByeMessage,
-  Claim,
-  Decision,
-  ElectionMessage,
-  HelloMessage,
-} from '../../protocol/messages.ts';
+import { compareClaims } from '../../../election/claim.ts';
+import { decisionOf, type ElectionState } from '../../../election/state.ts';
+import type { ElectionInput, Step, Wait } from '../../../election/step.ts';
+import type { PeerId } from '../../../protocol/ids.ts';
+import { numberedId } from '../ids.ts';
+import type { ByeMessage, Claim, Decision, ElectionMessage } from '../../../protocol/messages.ts';
 
-/** A message on a link. HELLO without the ids that only say which link it is on. */
-export type Parcel = ElectionMessage | ByeMessage | Omit<HelloMessage, 'id' | 'link'>;
+/** A message on a link. */
+export type Parcel = ElectionMessage | ByeMessage;
 
 /** A value and its number; equal values of one space are the same object. */
 export interface Known<T> {
@@ -33,23 +28,13 @@ export interface Outcome {
   readonly judged: string;
   /** What is wrong with this step alone, in words. */
   readonly fault: string | null;
-  /** What would be wrong if no peer had lied: a second leader in one term. */
-  readonly clash: string | null;
 }
 
 /** An input to a peer, by numbers. */
 export type Happening =
   | { readonly type: 'start' | 'timeout' | 'new-successor' }
   | { readonly type: 'receive'; readonly parcel: Known<Parcel> }
-  | {
-      readonly type: 'hello';
-      readonly parcel: Known<Parcel>;
-      readonly from: 'predecessor' | 'successor';
-    }
   | { readonly type: 'removed'; readonly peers: number };
-
-/** More often than any message goes round the ring. */
-const MAX_LAPS = 2;
 
 /** Numbers values by their text. */
 class Pool<T> {
@@ -64,39 +49,16 @@ class Pool<T> {
   }
 }
 
-/**
- * In the order of their bytes. Either a letter decides that order, or a digit before a letter; so comparing
- * the ids in any other way, as numbers in text or by their last bytes, gives wrong results.
- */
-const IDS = [
-  '09ffffff-ffff-4fff-bfff-ffffffffffff',
-  '0a10c0de-0000-4000-8000-00000000000b',
-  '0a9fffff-ffff-4fff-bfff-fffffffffff9',
-  '0a9fffff-ffff-4fff-bfff-fffffffffffa',
-  'a0000000-0000-4000-8000-000000000000',
-  'f0000000-0000-4000-8000-000000000000',
-];
-
-/** The id of a peer, whose number is the rank of its id. */
-export function numberedId(number: number): PeerId {
-  const id = parsePeerId(IDS[number]);
-  if (!id.ok) throw new Error(id.error);
-  return id.value;
-}
-
 export class Space {
   readonly #step: StepFunction;
-  readonly #isMeasured: boolean;
   readonly #states = new Pool<ElectionState>();
   readonly #parcels = new Pool<Parcel>();
   readonly #outcomes: Map<number, Outcome>[] = [];
   readonly #numbers = new Map<PeerId, number>();
   readonly #ids: PeerId[];
 
-  /** @param isMeasured whether hops and sizes tell states apart; no rule looks at them */
-  constructor(step: StepFunction, peers: number, isMeasured = true) {
+  constructor(step: StepFunction, peers: number) {
     this.#step = step;
-    this.#isMeasured = isMeasured;
     this.#ids = Array.from({ length: peers }, (_, number) => numberedId(number));
     for (const [number, id] of this.#ids.entries()) this.#numbers.set(id, number);
   }
@@ -106,16 +68,16 @@ export class Space {
     return this.#numbers.get(id) ?? -1;
   }
 
+  /** Hops and sizes do not tell states apart: no rule looks at them. */
   state(value: ElectionState): Known<ElectionState> {
     const { role } = value;
-    if (this.#isMeasured || !('decision' in role))
-      return this.#states.get(this.#stateKey(value), value);
+    if (!('decision' in role)) return this.#states.get(this.#stateKey(value), value);
     const state = { ...value, role: { ...role, decision: unmeasured(role.decision) } };
     return this.#states.get(this.#stateKey(state), state);
   }
 
   parcel(value: Parcel): Known<Parcel> {
-    const parcel = this.#isMeasured ? value : unmeasuredParcel(value);
+    const parcel = unmeasuredParcel(value);
     return this.#parcels.get(this.#parcelKey(parcel), parcel);
   }
 
@@ -151,17 +113,8 @@ export class Space {
       sends,
       wait,
       judged,
-      fault: this.#faultOf(before, step),
-      clash: clashOf(step),
+      fault: faultOf(before, step),
     };
-  }
-
-  #faultOf(before: ElectionState, step: Step): string | null {
-    const longest = MAX_LAPS * this.#ids.length;
-    for (const effect of step.effects)
-      if (effect.type === 'send' && hopsOf(effect.message) > longest)
-        return 'a message goes round and round';
-    return faultOf(before, step);
   }
 
   #inputOf(happening: Happening): ElectionInput {
@@ -174,8 +127,6 @@ export class Space {
         return { type: 'removed', peers: this.idsOf(happening.peers) };
       case 'receive':
         return receiveOf(happening.parcel.value);
-      case 'hello':
-        return helloOf(happening.parcel.value, happening.from);
     }
   }
 
@@ -199,11 +150,6 @@ export class Space {
         return `e${parcel.term} ${this.#decisionKey(parcel.decision)}`;
       case 'bye':
         return `b${parcel.reason}`;
-      case 'hello': {
-        const { ready, term, decision, removed } = parcel;
-        const gone = removed.map((id) => this.numberOf(id)).sort();
-        return `h${Number(ready)} ${term} ${decision ? this.#decisionKey(decision) : ''} ${gone.join()}`;
-      }
     }
   }
 
@@ -235,8 +181,6 @@ function codeOf(happening: Happening): number {
       return 2;
     case 'receive':
       return 4 + happening.parcel.id * 4;
-    case 'hello':
-      return (happening.from === 'predecessor' ? 5 : 6) + happening.parcel.id * 4;
     case 'removed':
       return 7 + happening.peers * 4;
   }
@@ -246,15 +190,6 @@ function receiveOf(parcel: Parcel): ElectionInput {
   if (parcel.type !== 'claim' && parcel.type !== 'elected')
     throw new Error(`${parcel.type} is no election message`);
   return { type: 'receive', message: parcel };
-}
-
-function helloOf(parcel: Parcel, from: 'predecessor' | 'successor'): ElectionInput {
-  if (parcel.type !== 'hello') throw new Error(`${parcel.type} is no HELLO`);
-  const { term, decision, removed } = parcel;
-  if (decision === null) return { type: 'hello', term, decision, removed };
-  const { hops, size } = decision;
-  const here = from === 'predecessor' ? hops + 1 : hops === 0 ? size : hops;
-  return { type: 'hello', term, decision: { ...decision, hops: here }, removed };
 }
 
 // --- invariants of a step -----------------------------------------------------------------------
@@ -274,13 +209,6 @@ function faultOf(before: ElectionState, { state: after, effects }: Step): string
   return sent > 1 ? 'one input causes two messages' : null;
 }
 
-function clashOf({ effects }: Step): string | null {
-  for (const effect of effects)
-    if (effect.type === 'judge' && effect.judgement.reason === 'a second leader in one term')
-      return `a second leader of term ${effect.message.term} is announced`;
-  return null;
-}
-
 function decisionFault(before: ElectionState, after: ElectionState): string | null {
   const known = decisionOf(before);
   const decided = decisionOf(after);
@@ -290,10 +218,6 @@ function decisionFault(before: ElectionState, after: ElectionState): string | nu
   if (known === null || after.term !== before.term) return null;
   if (decided === null) return 'a decided term is undecided again';
   return decided.leader.id === known.leader.id ? null : 'a second leader is decided in one term';
-}
-
-function hopsOf(message: ElectionMessage): number {
-  return message.type === 'claim' ? message.hops : message.decision.hops;
 }
 
 /**

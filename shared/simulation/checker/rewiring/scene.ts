@@ -1,10 +1,10 @@
 /**
- * One thing that happens to a world, worked through to its end: views, links and faults as
- * `shared/ring` handles them, reduced to what an election can notice; the election itself as shipped.
+ * One thing that happens to a ring whose successors change for no reason, worked through to its end. Only the
+ * election is the shipped one: it is safe whatever the server and the links do.
  */
-import { decisionOf, type ElectionState } from '../../election/state.ts';
-import type { PeerId } from '../../protocol/ids.ts';
-import { isLap } from '../../protocol/messages.ts';
+import { decisionOf, type ElectionState } from '../../../election/state.ts';
+import type { PeerId } from '../../../protocol/ids.ts';
+import { isLap } from '../../../protocol/messages.ts';
 import { type Happening, type Known, type Outcome, type Parcel, type Space } from './space.ts';
 import {
   circuitBits,
@@ -24,52 +24,12 @@ export type Action =
   /** The first message on a link, to its successor or back to its predecessor. */
   | { readonly type: 'deliver' | 'deliver back'; readonly link: number }
   | { readonly type: 'view'; readonly peer: PeerNumber }
-  | { readonly type: 'open' | 'notice' | 'drop' | 'lose'; readonly link: number }
-  | { readonly type: 'start' | 'timeout' | 'leave' | 'crash'; readonly peer: PeerNumber }
-  | { readonly type: 'join'; readonly peer: PeerNumber; readonly after: number }
+  | { readonly type: 'drop' | 'lose'; readonly link: number }
+  | { readonly type: 'start' | 'timeout' | 'leave'; readonly peer: PeerNumber }
   /** Its messages go to another peer, or over another link to the same one. */
   | { readonly type: 'rewire'; readonly peer: PeerNumber; readonly to: PeerNumber };
 
-/** The rules L3 to L8 and C5 of SPEC.md that a check may take away. */
-export interface LinkRules {
-  /** L3: a link that is lost is made anew. */
-  readonly makesAnew: boolean;
-  /** L7: what came before BYE is still read. */
-  readonly drains: boolean;
-  /** L5: a link is used only once its successor is ready, or there is no other. */
-  readonly waitsForReady: boolean;
-  /** L5: the link used before stays until the next one is there. */
-  readonly makesBeforeBreaking: boolean;
-  /** L8: a departure is noted before links are closed for it. */
-  readonly notesDeparturesFirst: boolean;
-  /** R5: HELLO tells of departures. */
-  readonly helloTellsDepartures: boolean;
-  /** C5: what is held goes over the link for which it was decided, or not at all. */
-  readonly holdsByLink: boolean;
-  /** C5: what is held of a peer that has departed is taken back. */
-  readonly takesBack: boolean;
-  /** C5: a peer that takes back the announcement of its leader starts. */
-  readonly startsAfterTakingBack: boolean;
-  /** No rule: whether what makes no difference any more is taken off links that are closed. */
-  readonly isTidy: boolean;
-}
-
-export const LINK_RULES: LinkRules = {
-  makesAnew: true,
-  drains: true,
-  waitsForReady: true,
-  makesBeforeBreaking: true,
-  notesDeparturesFirst: true,
-  helloTellsDepartures: true,
-  holdsByLink: true,
-  takesBack: true,
-  startsAfterTakingBack: true,
-  isTidy: true,
-};
-
-const BUDGETED = [
-  ...(['starts', 'timeouts', 'leaves', 'crashes', 'drops', 'losses', 'rewirings'] as const),
-];
+const BUDGETED = [...(['starts', 'timeouts', 'leaves', 'drops', 'losses', 'rewirings'] as const)];
 
 /** One action makes a peer take no more steps than that. */
 const MAX_STEPS = 64;
@@ -83,61 +43,48 @@ export interface StepTold {
 
 export class Scene {
   readonly #space: Space;
-  readonly #rules: LinkRules;
+  readonly #holdsByLink: boolean;
   readonly #peers: Peer[];
   #links: Link[];
   #ring: readonly PeerNumber[];
   #budget: Budget;
   #elected: readonly number[];
-  #circuits: readonly number[] | null;
+  #circuits: readonly number[];
   readonly #choices: readonly number[];
   readonly steps: StepTold[] = [];
   /** What went wrong, in words. */
   readonly faults: string[] = [];
-  /** Leaders that exclude each other: wrong unless the first world had them, or a lie. */
-  readonly clashes: string[] = [];
   /** Among how many possibilities the action had to choose, each time. */
   readonly asked: number[] = [];
   /** What was held and is never sent, or leaves over another link. */
   readonly unsent: Known<Parcel>[] = [];
   readonly diverted: Known<Parcel>[] = [];
-  /** How many messages of the election vanished unread. */
-  lost = 0;
-  #messages: number;
-  #unread: number;
   /** Those whose BYE came just now: bits. */
   #saidBye = 0;
 
   /** @param choices which of several possibilities to take, each time; the first, if not said */
-  constructor(space: Space, rules: LinkRules, world: World, choices: readonly number[] = []) {
+  constructor(space: Space, holdsByLink: boolean, world: World, choices: readonly number[] = []) {
     this.#choices = choices;
     this.#space = space;
-    this.#rules = rules;
+    this.#holdsByLink = holdsByLink;
     this.#peers = [...world.peers];
     this.#links = [...world.links];
     this.#ring = world.ring;
     this.#budget = world.budget;
     this.#elected = world.elected;
     this.#circuits = world.circuits;
-    this.#messages = world.messages;
-    this.#unread = unread(world.links);
   }
 
   act(action: Action): World {
     this.#perform(action);
-    if (this.#circuits === null)
-      for (const peer of this.#ring)
-        if (this.#rules.makesAnew || action.type === 'view') this.#aimLink(peer);
     this.#links = this.#links.flatMap((link) => this.#tidied(link));
-    if (this.#circuits !== null) this.#circuits = this.#livingCircuits(this.#circuits);
-    this.lost = this.#unread - unread(this.#links);
+    this.#circuits = this.#livingCircuits(this.#circuits);
     return {
       peers: this.#peers,
       links: this.#links,
       ring: this.#ring,
       budget: this.#budget,
       elected: this.#elected,
-      messages: this.#messages,
       circuits: this.#circuits,
     };
   }
@@ -153,19 +100,12 @@ export class Scene {
       case 'view':
         this.#obeyView(action.peer);
         return;
-      case 'open':
-        this.#open(action.link);
-        return;
-      case 'notice':
-        this.#notice(action.link);
-        return;
       case 'drop':
         this.#spend({ drops: -1 });
         this.#drop(action.link);
         return;
       case 'lose':
         this.#spend({ losses: -1 });
-        this.#unread -= 1;
         this.#setLink(action.link, { forth: this.#link(action.link).forth.slice(1) });
         return;
       case 'start':
@@ -178,14 +118,6 @@ export class Scene {
       case 'leave':
         this.#spend({ leaves: -1 });
         this.#leave(action.peer);
-        return;
-      case 'crash':
-        this.#spend({ crashes: -1 });
-        this.#crash(action.peer);
-        return;
-      case 'join':
-        this.#spend({});
-        this.#join(action.peer, action.after);
         return;
       case 'rewire':
         this.#spend({ rewirings: -1 });
@@ -217,11 +149,7 @@ export class Scene {
     switch (parcel.value.type) {
       case 'claim':
       case 'elected':
-        this.#unread -= 1;
         this.#step(link.to, { type: 'receive', parcel });
-        return;
-      case 'hello':
-        this.#step(link.to, { type: 'hello', parcel, from: 'predecessor' });
         return;
       case 'bye':
         this.#setLink(at, { isRead: false });
@@ -237,34 +165,8 @@ export class Scene {
     const [parcel] = link.back;
     if (parcel === undefined) return;
     this.#setLink(at, { back: link.back.slice(1) });
-    if (parcel.value.type === 'hello') {
-      const greeting = parcel.value.ready ? 'ready' : 'unready';
-      this.#setLink(at, { greeting });
-      this.#step(link.from, { type: 'hello', parcel, from: 'successor' });
-      this.#trySwitch(link.from);
-      return;
-    }
     this.#saidBye = 1 << link.to;
-    if (!this.#rules.notesDeparturesFirst) this.#closeTowards(at);
     this.#learnOfDepartures(link.from, 1 << link.to);
-  }
-
-  /** A link opens: both ends say what they know. */
-  #open(at: number): void {
-    const { from, to } = this.#link(at);
-    this.#setLink(at, { isOpen: true, forth: [this.#hello(from)], back: [this.#hello(to)] });
-  }
-
-  #hello(at: PeerNumber): Known<Parcel> {
-    const { election, outlet } = this.#peer(at);
-    const { term, removed } = election.value;
-    return this.#space.parcel({
-      type: 'hello',
-      ready: outlet !== 'none',
-      term,
-      decision: decisionOf(election.value),
-      removed: this.#rules.helloTellsDepartures ? removed : [],
-    });
   }
 
   // --- the election -----------------------------------------------------------------------------
@@ -282,7 +184,6 @@ export class Scene {
       const outcome = this.#space.outcome(peer.election, next);
       this.steps.push({ peer: at, happening: next, outcome });
       if (outcome.fault !== null) this.faults.push(outcome.fault);
-      if (outcome.clash !== null && this.#circuits === null) this.clashes.push(outcome.clash);
       const timer = outcome.wait ?? (next.type === 'timeout' ? 'none' : peer.timer);
       this.#setPeer(at, { election: outcome.next, timer });
       if (outcome.next !== peer.election) this.#noteDecision(at, outcome.next.value);
@@ -293,7 +194,6 @@ export class Scene {
         const isToSelf = peer.outlet === 'loopback';
         if (isToSelf && parcel.value.type === 'claim' && peer.successor !== at) continue;
         this.#noteSent(at, parcel.value);
-        if (this.#messages >= 0) this.#messages += 1;
         if (this.#isOf(this.#saidBye, parcel.value))
           this.faults.push('a message of a peer that has said BYE is sent');
         if (isToSelf) happenings.push({ type: 'receive', parcel });
@@ -317,9 +217,8 @@ export class Scene {
       this.#isOf(gone, value),
     );
     if (held.length === 0) return false;
-    if (this.#rules.takesBack) this.#discard(this.#used(at), held);
-    else this.faults.push('a message of a peer known to be gone is still held');
-    return this.#rules.startsAfterTakingBack && held.some(({ value }) => announces(value, state));
+    this.#discard(this.#used(at), held);
+    return held.some(({ value }) => announces(value, state));
   }
 
   /**
@@ -358,7 +257,6 @@ export class Scene {
     const { forth } = this.#link(index);
     const rest = [...forth];
     for (const parcel of held) rest.splice(rest.lastIndexOf(parcel), 1);
-    this.#unread -= held.length;
     this.#setLink(index, { forth: rest });
   }
 
@@ -377,7 +275,6 @@ export class Scene {
   }
 
   #send(at: PeerNumber, parcel: Known<Parcel>): void {
-    this.#unread += 1;
     const index = this.#used(at);
     const link = this.#links[index];
     if (link?.isRead === true) this.#setLink(index, { forth: [...link.forth, parcel] });
@@ -387,21 +284,6 @@ export class Scene {
     if (role.name !== 'leader' && role.name !== 'follower') return;
     const leader = this.#space.numberOf(role.decision.leader.id);
     if (role.name === 'leader') this.#noteElected(term, leader);
-    else if (((this.#elected[term] ?? 0) & (1 << leader)) === 0)
-      this.clashes.push(`a leader is followed that was not elected in term ${term}`);
-    if (this.#circuits === null) this.#compareLeaders(term);
-  }
-
-  /**
-   * Members that know a leader of the same term know the same one, and it was elected in that term. (A
-   * leader elected by a ring of which no peer is left does not count.)
-   */
-  #compareLeaders(term: number): void {
-    const leaders = this.#ring
-      .map((number) => this.#peer(number).election.value)
-      .flatMap((state) => (state.term === term ? (decisionOf(state)?.leader.id ?? []) : []));
-    if (leaders.some((leader) => leader !== leaders[0]))
-      this.clashes.push(`there are two leaders of term ${term}`);
   }
 
   #noteElected(term: number, leader: PeerNumber): void {
@@ -413,7 +295,7 @@ export class Scene {
 
   /** Rings that share a peer do not elect two leaders in one term. */
   #compareCircuits(term: number, leader: PeerNumber, others: number): void {
-    const circuits = this.#circuits?.[term] ?? 0;
+    const circuits = this.#circuits[term] ?? 0;
     const own = circuitOf(circuits, leader);
     for (const other of this.#peers.keys())
       if ((others & (1 << other)) !== 0 && (own & circuitOf(circuits, other)) !== 0)
@@ -422,7 +304,7 @@ export class Scene {
 
   /** A peer that sends a claim is of the ring that this claim may win. */
   #noteSent(at: PeerNumber, parcel: Parcel): void {
-    if (this.#circuits === null || parcel.type !== 'claim') return;
+    if (parcel.type !== 'claim') return;
     const bits = circuitBits(this.#space.numberOf(parcel.claim.id), 1 << at);
     const before = this.#circuits[parcel.term] ?? 0;
     this.#circuits = filled(this.#circuits, parcel.term, before | bits);
@@ -446,7 +328,7 @@ export class Scene {
   }
 
   #timeOut(at: PeerNumber): void {
-    if (this.#peer(at).timer !== 'late') this.#spend({ timeouts: -1 });
+    this.#spend({ timeouts: -1 });
     this.#step(at, { type: 'timeout' });
   }
 
@@ -456,101 +338,33 @@ export class Scene {
     const { due } = this.#peer(at);
     this.#setPeer(at, { isViewDue: false, due: 0 });
     if (due !== 0) this.#learnOfDepartures(at, due);
-    const place = this.#ring.indexOf(at);
-    if (this.#circuits !== null) return;
-    this.#setPeer(at, { predecessor: neighbour(this.#ring, place, -1) });
-    this.#aim(at, neighbour(this.#ring, place, 1));
-  }
-
-  #aim(at: PeerNumber, successor: PeerNumber): void {
-    const before = this.#peer(at).successor;
-    this.#setPeer(at, { successor });
-    if (before !== successor) this.#abandonAttempts(at);
-    if (successor === at && before !== at && this.#peer(at).outlet === 'loopback')
-      this.#step(at, { type: 'new-successor' });
-    else if (successor === at) this.#switchTo(at, 'loopback');
-    else if (before !== successor && !this.#rules.makesBeforeBreaking) this.#breakUsed(at);
-  }
-
-  #breakUsed(at: PeerNumber): void {
-    const used = this.#used(at);
-    if (used >= 0) this.#retire(used, 'relinked');
-    this.#setPeer(at, { outlet: 'none', wasReady: false });
-  }
-
-  /** A link to the successor is in the making wherever there is none. */
-  #aimLink(at: PeerNumber): void {
-    const { successor } = this.#peer(at);
-    if (successor === NOBODY || successor === at) return;
-    if (this.#peer(successor).membership !== 'in') return;
-    const isThere = this.#links.some(
-      ({ from, to, use }) => from === at && to === successor && use !== 'closed',
-    );
-    if (isThere) return;
-    this.#links = [
-      ...this.#links,
-      {
-        ...{ from: at, to: successor, use: 'attempt', isOpen: false, isRead: true },
-        ...{ greeting: 'none', forth: [], back: [] },
-      },
-    ];
-  }
-
-  /** L5: takes a link into use that can replace the present one. */
-  #trySwitch(at: PeerNumber): void {
-    const { outlet } = this.#peer(at);
-    const next = this.#links.findIndex(
-      ({ from, use, greeting }) =>
-        from === at &&
-        use === 'attempt' &&
-        greeting !== 'none' &&
-        (greeting === 'ready' || outlet === 'none' || !this.#rules.waitsForReady),
-    );
-    if (next >= 0) this.#switchTo(at, next);
   }
 
   #switchTo(at: PeerNumber, next: number | 'loopback'): void {
-    const { outlet, successor } = this.#peer(at);
+    const { outlet } = this.#peer(at);
     if (outlet === 'loopback' && next === 'loopback') return;
     const previous = this.#used(at);
-    const held = this.#rules.holdsByLink ? [] : this.#chooseHeld(previous, false);
+    const held = this.#holdsByLink ? [] : this.#chooseHeld(previous, false);
     if (previous >= 0) this.#takeOff(previous, held);
     if (previous >= 0) this.#retire(previous, 'relinked');
     if (next !== 'loopback') this.#setLink(next, { use: 'used' });
     this.#setPeer(at, { outlet: next === 'loopback' ? 'loopback' : 'link' });
-    if (next === 'loopback' || this.#link(next).to === successor) this.#abandonAttempts(at);
     this.#sendElsewhere(held, at, next);
     this.#step(at, { type: 'new-successor' });
-    if (this.#peer(at).wasReady || this.#circuits !== null) return;
-    this.#setPeer(at, { wasReady: true });
-    this.#greetPredecessors(at);
-  }
-
-  #greetPredecessors(at: PeerNumber): void {
-    for (const [index, link] of this.#links.entries())
-      if (link.to === at && link.isOpen && link.isRead && link.use !== 'closed')
-        this.#setLink(index, { back: [...link.back, this.#hello(at)] });
   }
 
   /** A new link is in use at once, whatever the rules say of its place. */
   #rewire(at: PeerNumber, to: PeerNumber): void {
     this.#setPeer(at, { successor: to });
-    if (to !== at) this.#links = [...this.#links, { ...usedLink(at, to), use: 'attempt' }];
+    if (to !== at) this.#links = [...this.#links, { ...usedLink(at, to), use: 'closed' }];
     this.#switchTo(at, to === at ? 'loopback' : this.#links.length - 1);
-  }
-
-  #abandonAttempts(at: PeerNumber): void {
-    for (const [index, { from, use }] of this.#links.entries())
-      if (from === at && use === 'attempt') this.#retire(index, 'relinked');
   }
 
   /** The predecessor's goodbye: the other end reads up to it. */
   #retire(index: number, reason: 'relinked' | 'leaving'): void {
-    const { isOpen, forth } = this.#link(index);
+    const { forth } = this.#link(index);
     const bye = this.#space.parcel({ type: 'bye', reason });
-    if (!isOpen) this.#setLink(index, { use: 'closed', isRead: false });
-    else if (this.#rules.drains) this.#setLink(index, { use: 'closed', forth: [...forth, bye] });
-    else this.#setLink(index, { use: 'closed', forth: [bye] });
+    this.#setLink(index, { use: 'closed', forth: [...forth, bye] });
   }
 
   /** L8. */
@@ -558,77 +372,52 @@ export class Scene {
     this.#step(at, { type: 'removed', peers: gone });
     for (const [index, { from, to }] of this.#links.entries())
       if (to === at && (gone & (1 << from)) !== 0) this.#setLink(index, { isRead: false });
-    for (const [index, { from, to, use }] of this.#links.entries())
-      if (from === at && use === 'attempt' && (gone & (1 << to)) !== 0)
-        this.#setLink(index, { use: 'closed', isRead: false });
     const used = this.#used(at);
     if (used >= 0 && (gone & (1 << this.#link(used).to)) !== 0) this.#closeTowards(used);
   }
 
-  /** The predecessor's end of a link is lost; another one may take its place. */
+  /** The predecessor's end of a link is lost. */
   #closeTowards(index: number): void {
     const { from, use } = this.#link(index);
     this.#setLink(index, { use: 'closed' });
     if (use !== 'used') return;
-    this.#setPeer(from, { outlet: 'none', wasReady: false });
-    this.#trySwitch(from);
+    this.#setPeer(from, { outlet: 'none' });
   }
 
   // --- faults -----------------------------------------------------------------------------------
 
-  /** A peer finds that the other end of a link has crashed: what was on its way is lost. */
-  #notice(at: number): void {
-    const { from } = this.#link(at);
-    this.#setLink(at, { isRead: false, isOpen: false, forth: [], back: [] });
-    if (this.#peer(from).membership === 'in') this.#closeTowards(at);
-  }
-
   #drop(at: number): void {
-    this.#setLink(at, { isRead: false, isOpen: false, forth: [], back: [] });
+    this.#setLink(at, { isRead: false, forth: [], back: [] });
     this.#closeTowards(at);
   }
 
   #leave(at: PeerNumber): void {
     const knowsDepartures = this.#peer(at).election.value.removed.length > 0;
     for (const [index, link] of this.#links.entries()) {
-      if (link.from === at && link.use === 'used')
+      if (link.from === at && link.use === 'used') {
         this.#discard(index, this.#chooseHeld(index, knowsDepartures));
-      if (link.from === at && link.use !== 'closed')
-        this.#retire(index, link.use === 'used' ? 'leaving' : 'relinked');
+        this.#retire(index, 'leaving');
+      }
       if (link.to !== at) continue;
       const bye = this.#space.parcel({ type: 'bye', reason: 'leaving' });
-      this.#setLink(index, { isRead: false, back: link.isOpen ? [...link.back, bye] : [] });
+      this.#setLink(index, { isRead: false, back: [...link.back, bye] });
     }
-    this.#takeOut(at, 'left');
+    this.#takeOut(at);
   }
 
-  #crash(at: PeerNumber): void {
-    for (const [index, link] of this.#links.entries()) {
-      if (link.from === at) this.#setLink(index, { use: 'closed' });
-      if (link.to === at) this.#setLink(index, { isRead: false });
-    }
-    this.#takeOut(at, 'crashed');
-  }
-
-  #takeOut(at: PeerNumber, membership: 'left' | 'crashed'): void {
+  #takeOut(at: PeerNumber): void {
     this.#setPeer(at, {
-      ...{ membership, outlet: 'none', successor: NOBODY, predecessor: NOBODY, wasReady: false },
-      ...{ timer: 'none', isViewDue: false, due: 0, told: 0 },
+      ...{ isMember: false, outlet: 'none', successor: NOBODY, timer: 'none' },
+      ...{ isViewDue: false, due: 0, told: 0 },
     });
     this.#setRing(this.#ring.filter((peer) => peer !== at));
-  }
-
-  #join(at: PeerNumber, after: number): void {
-    this.#setPeer(at, { membership: 'in', told: this.#departures });
-    this.#setRing(this.#ring.toSpliced(after, 0, at));
   }
 
   // --- the server -------------------------------------------------------------------------------
 
   get #departures(): number {
     let gone = 0;
-    for (const [number, { membership }] of this.#peers.entries())
-      if (membership === 'left' || membership === 'crashed') gone |= 1 << number;
+    for (const [number, { isMember }] of this.#peers.entries()) if (!isMember) gone |= 1 << number;
     return gone;
   }
 
@@ -683,26 +472,21 @@ export class Scene {
   #tidied(link: Link): readonly Link[] {
     if (!link.isRead) return link.use === 'closed' ? [] : [without(link, link.forth)];
     const isClosed = link.use === 'closed';
-    if (!this.#rules.isTidy) return isClosed && link.forth.length === 0 ? [] : [link];
-    if (!isClosed && this.#circuits === null) return [link];
     const stale = link.forth.filter(
       (parcel) => (isClosed || parcel.value.type === 'claim') && this.#isStale(link.to, parcel),
     );
-    this.#unread -= stale.length;
     const rest = without(link, stale);
     if (!isClosed) return [rest];
     if (rest.forth.length === 0 || isRelinked(rest.forth[0])) return [];
-    return rest.back.length > 0 || rest.greeting !== 'none'
-      ? [{ ...rest, back: [], greeting: 'none' }]
-      : [rest];
+    return rest.back.length > 0 ? [{ ...rest, back: [] }] : [rest];
   }
 
   /** Whether a message is of a term that its receiver has left, and is dropped now as later. */
   #isStale(to: PeerNumber, parcel: Known<Parcel>): boolean {
     const { value } = parcel;
     if (value.type !== 'claim' && value.type !== 'elected') return false;
-    const { membership, election } = this.#peer(to);
-    if (membership !== 'in' || value.term >= election.value.term) return false;
+    const { isMember, election } = this.#peer(to);
+    if (!isMember || value.term >= election.value.term) return false;
     const { next, sends, wait } = this.#space.outcome(election, { type: 'receive', parcel });
     return next === election && sends.length === 0 && wait === null;
   }
@@ -717,13 +501,13 @@ export interface Outlook {
 /** Every way in which an action may go: one, unless the world leaves something open. */
 export function outlooks(
   space: Space,
-  rules: LinkRules,
+  holdsByLink: boolean,
   world: World,
   action: Action,
 ): readonly Outlook[] {
   const found: Outlook[] = [];
   for (let choices: number[] | null = []; choices !== null;) {
-    const scene: Scene = new Scene(space, rules, world, choices);
+    const scene: Scene = new Scene(space, holdsByLink, world, choices);
     found.push({ scene, next: scene.act(action) });
     choices = following(choices, scene.asked);
   }
@@ -738,15 +522,6 @@ function following(choices: readonly number[], asked: readonly number[]): number
     if (last < (asked[next.length] ?? 0)) return [...next, last];
   }
   return null;
-}
-
-/** The election's messages that are on their way. */
-function unread(links: readonly Link[]): number {
-  let count = 0;
-  for (const { forth } of links)
-    for (const { value } of forth)
-      if (value.type === 'claim' || value.type === 'elected') count += 1;
-  return count;
 }
 
 /** The goodbye of a link that another has replaced: alone, it changes nothing. */

@@ -1,6 +1,6 @@
 /** Worlds and what happens in them, in words. */
-import type { ElectionState } from '../../election/state.ts';
-import type { Claim, Decision } from '../../protocol/messages.ts';
+import type { ElectionState } from '../../../election/state.ts';
+import type { Claim, Decision } from '../../../protocol/messages.ts';
 import type { Action, Scene, StepTold } from './scene.ts';
 import type { Happening, Known, Parcel, Space } from './space.ts';
 import type { PeerNumber, World } from './world.ts';
@@ -14,7 +14,7 @@ export function describeWorld(space: Space, { peers, ring }: World): string {
   return `ring: ${members.join(' | ')}`;
 }
 
-export function describeAction({ links, ring }: World, action: Action): string {
+export function describeAction({ links }: World, action: Action): string {
   switch (action.type) {
     case 'start':
       return `${nameOf(action.peer)} is asked to start`;
@@ -22,28 +22,18 @@ export function describeAction({ links, ring }: World, action: Action): string {
       return `${nameOf(action.peer)} has waited long enough`;
     case 'leave':
       return `${nameOf(action.peer)} leaves`;
-    case 'crash':
-      return `${nameOf(action.peer)} crashes`;
     case 'rewire':
       return `${nameOf(action.peer)} gets ${nameOf(action.to)} for a successor`;
     case 'view':
       return `${nameOf(action.peer)} gets its view`;
-    case 'join': {
-      const before = ring[action.after - 1];
-      return `${nameOf(action.peer)} joins${before === undefined ? '' : ` after ${nameOf(before)}`}`;
-    }
     case 'deliver':
     case 'deliver back':
-    case 'open':
-    case 'notice':
     case 'drop':
     case 'lose': {
       const link = links[action.link];
       if (link === undefined) return action.type;
       const [parcel] = action.type === 'deliver back' ? link.back : link.forth;
       const edge = `${nameOf(link.from)}→${nameOf(link.to)}`;
-      if (action.type === 'open') return `link ${edge} opens`;
-      if (action.type === 'notice') return `link ${edge} is found dead`;
       if (action.type === 'drop') return `link ${edge} closes`;
       const name = parcel?.value.type.toUpperCase() ?? '';
       if (action.type === 'lose') return `${name} is lost on ${edge}`;
@@ -81,7 +71,6 @@ function describeHappening(space: Space, happening: Happening): string {
         .map((id) => nameOf(space.numberOf(id)))
         .join(' ')}`;
     case 'receive':
-    case 'hello':
       return describeParcel(space, happening.parcel);
   }
 }
@@ -94,10 +83,6 @@ function describeParcel(space: Space, { value }: Known<Parcel>): string {
       return `ELECTED(term ${value.term}, ${describeDecision(space, value.decision)})`;
     case 'bye':
       return `BYE(${value.reason})`;
-    case 'hello':
-      return `HELLO(term ${value.term}${
-        value.decision === null ? '' : `, ${describeDecision(space, value.decision)}`
-      }${value.ready ? '' : ', not ready'})`;
   }
 }
 

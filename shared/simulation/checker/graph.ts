@@ -1,5 +1,8 @@
 /** Which worlds were met, how each was reached first, and which steps between them happen by themselves. */
 
+/** What a report says of more worlds than a configuration should have. The exploration may still be finite. */
+export const TOO_MANY = 'there are too many worlds to tell';
+
 /** A list of numbers that grows. */
 class Numbers {
   #values = new Int32Array(1024);
