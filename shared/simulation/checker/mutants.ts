@@ -411,7 +411,7 @@ export class MutantTrial {
   *#differences(design: Design): Generator<Caught> {
     if (design.step !== step)
       for (const trial of this.#trials) {
-        const caught = difference(trial, this.#explored(trial.configuration, design.step));
+        const caught = this.#tried(trial, design.step);
         if (caught !== null) yield caught;
       }
     for (const configuration of this.#rewirings) {
@@ -420,14 +420,37 @@ export class MutantTrial {
     }
   }
 
-  #explored(configuration: Configuration, changedStep: StepFunction): Report {
-    this.#install(changedStep);
+  #tried(trial: Trial, changedStep: StepFunction): Caught | null {
+    this.#install(limited(changedStep));
     try {
-      return explore(configuration, {}, MAX_STATES);
+      return difference(trial, explore(trial.configuration, {}, MAX_STATES));
+    } catch (error) {
+      if (!(error instanceof Endless)) throw error;
+      const { name: configuration } = trial.configuration;
+      return { kind: 'breaks', configuration, fault: error.message, trace: [] };
     } finally {
       this.#install(null);
     }
   }
+}
+
+/** A member that is alone would never come to an end. */
+class Endless extends Error {
+  override readonly message = 'a peer goes on talking to itself';
+}
+
+/** More often than any message goes round a small ring. */
+const MOST_HOPS = 64;
+
+function limited(changedStep: StepFunction): StepFunction {
+  return (state, input) => {
+    if (input.type === 'receive') {
+      const { message } = input;
+      const hops = message.type === 'claim' ? message.hops : message.decision.hops;
+      if (hops > MOST_HOPS) throw new Endless();
+    }
+    return changedStep(state, input);
+  };
 }
 
 function breakage({ name, finding }: RewiringReport | Report): Caught | null {

@@ -118,7 +118,7 @@ function forgetful(member: Member, { hopDelay = 0 }: Configuration): Member {
   };
 }
 
-/** The world after an action and all that follows by itself. */
+/** The world after an action and all that follows by itself; a fault ends it, and is found again later. */
 function after(
   machines: Machines,
   configuration: Configuration,
@@ -126,12 +126,13 @@ function after(
   action: Action,
 ): World {
   const renewed = renewalsOf(configuration);
-  let world = new Stage(machines, renewed, before).act(action);
-  for (
-    let [next] = ownActions(machines, world);
-    next !== undefined;
-    [next] = ownActions(machines, world)
-  )
-    world = new Stage(machines, renewed, world).act(next);
+  let world = before;
+  for (let next: Action | undefined = action; next !== undefined;) {
+    const stage = new Stage(machines, renewed, world);
+    const following = stage.act(next);
+    if (stage.fault !== null) return world;
+    world = following;
+    [next] = ownActions(machines, world);
+  }
   return world;
 }
