@@ -1,5 +1,5 @@
 /** What can happen next in a world: on its own, and as an event of the budget. */
-import type { Action } from './scene.ts';
+import type { Action } from './stage.ts';
 import type { Link, World } from './world.ts';
 
 /** What is on its way and must come: messages, and views that tell of departures. */

@@ -6,8 +6,8 @@ import { step } from '../../../election/step.ts';
 import { Graph, TOO_MANY } from '../graph.ts';
 import { Space, type StepFunction } from './space.ts';
 import { freeActions, ownActions } from './actions.ts';
-import { outlooks, type Action, type Outlook, type Scene } from './scene.ts';
-import { describeAction, describeScene, describeWorld } from './trace.ts';
+import { outlooks, type Action, type Outlook, type Stage } from './stage.ts';
+import { describeAction, describeStage, describeWorld } from './trace.ts';
 import { beginning, keyOf, type Configuration, type World } from './world.ts';
 
 /** The design that is checked: as shipped, or with a rule removed. */
@@ -103,10 +103,10 @@ class Exploration {
     this.#frontier.delete(at);
     let branch = -1;
     let isCalm = true;
-    for (const { scene, next, isOwn } of this.#possibilities(world)) {
+    for (const { stage, next, isOwn } of this.#possibilities(world)) {
       branch += 1;
       this.#transitions += 1;
-      const fault = faultOf(scene);
+      const fault = faultOf(stage);
       if (fault !== null) {
         this.#finding = { fault, trace: this.#trace(at, branch) };
         return;
@@ -130,14 +130,14 @@ class Exploration {
     for (const branch of branches) {
       const taken: Branch | undefined = [...this.#possibilities(world)][branch];
       if (taken === undefined) break;
-      lines.push(describeAction(world, taken.action), ...describeScene(this.#space, taken.scene));
+      lines.push(describeAction(world, taken.action), ...describeStage(this.#space, taken.stage));
       world = taken.next;
     }
     return [...lines, describeWorld(this.#space, world)];
   }
 }
 
-function faultOf({ faults }: Scene): string | null {
+function faultOf({ faults }: Stage): string | null {
   return faults[0] ?? null;
 }
 

@@ -1,7 +1,7 @@
 /** Worlds and what happens in them, in words. */
 import type { ElectionState } from '../../../election/state.ts';
 import type { Claim, Decision } from '../../../protocol/messages.ts';
-import type { Action, Scene, StepTold } from './scene.ts';
+import type { Action, Stage, StepTold } from './stage.ts';
 import type { Happening, Known, Parcel, Space } from './space.ts';
 import type { PeerNumber, World } from './world.ts';
 
@@ -43,7 +43,7 @@ export function describeAction({ links }: World, action: Action): string {
 }
 
 /** The consequences of an action, step by step. */
-export function describeScene(space: Space, { steps, unsent, diverted }: Scene): string[] {
+export function describeStage(space: Space, { steps, unsent, diverted }: Stage): string[] {
   return [
     ...diverted.map((parcel) => `    ${describeParcel(space, parcel)} leaves over another link`),
     ...unsent.map((parcel) => `    ${describeParcel(space, parcel)} was held, and is not sent`),

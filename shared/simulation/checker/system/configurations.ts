@@ -1,6 +1,6 @@
 /** The configurations that are explored: the smallest in every test run, all of them by `npm run verify`. */
 import type { Policy } from '../../../protocol/messages.ts';
-import type { Configuration } from './opening.ts';
+import type { Configuration, Wish } from './opening.ts';
 import type { Budget, Slot } from './world.ts';
 
 const NOTHING: Budget = {
@@ -100,6 +100,44 @@ const joins: readonly Configuration[] = [
   }),
 ];
 
+/** Only these events, in this order of their beginnings. */
+function script(...wishes: readonly Wish[]): Pick<Configuration, 'script' | 'budget'> {
+  const often = (type: Wish['type']) => wishes.filter((wish) => wish.type === type).length;
+  return {
+    script: wishes,
+    budget: {
+      ...NOTHING,
+      ...{ joins: often('join'), starts: often('start'), timeouts: often('due') },
+      ...{ leaves: often('leave'), crashes: often('crash'), cuts: often('cut') },
+      all: wishes.length,
+    },
+  };
+}
+
+/** How a single event proceeds while another is not over. */
+const scripted: readonly Configuration[] = [
+  decided([0, 1, 2], 3, {
+    name: 'the leader leaves during a lap',
+    ...script({ type: 'due', slot: 2 }, { type: 'leave', slot: 2 }),
+  }),
+  decided([0, 2], 3, {
+    name: 'a peer joins before the leader, which leaves',
+    ...script({ type: 'join', slot: 1, after: 0 }, { type: 'leave', slot: 2 }),
+  }),
+  decided([0, 1], 3, {
+    name: 'the greatest joins and leaves',
+    ...script({ type: 'join', slot: 2 }, { type: 'leave', slot: 2 }),
+  }),
+  decided([0, 1], 3, {
+    name: 'the greatest joins, another starts',
+    ...script({ type: 'join', slot: 2 }, { type: 'start', slot: 0 }),
+  }),
+  decided([0, 1, 2], 3, {
+    name: 'ring of 3, a start, a message is lost',
+    budget: { starts: 1, losses: 1, all: 2 },
+  }),
+];
+
 /** Members whose connection to the server breaks, and a server that loses its memory. */
 const outages: readonly Configuration[] = [
   decided([0, 1], 2, { name: '2 members, a connection is lost', budget: { cuts: 1, all: 1 } }),
@@ -181,6 +219,14 @@ const rivals: readonly Configuration[] = [
 
 /** The largest: a minute or two each. */
 const large: readonly Configuration[] = [
+  decided([0, 3, 1], 4, {
+    name: 'the leader starts and crashes, a peer has joined behind it',
+    ...script(
+      { type: 'join', slot: 2, after: 3 },
+      { type: 'start', slot: 3 },
+      { type: 'crash', slot: 3 },
+    ),
+  }),
   decided([0, 1, 2, 3], 4, {
     name: 'ring of 4, a crash, a start',
     budget: { crashes: 1, starts: 1, all: 2 },
@@ -205,6 +251,7 @@ export const QUICK: readonly Configuration[] = [
     ...joins.slice(0, 3),
     ...fixed.slice(0, 1),
     ...fixed.slice(-2),
+    ...scripted,
   ]),
   ...outages,
   ...rivals,

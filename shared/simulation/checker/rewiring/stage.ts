@@ -41,7 +41,7 @@ export interface StepTold {
   readonly outcome: Outcome;
 }
 
-export class Scene {
+export class Stage {
   readonly #space: Space;
   readonly #holdsByLink: boolean;
   readonly #peers: Peer[];
@@ -492,9 +492,9 @@ export class Scene {
   }
 }
 
-/** A scene and the world after it. */
+/** A stage and the world after it. */
 export interface Outlook {
-  readonly scene: Scene;
+  readonly stage: Stage;
   readonly next: World;
 }
 
@@ -507,9 +507,9 @@ export function outlooks(
 ): readonly Outlook[] {
   const found: Outlook[] = [];
   for (let choices: number[] | null = []; choices !== null;) {
-    const scene: Scene = new Scene(space, holdsByLink, world, choices);
-    found.push({ scene, next: scene.act(action) });
-    choices = following(choices, scene.asked);
+    const stage: Stage = new Stage(space, holdsByLink, world, choices);
+    found.push({ stage, next: stage.act(action) });
+    choices = following(choices, stage.asked);
   }
   return found;
 }
