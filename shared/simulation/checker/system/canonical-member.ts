@@ -49,34 +49,16 @@ export function canonicalMember(member: Member): Member {
   const dues = member.dues.filter(({ name }) => !NEVER.includes(name)).map(canonicalDue);
   const probes = dues.flatMap((due) => (due.name === 'probe' ? [due.probe] : []));
   const link = (each: Link) => canonicalLink(each, probes);
-  const { membership, successor, predecessor, neighbours } = member;
-  const { outlet } = successor;
+  const { membership, predecessor, neighbours } = member;
   return {
     ...member,
-    device: {
-      ...member.device,
-      connections: initialConnections(member.config, NOW),
-      wasSpent: false,
-      lastAttempt: 'none',
-      drawn: 0,
-      joinedAt: member.device.joinedAt === null ? null : NOW,
-      returns: 0,
-    },
+    device: canonicalDevice(member),
     membership:
       membership.name === 'joining'
         ? { ...membership, offers: membership.offers.map((offer) => ({ ...offer, madeAt: NOW })) }
         : membership,
     place: canonicalPlace(member.place),
-    successor: {
-      ...successor,
-      outlet: outlet === 'none' || outlet === 'loopback' ? outlet : link(outlet),
-      attempts: successor.attempts.map(link),
-      // Whether one has failed: the next comes later than what is on its way then.
-      failures: Math.min(successor.failures, 1),
-      relayFailures: 0,
-      shortLived: 0,
-      reachedAt: 0,
-    },
+    successor: canonicalSuccessor(member.successor, link),
     predecessor: { ...predecessor, links: predecessor.links.map(link) },
     closing: member.closing.map(link),
     shares: [],
@@ -94,6 +76,34 @@ export function canonicalMember(member: Member): Member {
     admission: initialAdmission(NOW),
     droppedFrames: 0,
     dues: dues.sort((a, b) => (textOf(a) < textOf(b) ? -1 : 1)),
+  };
+}
+
+function canonicalDevice({ config, device: { joinedAt } }: Member): Member['device'] {
+  return {
+    connections: initialConnections(config, NOW),
+    wasSpent: false,
+    lastAttempt: 'none',
+    drawn: 0,
+    joinedAt: joinedAt === null ? null : NOW,
+    returns: 0,
+  };
+}
+
+function canonicalSuccessor(
+  { target, outlet, attempts, failures, isReadyTold }: Member['successor'],
+  link: (each: Link) => Link,
+): Member['successor'] {
+  return {
+    target,
+    outlet: outlet === 'none' || outlet === 'loopback' ? outlet : link(outlet),
+    attempts: attempts.map(link),
+    // Whether one has failed: the next comes later than what is on its way then.
+    failures: Math.min(failures, 1),
+    relayFailures: 0,
+    shortLived: 0,
+    reachedAt: 0,
+    isReadyTold,
   };
 }
 

@@ -175,18 +175,26 @@ export class Stage {
         this.#spend('cuts');
         this.#cut(action.slot);
         return;
-      case 'drop':
-        this.#spend('drops');
-        this.#setWire(this.#wire(action.wire), { isBroken: true, forth: [], back: [] });
-        return;
-      case 'lose':
-        this.#spend('losses');
-        this.#take(this.#wire(action.wire), action.to);
-        return;
       case 'lapse':
         this.#spend('lapses');
         this.#lapse();
         return;
+      case 'drop':
+      case 'lose':
+        this.#harm(action);
+        return;
+    }
+  }
+
+  /** An event of the budget that concerns a link alone. */
+  #harm(action: Extract<Action, { type: 'drop' | 'lose' }>): void {
+    const wire = this.#wire(action.wire);
+    if (action.type === 'drop') {
+      this.#spend('drops');
+      this.#setWire(wire, { isBroken: true, forth: [], back: [] });
+    } else {
+      this.#spend('losses');
+      this.#take(wire, action.to);
     }
   }
 
