@@ -196,11 +196,14 @@ const ANNOUNCEMENTS: readonly Mutant[] = [
     if (!isOwn(state, message) || message.term !== state.term) return null;
     return { state, effects: [{ type: 'wait', until: 'lap' }] };
   }),
-  onElected('R3a', 'who does not lead starts above its own announcement', (state, message) =>
-    isOwn(state, message) && (state.role.name !== 'leader' || message.term !== state.term)
-      ? nothing(state)
-      : null,
-  ),
+  {
+    ...onElected('R3a', 'who does not lead starts above its own announcement', (state, message) =>
+      isOwn(state, message) && (state.role.name !== 'leader' || message.term !== state.term)
+        ? nothing(state)
+        : null,
+    ),
+    justification: 'only a liar says so, or a ring that does not know of this one',
+  },
   onElected('R3b', 'who outranks the announced leader starts', (state, message) =>
     compareClaims(message.decision.leader, state.self) === 'less' &&
     !state.removed.includes(message.decision.leader.id) &&
@@ -208,10 +211,16 @@ const ANNOUNCEMENTS: readonly Mutant[] = [
       ? adopted(state, message)
       : null,
   ),
-  onElected('R3c', 'a second leader in one term brings a new term', (state, message) => {
-    const known = message.term === state.term ? decisionOf(state) : null;
-    return known !== null && known.leader.id !== message.decision.leader.id ? nothing(state) : null;
-  }),
+  {
+    ...onElected('R3c', 'a second leader in one term brings a new term', (state, message) => {
+      const known = message.term === state.term ? decisionOf(state) : null;
+      return known !== null && known.leader.id !== message.decision.leader.id
+        ? nothing(state)
+        : null;
+    }),
+    justification:
+      'rings that do not know of each other do not meet here; tests/election/rules.test.ts has it',
+  },
 ];
 
 const CHANGES: readonly Mutant[] = [
@@ -250,11 +259,15 @@ const CHANGES: readonly Mutant[] = [
       ? tookAnyway(state, input)
       : null,
   ),
-  changed('R5', 'only who knows of no term takes a leader from HELLO', (state, input) =>
-    input.type === 'hello' && state.term > 0 && input.term > state.term && input.decision !== null
-      ? followed(state, input)
-      : null,
-  ),
+  {
+    ...changed('R5', 'only who knows of no term takes a leader from HELLO', (state, input) =>
+      input.type === 'hello' && state.term > 0 && input.term > state.term && input.decision !== null
+        ? followed(state, input)
+        : null,
+    ),
+    justification:
+      'it would follow a leader whose claim has not passed it; tests/election/rules.test.ts has it',
+  },
   changed('R5', 'who defers to a peer that is gone starts', (state, input) => {
     if (input.type !== 'removed' && input.type !== 'hello') return null;
     const result = step(state, input);
@@ -278,10 +291,13 @@ const CHANGES: readonly Mutant[] = [
   changed('R6', 'what a peer that is gone has sent is not relayed', (state, input) =>
     input.type === 'receive' ? unaware(state, input) : null,
   ),
-  changed('R6', 'where it may have suppressed something, a start follows', (state, input) => {
-    if (input.type !== 'receive') return null;
-    return isAbsorbed(state, input) ? nothing(state) : null;
-  }),
+  {
+    ...changed('R6', 'where it may have suppressed something, a start follows', (state, input) => {
+      if (input.type !== 'receive') return null;
+      return isAbsorbed(state, input) ? nothing(state) : null;
+    }),
+    justification: 'it takes a ring of six, in which two peers join and the leader crashes',
+  },
   changed('R6', 'no start follows in a decided term', (state, input) => {
     if (input.type !== 'receive' || !isAbsorbed(state, input)) return null;
     return step({ ...state, term: input.message.term }, { type: 'start' });
@@ -306,17 +322,21 @@ const CHANGES: readonly Mutant[] = [
     const result = step({ ...state, self: higher }, { type: 'receive', message });
     return { ...result, state: { ...result.state, self } };
   }),
-  onElected(
-    'policy',
-    'an incumbent out of touch gives way, as its base is compared',
-    (state, message) => {
-      if (isOwn(state, message)) return null;
-      const result = step({ ...state, self: state.claim }, { type: 'receive', message });
-      const { self } = state;
-      const claim = result.state.role.name === 'follower' ? self : result.state.claim;
-      return { ...result, state: { ...result.state, self, claim } };
-    },
-  ),
+  {
+    ...onElected(
+      'policy',
+      'an incumbent out of touch gives way, as its base is compared',
+      (state, message) => {
+        if (isOwn(state, message)) return null;
+        const result = step({ ...state, self: state.claim }, { type: 'receive', message });
+        const { self } = state;
+        const claim = result.state.role.name === 'follower' ? self : result.state.claim;
+        return { ...result, state: { ...result.state, self, claim } };
+      },
+    ),
+    justification:
+      'it breaks where a peer joins while a connection is lost, which takes too long for each mutant',
+  },
 ];
 
 function isAbsorbed(

@@ -4,7 +4,8 @@ import { decisionOf, sittingClaim } from '../../../election/state.ts';
 import { linkInUse } from '../../../member/edges.ts';
 import type { Member } from '../../../member/state.ts';
 import type { PeerId } from '../../../protocol/ids.ts';
-import type { Policy } from '../../../protocol/messages.ts';
+import type { Claim, Policy } from '../../../protocol/messages.ts';
+import { numberedId } from '../ids.ts';
 import { ownActions } from './actions.ts';
 import { OVERDUE } from './canonical-member.ts';
 import type { Machines } from './machines.ts';
@@ -17,6 +18,8 @@ export interface Expectation {
   /** The members at the beginning, and the one that leads, if any. */
   readonly ring: readonly PeerId[];
   readonly incumbent: PeerId | null;
+  /** Of each slot. */
+  readonly priorities: readonly number[];
 }
 
 /** The members in ring order, as the server has them; null for one that is no more. */
@@ -49,7 +52,19 @@ export function disagreement(
   if (leaders.includes(null)) return 'a peer knows no leader';
   if (leaders.some((leader) => leader !== leaders[0])) return 'the leaders differ';
   const leader = ring.find(({ identity }) => identity.id === leaders[0]);
-  return leader === undefined ? 'the leader is gone' : leaderFault(ring, expectation, leader);
+  if (leader === undefined) return 'the leader is gone';
+  const rivals = claimsOf(machines, world, expectation);
+  return leaderFault(ring, expectation, leader, rivals);
+}
+
+/** The base claims of all that are members, or have been. */
+function claimsOf(machines: Machines, { members }: World, { priorities }: Expectation): Claim[] {
+  return members.flatMap((number, slot) => {
+    const { membership, election } = number < 0 ? {} : machines.members.get(number);
+    if (membership?.name === 'new') return [];
+    const { self } = election?.state ?? {};
+    return [self ?? { priority: priorities[slot] ?? 0, id: numberedId(slot) }];
+  });
 }
 
 /** Every member is linked with its successor, on a link that is whole, or is its own. */
@@ -86,25 +101,36 @@ function leaderFault(
   ring: readonly Member[],
   { policy, ring: first, incumbent }: Expectation,
   leader: Member,
+  rivals: readonly Claim[],
 ): string | null {
   const greatest = ring.reduce((best, member) =>
-    compareClaims(member.election.state.self, best.election.state.self) === 'greater'
-      ? member
-      : best,
+    isGreater(member.election.state.self, best.election.state.self) ? member : best,
   );
   if (policy === 'highest') return leader === greatest ? null : 'the leader is not the greatest';
-  if (ring.some((member) => outranks(member, leader))) return 'the leader is outranked';
+  const sitting = sittingClaim(leader.election.state);
+  if (ring.some(({ election }) => isGreater(election.state.self, sitting)))
+    return 'the leader is outranked';
+  if (incumbent !== null) return incumbentFault(ring, incumbent, leader, rivals);
   const isSame =
-    incumbent === null &&
-    ring.length === first.length &&
-    ring.every(({ identity }) => first.includes(identity.id));
+    ring.length === first.length && ring.every(({ identity }) => first.includes(identity.id));
   return isSame && leader !== greatest ? 'the leader is not the greatest' : null;
 }
 
-/** Whether a peer's base claim is greater than another peer's claim as an incumbent. */
-function outranks({ election }: Member, incumbent: Member): boolean {
-  const sitting = sittingClaim(incumbent.election.state);
-  return compareClaims(election.state.self, sitting) === 'greater';
+/** The leader of the beginning leads as long as it is there and no peer that was is greater. */
+function incumbentFault(
+  ring: readonly Member[],
+  incumbent: PeerId,
+  leader: Member,
+  rivals: readonly Claim[],
+): string | null {
+  const member = ring.find(({ identity }) => identity.id === incumbent);
+  if (member === undefined || member === leader) return null;
+  const claim = sittingClaim(member.election.state);
+  return rivals.some((rival) => isGreater(rival, claim)) ? null : 'the incumbent is unseated';
+}
+
+function isGreater(claim: Claim, other: Claim): boolean {
+  return compareClaims(claim, other) === 'greater';
 }
 
 /** The most late peers that start, one after another, before all agree. */

@@ -238,7 +238,6 @@ const large: readonly Configuration[] = [
     budget: { joins: 1, crashes: 1, all: 2 },
   }),
   decided([0, 1, 2, 3], 4, { name: 'ring of 4, any 2', budget: anything(2) }),
-  decided([0, 1, 2], 3, { name: 'ring of 3, any 3', budget: anything(3) }),
 ];
 
 /** Small enough for every test run, and for each mutant. */

@@ -105,14 +105,14 @@ class Exploration {
   }
 
   #expect(): Expectation {
-    const { policy } = this.#configuration;
+    const { policy, priorities } = this.#configuration;
     const { broker, members } = this.#start;
     const states = members
       .filter((member) => member >= 0)
       .map((member) => this.#machines.members.get(member).election.state);
     const [leader] = states.flatMap((state) => decisionOf(state)?.leader.id ?? []);
     const ring = this.#machines.ringOf(this.#machines.brokers.get(broker));
-    return { policy, ring, incumbent: leader ?? null };
+    return { policy, ring, incumbent: leader ?? null, priorities };
   }
 
   /** Gives a new world a number; returns the world's number in any case. */
