@@ -18,6 +18,7 @@ const LONGEST = [
   'simulation/hostile',
   'simulation/ring',
   'signaling-server/places',
+  'verify/system',
   'verify/checker',
   'signaling-server/bad-input',
   'e2e/axe',
