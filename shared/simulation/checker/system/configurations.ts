@@ -198,6 +198,10 @@ const slow: readonly Configuration[] = [
     ...{ name: '2 in slow motion and 1 joins', hopDelay: 1_000 },
     budget: { joins: 1, all: 1 },
   }),
+  decided([0, 2], 3, {
+    ...{ name: 'a peer joins before the leader, which crashes, in slow motion', hopDelay: 1_000 },
+    ...script({ type: 'join', slot: 1, after: 0 }, { type: 'crash', slot: 2 }),
+  }),
 ];
 
 /** Joins where an incumbent has one priority more: the newcomer unseats it or does not. */
@@ -254,7 +258,7 @@ export const QUICK: readonly Configuration[] = [
   ]),
   ...outages,
   ...rivals,
-  ...slow.slice(1),
+  ...slow.slice(1, 2),
 ];
 
 export const ALL: readonly Configuration[] = [
@@ -265,6 +269,7 @@ export const ALL: readonly Configuration[] = [
     ...changing,
     ...longerOutages,
     ...slow.slice(0, 1),
+    ...slow.slice(2),
   ]),
   ...large,
 ];
