@@ -107,7 +107,7 @@ function leaderFault(
     isGreater(member.election.state.self, best.election.state.self) ? member : best,
   );
   if (policy === 'highest') return leader === greatest ? null : 'the leader is not the greatest';
-  const sitting = sittingClaim(leader.election.state);
+  const sitting = claimOfIncumbent(leader);
   if (ring.some(({ election }) => isGreater(election.state.self, sitting)))
     return 'the leader is outranked';
   if (incumbent !== null) return incumbentFault(ring, incumbent, leader, rivals);
@@ -125,8 +125,12 @@ function incumbentFault(
 ): string | null {
   const member = ring.find(({ identity }) => identity.id === incumbent);
   if (member === undefined || member === leader) return null;
-  const claim = sittingClaim(member.election.state);
+  const claim = claimOfIncumbent(member);
   return rivals.some((rival) => isGreater(rival, claim)) ? null : 'the incumbent is unseated';
+}
+
+function claimOfIncumbent({ election }: Member): Claim {
+  return sittingClaim({ ...election.state, policy: 'incumbent' });
 }
 
 function isGreater(claim: Claim, other: Claim): boolean {
