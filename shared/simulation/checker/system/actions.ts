@@ -92,13 +92,26 @@ function lateActions(machines: Machines, { members, broker }: World): Action[] {
 
 const LATE: readonly Due['name'][] = ['probe', 'goodbye', 'put off', 'close', 'no answer'];
 
-/** Offers that nobody has answered are made again: there is nothing else to wait for. */
-function lastActions(machines: Machines, { members }: World): Action[] {
+/**
+ * Offers are made again where there is nothing else to wait for: first by members that have made none yet, as
+ * the pause grows with each that fails.
+ */
+function lastActions(machines: Machines, world: World): Action[] {
+  const first = offers(machines, world, ({ successor }) => successor.failures === 0);
+  return first.length > 0 ? first : offers(machines, world, () => true);
+}
+
+function offers(
+  machines: Machines,
+  { members }: World,
+  isMeant: (member: Member) => boolean,
+): Action[] {
   const actions: Action[] = [];
   for (const [slot, number] of members.entries()) {
     if (number < 0) continue;
     const member = machines.members.get(number);
-    pushDues(actions, slot, member, ({ name }) => name === 'offer' && isOfferDue(machines, member));
+    if (isMeant(member) && isOfferDue(machines, member))
+      pushDues(actions, slot, member, ({ name }) => name === 'offer');
   }
   return actions;
 }
