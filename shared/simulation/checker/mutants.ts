@@ -334,7 +334,7 @@ const CHANGES: readonly Mutant[] = [
         return { ...result, state: { ...result.state, self, claim } };
       },
     ),
-    justification: 'it takes a ring that comes back with its leader; tests/election has it',
+    justification: 'it takes a ring that comes back with its leader, and rings do not meet here',
   },
 ];
 
