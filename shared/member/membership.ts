@@ -102,8 +102,7 @@ export function offerEvent(turn: Turn, offer: Offer, event: LinkEvent): void {
       return;
     case 'impossible':
       // A peer that cannot even offer cannot join.
-      fail(turn, `no connection can be made: ${event.reason}`);
-      return;
+      return fail(turn, `no connection can be made: ${event.reason}`);
     // Before its other end is known, nothing else can happen to it.
     case 'open':
     case 'frame':

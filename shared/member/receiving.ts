@@ -71,11 +71,9 @@ function receiveMessage(
 ): void {
   switch (message.type) {
     case 'heartbeat':
-      receiveHeartbeat(turn, link, alive, message);
-      return;
+      return receiveHeartbeat(turn, link, alive, message);
     case 'hello':
-      receiveHello(turn, link, alive, message);
-      return;
+      return receiveHello(turn, link, alive, message);
     case 'bye':
       if (link.edge === 'successor') receiveBye(turn, link, message);
       else takeInOrder(turn, link, { link: link.id, message, extensions });
@@ -230,8 +228,7 @@ function admit(
   const { term } = message;
   switch (judge(turn, 'predecessor', term)) {
     case 'fine':
-      receive(turn, message, link.peer, extensions);
-      return;
+      return receive(turn, message, link.peer, extensions);
     case 'haste':
       // No fault of a neighbour's that took it a moment before.
       noteDropped(turn, link, `term ${term} comes too soon`);

@@ -123,8 +123,7 @@ function takeRelayed(turn: Turn, link: Link, signal: Signal): void {
       receiveFrame(turn, link, signal.frame);
       return;
     case 'closed':
-      lost(turn, link, 'closed by the other end');
-      return;
+      return lost(turn, link, 'closed by the other end');
     // Steps of a direct connection, which this is not.
     case 'offer':
     case 'answer':
