@@ -11,7 +11,7 @@ import type { MembershipReply, Reply } from '../protocol/signaling.ts';
 import { findLink, isGone, isMember, isOpen } from './edges.ts';
 import { endWait, stepElection } from './elections.ts';
 import { setHopDelay } from './hop-delay.ts';
-import { closeAtLast, forgetClosing, markClosed, sendFirstHeld, signalOut } from './link.ts';
+import { close, closedMeanwhile, sendFirstHeld, signalOut } from './link.ts';
 import { askAboutLeader, followed, noteMember } from './lookups.ts';
 import {
   connected,
@@ -164,22 +164,15 @@ function lookupAnswered(turn: Turn, { peer, why }: AskOf<'lookup'>, reply: Membe
 function handleLinkEvent(turn: Turn, id: LinkId, event: LinkEvent): void {
   const { member } = turn;
   const { membership } = member;
-  const offers = membership.name === 'joining' ? membership.offers : [];
-  const offer = offers.find((each) => each.id === id);
-  if (offer !== undefined) {
+  const offers = membership.name === 'joining' ? Object.values(membership.offers) : [];
+  const offer = offers.find((each) => each?.id === id);
+  if (offer) {
     offerEvent(turn, offer, event);
     return;
   }
   const link = findLink(member, id);
-  if (link !== undefined) {
-    linkEvent(turn, link, event);
-    return;
-  }
-  const closing = member.closing.find((each) => each.id === id);
-  if (closing !== undefined && event.type === 'closed') {
-    markClosed(turn, closing);
-    forgetClosing(turn, closing);
-  }
+  if (link !== undefined) linkEvent(turn, link, event);
+  else if (event.type === 'closed') closedMeanwhile(turn, id);
 }
 
 function linkEvent(turn: Turn, link: Link, event: LinkEvent): void {
@@ -226,11 +219,11 @@ function handleDue(turn: Turn, due: Due, late: number): void {
     case 'relay':
       return attemptRelay(turn);
     case 'send held':
-      return withLink(turn, due.link, sendFirstHeld);
+      return sendFirstHeld(turn, findLink(turn.member, due.link));
     case 'goodbye':
       return goodbyeOverdue(turn);
     case 'close':
-      return withClosing(turn, due.link, closeAtLast);
+      return close(turn, due.link);
     case 'put off':
       return admitLater(turn, due.arrival);
     case 'lookup':
@@ -240,14 +233,4 @@ function handleDue(turn: Turn, due: Due, late: number): void {
     case 'return':
       return renew(turn);
   }
-}
-
-function withLink(turn: Turn, id: LinkId, act: (turn: Turn, link: Link) => void): void {
-  const link = findLink(turn.member, id);
-  if (link !== undefined) act(turn, link);
-}
-
-function withClosing(turn: Turn, id: LinkId, act: (turn: Turn, link: Link) => void): void {
-  const link = turn.member.closing.find((each) => each.id === id);
-  if (link !== undefined) act(turn, link);
 }
