@@ -7,7 +7,7 @@ import { isBlockedByBrowsers } from './browser-ports.ts';
 import { createHttpServer, limitRequests } from './http.ts';
 import { createLogger } from './log.ts';
 import type { ServerOptions } from './options.ts';
-import { createSignalingServer, type SignalingOptions, type SignalingServer } from './signaling.ts';
+import { SignalingServer, type SignalingOptions } from './signaling.ts';
 import { Warnings } from './warnings.ts';
 
 export interface RunningServer {
@@ -43,7 +43,7 @@ export function assembleServer(
   httpServer.once('close', () => {
     warnings.close();
   });
-  const signaling = createSignalingServer(httpServer, { ...options, logger, warnings });
+  const signaling = new SignalingServer(httpServer, { ...options, logger, warnings });
   // After Socket.IO's own listener, before which this one is put.
   limitRequests(httpServer, warnings);
   return { httpServer, signaling };

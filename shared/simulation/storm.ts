@@ -3,7 +3,7 @@
  * one ring with one leader within bounded time and messages, and for good.
  */
 import type { Policy } from '../protocol/messages.ts';
-import { PROBE_PATIENCE } from '../ring/broker.ts';
+import { PROBE_PATIENCE } from '../broker/complaints.ts';
 import { slownessOf } from '../ring/patience.ts';
 import { FIRST_ATTEMPT, LEADER_SILENCE, LINK_SILENCE } from '../ring/timing.ts';
 import * as faults from './faults.ts';

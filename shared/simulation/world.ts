@@ -14,7 +14,7 @@ import {
 import type { Claim } from '../protocol/messages.ts';
 import type { RingEvent, RingState } from '../ring/events.ts';
 import type { OpenLink, Random } from '../ring/ports.ts';
-import { PROBE_PATIENCE } from '../ring/broker.ts';
+import { PROBE_PATIENCE } from '../broker/complaints.ts';
 import { RingPeer, type RingPeerOptions } from '../ring/ring-peer.ts';
 import { LINK_SILENCE, SILENCE_MARGIN } from '../ring/timing.ts';
 import { SimulatedClock } from './clock.ts';
@@ -112,7 +112,7 @@ export class World {
     this.#options = peers;
     this.#network = new SimulatedNetwork(this.clock, random, delays);
     this.#room = expect(parseRoomName('lobby'));
-    this.#server = new SimulatedServer(this.#network, this.#room);
+    this.#server = new SimulatedServer(this.#network);
   }
 
   /** Link ends made so far, on both sides of every attempt. */
