@@ -271,9 +271,9 @@ export class SignalingServer {
     };
     this.#sockets.set(session, socket);
     this.#driver.give({ type: 'opened', session });
-    // Over the wire an event's name may be a number too.
+    // Over the wire an event's name may be a number too. Some may be left of one that was disconnected.
     socket.onAny((event: string | number, ...parameters: unknown[]) => {
-      this.#hear(socket, String(event).slice(0, 64), parameters);
+      if (socket.connected) this.#hear(socket, String(event).slice(0, 64), parameters);
     });
     socket.on('disconnect', (reason) => {
       this.#end(socket, reason);
