@@ -92,50 +92,34 @@ export function limitRequests(server: Server, warnings: Warnings): void {
 
 /** Answers everything that is not Socket.IO's. */
 function createRequestListener(ports: HttpPorts): RequestListener {
-  const { signaling, basePath, reach, warnings } = ports;
-  const startedAt = Date.now();
-  const page = new PageFiles(ports.pageFolder, (error) => {
-    warnings.warn('page', { error: String(error) }, 'the page cannot be read', 1);
-  });
+  const site = new Site(ports);
+  return (request, response) => {
+    // Its connection was ended by a request before it.
+    if (request.socket.destroyed) return;
+    site.answer(request, response).catch((error: unknown) => {
+      // Where the client is gone, nothing has failed.
+      if (request.socket.destroyed) return;
+      ports.warnings.warn('answer', { error: String(error) }, 'a request cannot be answered');
+      if (response.headersSent) response.destroy();
+      else plain(response, 500, 'the server cannot answer this\n');
+    });
+  };
+}
 
-  async function metrics(_request: IncomingMessage, response: ServerResponse): Promise<void> {
-    const { contentType, text } = await signaling().metrics.scrape();
-    response.setHeader('content-type', contentType).end(text);
+class Site {
+  readonly #ports: HttpPorts;
+  readonly #page: PageFiles;
+  readonly #startedAt = Date.now();
+
+  constructor(ports: HttpPorts) {
+    this.#ports = ports;
+    this.#page = new PageFiles(ports.pageFolder, (error) => {
+      ports.warnings.warn('page', { error: String(error) }, 'the page cannot be read', 1);
+    });
   }
 
-  function health({ headers }: IncomingMessage, query: string, response: ServerResponse): void {
-    const uptime = Math.round((Date.now() - startedAt) / 1_000);
-    const origin = new URLSearchParams(query).get('origin');
-    // A page whose WebSocket fails asks why: the browser does not tell it that the server refused.
-    const { host } = headers;
-    const more =
-      origin === null ? {} : { host, allowsOrigin: signaling().allowsOrigin(origin, host) };
-    json(response, { status: 'ok', uptime, ...signaling().size, ...more });
-  }
-
-  async function addresses(request: IncomingMessage, response: ServerResponse): Promise<void> {
-    json(response, { addresses: isFromHere(request) ? (await reach()).others : [] });
-  }
-
-  async function leave(request: IncomingMessage, response: ServerResponse): Promise<void> {
-    const body = await textOf(request);
-    if (body === null) {
-      plain(response, 413, `more than ${LARGEST_BODY} characters are not read here\n`);
-      return;
-    }
-    const reply = signaling().leave(fromJson(body));
-    if (reply.ok) response.writeHead(204).end();
-    else plain(response, reply.code === 'malformed' ? 400 : 403, `${reply.message}\n`);
-  }
-
-  function file(path: string, request: IncomingMessage, response: ServerResponse): void {
-    if (page.answer(path, request, response)) return;
-    if (path === '/')
-      plain(response, 503, 'the page is not built; build it with "npm run build"\n');
-    else plain(response, 404, 'there is nothing here\n');
-  }
-
-  async function answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
+  async answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const { basePath } = this.#ports;
     const { path: asked, query } = targetOf(request);
     if (`${asked}/` === basePath) {
       response.writeHead(307, { location: basePath + query }).end();
@@ -147,7 +131,7 @@ function createRequestListener(ports: HttpPorts): RequestListener {
     }
     const path = asked.slice(basePath.length - 1);
     if (path === '/leave' && request.method === 'POST') {
-      await leave(request, response);
+      await this.#leave(request, response);
       return;
     }
     if (request.method !== 'GET' && request.method !== 'HEAD') {
@@ -155,32 +139,68 @@ function createRequestListener(ports: HttpPorts): RequestListener {
       plain(response, 405, 'only GET is answered here\n');
       return;
     }
+    await this.#get(path, query, request, response);
+  }
+
+  async #get(
+    path: string,
+    query: string,
+    request: IncomingMessage,
+    response: ServerResponse,
+  ): Promise<void> {
     switch (path) {
       case '/healthz':
-        health(request, query, response);
+        this.#health(request, query, response);
         return;
       case '/addresses':
-        await addresses(request, response);
+        await this.#addresses(request, response);
         return;
       case '/metrics':
-        await metrics(request, response);
+        await this.#metrics(response);
         return;
       default:
-        file(path, request, response);
+        this.#file(path, request, response);
     }
   }
 
-  return (request, response) => {
-    // Its connection was ended by a request before it.
-    if (request.socket.destroyed) return;
-    answer(request, response).catch((error: unknown) => {
-      // Where the client is gone, nothing has failed.
-      if (request.socket.destroyed) return;
-      warnings.warn('answer', { error: String(error) }, 'a request cannot be answered');
-      if (response.headersSent) response.destroy();
-      else plain(response, 500, 'the server cannot answer this\n');
-    });
-  };
+  async #metrics(response: ServerResponse): Promise<void> {
+    const { contentType, text } = await this.#ports.signaling().metrics.scrape();
+    response.setHeader('content-type', contentType).end(text);
+  }
+
+  #health({ headers }: IncomingMessage, query: string, response: ServerResponse): void {
+    const signaling = this.#ports.signaling();
+    const uptime = Math.round((Date.now() - this.#startedAt) / 1_000);
+    const origin = new URLSearchParams(query).get('origin');
+    // A page whose WebSocket fails asks why: the browser does not tell it that the server refused.
+    const { host } = headers;
+    const more =
+      origin === null ? {} : { host, allowsOrigin: signaling.allowsOrigin(origin, host) };
+    json(response, { status: 'ok', uptime, ...signaling.size, ...more });
+  }
+
+  async #addresses(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const isAllowed = isFromHere(request);
+    json(response, { addresses: isAllowed ? (await this.#ports.reach()).others : [] });
+  }
+
+  async #leave(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const body = await textOf(request);
+    if (body === null) {
+      plain(response, 413, `more than ${LARGEST_BODY} characters are not read here\n`);
+      return;
+    }
+    const reply = this.#ports.signaling().leave(fromJson(body));
+    if (reply.ok) response.writeHead(204).end();
+    else plain(response, reply.code === 'malformed' ? 400 : 403, `${reply.message}\n`);
+  }
+
+  #file(path: string, request: IncomingMessage, response: ServerResponse): void {
+    if (this.#page.answer(path, request, response)) return;
+    if (path === '/')
+      plain(response, 503, 'the page is not built; build it with "npm run build"\n');
+    else plain(response, 404, 'there is nothing here\n');
+  }
 }
 
 /** What a request asks for; the query has its question mark, if there is one. */

@@ -7,7 +7,7 @@ import { root } from '../run.mjs';
 /** @typedef {Pick<import('./table.mjs').Mutant, 'file' | 'find' | 'replace'>} Patch */
 
 /** What the simulation is made of, below shared/. */
-const FOLDERS = ['election', 'protocol', 'ring', 'simulation', 'simulation/judges'];
+const FOLDERS = ['broker', 'election', 'protocol', 'ring', 'simulation', 'simulation/judges'];
 
 /**
  * The source of a file with a patch.

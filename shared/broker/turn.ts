@@ -2,16 +2,7 @@
 import type { PeerId, RoomName } from '../protocol/ids.ts';
 import { arm, disarm, isArmed, type RoomTask } from './dues.ts';
 import type { Moment, Notice } from './room.ts';
-import type {
-  AnyReply,
-  Asker,
-  Broker,
-  Delivery,
-  Ending,
-  Membership,
-  OpenRoom,
-  SessionId,
-} from './state.ts';
+import type { AnyReply, Asker, Broker, Delivery, Ending, OpenRoom, SessionId } from './state.ts';
 import { drop, get, put } from './table.ts';
 import { hasUntoldEra, tellEra } from './views.ts';
 

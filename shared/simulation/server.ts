@@ -8,7 +8,7 @@ import {
   type Request,
   type SessionId,
 } from '../broker/state.ts';
-import type { JoinReply, LeaveRequest } from '../protocol/signaling.ts';
+import type { JoinReply, LeaveRequest, MembershipReply } from '../protocol/signaling.ts';
 import type { Signaling, SignalingHandlers } from '../ring/ports.ts';
 import { PLACE_PATIENCE, REPLY_PATIENCE } from '../ring/timing.ts';
 import type { Device } from './device.ts';
@@ -99,23 +99,16 @@ export class SimulatedServer {
         });
       },
       report: (report, onReply) => {
-        ask({ type: 'report', report }, (reply) => {
-          if (!reply.ok || 'isMember' in reply) onReply(reply);
-        });
+        ask({ type: 'report', report }, membershipTo(onReply));
       },
       lookup: (peer, onReply) => {
-        ask({ type: 'lookup', peer }, (reply) => {
-          if (!reply.ok || 'isMember' in reply) onReply(reply);
-        });
+        ask({ type: 'lookup', peer }, membershipTo(onReply));
       },
       leave: () => {
         this.#leave(route);
       },
       drop: () => {
-        route.isLeft = true;
-        this.lose(route, SOCKET_CLOSE, Infinity);
-        if (route.connection !== null) route.connection.isOpen = false;
-        route.connection = null;
+        this.#vanish(route);
       },
     };
   }
@@ -147,30 +140,20 @@ export class SimulatedServer {
 
   /** A device that the server cannot reach does not answer its pings, either. */
   cutOff(route: Route): void {
-    const { connection } = route;
-    this.#network.clock.after(PING_PATIENCE, () => {
-      const isCutOff = this.#network.separatedUntil(route.device, null) > this.#network.clock.now();
-      if (connection === null || !isCutOff) return;
-      this.#drop(connection);
-      this.#notice(connection, 'ping timeout', RETRY);
-    });
+    const { clock } = this.#network;
+    this.#ping(route, () => this.#network.separatedUntil(route.device, null) <= clock.now());
+  }
+
+  /** A sleeping device does not answer the server's pings. */
+  sleep(route: Route): void {
+    const { device } = route;
+    const { naps } = device;
+    this.#ping(route, () => !device.isAsleep || device.naps !== naps);
   }
 
   /** The server's clock is so many milliseconds ahead of true time from now on. */
   setClock(error: number): void {
     this.#clockError = error;
-  }
-
-  /** A sleeping device does not answer the server's pings. */
-  sleep(route: Route): void {
-    const { connection } = route;
-    const { naps } = route.device;
-    this.#network.clock.after(PING_PATIENCE, () => {
-      const isStillAsleep = route.device.isAsleep && route.device.naps === naps;
-      if (connection === null || !isStillAsleep) return;
-      this.#drop(connection);
-      this.#notice(connection, 'ping timeout', RETRY);
-    });
   }
 
   /**
@@ -234,6 +217,15 @@ export class SimulatedServer {
         this.#notice(connection, 'io server disconnect', RETRY);
         return;
     }
+  }
+
+  /** Where a device does not answer in time both ends take their connection for lost. */
+  #ping({ connection }: Route, answers: () => boolean): void {
+    this.#network.clock.after(PING_PATIENCE, () => {
+      if (connection === null || answers()) return;
+      this.#drop(connection);
+      this.#notice(connection, 'ping timeout', RETRY);
+    });
   }
 
   /** Brings a request to the server, and the reply back. */
@@ -329,10 +321,19 @@ export class SimulatedServer {
     if (connection === null) return;
     const { session } = connection;
     this.#toServer(connection, () => {
+      // Nobody waits for the reply. The connection stays among the others until the server dies.
       this.#driver.give({ type: 'request', session, number: 0, request: { type: 'leave' } });
       this.#shut(connection);
     });
     connection.isOpen = false;
+    route.connection = null;
+  }
+
+  /** A member is killed: the server sees its socket close. */
+  #vanish(route: Route): void {
+    route.isLeft = true;
+    this.lose(route, SOCKET_CLOSE, Infinity);
+    if (route.connection !== null) route.connection.isOpen = false;
     route.connection = null;
   }
 
@@ -393,6 +394,13 @@ export class SimulatedServer {
       if (connection.isOpenAtServer && this.#isUp) call();
     });
   }
+}
+
+/** What takes the reply to a question about a member. */
+function membershipTo(onReply: (reply: MembershipReply) => void): (reply: AnyReply) => void {
+  return (reply) => {
+    if (!reply.ok || 'isMember' in reply) onReply(reply);
+  };
 }
 
 /** Gives a peer what the server has told it. */
