@@ -645,7 +645,7 @@ export const MUTANTS = [
     file: 'broker/changes.ts',
     find: 'if (!room.ring.some(({ isSettled }) => isSettled)) startEra(room, moment);',
     replace: 'startEra(room, moment);',
-    caughtBy: test('simulation/ring', 'R9 whom a neighbour has told the term'),
+    caughtBy: test('broker/recovery', 'a room that recovers R9c is one of newcomers'),
   },
   {
     rule: 'R9b',
