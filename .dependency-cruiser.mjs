@@ -15,6 +15,7 @@ const SHARED_MAY_IMPORT = {
   protocol: [],
   election: ['protocol'],
   ring: ['election', 'protocol'],
+  broker: ['protocol', 'ring'],
 };
 
 const own = '^(shared|signaling-server|peer|web|terminal|tests|bench|scripts)/';

@@ -65,17 +65,17 @@ export interface Membership {
   readonly id: PeerId;
 }
 
-export type Session = { readonly name: 'arrived' } | (Membership & { readonly name: 'placed' });
+type Session = { readonly name: 'arrived' } | (Membership & { readonly name: 'placed' });
 
 /** A newcomer that waits for its place. */
-export interface Pending extends Asker {
+interface Pending extends Asker {
   readonly request: JoinRequest;
   /** When it came. */
   readonly since: number;
 }
 
 /** A complaint that was taken. */
-export interface Complaint {
+interface Complaint {
   readonly about: PeerId;
   readonly at: number;
 }
