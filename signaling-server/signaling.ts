@@ -7,7 +7,7 @@ import type { Server as HttpServer } from 'node:http';
 import type { Logger } from 'pino';
 import { Server, type Socket } from 'socket.io';
 import { v4 as uuid } from 'uuid';
-import { peersIn, placeOf, policyOf, sessionsIn, sizeOf } from '../shared/broker/broker.ts';
+import { orderOf, placeOf, sessionsIn, sizeOf } from '../shared/broker/broker.ts';
 import { BrokerDriver } from '../shared/broker/driver.ts';
 import type { Told } from '../shared/broker/room.ts';
 import { ALREADY_JOINED, NOT_JOINED } from '../shared/broker/refusals.ts';
@@ -164,7 +164,7 @@ export class SignalingServer {
 
   /** A room's peers in ring order. */
   peers(room: RoomName): readonly PeerId[] {
-    return peersIn(this.#driver.broker, room);
+    return orderOf(this.#driver.broker, room).peers;
   }
 
   /**
@@ -213,7 +213,7 @@ export class SignalingServer {
     const { broker } = this.#driver;
     return new Watching(
       {
-        order: (room) => ({ peers: peersIn(broker, room), policy: policyOf(broker, room) }),
+        order: (room) => orderOf(broker, room),
         tell: (room, isWatched) => {
           for (const session of sessionsIn(broker, room))
             this.#sockets.get(session)?.emit('watched', isWatched);

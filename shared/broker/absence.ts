@@ -3,7 +3,8 @@ import { wake } from './changes.ts';
 import { hasAbsent, isDeserted } from './room.ts';
 import { forget } from './rooms.ts';
 import type { OpenRoom } from './state.ts';
-import { deliver, isSet, set, unset, type Turn } from './turn.ts';
+import { arm, disarm, isArmed } from './dues.ts';
+import { deliver, type Turn } from './turn.ts';
 import { checks } from './views.ts';
 
 /** How often neighbours are asked about a member without a connection, in milliseconds. */
@@ -24,19 +25,19 @@ export function wakeRoom(turn: Turn, open: OpenRoom): void {
   if (!isDeserted(room)) return;
   wake(room, turn);
   if (room.recollections !== null && open.pending.length === 0) awaitReturns(turn, open);
-  unset(turn, open, 'checks');
+  disarm(turn, { name: 'checks', room: open.name });
   keepChecking(turn, open);
 }
 
 /** Members of a lost memory have so long to come back from now on. */
 export function awaitReturns(turn: Turn, open: OpenRoom): void {
-  set(turn, open, 'recovery', RECOVERY_PATIENCE);
+  arm(turn, { name: 'recovery', room: open.name }, RECOVERY_PATIENCE);
 }
 
 /** Asks about members without a connection, again and again, as long as there are any. */
 export function keepChecking(turn: Turn, open: OpenRoom): void {
-  if (hasAbsent(open.room) && !isSet(turn, open, 'checks'))
-    set(turn, open, 'checks', CHECK_INTERVAL);
+  if (hasAbsent(open.room) && !isArmed(turn, { name: 'checks', room: open.name }))
+    arm(turn, { name: 'checks', room: open.name }, CHECK_INTERVAL);
 }
 
 export function checkNow(turn: Turn, open: OpenRoom): void {

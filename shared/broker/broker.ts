@@ -6,15 +6,15 @@
  * delivered, in order. It knows no timers: what has to happen later is among the state's `dues`, and the
  * driver gives the input `time` when the first of them is over.
  */
-import type { PeerId, RoomName } from '../protocol/ids.ts';
-import type { Policy } from '../protocol/messages.ts';
+import type { RoomName } from '../protocol/ids.ts';
+import type { Order } from '../protocol/watch.ts';
 import { checkNow } from './absence.ts';
 import { assign } from './burst.ts';
 import { settle } from './changes.ts';
 import { probed, probeOverdue, report } from './complaints.ts';
-import { takeDue, type RoomTask } from './dues.ts';
+import { firstOf, takeDue, type RoomTask } from './dues.ts';
 import { lookup, recoverLate } from './recovery.ts';
-import { ALREADY_JOINED, noMember, noNeighbour, NOT_JOINED } from './refusals.ts';
+import { ALREADY_JOINED, NOT_JOINED, refusal } from './refusals.ts';
 import { has, passSignal, peersOf, type Moment } from './room.ts';
 import { close, join, leave, leaveByHttp, resume } from './sessions.ts';
 import type {
@@ -70,7 +70,7 @@ export function handle(state: Broker, input: Input, { now, date }: Moment): read
 
 /** When the broker has something to do next; null where it has nothing. */
 export function nextDue({ dues }: Broker): number | null {
-  return dues[0]?.at ?? null;
+  return firstOf(dues);
 }
 
 /** Rooms and members at this moment. */
@@ -79,15 +79,12 @@ export function sizeOf({ rooms }: Broker): { readonly rooms: number; readonly pe
   return { rooms: rooms.size, peers };
 }
 
-/** A room's peers in ring order, each followed by its successor. */
-export function peersIn({ rooms }: Broker, name: RoomName): readonly PeerId[] {
+/** A room's peers in ring order, each followed by its successor, and whom the room prefers. */
+export function orderOf({ rooms }: Broker, name: RoomName): Order {
   const open = get(rooms, name);
-  return open === undefined ? [] : peersOf(open.room);
-}
-
-/** Whom a room prefers; null where there is no such room. */
-export function policyOf({ rooms }: Broker, name: RoomName): Policy | null {
-  return get(rooms, name)?.policy ?? null;
+  return open === undefined
+    ? { peers: [], policy: null }
+    : { peers: peersOf(open.room), policy: open.policy };
 }
 
 /** The place that a session has, or is about to get. */
@@ -105,7 +102,7 @@ export function sessionsIn({ rooms }: Broker, name: RoomName): readonly SessionI
 
 /** Takes what is due, one thing for each input. */
 function pass(turn: Turn): void {
-  const due = takeDue(turn.state.dues, turn.now);
+  const due = takeDue(turn);
   if (due === undefined) return;
   if (due.name === 'probe') {
     probeOverdue(turn, due.probe);
@@ -145,22 +142,22 @@ function ofMember(turn: Turn, asker: Asker, place: Membership | null, asked: Mem
     return;
   }
   const { room } = open;
+  const { id } = place;
   switch (asked.type) {
     case 'signal': {
       const { to, edge } = asked.request;
-      const notice = passSignal(room, place.id, asked.request);
+      const notice = passSignal(room, id, asked.request);
       if (notice !== null) deliver(turn, open, [notice]);
-      reply(turn, asker, notice === null ? noNeighbour(to, edge) : { ok: true });
+      const refused = refusal('not-a-neighbour', `${to} is not your ${edge}`);
+      reply(turn, asker, notice === null ? refused : { ok: true });
       return;
     }
-    case 'settle': {
-      const isMember = has(room, place.id);
-      const answer = isMember ? { ok: true as const, era: settle(room, place.id, turn) } : null;
-      reply(turn, asker, answer ?? noMember(place));
+    case 'settle':
+      if (has(room, id)) reply(turn, asker, { ok: true, era: settle(room, id, turn) });
+      else reply(turn, asker, refusal('not-joined', `${id} is no member of ${open.name}`));
       return;
-    }
     case 'report':
-      report(turn, open, asker, place.id, asked.report);
+      report(turn, open, asker, id, asked.report);
       return;
     case 'lookup':
       lookup(turn, open, { asker, peer: asked.peer });

@@ -3,14 +3,15 @@ import { join } from './changes.ts';
 import { otherSpelling } from './rooms.ts';
 import { wakeRoom } from './absence.ts';
 import type { OpenRoom } from './state.ts';
-import { deliver, reply, set, unset, type Turn } from './turn.ts';
+import { arm, disarm } from './dues.ts';
+import { deliver, reply, type Turn } from './turn.ts';
 
 /** How many times the window of a burst its first newcomer waits at most for those that follow. */
 const WINDOWS_PER_BURST = 10;
 
 /** A lone newcomer waits for nothing; those of a burst wait for each other, but not without end. */
 export function schedule(turn: Turn, open: OpenRoom): void {
-  unset(turn, open, 'assign');
+  disarm(turn, { name: 'assign', room: open.name });
   const [first] = open.pending;
   if (first === undefined || open.room.recollections !== null) return;
   const { now } = turn;
@@ -18,7 +19,7 @@ export function schedule(turn: Turn, open: OpenRoom): void {
   const isBurst = open.pending.length > 1 || now < (open.assignedAt ?? -Infinity) + burstWindow;
   const waited = now - first.since;
   const wait = Math.min(burstWindow, WINDOWS_PER_BURST * burstWindow - waited);
-  if (isBurst && wait > 0) set(turn, open, 'assign', wait);
+  if (isBurst && wait > 0) arm(turn, { name: 'assign', room: open.name }, wait);
   else assign(turn, open);
 }
 

@@ -7,8 +7,8 @@ import { arm, disarm } from './dues.ts';
 import { recoverIfWhole } from './recovery.ts';
 import { areNeighbours, has, hasBeenHereSince } from './room.ts';
 import { remove } from './rooms.ts';
-import type { Asker, OpenRoom, Probe, SessionId } from './state.ts';
-import { drop, get, put, valuesOf } from './table.ts';
+import type { Asker, OpenRoom, Probe, Seat, SessionId } from './state.ts';
+import { drop, get, put } from './table.ts';
 import { end, reply, roomOf, type Turn } from './turn.ts';
 
 /** How long a member may take to answer a probe, in milliseconds: 8 s of silence with what was before. */
@@ -56,60 +56,67 @@ export function report(
   }
   // Who is whose neighbour is only said so yet; and anyone can come in to accuse others.
   const isHeard = room.recollections === null && hasBeenHereSince(room, from, turn.now - STANDING);
-  const session = get(open.seats, about)?.session ?? null;
+  const seat = get(open.seats, about);
+  const session = seat?.session ?? null;
   if (fault === 'misbehaves')
     conclude(turn, open, asker, about, isHeard ? blame(turn, open, from, about) : null);
-  else if (session === null) {
+  else if (seat === undefined || session === null) {
     const isGone = isGoneByWordOf(room, from, fault === 'silent', about, turn.now - GRACE);
     conclude(turn, open, asker, about, isGone ? about : null);
-  } else ask(turn, { asker, room: open.name, from, about, session, isHeard });
+  } else {
+    const probe = ask(turn, { asker, room: open.name, from, about, session, isHeard });
+    seat.probes = [...seat.probes, probe];
+  }
 }
 
-/** Asks a member to show that it is awake. */
-function ask({ state, deliveries, now }: Turn, question: Omit<Probe, 'number'>): void {
+/** Asks a member to show that it is awake. Returns the number of the probe. */
+function ask(turn: Turn, probe: Probe): number {
+  const { state, deliveries } = turn;
   state.probed += 1;
-  const probe = { ...question, number: state.probed };
-  put(state.probes, probe.number, probe);
-  arm(state.dues, { name: 'probe', probe: probe.number, at: now + PROBE_PATIENCE });
-  deliveries.push({ type: 'probe', session: probe.session, probe: probe.number });
+  const { probed: number } = state;
+  put(state.probes, number, probe);
+  arm(turn, { name: 'probe', probe: number }, PROBE_PATIENCE);
+  deliveries.push({ type: 'probe', session: probe.session, probe: number });
+  return number;
 }
 
 /** A client has answered a probe. */
 export function probed(turn: Turn, session: SessionId, number: number): void {
-  const probe = get(turn.state.probes, number);
-  if (probe?.session === session) judge(turn, probe, true);
+  if (get(turn.state.probes, number)?.session === session) judge(turn, number, true);
 }
 
 /** A probe was not answered in time. */
 export function probeOverdue(turn: Turn, number: number): void {
-  const probe = get(turn.state.probes, number);
-  if (probe !== undefined) judge(turn, probe, false);
+  judge(turn, number, false);
 }
 
 /** A connection that is lost does not answer; its neighbours are asked again as it ends. */
-export function endProbes(turn: Turn, open: OpenRoom, about: PeerId): void {
-  for (const probe of valuesOf(turn.state.probes)) {
-    if (probe.room !== open.name || probe.about !== about) continue;
-    endProbe(turn, probe);
-    reply(turn, probe.asker, { ok: true, isMember: true });
+export function endProbes(turn: Turn, seat: Seat): void {
+  for (const number of seat.probes) {
+    const probe = endProbe(turn, number);
+    if (probe !== undefined) reply(turn, probe.asker, { ok: true, isMember: true });
   }
+  seat.probes = [];
 }
 
-function endProbe({ state }: Turn, { number }: Probe): void {
-  drop(state.probes, number);
-  disarm(state.dues, { name: 'probe', probe: number });
+function endProbe(turn: Turn, number: number): Probe | undefined {
+  disarm(turn, { name: 'probe', probe: number });
+  return drop(turn.state.probes, number);
 }
 
-function judge(turn: Turn, probe: Probe, isAwake: boolean): void {
-  endProbe(turn, probe);
+function judge(turn: Turn, number: number, isAwake: boolean): void {
+  const probe = endProbe(turn, number);
+  if (probe === undefined) return;
   const { asker, room, from, about, session, isHeard } = probe;
   const open = roomOf(turn, room);
-  if (open === undefined || !has(open.room, about)) {
+  const seat = open && get(open.seats, about);
+  if (open === undefined || seat === undefined || !has(open.room, about)) {
     reply(turn, asker, { ok: true, isMember: false });
     return;
   }
+  seat.probes = seat.probes.filter((each) => each !== number);
   // Over another connection than the one that was asked, it has spoken meanwhile.
-  const hasSpoken = isAwake || get(open.seats, about)?.session !== session;
+  const hasSpoken = isAwake || seat.session !== session;
   const isBlamed = hasSpoken && isHeard && isNoNeighbour(turn, open, from, about);
   const goes = isBlamed ? blame(turn, open, from, about) : null;
   conclude(turn, open, asker, about, hasSpoken ? goes : about);

@@ -1,5 +1,6 @@
 /** Times at which a broker has something to do: its timers, as data. */
 import type { RoomName } from '../protocol/ids.ts';
+import { drop, get, newTable, put, type Table } from './table.ts';
 
 /** What may be due in a room: one of each name at a time. */
 export type RoomTask =
@@ -12,40 +13,83 @@ export type RoomTask =
   /** A later era, told to all. */
   | 'era';
 
-/** What a due time is for. */
+/** What a due time is for. `probe`: a member has not shown that it is awake. */
 export type Task =
   | { readonly name: RoomTask; readonly room: RoomName }
-  /** A member has not shown that it is awake. */
   | { readonly name: 'probe'; readonly probe: number };
 
 export type Due = Task & { readonly at: number };
 
-/** In order of time; of two at the same time, the one that was set first. */
-export type Dues = Due[];
-
-/** Sets a due time, in place of the one for the same. */
-export function arm(dues: Dues, due: Due): void {
-  disarm(dues, due);
-  const later = dues.findIndex(({ at }) => at > due.at);
-  dues.splice(later === -1 ? dues.length : later, 0, due);
+export interface Dues {
+  /** In order of time; of two at the same time, first the one that was set first. */
+  readonly order: Due[];
+  /** When each is due: there may be one for each of ten thousand rooms. */
+  readonly times: Table<number>;
 }
 
-export function disarm(dues: Dues, task: Task): void {
-  const at = dues.findIndex((due) => isSame(due, task));
-  if (at !== -1) dues.splice(at, 1);
+interface Timers {
+  readonly state: { readonly dues: Dues };
+  readonly now: number;
 }
 
-export function isArmed(dues: Dues, task: Task): boolean {
-  return dues.some((due) => isSame(due, task));
+export function newDues(): Dues {
+  return { order: [], times: newTable() };
+}
+
+/** Does something so many milliseconds from now, and not when it was to be done before. */
+export function arm(timers: Timers, task: Task, wait: number): void {
+  disarm(timers, task);
+  const { order, times } = timers.state.dues;
+  const at = timers.now + wait;
+  order.splice(
+    countWhile(order, (due) => due.at <= at),
+    0,
+    { ...task, at },
+  );
+  put(times, keyOf(task), at);
+}
+
+export function disarm({ state: { dues } }: Timers, task: Task): void {
+  const { order, times } = dues;
+  const key = keyOf(task);
+  const at = drop(times, key);
+  if (at === undefined) return;
+  let index = countWhile(order, (due) => due.at < at);
+  for (let due = order[index]; due !== undefined && keyOf(due) !== key; due = order[index])
+    index += 1;
+  order.splice(index, 1);
+}
+
+export function isArmed({ state: { dues } }: Timers, task: Task): boolean {
+  return get(dues.times, keyOf(task)) !== undefined;
+}
+
+/** When the first is due; null where nothing is. */
+export function firstOf({ order }: Dues): number | null {
+  return order[0]?.at ?? null;
 }
 
 /** Takes out the earliest of those whose time has come; undefined where there is none. */
-export function takeDue(dues: Dues, now: number): Due | undefined {
-  const [first] = dues;
-  return first !== undefined && first.at <= now ? dues.shift() : undefined;
+export function takeDue(timers: Timers): Due | undefined {
+  const [first] = timers.state.dues.order;
+  if (first === undefined || first.at > timers.now) return undefined;
+  disarm(timers, first);
+  return first;
 }
 
-function isSame(one: Task, other: Task): boolean {
-  if (one.name === 'probe') return other.name === 'probe' && one.probe === other.probe;
-  return other.name !== 'probe' && one.name === other.name && one.room === other.room;
+/** How many at the beginning are so, where none is behind the first that is not. */
+function countWhile(order: readonly Due[], isSo: (due: Due) => boolean): number {
+  let low = 0;
+  let high = order.length;
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    const due = order[middle];
+    if (due !== undefined && isSo(due)) low = middle + 1;
+    else high = middle;
+  }
+  return low;
+}
+
+function keyOf(task: Task): string {
+  return `${task.name} ${task.name === 'probe' ? task.probe : task.room}`;
 }

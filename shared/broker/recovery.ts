@@ -9,7 +9,8 @@ import { has, isDeserted, isWhole } from './room.ts';
 import { closeRoom, hasForgotten } from './rooms.ts';
 import { newSeat, type Lookup, type OpenRoom } from './state.ts';
 import { put } from './table.ts';
-import { announce, end, isSet, reply, unseat, unset, type Turn } from './turn.ts';
+import { disarm, isArmed } from './dues.ts';
+import { announce, end, reply, unseat, type Turn } from './turn.ts';
 
 /** How long after its opening, or the server's start, a room may stop to gather those of a lost memory. */
 const RECOVERY_PERIOD = 60_000;
@@ -52,7 +53,8 @@ export function recoverLate(turn: Turn, open: OpenRoom): void {
 
 /** Ends a recovery in which nobody is missing any more. */
 export function recoverIfWhole(turn: Turn, open: OpenRoom): void {
-  if (isSet(turn, open, 'recovery') && isWhole(open.room)) finish(turn, open);
+  if (isArmed(turn, { name: 'recovery', room: open.name }) && isWhole(open.room))
+    finish(turn, open);
 }
 
 /** Answers whether a peer is a member; while the room is recovering that has to wait. */
@@ -62,7 +64,7 @@ export function lookup(turn: Turn, open: OpenRoom, { asker, peer }: Lookup): voi
 }
 
 function finish(turn: Turn, open: OpenRoom): void {
-  unset(turn, open, 'recovery');
+  disarm(turn, { name: 'recovery', room: open.name });
   open.hasRecovered = true;
   const free = turn.state.limits.peersPerRoom - open.seats.size;
   const { notices, absent, gone } = recover(open.room, free, turn);

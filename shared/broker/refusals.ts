@@ -1,5 +1,5 @@
 /** What is refused, in words for people. */
-import type { PeerId, RoomName } from '../protocol/ids.ts';
+import type { PeerId } from '../protocol/ids.ts';
 import type { Refusal, RefusalCode } from '../protocol/signaling.ts';
 import type { Membership } from './state.ts';
 
@@ -10,12 +10,6 @@ export const ALREADY_JOINED = refusal(
   'this connection has joined a room already',
 );
 
-export const TOO_MANY_ROOMS = refusal('room-full', 'this server has as many rooms as it takes');
-
-export function roomFull(room: RoomName, size: number): Refusal {
-  return refusal('room-full', `room ${room} is full with ${size} peers`);
-}
-
 export function idTaken(id: PeerId): Refusal {
   return refusal('id-taken', `the id ${id} is or was another peer's`);
 }
@@ -24,14 +18,6 @@ export function placeLost({ room, id }: Membership): Refusal {
   return refusal('place-lost', `the place of ${id} in room ${room} is not kept any more`);
 }
 
-export function noMember({ room, id }: Membership): Refusal {
-  return refusal('not-joined', `${id} is no member of ${room}`);
-}
-
-export function noNeighbour(to: PeerId, edge: string): Refusal {
-  return refusal('not-a-neighbour', `${to} is not your ${edge}`);
-}
-
-function refusal(code: RefusalCode, message: string): Refusal {
+export function refusal(code: RefusalCode, message: string): Refusal {
   return { ok: false, code, message };
 }

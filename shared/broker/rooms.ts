@@ -5,7 +5,8 @@ import { leave } from './changes.ts';
 import { newRoom } from './room.ts';
 import type { Broker, OpenRoom, SessionId } from './state.ts';
 import { drop, get, newTable, put } from './table.ts';
-import { announce, unseat, unset, type Turn } from './turn.ts';
+import { disarm } from './dues.ts';
+import { announce, unseat, type Turn } from './turn.ts';
 
 /** How many forgotten rooms are told from those that were empty at the end. */
 const MAX_FORGOTTEN = 1_000;
@@ -63,10 +64,11 @@ export function hasForgotten({ state }: Turn, name: RoomName, epoch: string): bo
 
 export function closeRoom(turn: Turn, open: OpenRoom): void {
   const { state } = turn;
-  for (const task of ['assign', 'checks', 'recovery', 'era'] as const) unset(turn, open, task);
+  for (const name of ['assign', 'checks', 'recovery', 'era'] as const)
+    disarm(turn, { name, room: open.name });
   state.latestEra = Math.max(state.latestEra, open.room.era);
   drop(state.rooms, open.name);
-  const others = spellingsOf(state, open.name).filter((name) => name !== open.name);
+  const others = spellingsOf(state, open.name).filter((other) => other !== open.name);
   if (others.length > 0) put(state.spellings, open.name.toLowerCase(), others);
   else drop(state.spellings, open.name.toLowerCase());
 }

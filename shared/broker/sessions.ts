@@ -6,7 +6,7 @@ import { schedule } from './burst.ts';
 import { lose, outdo, readmit, regain } from './changes.ts';
 import { endProbes } from './complaints.ts';
 import { eraOf, gather, mayRecover, recoverIfWhole } from './recovery.ts';
-import { idTaken, placeLost, roomFull, TOO_MANY_ROOMS } from './refusals.ts';
+import { idTaken, placeLost, refusal } from './refusals.ts';
 import { has, hasLeft } from './room.ts';
 import { hasForgotten, openRoom, remove } from './rooms.ts';
 import {
@@ -18,7 +18,8 @@ import {
   type Seat,
 } from './state.ts';
 import { get, put } from './table.ts';
-import { announce, deliver, isSet, reply, roomOf, seat, type Turn } from './turn.ts';
+import { isArmed } from './dues.ts';
+import { announce, deliver, reply, roomOf, seat, type Turn } from './turn.ts';
 import { viewFor } from './views.ts';
 
 /** Takes a newcomer in: at once where none came just before, else with all others of its burst. */
@@ -138,9 +139,9 @@ export function close(turn: Turn, { room, id }: Membership): void {
     return;
   }
   const questions = lose(open.room, id, turn);
-  endProbes(turn, open, id);
+  endProbes(turn, known);
   deliver(turn, open, questions);
-  if (!isSet(turn, open, 'checks')) open.presentAt = turn.now;
+  if (!isArmed(turn, { name: 'checks', room: open.name })) open.presentAt = turn.now;
   keepChecking(turn, open);
 }
 
@@ -155,8 +156,14 @@ function refusalOfOneMore(
   open: OpenRoom | undefined,
 ): Refusal | null {
   const { rooms, peersPerRoom } = state.limits;
-  if (open === undefined) return state.rooms.size < rooms ? null : TOO_MANY_ROOMS;
-  return open.seats.size < peersPerRoom ? null : roomFull(name, open.seats.size);
+  if (open === undefined)
+    return state.rooms.size < rooms
+      ? null
+      : refusal('room-full', 'this server has as many rooms as it takes');
+  const { size } = open.seats;
+  return size < peersPerRoom
+    ? null
+    : refusal('room-full', `room ${name} is full with ${size} peers`);
 }
 
 /** One that had a place in this very memory, and has it no more, was let go. */

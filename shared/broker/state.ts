@@ -12,7 +12,7 @@ import type {
   SettleReply,
   SignalRequest,
 } from '../protocol/signaling.ts';
-import type { Dues } from './dues.ts';
+import { newDues, type Dues } from './dues.ts';
 import type { Room, Told } from './room.ts';
 import { newTable, type Table } from './table.ts';
 
@@ -89,11 +89,12 @@ export interface Seat {
   /** Neighbours it got rid of by its word, and times it found one silent that was awake. */
   accusations: readonly Complaint[];
   silences: readonly Complaint[];
+  /** Which probes wait for it to show that it is awake. */
+  probes: readonly number[];
 }
 
 /** A complaint that waits for its subject to show that it is awake. */
 export interface Probe {
-  readonly number: number;
   readonly asker: Asker;
   readonly room: RoomName;
   readonly from: PeerId;
@@ -111,7 +112,7 @@ export interface Lookup {
 }
 
 export function newSeat(secret: string | null): Seat {
-  return { secret, session: null, accusations: [], silences: [] };
+  return { secret, session: null, accusations: [], silences: [], probes: [] };
 }
 
 export interface OpenRoom {
@@ -180,7 +181,7 @@ export function newBroker(epoch: string, limits: BrokerLimits, now: number): Bro
     forgotten: [],
     latestEra: 0,
     probes: newTable(),
-    dues: [],
+    dues: newDues(),
     opened: 0,
     probed: 0,
   };

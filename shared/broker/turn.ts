@@ -1,6 +1,6 @@
 /** One input's worth of work: the broker, the time, and what is to be delivered. */
 import type { PeerId, RoomName } from '../protocol/ids.ts';
-import { arm, disarm, isArmed, type RoomTask } from './dues.ts';
+import { arm, isArmed } from './dues.ts';
 import type { Moment, Notice } from './room.ts';
 import type { AnyReply, Asker, Broker, Delivery, Ending, OpenRoom, SessionId } from './state.ts';
 import { drop, get, put } from './table.ts';
@@ -36,27 +36,15 @@ export function deliver(turn: Turn, { seats }: OpenRoom, notices: readonly Notic
 /** Hands out what a change brings to those whom it concerns, and to all the era that it has begun. */
 export function announce(turn: Turn, open: OpenRoom, notices: readonly Notice[]): void {
   deliver(turn, open, notices);
-  if (isSet(turn, open, 'era') || !hasUntoldEra(open.room)) return;
-  const next = (open.eraToldAt ?? -Infinity) + ERA_INTERVAL;
-  if (next > turn.now) {
-    set(turn, open, 'era', next - turn.now);
+  const task = { name: 'era', room: open.name } as const;
+  if (isArmed(turn, task) || !hasUntoldEra(open.room)) return;
+  const wait = (open.eraToldAt ?? -Infinity) + ERA_INTERVAL - turn.now;
+  if (wait > 0) {
+    arm(turn, task, wait);
     return;
   }
   open.eraToldAt = turn.now;
   deliver(turn, open, tellEra(open.room));
-}
-
-/** Does something in a room so many milliseconds from now, and not when it was to be done before. */
-export function set({ state, now }: Turn, { name }: OpenRoom, task: RoomTask, wait: number): void {
-  arm(state.dues, { name: task, room: name, at: now + wait });
-}
-
-export function unset({ state }: Turn, { name }: OpenRoom, task: RoomTask): void {
-  disarm(state.dues, { name: task, room: name });
-}
-
-export function isSet({ state }: Turn, { name }: OpenRoom, task: RoomTask): boolean {
-  return isArmed(state.dues, { name: task, room: name });
 }
 
 /** Gives a seat to a session, in place of the one that had it. */

@@ -78,7 +78,7 @@ test('there is one timer, for what is due first', () => {
   run.driver.give({ type: 'closed', session: 3 });
   run.join(4);
   run.join(5);
-  expect(run.driver.broker.dues.map(({ name }) => name)).toEqual(['assign', 'checks']);
+  expect(run.driver.broker.dues.order.map(({ name }) => name)).toEqual(['assign', 'checks']);
   expect(run.timers).toBe(1);
   run.performed.length = 0;
   run.pass(WINDOW);

@@ -1,7 +1,7 @@
 /** The broker as a machine: plain data, the same inputs give the same, and what a session may do. */
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { handle, nextDue, peersIn, placeOf, sizeOf } from '../../shared/broker/broker.ts';
+import { handle, nextDue, orderOf, placeOf, sizeOf } from '../../shared/broker/broker.ts';
 import { PROBE_PATIENCE } from '../../shared/broker/complaints.ts';
 import type { Moment } from '../../shared/broker/room.ts';
 import { mayLeave } from '../../shared/broker/sessions.ts';
@@ -231,7 +231,9 @@ function expectOrder({ sessions, rooms, dues }: Broker): void {
     valuesOf(seats).filter((each) => each.session !== null),
   );
   expect(placed).toHaveLength(seated.length);
-  expect(dues.map(({ at }) => at)).toEqual(dues.map(({ at }) => at).toSorted((a, b) => a - b));
+  const times = dues.order.map(({ at }) => at);
+  expect(times).toEqual(times.toSorted((a, b) => a - b));
+  expect(valuesOf(dues.times).toSorted((a, b) => a - b)).toEqual(times);
 }
 
 describe('whatever comes', () => {
@@ -291,7 +293,7 @@ describe('whatever comes', () => {
         machine.pass(120_000);
         const { sessions, rooms, spellings, probes, dues } = machine.broker;
         expect([sessions.size, rooms.size, spellings.size, probes.size]).toEqual([0, 0, 0, 0]);
-        expect(dues).toEqual([]);
+        expect(dues.order).toEqual([]);
       }),
       { numRuns: 300 },
     );
@@ -302,11 +304,11 @@ test.each(ROOMS)('a room may be called %s', (name) => {
   const machine = new Machine();
   machine.open(1, 2);
   expect(sizeOf(machine.broker).rooms).toBe(0);
-  expect(peersIn(machine.broker, name)).toEqual([]);
+  expect(orderOf(machine.broker, name).peers).toEqual([]);
   const joined = machine.ask(1, { type: 'join', request: requestOf(1, { room: name }) });
   expect(codesOf(joined)).toEqual(['ok']);
   const copy = structuredClone(machine.broker);
-  expect(peersIn(copy, name)).toEqual([peerId(1)]);
+  expect(orderOf(copy, name).peers).toEqual([peerId(1)]);
   machine.give({ type: 'goodbye', request: requestOf(1, { room: name }) });
   expect(sizeOf(machine.broker)).toEqual({ rooms: 0, peers: 0 });
 });
@@ -354,7 +356,7 @@ describe('a session', () => {
     machine.seat(1);
     machine.give({ type: 'closed', session: 1 });
     expect(machine.ask(1, { type: 'leave' })).toEqual([]);
-    expect(peersIn(machine.broker, LOBBY)).toEqual([peerId(1)]);
+    expect(orderOf(machine.broker, LOBBY).peers).toEqual([peerId(1)]);
   });
 
   test('ends as another one resumes its place, and its own end costs nobody the place', () => {
@@ -434,13 +436,13 @@ describe('time', () => {
       machine.ask(3, { type: 'report', report: { about: peerId(about), fault: 'silent' } });
     }
     const due = defined(nextDue(machine.broker));
-    const count = machine.broker.dues.length;
+    const count = machine.broker.dues.order.length;
     expect(machine.give({ type: 'time' })).toEqual([]);
-    expect(machine.broker.dues).toHaveLength(count);
+    expect(machine.broker.dues.order).toHaveLength(count);
     machine.now = due + 10_000;
-    const first = defined(machine.broker.dues[0]);
+    const first = defined(machine.broker.dues.order[0]);
     expect(machine.give({ type: 'time' })).not.toEqual([]);
-    expect(machine.broker.dues).toHaveLength(count - 1);
-    expect(machine.broker.dues).not.toContainEqual(first);
+    expect(machine.broker.dues.order).toHaveLength(count - 1);
+    expect(machine.broker.dues.order).not.toContainEqual(first);
   });
 });

@@ -1,6 +1,6 @@
 /** A broker whose network and time the test plays. */
 import { expect } from 'vitest';
-import { peersIn, policyOf, sessionsIn, sizeOf } from '../../shared/broker/broker.ts';
+import { orderOf, sessionsIn, sizeOf } from '../../shared/broker/broker.ts';
 import { BrokerDriver } from '../../shared/broker/driver.ts';
 import type { Notice } from '../../shared/broker/room.ts';
 import {
@@ -168,11 +168,11 @@ export class Server {
   }
 
   get peers(): readonly PeerId[] {
-    return peersIn(this.driver.broker, LOBBY);
+    return orderOf(this.driver.broker, LOBBY).peers;
   }
 
   policy(room: RoomName): Policy | null {
-    return policyOf(this.driver.broker, room);
+    return orderOf(this.driver.broker, room).policy;
   }
 
   #connect({ room, id }: Membership): SessionId {
