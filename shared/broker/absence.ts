@@ -1,9 +1,9 @@
 /** Members without a connection: who is asked about them, and how long they are waited for. */
 import { wake } from './changes.ts';
+import { arm, disarm, isArmed } from './dues.ts';
 import { hasAbsent, isDeserted } from './room.ts';
 import { forget } from './rooms.ts';
 import type { OpenRoom } from './state.ts';
-import { arm, disarm, isArmed } from './dues.ts';
 import { deliver, type Turn } from './turn.ts';
 import { checks } from './views.ts';
 

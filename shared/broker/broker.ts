@@ -1,5 +1,5 @@
 /**
- * The signaling server's mind: rooms, places and brokering, without its network. The Socket.IO
+ * The signaling server's state machine: rooms, places and brokering, without its network. The Socket.IO
  * server and the simulated one both run it, by the driver of driver.ts.
  *
  * `handle` takes one input at a time. It changes the state in place and returns what is to be
@@ -47,9 +47,11 @@ export function handle(state: Broker, input: Input, { now, date }: Moment): read
     case 'opened':
       put(state.sessions, input.session, { name: 'arrived' });
       break;
-    case 'request':
-      request(turn, input, input.request);
+    case 'request': {
+      const { session, number } = input;
+      request(turn, { session, number }, input.request);
       break;
+    }
     case 'probed':
       probed(turn, input.session, input.probe);
       break;

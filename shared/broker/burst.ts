@@ -1,9 +1,9 @@
 /** When newcomers get their places (SPEC.md, L2). */
-import { join } from './changes.ts';
-import { otherSpelling } from './rooms.ts';
 import { wakeRoom } from './absence.ts';
-import type { OpenRoom } from './state.ts';
+import { join } from './changes.ts';
 import { arm, disarm } from './dues.ts';
+import { otherSpelling } from './rooms.ts';
+import type { OpenRoom } from './state.ts';
 import { deliver, reply, type Turn } from './turn.ts';
 
 /** How many times the window of a burst its first newcomer waits at most for those that follow. */

@@ -137,8 +137,8 @@ export function isGoneByWordOf(
 }
 
 /**
- * From now on members of a lost memory are gathered. Who is here already had no way to know of
- * them, and may lead a ring of its own: it has to come again.
+ * From now on members of a lost memory are gathered. Peers that are here already had no way to know
+ * of them, and may lead a ring of their own: they have to come again.
  * @returns who is let go
  */
 export function startRecovery(room: Room): readonly PeerId[] {
@@ -183,7 +183,7 @@ interface Recovered {
   /** Views for those whose neighbours are others than they said, and checks for the absent. */
   readonly notices: readonly Notice[];
   readonly absent: readonly PeerId[];
-  /** Who is known to have left before. */
+  /** Those that are known to have left before. */
   readonly gone: readonly PeerId[];
 }
 

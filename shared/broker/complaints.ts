@@ -136,7 +136,7 @@ function conclude(
   recoverIfWhole(turn, open);
 }
 
-/** Who of the two has to go. */
+/** Which of the two has to go. */
 function blame({ now }: Turn, open: OpenRoom, from: PeerId, about: PeerId): PeerId {
   const accuser = get(open.seats, from);
   if (accuser === undefined) return about;

@@ -69,7 +69,7 @@ export function joinFragments(
 }
 
 /**
- * Who is let go. What one says of another is believed unless two others name that one as their
+ * Those that are let go. What one says of another is believed unless two others name that one as their
  * neighbour. Of a peer that is there itself only those are believed whom it names as its neighbours:
  * anyone else could have turned it out.
  */

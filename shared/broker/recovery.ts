@@ -4,12 +4,12 @@ import type { ResumeRequest } from '../protocol/signaling.ts';
 import { awaitReturns, keepChecking } from './absence.ts';
 import { schedule } from './burst.ts';
 import { recover, startRecovery } from './changes.ts';
+import { disarm, isArmed } from './dues.ts';
 import { idTaken } from './refusals.ts';
 import { has, isDeserted, isWhole } from './room.ts';
 import { closeRoom, hasForgotten } from './rooms.ts';
 import { newSeat, type Lookup, type OpenRoom } from './state.ts';
 import { put } from './table.ts';
-import { disarm, isArmed } from './dues.ts';
 import { announce, end, reply, unseat, type Turn } from './turn.ts';
 
 /** How long after its opening, or the server's start, a room may stop to gather those of a lost memory. */

@@ -37,7 +37,7 @@ export interface Moment {
 /** That a member has lost its connection. */
 export interface Loss {
   at: number;
-  /** Who its neighbours were then. */
+  /** Its neighbours then. */
   readonly neighbours: readonly PeerId[];
   /** Which of them have said since that they do not hear it, and whether they could. */
   words: Record<string, 'silent' | 'cannot tell'>;

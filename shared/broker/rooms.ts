@@ -1,11 +1,11 @@
-/** Which rooms there are: opened by whoever comes first, closed behind the last, or forgotten. */
+/** Which rooms there are: opened by the first that comes, closed behind the last, or forgotten. */
 import type { PeerId, RoomName } from '../protocol/ids.ts';
 import type { Policy } from '../protocol/messages.ts';
 import { leave } from './changes.ts';
+import { disarm } from './dues.ts';
 import { newRoom } from './room.ts';
 import type { Broker, OpenRoom, SessionId } from './state.ts';
 import { drop, get, newTable, put } from './table.ts';
-import { disarm } from './dues.ts';
 import { announce, unseat, type Turn } from './turn.ts';
 
 /** How many forgotten rooms are told from those that were empty at the end. */

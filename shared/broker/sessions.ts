@@ -5,6 +5,7 @@ import { keepChecking, wakeRoom } from './absence.ts';
 import { schedule } from './burst.ts';
 import { lose, outdo, readmit, regain } from './changes.ts';
 import { endProbes } from './complaints.ts';
+import { isArmed } from './dues.ts';
 import { eraOf, gather, mayRecover, recoverIfWhole } from './recovery.ts';
 import { idTaken, placeLost, refusal } from './refusals.ts';
 import { has, hasLeft } from './room.ts';
@@ -18,7 +19,6 @@ import {
   type Seat,
 } from './state.ts';
 import { get, put } from './table.ts';
-import { isArmed } from './dues.ts';
 import { announce, deliver, reply, roomOf, seat, type Turn } from './turn.ts';
 import { viewFor } from './views.ts';
 
