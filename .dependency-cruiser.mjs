@@ -13,8 +13,10 @@ const MAY_IMPORT = {
 const SHARED_MAY_IMPORT = {
   protocol: [],
   election: ['protocol'],
-  member: ['election', 'protocol'],
+  limits: [],
+  member: ['election', 'limits', 'protocol'],
   driver: ['member', 'election', 'protocol'],
+  broker: ['driver', 'protocol'],
   narration: ['member', 'election', 'protocol'],
 };
 

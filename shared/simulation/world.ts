@@ -18,7 +18,7 @@ import { RingPeer, type RingPeerOptions } from '../driver/ring-peer.ts';
 import type { RingEvent, RingState } from '../member/events.ts';
 import { LINK_SILENCE, SILENCE_MARGIN } from '../member/silence.ts';
 import type { Random } from '../member/turn.ts';
-import { PROBE_PATIENCE } from '../ring/broker.ts';
+import { PROBE_PATIENCE } from '../broker/complaints.ts';
 import { SimulatedClock } from './clock.ts';
 import { Device } from './device.ts';
 import { Farewells } from './judges/farewells.ts';
@@ -114,7 +114,7 @@ export class World {
     this.#options = peers;
     this.#network = new SimulatedNetwork(this.clock, random, delays);
     this.#room = expect(parseRoomName('lobby'));
-    this.#server = new SimulatedServer(this.#network, this.#room);
+    this.#server = new SimulatedServer(this.#network);
   }
 
   /** Link ends made so far, on both sides of every attempt. */
