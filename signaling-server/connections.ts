@@ -51,12 +51,10 @@ export class Connections {
     this.#metrics = metrics;
     this.#warnings = warnings;
     engine.use(refuseMoves);
-    engine.on('connection_error', ({ req, message, context }: RefusedHandshake) => {
-      this.#noteBreach(req, context?.message ?? message);
-    });
-    engine.on('connection', (connection: Connection) => {
-      this.#add(connection);
-    });
+    engine.on('connection_error', ({ req, message, context }: RefusedHandshake) =>
+      this.#noteBreach(req, context?.message ?? message),
+    );
+    engine.on('connection', (connection: Connection) => this.#add(connection));
   }
 
   /** A connection has become a socket. */

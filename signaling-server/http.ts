@@ -81,9 +81,7 @@ export function limitRequests(server: Server, warnings: Warnings): void {
     if (socket.destroyed) return;
     const count = (waiting.get(socket) ?? 0) + 1;
     waiting.set(socket, count);
-    response.once('close', () => {
-      waiting.set(socket, (waiting.get(socket) ?? 1) - 1);
-    });
+    response.once('close', () => waiting.set(socket, (waiting.get(socket) ?? 1) - 1));
     if (count <= MAX_WAITING_REQUESTS) return;
     warnings.warn('waiting requests', { from: socket.remoteAddress }, 'asks faster than it reads');
     socket.destroy();
@@ -150,8 +148,7 @@ class Site {
   ): Promise<void> {
     switch (path) {
       case '/healthz':
-        this.#health(request, query, response);
-        return;
+        { this.#health(request, query, response); return; }
       case '/addresses':
         await this.#addresses(request, response);
         return;

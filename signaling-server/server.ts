@@ -40,9 +40,7 @@ export function assembleServer(
     reach,
     warnings,
   });
-  httpServer.once('close', () => {
-    warnings.close();
-  });
+  httpServer.once('close', () => warnings.close());
   const signaling = new SignalingServer(httpServer, { ...options, logger, warnings });
   // After Socket.IO's own listener, before which this one is put.
   limitRequests(httpServer, warnings);

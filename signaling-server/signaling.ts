@@ -140,9 +140,7 @@ export class SignalingServer {
     this.#io = this.#newSocketServer();
     this.#connections = new Connections(this.#io.engine, this.metrics, options.warnings);
     this.#handlers = this.#newHandlers();
-    this.#io.on('connection', (socket) => {
-      this.#open(socket);
-    });
+    this.#io.on('connection', (socket) => this.#open(socket));
   }
 
   /** Rooms and peers at this moment. */
@@ -201,9 +199,7 @@ export class SignalingServer {
     return new BrokerDriver(newBroker(uuid(), limits, this.#clock.now()), {
       clock: this.#clock,
       date: Date.now,
-      perform: (delivery) => {
-        this.#perform(delivery);
-      },
+      perform: (delivery) => this.#perform(delivery),
     });
   }
 
@@ -243,15 +239,9 @@ export class SignalingServer {
   #newHandlers(): ReadonlyMap<string, (call: Call) => void> {
     const handlers = new Map<string, (call: Call) => void>();
     for (const [event, parse] of Object.entries(REQUESTS))
-      handlers.set(event, (call) => {
-        this.#ask(call, parse);
-      });
-    handlers.set('trace', (call) => {
-      this.#trace(call);
-    });
-    handlers.set('watch', (call) => {
-      this.#watch(call);
-    });
+      handlers.set(event, (call) => this.#ask(call, parse));
+    handlers.set('trace', (call) => this.#trace(call));
+    handlers.set('watch', (call) => this.#watch(call));
     return handlers;
   }
 
@@ -273,9 +263,7 @@ export class SignalingServer {
     socket.onAny((event: string | number, ...parameters: unknown[]) => {
       if (socket.connected) this.#hear(socket, String(event).slice(0, 64), parameters);
     });
-    socket.on('disconnect', (reason) => {
-      this.#end(socket, reason);
-    });
+    socket.on('disconnect', (reason) => this.#end(socket, reason));
   }
 
   #end(socket: PeerSocket, reason: string): void {
@@ -358,13 +346,10 @@ export class SignalingServer {
         return;
       }
       case 'push':
-        this.#push(socket, delivery.told);
-        return;
+        return this.#push(socket, delivery.told);
       case 'probe': {
         const { probe } = delivery;
-        socket.emit('probe', () => {
-          this.#driver.give({ type: 'probed', session, probe });
-        });
+        socket.emit('probe', () => this.#driver.give({ type: 'probed', session, probe }));
         return;
       }
       case 'end':

@@ -143,9 +143,7 @@ export class Watching {
     // state at the start.
     watched.isStale = true;
     this.#tell(room, watched);
-    this.#timer ??= setInterval(() => {
-      this.#tick();
-    }, TICK);
+    this.#timer ??= setInterval(() => this.#tick(), TICK);
     return {
       order,
       remove: () => {

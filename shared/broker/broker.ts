@@ -35,9 +35,7 @@ const TASKS: Readonly<Record<RoomTask, (turn: Turn, open: OpenRoom) => void>> = 
   assign,
   checks: checkNow,
   recovery: recoverLate,
-  era: (turn, open) => {
-    announce(turn, open, []);
-  },
+  era: (turn, open) => announce(turn, open, []),
 };
 
 /** Takes one input. Returns what is to be delivered, in order. */
@@ -127,8 +125,7 @@ function request(turn: Turn, asker: Asker, asked: Request): void {
       else reply(turn, asker, ALREADY_JOINED);
       return;
     case 'leave':
-      leave(turn, asker, place);
-      return;
+      return leave(turn, asker, place);
     default:
       ofMember(turn, asker, place, asked);
   }
@@ -159,10 +156,8 @@ function ofMember(turn: Turn, asker: Asker, place: Membership | null, asked: Mem
       else reply(turn, asker, refusal('not-joined', `${id} is no member of ${open.name}`));
       return;
     case 'report':
-      report(turn, open, asker, id, asked.report);
-      return;
+      return report(turn, open, asker, id, asked.report);
     case 'lookup':
-      lookup(turn, open, { asker, peer: asked.peer });
-      return;
+      return lookup(turn, open, { asker, peer: asked.peer });
   }
 }

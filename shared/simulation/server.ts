@@ -75,13 +75,10 @@ export class SimulatedServer {
 
   /** The port for a member. */
   port(route: Route): Signaling {
-    const ask = (request: Request, onReply: (reply: AnyReply) => void) => {
+    const ask = (request: Request, onReply: (reply: AnyReply) => void) =>
       this.#ask(route.connection, request, onReply);
-    };
     return {
-      connect: (handlers) => {
-        this.#connect(route, handlers, 0);
-      },
+      connect: (handlers) => this.#connect(route, handlers, 0),
       join: (request, onReply) => {
         const placed = this.#awaitPlace(route, request, PLACE_PATIENCE, onReply);
         ask({ type: 'join', request }, placed);
@@ -104,12 +101,8 @@ export class SimulatedServer {
       lookup: (peer, onReply) => {
         ask({ type: 'lookup', peer }, membershipTo(onReply));
       },
-      leave: () => {
-        this.#leave(route);
-      },
-      drop: () => {
-        this.#vanish(route);
-      },
+      leave: () => this.#leave(route),
+      drop: () => this.#vanish(route),
     };
   }
 
@@ -121,9 +114,7 @@ export class SimulatedServer {
   lose(route: Route, noticed: number, back: number): void {
     const { connection } = route;
     if (connection === null) return;
-    this.#network.clock.after(noticed, () => {
-      this.#drop(connection);
-    });
+    this.#network.clock.after(noticed, () => this.#drop(connection));
     if (back < Infinity) this.#notice(connection, 'lost', back);
   }
 
@@ -184,9 +175,7 @@ export class SimulatedServer {
     return new BrokerDriver(newBroker(`memory ${this.#memories}`, limits, clock.now()), {
       clock,
       date: () => FIRST_DATE + Math.floor(clock.now() + this.#clockError),
-      perform: (delivery) => {
-        this.#perform(delivery);
-      },
+      perform: (delivery) => this.#perform(delivery),
     });
   }
 
@@ -204,14 +193,11 @@ export class SimulatedServer {
     switch (delivery.type) {
       case 'push': {
         const { told } = delivery;
-        this.#toPeer(connection, () => {
-          tell(connection.handlers, told);
-        });
+        this.#toPeer(connection, () => tell(connection.handlers, told));
         return;
       }
       case 'probe':
-        this.#probe(connection, delivery.probe);
-        return;
+        return this.#probe(connection, delivery.probe);
       case 'end':
         this.#drop(connection);
         this.#notice(connection, 'io server disconnect', RETRY);
@@ -235,9 +221,7 @@ export class SimulatedServer {
     this.#toServer(connection, () => {
       this.#requests += 1;
       this.#replies.set(this.#requests, (reply) => {
-        this.#toPeer(connection, () => {
-          onReply(reply);
-        });
+        this.#toPeer(connection, () => onReply(reply));
       });
       this.#driver.give({ type: 'request', session, number: this.#requests, request });
     });
@@ -340,9 +324,7 @@ export class SimulatedServer {
   /** The peer ends a connection, and tries another later. */
   #giveUp(connection: Connection): void {
     if (!connection.isOpen) return;
-    this.#toServer(connection, () => {
-      this.#drop(connection);
-    });
+    this.#toServer(connection, () => this.#drop(connection));
     this.#notice(connection, 'io client disconnect', RETRY);
   }
 
@@ -361,9 +343,7 @@ export class SimulatedServer {
   #probe(connection: Connection, probe: number): void {
     const { session } = connection;
     this.#toPeer(connection, () => {
-      this.#toServer(connection, () => {
-        this.#driver.give({ type: 'probed', session, probe });
-      });
+      this.#toServer(connection, () => this.#driver.give({ type: 'probed', session, probe }));
     });
   }
 
@@ -407,13 +387,10 @@ function membershipTo(onReply: (reply: MembershipReply) => void): (reply: AnyRep
 function tell(handlers: SignalingHandlers, told: Told): void {
   switch (told.type) {
     case 'view':
-      handlers.onView(told.view);
-      return;
+      return handlers.onView(told.view);
     case 'signal':
-      handlers.onSignal(told.signal);
-      return;
+      return handlers.onSignal(told.signal);
     case 'check':
-      handlers.onCheck(told.peer);
-      return;
+      return handlers.onCheck(told.peer);
   }
 }

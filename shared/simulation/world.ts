@@ -209,9 +209,7 @@ export class World {
         },
         newId,
         newSecret: () => randomUuid(this.random),
-        onEvent: (event, state) => {
-          this.#watch(device, priority, event, state);
-        },
+        onEvent: (event, state) => this.#watch(device, priority, event, state),
       },
       { ...this.#options, priority },
     );
@@ -254,9 +252,7 @@ export class World {
     peer.device.freeze();
     for (const route of peer.routes) this.#server.sleep(route);
     this.#longestAbsence = Math.max(this.#longestAbsence, milliseconds);
-    this.#faultFor(milliseconds, () => {
-      peer.device.thaw();
-    });
+    this.#faultFor(milliseconds, () => peer.device.thaw());
   }
 
   /**
@@ -266,9 +262,7 @@ export class World {
    */
   slowDown(peer: SimulatedPeer, lateness: number, milliseconds: number): void {
     peer.device.slowDown(lateness);
-    this.#faultFor(milliseconds + lateness, () => {
-      peer.device.slowDown(0);
-    });
+    this.#faultFor(milliseconds + lateness, () => peer.device.slowDown(0));
   }
 
   /**
@@ -277,9 +271,7 @@ export class World {
    */
   comeAgain(peer: SimulatedPeer, how: 'vanish' | 'leave', milliseconds: number): void {
     this[how](peer);
-    this.#faultFor(milliseconds, () => {
-      this.rejoin(peer);
-    });
+    this.#faultFor(milliseconds, () => this.rejoin(peer));
   }
 
   /**
