@@ -57,8 +57,8 @@ function isNews(known: View | null, view: View): boolean {
 function chosen(turn: Turn, offers: Offers | undefined, edge: Edge, view: View): Link | null {
   const { id, link } = view[edge];
   const offer = offers?.[edge];
-  if (!offer) return null;
-  return offer.id === link ? bindOffer(turn, offer, id) : null;
+  if (!offer || offer.id !== link || id === turn.member.identity.id) return null;
+  return bindOffer(turn, offer, id);
 }
 
 // --- signals ------------------------------------------------------------------------------------
