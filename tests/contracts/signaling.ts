@@ -17,7 +17,7 @@ import { joinRequest } from '../signaling-server/test-server.ts';
 import { defined, linkId, peerId } from '../support.ts';
 
 /** A way to the server, and what may happen to it. */
-export interface Way {
+interface Way {
   readonly signaling: Signaling;
   /** The network ends the connection; the server notices it soon. */
   lose(): void;
