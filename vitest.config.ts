@@ -57,6 +57,7 @@ export default defineConfig({
           isolate: false,
           include: [
             'tests/{broker,election,fuzz,page,protocol,ring,scenarios,simulation,watch,web}/**/*.test.ts',
+            'tests/contracts/{relayed,simulated}-*.test.ts',
           ],
         },
       },
@@ -64,7 +65,10 @@ export default defineConfig({
       {
         test: {
           name: 'server',
-          include: ['tests/{scripts,signaling-server}/**/*.test.ts'],
+          include: [
+            'tests/{scripts,signaling-server}/**/*.test.ts',
+            'tests/contracts/{node,socket}-*.test.ts',
+          ],
           // Some wait for something that the server does after seconds, beside files that need the
           // processors.
           testTimeout: 20_000,

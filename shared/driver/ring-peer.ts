@@ -38,7 +38,9 @@ export interface RingPeerPorts extends Times {
   readonly newSecret: () => string;
   /** Told of each event with the member's state after it. */
   readonly onEvent: (event: RingEvent, state: RingState) => void;
-  /** Told of each input before it is handled: with them, a member can be played again. */
+  /** Given the member, which only the peer may change, before anything has happened to it. */
+  readonly onBegin?: (member: Readonly<Member>, now: number) => void;
+  /** Told of each input before it is handled. */
   readonly onInput?: (input: Input, moment: Moment) => void;
 }
 
@@ -64,11 +66,10 @@ export class RingPeer {
   ) {
     this.#ports = ports;
     const { connections = CONNECTIONS } = ports;
-    this.#member = initialMember(
-      { room, policy, priority, connections },
-      this.#newIdentity(),
-      ports.clock.now(),
-    );
+    const now = ports.clock.now();
+    const config = { room, policy, priority, connections };
+    this.#member = initialMember(config, this.#newIdentity(), now);
+    ports.onBegin?.(this.#member, now);
     const machine = {
       handle: (input: Input, moment: Moment) => {
         ports.onInput?.(input, moment);

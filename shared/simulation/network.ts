@@ -72,9 +72,14 @@ class SimulatedLink implements Link {
   }
 
   signal(signal: Signal): void {
-    if (this.#isClosed || (signal.type !== 'offer' && signal.type !== 'answer')) return;
-    const other = this.#network.find(signal.sdp);
-    if (other === undefined || other.#isClosed) return;
+    if (this.#isClosed || signal.type === 'candidate') return;
+    const isDescription = signal.type === 'offer' || signal.type === 'answer';
+    const other = isDescription ? this.#network.find(signal.sdp) : undefined;
+    if (!isDescription || other === undefined) {
+      this.#failLater('a signal that is none of a direct link');
+      return;
+    }
+    if (other.#isClosed) return;
     if (signal.type === 'offer') {
       this.#other = other;
       this.#network.later(this.device, () => {
@@ -115,6 +120,13 @@ class SimulatedLink implements Link {
   /** From now on frames get through in the other direction only. */
   mute(): void {
     this.#isMuted = true;
+  }
+
+  /** Not while its own method is still running. */
+  #failLater(reason: string): void {
+    this.device.after(0, () => {
+      this.#fail(reason);
+    });
   }
 
   #fail(reason: string): void {

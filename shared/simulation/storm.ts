@@ -5,6 +5,7 @@
 import type { Policy } from '../protocol/messages.ts';
 import { PROBE_PATIENCE } from '../broker/complaints.ts';
 import { LEADER_SILENCE, SHORTEST_LONG_WAIT, slownessOf } from '../member/patience.ts';
+import type { RunningRecording } from '../driver/recording.ts';
 import { LINK_SILENCE } from '../member/silence.ts';
 import { FIRST_ATTEMPT } from '../member/successor.ts';
 import * as faults from './faults.ts';
@@ -224,6 +225,13 @@ export interface StormReport {
   readonly trace: readonly TraceEntry[];
 }
 
+export interface StormOptions {
+  /** How long after the last fault the ring may take to agree, in milliseconds, where that is less. */
+  readonly within?: number;
+  /** Given the recording of each peer that appears; without it nothing is recorded. */
+  readonly onRecording?: (recording: RunningRecording) => void;
+}
+
 /**
  * How long after the last fault the ring may take to agree, in milliseconds: a neighbour's silence is
  * noticed and the server asks it (8 s in all), the second attempt at a link succeeds (6 s later), and a
@@ -267,11 +275,16 @@ const FAULTS = 12;
  * @param seed any integer
  * @param peers in the ring before the storm
  */
-export function runStorm(storm: Storm, seed: number, peers: number): StormReport {
+export function runStorm(
+  storm: Storm,
+  seed: number,
+  peers: number,
+  { within = Infinity, onRecording }: StormOptions = {},
+): StormReport {
   const kind = KINDS[storm];
   const policy: Policy = kind.hasBothPolicies === true && seed % 2 === 1 ? 'incumbent' : 'highest';
   const delays = kind.networks[(seed >>> 1) % kind.networks.length];
-  const world = new World(seed, { peers: { policy }, ...(delays && { delays }) });
+  const world = new World(seed, { peers: { policy }, onRecording, ...(delays && { delays }) });
   const join = kind.hasPriorities === true ? faults.joinWithAny : faults.join;
   for (let joined = 0; joined < peers; joined += 1) {
     join(world);
@@ -285,7 +298,12 @@ export function runStorm(storm: Storm, seed: number, peers: number): StormReport
       strike(world, kind.faults);
       world.run(world.random() * kind.pause);
     }
-  return { ...calm(world, kind, before, keepsakes), trace: world.trace };
+  const report = calm(world, kind, before, keepsakes);
+  const late =
+    report.settledAfter > within
+      ? [`agreed after ${report.settledAfter} ms, not ${within} ms`]
+      : [];
+  return { ...report, problems: [...report.problems, ...late], trace: world.trace };
 }
 
 function strike(world: World, kinds: Faults): void {

@@ -14,7 +14,8 @@ import {
 import type { Claim } from '../protocol/messages.ts';
 import type { OpenLink } from '../driver/ports.ts';
 import { countedRandom } from '../driver/random.ts';
-import { RingPeer, type RingPeerOptions } from '../driver/ring-peer.ts';
+import { recordedPorts, type RunningRecording } from '../driver/recording.ts';
+import { RingPeer, type RingPeerOptions, type RingPeerPorts } from '../driver/ring-peer.ts';
 import type { RingEvent, RingState } from '../member/events.ts';
 import { LINK_SILENCE, SILENCE_MARGIN } from '../member/silence.ts';
 import type { Random } from '../member/turn.ts';
@@ -46,6 +47,8 @@ export interface WorldOptions {
   readonly delays?: Delays;
   /** Of all peers. */
   readonly peers?: RingPeerOptions;
+  /** Given the recording of each peer that appears; without it nothing is recorded. */
+  readonly onRecording?: ((recording: RunningRecording) => void) | undefined;
 }
 
 /** The same for one peer. */
@@ -81,6 +84,7 @@ export class World {
   readonly trace: TraceEntry[] = [];
   readonly random: () => number;
   readonly #options: RingPeerOptions;
+  readonly #onRecording: WorldOptions['onRecording'];
   readonly #network: SimulatedNetwork;
   readonly #server: SimulatedServer;
   readonly #room: RoomName;
@@ -108,10 +112,11 @@ export class World {
   /** @param seed repeats the run exactly */
   constructor(
     seed: number,
-    { random = seededRandom(seed), delays = QUICK, peers = {} }: WorldOptions = {},
+    { random = seededRandom(seed), delays = QUICK, peers = {}, onRecording }: WorldOptions = {},
   ) {
     this.random = random;
     this.#options = peers;
+    this.#onRecording = onRecording;
     this.#network = new SimulatedNetwork(this.clock, random, delays);
     this.#room = expect(parseRoomName('lobby'));
     this.#server = new SimulatedServer(this.#network);
@@ -195,28 +200,31 @@ export class World {
     this.#devices += 1;
     const device = new Device(this.clock, this.#devices);
     const routes: Route[] = [];
-    const ring = new RingPeer(
-      this.#room,
-      {
-        clock: device,
-        date: () => this.clock.now(),
-        random,
-        openLink: tap(this.#network.port(device)),
-        newSignaling: () => {
-          const route: Route = { device, isLeft: false, connection: null, holder: null };
-          routes.push(route);
-          return this.#server.port(route);
-        },
-        newId,
-        newSecret: () => randomUuid(this.random),
-        onEvent: (event, state) => this.#watch(device, priority, event, state),
+    const ports: RingPeerPorts = {
+      clock: device,
+      date: () => this.clock.now(),
+      random,
+      openLink: tap(this.#network.port(device)),
+      newSignaling: () => {
+        const route: Route = { device, isLeft: false, connection: null, holder: null };
+        routes.push(route);
+        return this.#server.port(route);
       },
-      { ...this.#options, priority },
-    );
+      newId,
+      newSecret: () => randomUuid(this.random),
+      onEvent: (event, state) => {
+        this.#watch(device, priority, event, state);
+      },
+    };
+    const ring = new RingPeer(this.#room, this.#recorded(ports), { ...this.#options, priority });
     const peer = { ring, priority, device, routes };
     this.#peers.add(peer);
     ring.join();
     return peer;
+  }
+
+  #recorded(ports: RingPeerPorts): RingPeerPorts {
+    return this.#onRecording === undefined ? ports : recordedPorts(ports, this.#onRecording);
   }
 
   /** A peer leaves with a goodbye. */
