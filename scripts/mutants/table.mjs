@@ -1,6 +1,6 @@
 /**
- * The ring members and the broker with one rule changed at a time, and what catches each. A patch is a text
- * that must occur exactly once in a source file, and its replacement.
+ * The ring members and the broker with one rule changed at a time, and what catches each. A patch is
+ * text of a source file that must be there exactly once, and what stands in its place.
  */
 
 /**
@@ -78,10 +78,10 @@ export const MUTANTS = [
   {
     rule: 'L2',
     change: 'newcomers of a burst get their places one by one',
-    file: 'ring/broker.ts',
-    find: 'open.pending.length > 1 || now < open.assignedAt + burstWindow',
+    file: 'broker/burst.ts',
+    find: 'open.pending.length > 1 || now < (open.assignedAt ?? -Infinity) + burstWindow',
     replace: 'false',
-    caughtBy: test('ring/broker', 'L2: when newcomers are given their places'),
+    caughtBy: test('broker/broker', 'L2: when newcomers are given their places'),
   },
   {
     rule: 'L3',
@@ -383,30 +383,30 @@ export const MUTANTS = [
   {
     rule: 'L13',
     change: 'one neighbour alone turns a member out that has no connection',
-    file: 'ring/room.ts',
-    find: 'return !mayHear && [...words.values()]',
-    replace: 'return mayHear || [...words.values()]',
+    file: 'broker/changes.ts',
+    find: 'return !mayHear && Object.values(words)',
+    replace: 'return mayHear || Object.values(words)',
     caughtBy: storm('kept', 5),
   },
   {
     rule: 'L14',
     change: 'a server without memory does not wait for those who were there',
-    file: 'ring/broker.ts',
+    file: 'broker/absence.ts',
     find: 'const RECOVERY_PATIENCE = 5_000;',
     replace: 'const RECOVERY_PATIENCE = 0;',
     caughtBy: test(
-      'ring/broker-places',
+      'broker/places',
       'after the server has lost its memory newcomers wait until all are back',
     ),
   },
   {
     rule: 'L14',
     change: 'edges that both ends name do not come first',
-    file: 'ring/recovery.ts',
+    file: 'broker/fragments.ts',
     find: 'Number(b.isMutual) - Number(a.isMutual) || b.version - a.version',
     replace: 'b.version - a.version',
     caughtBy: test(
-      'ring/recovery',
+      'broker/recovery',
       'members of a true ring, some lost, the others back in any order, L14',
     ),
   },
@@ -634,25 +634,25 @@ export const MUTANTS = [
   {
     rule: 'R9b',
     change: 'no era begins where a newcomer is the first to settle',
-    file: 'ring/room.ts',
-    find: 'if (!this.#ring.some(({ isSettled }) => isSettled)) this.#startEra();',
+    file: 'broker/changes.ts',
+    find: 'if (!room.ring.some(({ isSettled }) => isSettled)) startEra(room, moment);',
     replace: '',
     caughtBy: storm('clocks', 0),
   },
   {
     rule: 'R9b',
     change: 'an era begins whenever a member settles',
-    file: 'ring/room.ts',
-    find: 'if (!this.#ring.some(({ isSettled }) => isSettled)) this.#startEra();',
-    replace: 'this.#startEra();',
-    caughtBy: test('simulation/ring', 'R9 a leader that a neighbour has told the term'),
+    file: 'broker/changes.ts',
+    find: 'if (!room.ring.some(({ isSettled }) => isSettled)) startEra(room, moment);',
+    replace: 'startEra(room, moment);',
+    caughtBy: test('broker/recovery', 'a room that recovers R9c is one of newcomers'),
   },
   {
     rule: 'R9b',
     change: 'newcomers are told the era, and act in it',
-    file: 'ring/room.ts',
-    find: 'era: isSettled ? this.#era : null,',
-    replace: 'era: this.#era,',
+    file: 'broker/views.ts',
+    find: 'era: isSettled ? era : null,',
+    replace: 'era,',
     caughtBy: storm('clocks', 0),
   },
   {
@@ -666,19 +666,19 @@ export const MUTANTS = [
   {
     rule: 'R9e',
     change: 'the era goes on when one departs that may have led elsewhere',
-    file: 'ring/room.ts',
-    find: 'if (this.#wasElsewhere(at, leaving)) this.#startEra();',
+    file: 'broker/changes.ts',
+    find: 'if (wasElsewhere(room, at, leaving)) startEra(room, moment);',
     replace: '',
-    caughtBy: test('ring/room', 'leaving R9e one without a connection'),
+    caughtBy: test('broker/room', 'leaving R9e one without a connection'),
   },
   {
     rule: 'R9c',
     change: 'the era that members bring is not exceeded',
-    file: 'ring/room.ts',
-    find: 'if (era !== null) this.#era = Math.max(this.#era, era + 1);',
+    file: 'broker/changes.ts',
+    find: 'if (era !== null) room.era = Math.max(room.era, era + 1);',
     replace: '',
     caughtBy: test(
-      'ring/recovery',
+      'broker/recovery',
       'a room that recovers R9c is one of newcomers, and in an era after theirs',
     ),
   },

@@ -14,9 +14,7 @@ export function clockOf<Timer>(host: TimerHost<Timer>): Clock {
     now: () => host.performance.now(),
     after: (milliseconds, call) => {
       const timer = host.setTimeout(call, milliseconds);
-      return () => {
-        host.clearTimeout(timer);
-      };
+      return () => host.clearTimeout(timer);
     },
   };
 }

@@ -167,34 +167,27 @@ export class RingPeer {
   #perform(output: Output): void {
     switch (output.do) {
       case 'open':
-        this.#open(output.link, output.isInitiator);
-        return;
+        return this.#open(output.link, output.isInitiator);
       case 'signal':
-        this.#links.get(output.link)?.signal(output.signal);
-        return;
+        return this.#links.get(output.link)?.signal(output.signal);
       case 'send':
-        this.#links.get(output.link)?.send(output.frame);
-        return;
+        return this.#links.get(output.link)?.send(output.frame);
       case 'close':
         this.#links.get(output.link)?.close();
         this.#links.delete(output.link);
         return;
       case 'connect':
-        this.#connect();
-        return;
+        return this.#connect();
       case 'ask':
-        this.#ask(output.ask);
-        return;
+        return this.#ask(output.ask);
       case 'hang up':
         this.#signaling?.[output.how]();
         this.#signaling = null;
         return;
       case 'renew':
-        this.#give({ type: 'renewed', identity: this.#newIdentity() });
-        return;
+        return this.#give({ type: 'renewed', identity: this.#newIdentity() });
       case 'tell':
-        this.#tell(output.event, output.state);
-        return;
+        return this.#tell(output.event, output.state);
     }
   }
 
@@ -214,20 +207,13 @@ export class RingPeer {
   }
 
   #open(id: LinkId, isInitiator: boolean): void {
-    const give = (event: Extract<Input, { type: 'link' }>['event']) => {
+    const give = (event: Extract<Input, { type: 'link' }>['event']) =>
       this.#give({ type: 'link', link: id, event });
-    };
     try {
       const link = this.#ports.openLink(isInitiator, {
-        onSignal: (signal) => {
-          give({ type: 'signal', signal });
-        },
-        onOpen: () => {
-          give({ type: 'open' });
-        },
-        onFrame: (frame) => {
-          give({ type: 'frame', frame });
-        },
+        onSignal: (signal) => give({ type: 'signal', signal }),
+        onOpen: () => give({ type: 'open' }),
+        onFrame: (frame) => give({ type: 'frame', frame }),
         onClose: (reason) => {
           this.#links.delete(id);
           give({ type: 'closed', reason });
@@ -244,24 +230,12 @@ export class RingPeer {
     const signaling = this.#ports.newSignaling();
     this.#signaling = signaling;
     signaling.connect({
-      onConnect: () => {
-        this.#give({ type: 'connected' });
-      },
-      onDisconnect: (reason) => {
-        this.#give({ type: 'disconnected', reason });
-      },
-      onView: (view) => {
-        this.#give({ type: 'view', view });
-      },
-      onSignal: (delivery) => {
-        this.#give({ type: 'signal', delivery });
-      },
-      onCheck: (peer) => {
-        this.#give({ type: 'check', peer });
-      },
-      onInvalid: (error) => {
-        this.#give({ type: 'invalid', error });
-      },
+      onConnect: () => this.#give({ type: 'connected' }),
+      onDisconnect: (reason) => this.#give({ type: 'disconnected', reason }),
+      onView: (view) => this.#give({ type: 'view', view }),
+      onSignal: (delivery) => this.#give({ type: 'signal', delivery }),
+      onCheck: (peer) => this.#give({ type: 'check', peer }),
+      onInvalid: (error) => this.#give({ type: 'invalid', error }),
     });
   }
 
@@ -274,34 +248,22 @@ export class RingPeer {
     };
     switch (to.of) {
       case 'join':
-        signaling.join(to.request, (reply) => {
-          answer({ of: 'place', reply });
-        });
+        signaling.join(to.request, (reply) => answer({ of: 'place', reply }));
         return;
       case 'resume':
-        signaling.resume(to.request, (reply) => {
-          answer({ of: 'place', reply });
-        });
+        signaling.resume(to.request, (reply) => answer({ of: 'place', reply }));
         return;
       case 'signal':
-        signaling.signal(to.request, (reply) => {
-          answer({ of: 'signal', to, reply });
-        });
+        signaling.signal(to.request, (reply) => answer({ of: 'signal', to, reply }));
         return;
       case 'settle':
-        signaling.settle((reply) => {
-          answer({ of: 'settle', to, reply });
-        });
+        signaling.settle((reply) => answer({ of: 'settle', to, reply }));
         return;
       case 'report':
-        signaling.report(to.report, (reply) => {
-          answer({ of: 'report', to, reply });
-        });
+        signaling.report(to.report, (reply) => answer({ of: 'report', to, reply }));
         return;
       case 'lookup':
-        signaling.lookup(to.peer, (reply) => {
-          answer({ of: 'lookup', to, reply });
-        });
+        signaling.lookup(to.peer, (reply) => answer({ of: 'lookup', to, reply }));
         return;
     }
   }

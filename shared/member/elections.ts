@@ -110,17 +110,13 @@ function perform(
 ): void {
   switch (effect.type) {
     case 'send':
-      send(turn, effect.message, extensions, queue);
-      return;
+      return send(turn, effect.message, extensions, queue);
     case 'judge':
-      judged(turn, effect.message, from, effect.judgement);
-      return;
+      return judged(turn, effect.message, from, effect.judgement);
     case 'decide':
-      decided(turn, effect.term, effect.decision);
-      return;
+      return decided(turn, effect.term, effect.decision);
     case 'wait':
-      beginWait(turn, effect.until);
-      return;
+      return beginWait(turn, effect.until);
   }
 }
 

@@ -19,7 +19,6 @@ export function initialMember(config: Config, identity: Identity, now: number): 
       joinedAt: null,
       returns: 0,
     },
-    closing: [],
     dues: [],
     ...initialMembership(config, identity, now),
   };
@@ -35,7 +34,7 @@ function initialMembership(
   { priority, policy }: Config,
   identity: Identity,
   now: number,
-): Omit<Member, 'config' | 'device' | 'closing' | 'dues'> {
+): Omit<Member, 'config' | 'device' | 'dues'> {
   return {
     identity,
     membership: { name: 'new' },

@@ -13,7 +13,7 @@ import type { LinkKind, ServerLink } from './events.ts';
 import type { HopDelay } from './hop-delay.ts';
 import type { Patience } from './patience.ts';
 import type { TermGate } from './term-gate.ts';
-import type { TokenBucket } from './token-bucket.ts';
+import type { TokenBucket } from '../limits/token-bucket.ts';
 
 /** What a member is given and never changes. */
 export interface Config {
@@ -41,8 +41,6 @@ export interface Member {
   place: Place;
   readonly successor: SuccessorEdge;
   readonly predecessor: PredecessorEdge;
-  /** Links that this end has said goodbye on, or fallen silent on, and not closed yet. */
-  closing: Link[];
   /** The links that this peer has offered last. */
   offered: readonly { readonly edge: Edge; readonly id: LinkId }[];
   /** What was made with each neighbour, the newest last. */
@@ -76,7 +74,7 @@ export type Membership =
   /** Not yet asked to join. */
   | { readonly name: 'new' }
   /** Waits for a place. `isAsked`: the request for it was sent. */
-  | { readonly name: 'joining'; readonly offers: readonly Offer[]; readonly isAsked: boolean }
+  | { readonly name: 'joining'; readonly offers: Offers; isAsked: boolean }
   | { readonly name: 'member' }
   /** A member that asks for its place over a new connection; frames on these links may be lost. */
   | { readonly name: 'resuming'; readonly relayed: readonly LinkId[] }
@@ -85,6 +83,9 @@ export type Membership =
   /** The same, and joins again as a new peer. */
   | { readonly name: 'returning' };
 
+/** What a newcomer offers on its two edges; null where an offer has failed. */
+export type Offers = Record<Edge, Offer | null>;
+
 /** A link that a newcomer offers before it knows its neighbours. */
 export interface Offer {
   readonly id: LinkId;
@@ -92,7 +93,7 @@ export interface Offer {
   readonly kind: LinkKind;
   readonly madeAt: number;
   /** What is to go to the other end. */
-  readonly signals: readonly Signal[];
+  readonly signals: Signal[];
 }
 
 /** What the server has said of this member's place in the ring. */
@@ -274,8 +275,8 @@ export type Due = { readonly at: number } & (
   | { readonly name: 'heartbeat' }
   /** The next attempt at a direct link to the successor, and at a relayed one. */
   | { readonly name: 'offer' | 'relay' }
-  /** The end of a link that is closing. */
-  | { readonly name: 'close'; readonly link: LinkId }
+  /** The end of a link that this end has said goodbye on, or fallen silent on. */
+  | { readonly name: 'close'; readonly link: Link }
   /** The next held message of the link in use. */
   | { readonly name: 'send held'; readonly link: LinkId }
   | { readonly name: 'election' }

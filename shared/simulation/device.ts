@@ -58,9 +58,7 @@ export class Device implements Clock {
       return;
     }
     this.#busyUntil = Math.max(now + this.#lateness, this.#busyUntil);
-    this.#clock.after(this.#busyUntil - now, () => {
-      this.#handle(call);
-    });
+    this.#clock.after(this.#busyUntil - now, () => this.#handle(call));
   }
 
   /**
@@ -74,8 +72,7 @@ export class Device implements Clock {
   #handle(call: () => void): void {
     switch (this.#condition) {
       case 'awake':
-        call();
-        return;
+        return call();
       case 'asleep':
         this.#missed.push(call);
         return;

@@ -88,9 +88,9 @@ export const blipOfPresent: Fault = (world, peer) => {
 export const reorderSignals: Fault = (world, peer) => {
   const stalled = upTo(world, LONGEST.stall);
   world.stall(peer, stalled);
-  world.clock.after(upTo(world, stalled), () => {
-    world.blip(peer, stalled + upTo(world, LONGEST.notice), upTo(world, 500));
-  });
+  world.clock.after(upTo(world, stalled), () =>
+    world.blip(peer, stalled + upTo(world, LONGEST.notice), upTo(world, 500)),
+  );
 };
 
 export const restartServer: Fault = (world) => {

@@ -93,17 +93,13 @@ class SimulatedLink implements Link {
 
   send(frame: Uint8Array): void {
     if (this.#isClosed) return;
-    this.#inOrder((other) => {
-      other.#handlers.onFrame(frame);
-    });
+    this.#inOrder((other) => other.#handlers.onFrame(frame));
   }
 
   close(): void {
     if (this.#isClosed) return;
     this.#isClosed = true;
-    this.#inOrder((other) => {
-      other.#fail('closed by the other end');
-    });
+    this.#inOrder((other) => other.#fail('closed by the other end'));
   }
 
   /** The connection breaks. An end that is not told finds only silence. */
@@ -111,9 +107,7 @@ class SimulatedLink implements Link {
     for (const end of [this, this.#other]) {
       if (end === null || end.#isClosed) continue;
       if (told === 'both' || (told === 'here' && end === this))
-        this.#network.later(end.device, () => {
-          end.#fail('broken');
-        });
+        this.#network.later(end.device, () => end.#fail('broken'));
       else end.#isDead = true;
     }
   }
@@ -272,9 +266,7 @@ export class SimulatedNetwork {
   }
 
   later(device: Device, call: () => void): void {
-    this.clock.after(this.delay(), () => {
-      device.run(call);
-    });
+    this.clock.after(this.delay(), () => device.run(call));
   }
 
   #linksOf(device: Device): SimulatedLink[] {

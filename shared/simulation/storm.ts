@@ -3,7 +3,7 @@
  * that there is one ring with one leader within bounded time and messages, and that this lasts.
  */
 import type { Policy } from '../protocol/messages.ts';
-import { PROBE_PATIENCE } from '../ring/broker.ts';
+import { PROBE_PATIENCE } from '../broker/complaints.ts';
 import { LEADER_SILENCE, slownessOf } from '../member/patience.ts';
 import { LINK_SILENCE } from '../member/silence.ts';
 import { FIRST_ATTEMPT } from '../member/successor.ts';

@@ -18,7 +18,7 @@ import { RingPeer, type RingPeerOptions } from '../driver/ring-peer.ts';
 import type { RingEvent, RingState } from '../member/events.ts';
 import { LINK_SILENCE, SILENCE_MARGIN } from '../member/silence.ts';
 import type { Random } from '../member/turn.ts';
-import { PROBE_PATIENCE } from '../ring/broker.ts';
+import { PROBE_PATIENCE } from '../broker/complaints.ts';
 import { SimulatedClock } from './clock.ts';
 import { Device } from './device.ts';
 import { Farewells } from './judges/farewells.ts';
@@ -114,7 +114,7 @@ export class World {
     this.#options = peers;
     this.#network = new SimulatedNetwork(this.clock, random, delays);
     this.#room = expect(parseRoomName('lobby'));
-    this.#server = new SimulatedServer(this.#network, this.#room);
+    this.#server = new SimulatedServer(this.#network);
   }
 
   /** Link ends made so far, on both sides of every attempt. */
@@ -209,9 +209,7 @@ export class World {
         },
         newId,
         newSecret: () => randomUuid(this.random),
-        onEvent: (event, state) => {
-          this.#watch(device, priority, event, state);
-        },
+        onEvent: (event, state) => this.#watch(device, priority, event, state),
       },
       { ...this.#options, priority },
     );
@@ -254,9 +252,7 @@ export class World {
     peer.device.freeze();
     for (const route of peer.routes) this.#server.sleep(route);
     this.#longestAbsence = Math.max(this.#longestAbsence, milliseconds);
-    this.#faultFor(milliseconds, () => {
-      peer.device.thaw();
-    });
+    this.#faultFor(milliseconds, () => peer.device.thaw());
   }
 
   /**
@@ -266,9 +262,7 @@ export class World {
    */
   slowDown(peer: SimulatedPeer, lateness: number, milliseconds: number): void {
     peer.device.slowDown(lateness);
-    this.#faultFor(milliseconds + lateness, () => {
-      peer.device.slowDown(0);
-    });
+    this.#faultFor(milliseconds + lateness, () => peer.device.slowDown(0));
   }
 
   /**
@@ -277,9 +271,7 @@ export class World {
    */
   comeAgain(peer: SimulatedPeer, how: 'vanish' | 'leave', milliseconds: number): void {
     this[how](peer);
-    this.#faultFor(milliseconds, () => {
-      this.rejoin(peer);
-    });
+    this.#faultFor(milliseconds, () => this.rejoin(peer));
   }
 
   /**

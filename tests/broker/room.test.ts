@@ -1,28 +1,31 @@
-/** Places in a room: always one ring, told to the peers concerned, and cheap to grow. */
+/** Places in a room: always one ring, told to those whom it concerns, and cheap to grow. */
 import fc from 'fast-check';
 import { describe, expect, test, vi } from 'vitest';
+import { join, leave, lose, settle } from '../../shared/broker/changes.ts';
+import {
+  hasLeft,
+  newRoom,
+  passSignal,
+  peersOf,
+  type Notice,
+  type Room,
+} from '../../shared/broker/room.ts';
+import { tellEra, viewFor } from '../../shared/broker/views.ts';
 import type { PeerId } from '../../shared/protocol/ids.ts';
 import { mostMembers, parseView, type Edge, type View } from '../../shared/protocol/signaling.ts';
-import { Room, type Delivery } from '../../shared/ring/room.ts';
+
 import { seededRandom } from '../../shared/simulation/random.ts';
 import { defined, linkId, peerId, valueOf } from '../support.ts';
-import { newcomer, offerDelivered, offerOf, signalsTo, viewsIn } from './newcomers.ts';
+import { moment, newcomer, offerDelivered, offerOf, signalsTo, viewsIn } from './newcomers.ts';
 
 // Many cases, and nothing in them waits: a busy machine may take its time.
 vi.setConfig({ testTimeout: 60_000 });
 
 const EDGES: readonly Edge[] = ['successor', 'predecessor'];
 
-/** An hour passes between any two events. */
-function newRoom(): Room {
-  let now = 0;
-  const later = () => (now += 3_600_000);
-  return new Room('monday', { now: later, date: later });
-}
-
 function roomOf(...numbers: readonly number[]): Room {
-  const room = newRoom();
-  for (const number of numbers) room.join([newcomer(number)]);
+  const room = newRoom('monday');
+  for (const number of numbers) join(room, [newcomer(number)], moment());
   return room;
 }
 
@@ -31,14 +34,15 @@ function neighbours({ successor, predecessor }: View): readonly PeerId[] {
 }
 
 /** The predecessor and the successor of a peer. */
-function around({ peers }: Room, id: PeerId): readonly [PeerId, PeerId] {
+function around(room: Room, id: PeerId): readonly [PeerId, PeerId] {
+  const peers = peersOf(room);
   const at = peers.indexOf(id);
   return [defined(peers.at(at - 1)), defined(peers[(at + 1) % peers.length])];
 }
 
 describe('joining one after another', () => {
   test('the first peer is its own successor and predecessor', () => {
-    const deliveries = newRoom().join([newcomer(1)]);
+    const deliveries = join(newRoom('monday'), [newcomer(1)], moment());
     expect(deliveries).toEqual([
       {
         to: peerId(1),
@@ -57,7 +61,7 @@ describe('joining one after another', () => {
   });
 
   test('the second peer has the first on both sides and offers both links', () => {
-    const deliveries = roomOf(1).join([newcomer(2)]);
+    const deliveries = join(roomOf(1), [newcomer(2)], moment());
     const links = {
       successor: offerOf(2, 'successor').link,
       predecessor: offerOf(2, 'predecessor').link,
@@ -80,7 +84,7 @@ describe('joining one after another', () => {
 
   test('a newcomer between two peers offers one link to each, and nobody else hears of it', () => {
     const room = roomOf(1, 2, 3, 4);
-    const deliveries = room.join([newcomer(5)]);
+    const deliveries = join(room, [newcomer(5)], moment());
     const [before, after] = around(room, peerId(5));
     const views = viewsIn(deliveries);
     expect([...views.keys()].toSorted()).toEqual([before, after, peerId(5)].toSorted());
@@ -99,7 +103,7 @@ describe('joining one after another', () => {
   });
 
   test('the view of a peer comes before the offers that it announces', () => {
-    const deliveries = roomOf(1, 2, 3).join([newcomer(4), newcomer(5)]);
+    const deliveries = join(roomOf(1, 2, 3), [newcomer(4), newcomer(5)], moment());
     const informed = new Set<PeerId>();
     for (const { to, type } of deliveries)
       if (type === 'view') informed.add(to);
@@ -108,11 +112,11 @@ describe('joining one after another', () => {
   });
 
   test('of 1,000 joins, no peer takes part in more than 2·log₂(1000)+4 links', () => {
-    const room = newRoom();
+    const room = newRoom('monday');
     const links = new Map<PeerId, number>();
     const held = new Map<PeerId, View>();
     for (let number = 0; number < 1_000; number += 1)
-      for (const [id, view] of viewsIn(room.join([newcomer(number)]))) {
+      for (const [id, view] of viewsIn(join(room, [newcomer(number)], moment()))) {
         const before = held.get(id);
         const made = EDGES.filter(
           (edge) => view[edge].id !== id && view[edge].id !== before?.[edge].id,
@@ -130,8 +134,8 @@ describe('joining one after another', () => {
 });
 
 describe('joining together', () => {
-  /** For each edge of the ring: what both ends were told of its link, and which end was sent the offer. */
-  function expectOneLinkPerNewEdge(room: Room, deliveries: readonly Delivery[]): void {
+  /** For each edge of the ring: what both ends were told of its link, and who was sent the offer. */
+  function expectOneLinkPerNewEdge(room: Room, deliveries: readonly Notice[]): void {
     const views = viewsIn(deliveries);
     const offered = new Map<number, PeerId[]>();
     for (const delivery of deliveries)
@@ -141,13 +145,13 @@ describe('joining together', () => {
           delivery.to,
         ]);
     const chosen: number[] = [];
-    for (const [at, id] of room.peers.entries()) {
-      const successor = defined(room.peers[(at + 1) % room.size]);
+    for (const [at, id] of peersOf(room).entries()) {
+      const successor = defined(peersOf(room)[(at + 1) % room.ring.length]);
       const link = views.get(id)?.successor.link ?? null;
       expect(views.get(successor)?.predecessor.link ?? null).toBe(link);
       if (link === null) continue;
       chosen.push(link);
-      // The end that did not make the offer is sent it, and no other peer.
+      // Whoever did not make the offer is sent it, and nobody else.
       const number = Math.floor((link - 1) / 2);
       const maker = peerId(number);
       expect([id, successor]).toContain(maker);
@@ -157,24 +161,24 @@ describe('joining together', () => {
     expect([...offered.keys()].toSorted()).toEqual(chosen.toSorted());
   }
 
-  test('two newcomers to an empty room use each its offer to its successor (L2e)', () => {
-    const room = newRoom();
-    const deliveries = room.join([newcomer(1), newcomer(2)]);
+  test('two newcomers to an empty room use each its offer to its successor', () => {
+    const room = newRoom('monday');
+    const deliveries = join(room, [newcomer(1), newcomer(2)], moment());
     expectOneLinkPerNewEdge(room, deliveries);
     const views = viewsIn(deliveries);
     for (const number of [1, 2])
       expect(views.get(peerId(number))?.successor.link).toBe(offerOf(number, 'successor').link);
   });
 
-  test('exactly one link is chosen for each edge, however many newcomers are neighbours (L2e)', () => {
+  test('exactly one link is chosen for each edge, however many newcomers are neighbours', () => {
     fc.assert(
       fc.property(fc.nat(6), fc.integer({ min: 1, max: 12 }), (present, arriving) => {
         const room = roomOf(...Array.from({ length: present }, (_, at) => at));
         const newcomers = Array.from({ length: arriving }, (_, at) => newcomer(100 + at));
-        const deliveries = room.join(newcomers);
+        const deliveries = join(room, newcomers, moment());
         expectOneLinkPerNewEdge(room, deliveries);
         const views = viewsIn(deliveries);
-        if (room.size > 1)
+        if (room.ring.length > 1)
           for (const { id } of newcomers) {
             expect(views.get(id)?.successor.link).not.toBeNull();
             expect(views.get(id)?.predecessor.link).not.toBeNull();
@@ -183,18 +187,24 @@ describe('joining together', () => {
     );
   });
 
-  test('a burst splits one edge, so that two members make a link for it and not two for each (L2c)', () => {
+  test('a burst splits one edge, so that two members make a link for it and not two for each', () => {
     const room = roomOf(1, 2, 3, 4);
-    const before = room.peers;
-    const views = viewsIn(room.join([5, 6, 7, 8].map((number) => newcomer(number))));
+    const before = peersOf(room);
+    const views = viewsIn(
+      join(
+        room,
+        [5, 6, 7, 8].map((number) => newcomer(number)),
+        moment(),
+      ),
+    );
     const told = [...views.keys()].filter((id) => before.includes(id));
     expect(told).toHaveLength(2);
-    expect(room.peers.filter((id) => before.includes(id))).toEqual(before);
+    expect(peersOf(room).filter((id) => before.includes(id))).toEqual(before);
   });
 
   test('a burst is one change of the view', () => {
     const room = roomOf(1, 2);
-    const views = viewsIn(room.join([newcomer(3), newcomer(4), newcomer(5)]));
+    const views = viewsIn(join(room, [newcomer(3), newcomer(4), newcomer(5)], moment()));
     expect([...views.values()].map(({ version }) => version)).toEqual([3, 3, 3, 3, 3]);
   });
 });
@@ -202,9 +212,9 @@ describe('joining together', () => {
 describe('leaving', () => {
   test('those on both sides become neighbours and are told who is gone', () => {
     const room = roomOf(1, 2, 3, 4);
-    const [first, second, third, fourth] = room.peers.map((id) => id);
-    const views = viewsIn(room.leave(defined(second)));
-    expect(room.peers).toEqual([first, third, fourth]);
+    const [first, second, third, fourth] = peersOf(room).map((id) => id);
+    const views = viewsIn(leave(room, defined(second), true, moment()));
+    expect(peersOf(room)).toEqual([first, third, fourth]);
     expect([...views.keys()]).toEqual([first, third]);
     for (const view of views.values()) expect(view.removed).toEqual([second]);
     expect(views.get(defined(first))?.successor).toEqual({ id: third, link: null });
@@ -212,51 +222,58 @@ describe('leaving', () => {
   });
 
   test('R9 a departure is told to the two whose neighbour it was, also in a room of newcomers', () => {
-    const room = new Room('monday', { now: () => 0, date: () => 0 });
-    room.join([1, 2, 3, 4, 5, 6].map((number) => newcomer(number)));
-    const [, , third, fourth, fifth] = room.peers;
-    expect([...viewsIn(room.leave(defined(fourth))).keys()]).toEqual([third, fifth]);
+    const room = newRoom('monday');
+    join(
+      room,
+      [1, 2, 3, 4, 5, 6].map((number) => newcomer(number)),
+      moment(),
+    );
+    const [, , third, fourth, fifth] = peersOf(room);
+    expect([...viewsIn(leave(room, defined(fourth), true, moment())).keys()]).toEqual([
+      third,
+      fifth,
+    ]);
   });
 
   test('R9e one without a connection, with neighbours that it does not know, ends the era', () => {
     const room = roomOf(1, 2, 3, 4, 5);
-    const [first, second, third] = room.peers.map((id) => id);
-    for (const id of room.peers) room.settle(id);
+    const [first, second, third] = peersOf(room).map((id) => id);
+    for (const id of peersOf(room)) settle(room, id, moment());
     const { era } = room;
-    room.lose(defined(second));
-    room.leave(defined(third));
+    lose(room, defined(second), moment());
+    leave(room, defined(third), true, moment());
     expect(room.era).toBe(era);
-    const told = viewsIn([...room.leave(defined(second), false), ...room.tellEra()]);
+    const told = viewsIn([...leave(room, defined(second), false, moment()), ...tellEra(room)]);
     expect(room.era).toBeGreaterThan(era);
-    expect([...told.values()].map((view) => view.era)).toEqual(room.peers.map(() => room.era));
-    // The rest knows in which terms a peer may have been elected whose neighbours it knew.
+    expect([...told.values()].map((view) => view.era)).toEqual(peersOf(room).map(() => room.era));
+    // The rest knows in which terms one may have been elected whose neighbours it knew.
     const later = room.era;
-    room.lose(defined(first));
-    room.leave(defined(first), false);
+    lose(room, defined(first), moment());
+    leave(room, defined(first), false, moment());
     expect(room.era).toBe(later);
   });
 
   test('the edge that closes the gap is the newest, so that the next newcomer splits another', () => {
     const room = roomOf(1, 2, 3, 4);
     const splitNext = roomOf(1, 2, 3, 4);
-    splitNext.join([newcomer(5)]);
-    const before = defined(splitNext.peers.at(splitNext.peers.indexOf(peerId(5)) - 1));
-    room.leave(defined(room.peers[(room.peers.indexOf(before) + 1) % 4]));
-    room.join([newcomer(5)]);
-    expect(room.peers.at(room.peers.indexOf(peerId(5)) - 1)).not.toBe(before);
+    join(splitNext, [newcomer(5)], moment());
+    const before = defined(peersOf(splitNext).at(peersOf(splitNext).indexOf(peerId(5)) - 1));
+    leave(room, defined(peersOf(room)[(peersOf(room).indexOf(before) + 1) % 4]), true, moment());
+    join(room, [newcomer(5)], moment());
+    expect(peersOf(room).at(peersOf(room).indexOf(peerId(5)) - 1)).not.toBe(before);
   });
 
   test('a stranger changes nothing', () => {
     const room = roomOf(1, 2, 3);
-    const before = room.peers;
-    expect(room.leave(peerId(9))).toEqual([]);
-    expect(room.peers).toEqual(before);
-    expect(room.view(peerId(1))?.version).toBe(3);
+    const before = peersOf(room);
+    expect(leave(room, peerId(9), true, moment())).toEqual([]);
+    expect(peersOf(room)).toEqual(before);
+    expect(viewFor(room, peerId(1))?.version).toBe(3);
   });
 
   test('the last peer but one is left alone with itself', () => {
     const room = roomOf(1, 2);
-    expect(viewsIn(room.leave(peerId(1))).get(peerId(2))).toMatchObject({
+    expect(viewsIn(leave(room, peerId(1), true, moment())).get(peerId(2))).toMatchObject({
       successor: { id: peerId(2), link: null },
       predecessor: { id: peerId(2), link: null },
       removed: [peerId(1)],
@@ -265,21 +282,21 @@ describe('leaving', () => {
 
   test('an id that has left is known as such, one that has not is not', () => {
     const room = roomOf(1, 2);
-    room.leave(peerId(1));
-    expect(room.hasLeft(peerId(1))).toBe(true);
-    expect(room.hasLeft(peerId(2))).toBe(false);
-    expect(room.hasLeft(peerId(3))).toBe(false);
+    leave(room, peerId(1), true, moment());
+    expect(hasLeft(room, peerId(1))).toBe(true);
+    expect(hasLeft(room, peerId(2))).toBe(false);
+    expect(hasLeft(room, peerId(3))).toBe(false);
   });
 });
 
 describe('asking for a view again', () => {
   test('it names all that have gone since the last one told, and no link', () => {
     const room = roomOf(1, 2, 3, 4, 5, 6);
-    const ring = room.peers;
+    const ring = peersOf(room);
     const asking = defined(ring[0]);
     const far = defined(ring[3]);
-    room.leave(far);
-    const view = defined(room.view(asking));
+    leave(room, far, true, moment());
+    const view = defined(viewFor(room, asking));
     expect(view.version).toBe(7);
     expect(view.removed).toEqual([far]);
     expect([view.successor.link, view.predecessor.link]).toEqual([null, null]);
@@ -287,7 +304,7 @@ describe('asking for a view again', () => {
   });
 
   test('a stranger has none', () => {
-    expect(roomOf(1).view(peerId(2))).toBeUndefined();
+    expect(viewFor(roomOf(1), peerId(2))).toBeUndefined();
   });
 });
 
@@ -295,14 +312,18 @@ describe('brokering', () => {
   const signals = [{ type: 'answer' as const, sdp: 'v=0' }];
 
   test('goes to a neighbour only, on the edge where it is one', () => {
-    const room = newRoom();
-    room.join([1, 2, 3, 4].map((number) => newcomer(number)));
-    const { peers } = room;
+    const room = newRoom('monday');
+    join(
+      room,
+      [1, 2, 3, 4].map((number) => newcomer(number)),
+      moment(),
+    );
+    const peers = peersOf(room);
     for (const [at, from] of peers.entries())
       for (const to of [...peers, peerId(9)])
         for (const edge of EDGES) {
           const isThere = peers.at((at + (edge === 'successor' ? 1 : -1)) % 4) === to;
-          expect(room.signal(from, { to, edge, link: linkId(7), signals })).toEqual(
+          expect(passSignal(room, from, { to, edge, link: linkId(7), signals })).toEqual(
             isThere
               ? {
                   to,
@@ -319,28 +340,28 @@ describe('brokering', () => {
         }
   });
 
-  test('ends with being neighbours (L10d)', () => {
+  test('ends with being neighbours', () => {
     const room = roomOf(1, 2, 3);
-    const [first, second, third] = room.peers.map((id) => id);
+    const [first, second, third] = peersOf(room).map((id) => id);
     const request = { to: defined(second), edge: 'successor' as const, link: linkId(7), signals };
-    expect(room.signal(defined(first), request)).not.toBeNull();
-    room.leave(defined(second));
-    expect(room.signal(defined(first), request)).toBeNull();
-    expect(room.signal(defined(second), { ...request, to: defined(third) })).toBeNull();
-    expect(room.signal(defined(first), { ...request, to: defined(third) })).not.toBeNull();
+    expect(passSignal(room, defined(first), request)).not.toBeNull();
+    leave(room, defined(second), true, moment());
+    expect(passSignal(room, defined(first), request)).toBeNull();
+    expect(passSignal(room, defined(second), { ...request, to: defined(third) })).toBeNull();
+    expect(passSignal(room, defined(first), { ...request, to: defined(third) })).not.toBeNull();
   });
 
   test('a peer alone sends nothing to itself, and a stranger nothing to anybody', () => {
     const request = { to: peerId(1), edge: 'successor' as const, link: linkId(7), signals };
-    expect(roomOf(1).signal(peerId(1), request)).toBeNull();
-    expect(roomOf(1).signal(peerId(2), request)).toBeNull();
+    expect(passSignal(roomOf(1), peerId(1), request)).toBeNull();
+    expect(passSignal(roomOf(1), peerId(2), request)).toBeNull();
   });
 });
 
 describe('under any joins and leaves', () => {
-  /** What each member has been told, and the departures that it is still to hear of. */
+  /** What all members have been told, and the departures each is still to hear of. */
   class Witness {
-    readonly room = newRoom();
+    readonly room = newRoom('monday');
     readonly #views = new Map<PeerId, View>();
     readonly #untold = new Map<PeerId, Set<PeerId>>();
     #version = 0;
@@ -352,14 +373,14 @@ describe('under any joins and leaves', () => {
         return newcomer(this.#named);
       });
       const before = this.#places();
-      const deliveries = this.room.join(newcomers);
+      const deliveries = join(this.room, newcomers, moment());
       for (const { id } of newcomers) this.#untold.set(id, new Set());
       this.#check(before, deliveries);
     }
 
     leave(id: PeerId): void {
       const before = this.#places();
-      const deliveries = this.room.leave(id);
+      const deliveries = leave(this.room, id, true, moment());
       before.delete(id);
       this.#views.delete(id);
       this.#untold.delete(id);
@@ -368,21 +389,21 @@ describe('under any joins and leaves', () => {
     }
 
     #places(): Map<PeerId, string> {
-      const { peers } = this.room;
+      const peers = peersOf(this.room);
       return new Map(
         peers.map((id, at) => [id, `${peers[(at + 1) % peers.length]} ${peers.at(at - 1)}`]),
       );
     }
 
-    #check(before: ReadonlyMap<PeerId, string>, deliveries: readonly Delivery[]): void {
+    #check(before: ReadonlyMap<PeerId, string>, deliveries: readonly Notice[]): void {
       this.#version += 1;
       const views = viewsIn(deliveries);
       const changed = [...this.#places()].filter(([id, place]) => before.get(id) !== place);
       const told = changed.map(([id]) => id);
-      // After them, those that knew a size that the room has outgrown.
-      for (const id of this.room.peers) {
+      // After them, those of whom the room has outgrown the size that they were told.
+      for (const id of peersOf(this.room)) {
         const known = this.#views.get(id)?.size ?? Infinity;
-        if (!told.includes(id) && mostMembers(known) < this.room.size) told.push(id);
+        if (!told.includes(id) && mostMembers(known) < this.room.ring.length) told.push(id);
       }
       expect([...views.keys()]).toEqual(told);
       for (const [id, view] of views) {
@@ -395,17 +416,17 @@ describe('under any joins and leaves', () => {
       this.#expectOneCycle();
     }
 
-    /** Follows the successors that the members were last told. */
+    /** Walks along the successors that the members themselves were told last. */
     #expectOneCycle(): void {
       const walked: PeerId[] = [];
-      let at = this.room.peers[0];
+      let at = peersOf(this.room)[0];
       while (at !== undefined && !walked.includes(at)) {
         walked.push(at);
         const next: PeerId = defined(this.#views.get(at)).successor.id;
         expect(defined(this.#views.get(next)).predecessor.id).toBe(at);
         at = next;
       }
-      expect(walked).toEqual(this.room.peers);
+      expect(walked).toEqual(peersOf(this.room));
       expect(walked).toHaveLength(this.#views.size);
     }
   }
@@ -416,7 +437,7 @@ describe('under any joins and leaves', () => {
         const random = seededRandom(seed);
         const witness = new Witness();
         for (let change = 0; change < 30; change += 1) {
-          const { peers } = witness.room;
+          const peers = peersOf(witness.room);
           const leaving = peers[Math.floor(random() * peers.length)];
           if (leaving !== undefined && random() < 0.5) witness.leave(leaving);
           else witness.join(1 + Math.floor(random() * 3));

@@ -37,6 +37,12 @@ export function hasOne(bucket: TokenBucket, rate: Rate, now: number): boolean {
   return bucket.level >= 1;
 }
 
+/** Whether nothing is missing. */
+export function isFull(bucket: TokenBucket, rate: Rate, now: number): boolean {
+  refill(bucket, rate, now);
+  return bucket.level === rate.burst;
+}
+
 /** Puts one back. */
 export function putBack(bucket: TokenBucket, rate: Rate, now: number): void {
   refill(bucket, rate, now);

@@ -4,7 +4,7 @@ import type { PeerId } from '../../shared/protocol/ids.ts';
 import type { JoinReply } from '../../shared/protocol/signaling.ts';
 import { defined, linkId, peerId, roomName } from '../support.ts';
 import { offerDelivered, offerOf, signalsTo, viewsIn } from './newcomers.ts';
-import { codeOf, LOBBY, requestOf, Server, viewOf, WINDOW } from './test-broker.ts';
+import { codeOf, LOBBY, Server, viewOf, WINDOW } from './test-broker.ts';
 
 describe('L2: when newcomers are given their places', () => {
   test('a lone arrival waits for nothing (L2a)', () => {
@@ -30,10 +30,10 @@ describe('L2: when newcomers are given their places', () => {
     expect(viewOf(first).version).toBe(2);
     server.pass(WINDOW - 1);
     expect(later).toEqual([[], [], []]);
-    expect(server.broker.size).toEqual({ rooms: 1, peers: 2 });
+    expect(server.size).toEqual({ rooms: 1, peers: 2 });
     server.pass(1);
     expect(later.map((replies) => viewOf(replies).version)).toEqual([3, 3, 3]);
-    expect(server.broker.size).toEqual({ rooms: 1, peers: 5 });
+    expect(server.size).toEqual({ rooms: 1, peers: 5 });
   });
 
   test('a burst that does not end is placed in parts, nobody waiting for more than ten windows (L2b)', () => {
@@ -42,7 +42,7 @@ describe('L2: when newcomers are given their places', () => {
     const waited: number[] = [];
     for (let number = 2; number < 60; number += 1) {
       const asked = server.clock.now();
-      server.broker.join(requestOf(number), () => waited.push(server.clock.now() - asked));
+      server.join(number, {}, () => waited.push(server.clock.now() - asked));
       server.pass(WINDOW / 2);
     }
     expect(waited.length).toBeGreaterThan(39);
@@ -80,11 +80,11 @@ describe('L2: when newcomers are given their places', () => {
     server.join(2);
     const leaving = server.join(3);
     const staying = server.join(4);
-    server.broker.leave(LOBBY, peerId(3));
+    server.leave(peerId(3));
     server.pass(WINDOW);
     expect(leaving).toEqual([]);
     expect(viewOf(staying).removed).toEqual([]);
-    expect(server.broker.peers(LOBBY)).not.toContain(peerId(3));
+    expect(server.peers).not.toContain(peerId(3));
     server.pass(WINDOW);
     expect(viewOf(server.join(3)).version).toBe(4);
   });
@@ -115,7 +115,7 @@ describe('what reaches whom', () => {
     server.join(1);
     const burst = new Map([2, 3, 4].map((number) => [peerId(number), server.join(number)]));
     server.pass(WINDOW);
-    const ring = server.broker.peers(LOBBY);
+    const ring = server.peers;
     const views = viewsIn(server.deliveries);
     for (const [id, replies] of burst) views.set(id, viewOf(replies));
     for (const [at, id] of ring.entries()) {
@@ -133,8 +133,8 @@ describe('what reaches whom', () => {
     const server = new Server();
     server.seat(1, 2, 3, 4);
     server.pass(30_000);
-    const [first, second, third] = server.broker.peers(LOBBY);
-    server.broker.leave(LOBBY, defined(second));
+    const [first, second, third] = server.peers;
+    server.leave(defined(second));
     expect([...viewsIn(server.deliveries).keys()]).toEqual([first, third]);
     expect(server.deliveries).toHaveLength(2);
   });
@@ -157,9 +157,9 @@ describe('signals', () => {
   test('are passed on between neighbours with the sender put in (L10d)', () => {
     const server = new Server();
     server.seat(1, 2, 3);
-    const [first, second] = server.broker.peers(LOBBY);
+    const [first, second] = server.peers;
     const request = { to: defined(second), edge: 'successor' as const, link: linkId(7), signals };
-    expect(server.broker.signal(LOBBY, defined(first), request)).toEqual({ ok: true });
+    expect(server.signal(defined(first), request)).toEqual({ ok: true });
     expect(signalsTo(server.deliveries, defined(second))).toEqual([
       { from: first, edge: 'predecessor', link: 7, signals },
     ]);
@@ -167,26 +167,26 @@ describe('signals', () => {
   });
 
   test.each([
-    ['between peers that are no neighbours', 1, 3],
-    ['to a stranger', 1, 9],
-    ['from a stranger', 9, 1],
-    ['to oneself', 1, 1],
-  ])('are refused %s', (_, from, to) => {
+    ['between peers that are no neighbours', 1, 3, 'not-a-neighbour'],
+    ['to a stranger', 1, 9, 'not-a-neighbour'],
+    ['from a stranger', 9, 1, 'not-joined'],
+    ['to oneself', 1, 1, 'not-a-neighbour'],
+  ])('are refused %s', (_, from, to, code) => {
     const server = new Server();
     for (const number of [1, 2, 3, 4]) server.join(number, { room: LOBBY });
     server.pass(WINDOW);
     server.delivered.length = 0;
-    const ring = server.broker.peers(LOBBY);
+    const ring = server.peers;
     const nameOf = (place: number): PeerId => ring[place - 1] ?? peerId(99);
     for (const edge of ['successor', 'predecessor'] as const)
       expect(
-        server.broker.signal(LOBBY, nameOf(from), {
+        server.signal(nameOf(from), {
           to: nameOf(to),
           edge,
           link: linkId(7),
           signals,
         }),
-      ).toMatchObject({ ok: false, code: 'not-a-neighbour' });
+      ).toMatchObject({ ok: false, code });
     expect(server.delivered).toEqual([]);
   });
 
@@ -195,10 +195,10 @@ describe('signals', () => {
     server.join(1);
     server.join(2);
     const request = { to: peerId(2), edge: 'successor' as const, link: linkId(7), signals };
-    expect(server.broker.signal(LOBBY, peerId(1), request).ok).toBe(false);
-    expect(server.broker.signal(roomName('nowhere'), peerId(1), request).ok).toBe(false);
+    expect(server.signal(peerId(1), request).ok).toBe(false);
+    expect(server.signal(peerId(9), request)).toMatchObject({ code: 'not-joined' });
     server.pass(WINDOW);
-    expect(server.broker.signal(LOBBY, peerId(1), request).ok).toBe(true);
+    expect(server.signal(peerId(1), request).ok).toBe(true);
   });
 });
 
@@ -207,7 +207,7 @@ describe('who is let in', () => {
     const server = new Server();
     server.seat(1, 2);
     expect(codeOf(server.join(1, { secret: 'a guess of sixteen' }))).toBe('id-taken');
-    expect(server.broker.size.peers).toBe(2);
+    expect(server.size.peers).toBe(2);
   });
 
   test('so is the id of one still waiting for its place', () => {
@@ -220,7 +220,7 @@ describe('who is let in', () => {
   test('the id of one that has left is refused, even with its secret', () => {
     const server = new Server();
     server.seat(1, 2);
-    server.broker.leave(LOBBY, peerId(2));
+    server.leave(peerId(2));
     expect(codeOf(server.join(2))).toBe('id-taken');
   });
 
@@ -234,23 +234,23 @@ describe('who is let in', () => {
     const server = new Server();
     server.seat(1, 2);
     expect(codeOf(server.join(2, { secret: 'a guess at the secret' }))).toBe('id-taken');
-    expect(server.broker.peers(LOBBY)).toContain(peerId(2));
+    expect(server.peers).toContain(peerId(2));
   });
 
   test('a peer that joins again, its reply lost, is refused too, and its earlier self taken out (L9e)', () => {
     const server = new Server();
     server.seat(1, 2);
     expect(codeOf(server.join(2))).toBe('id-taken');
-    expect(server.broker.peers(LOBBY)).toEqual([peerId(1)]);
+    expect(server.peers).toEqual([peerId(1)]);
   });
 
   test('a member resumes its place with its secret, and nobody else is told (L9c)', () => {
     const server = new Server();
     server.seat(1, 2, 3, 4);
-    const ring = server.broker.peers(LOBBY);
+    const ring = server.peers;
     const place = ring.indexOf(peerId(2));
     const view = viewOf([server.resume(2)]);
-    expect(server.broker.peers(LOBBY)).toEqual(ring);
+    expect(server.peers).toEqual(ring);
     expect(view).toEqual({
       epoch: view.epoch,
       era: null,
@@ -266,7 +266,7 @@ describe('who is let in', () => {
   test('a resumed view names all who have gone: what was sent last may have been lost', () => {
     const server = new Server();
     server.seat(1, 2, 3);
-    server.broker.leave(LOBBY, peerId(3));
+    server.leave(peerId(3));
     expect(viewOf([server.resume(2)]).removed).toEqual([peerId(3)]);
     expect(viewOf([server.resume(2)]).removed).toEqual([peerId(3)]);
   });
@@ -275,7 +275,7 @@ describe('who is let in', () => {
     const server = new Server();
     server.seat(1, 2);
     expect(codeOf([server.resume(2, 'a guess at the secret')])).toBe('place-lost');
-    server.broker.leave(LOBBY, peerId(2));
+    server.leave(peerId(2));
     expect(codeOf([server.resume(2)])).toBe('place-lost');
   });
 
@@ -286,7 +286,7 @@ describe('who is let in', () => {
     expect(codeOf(server.join(3))).toBe('room-full');
     server.pass(WINDOW);
     expect(codeOf(server.join(3))).toBe('room-full');
-    server.broker.leave(LOBBY, peerId(1));
+    server.leave(peerId(1));
     server.pass(WINDOW);
     expect(viewOf(server.join(3)).successor.id).toBe(peerId(2));
   });
@@ -295,8 +295,8 @@ describe('who is let in', () => {
     const server = new Server({ rooms: 1 });
     server.seat(1);
     expect(codeOf(server.join(2, { room: roomName('garden') }))).toBe('room-full');
-    server.broker.leave(LOBBY, peerId(1));
-    expect(server.broker.size).toEqual({ rooms: 0, peers: 0 });
+    server.leave(peerId(1));
+    expect(server.size).toEqual({ rooms: 0, peers: 0 });
     expect(viewOf(server.join(2, { room: roomName('garden') })).version).toBe(1);
   });
 
@@ -305,7 +305,7 @@ describe('who is let in', () => {
     const first = viewOf(server.join(1));
     server.pass(WINDOW);
     server.join(2);
-    for (const number of [1, 2]) server.broker.leave(LOBBY, peerId(number));
+    for (const number of [1, 2]) server.leave(peerId(number));
     const again = viewOf(server.join(1));
     expect(again.version).toBe(1);
     expect(again.epoch).not.toBe(first.epoch);
@@ -315,12 +315,12 @@ describe('who is let in', () => {
     const server = new Server();
     server.join(1);
     const waiting = server.join(2);
-    server.broker.leave(LOBBY, peerId(2));
-    server.broker.leave(LOBBY, peerId(1));
+    server.leave(peerId(2));
+    server.leave(peerId(1));
     server.pass(10 * WINDOW);
     expect(waiting).toEqual([]);
     expect(server.delivered).toEqual([]);
-    expect(server.broker.size).toEqual({ rooms: 0, peers: 0 });
+    expect(server.size).toEqual({ rooms: 0, peers: 0 });
   });
 });
 
@@ -347,9 +347,9 @@ describe('a newcomer that is alone is told of a room of another spelling', () =>
     const server = new Server();
     for (const [at, room] of ['Class5', 'class-5', 'class55', 'clas5'].entries())
       expect(join(server, at, room)).toBeUndefined();
-    server.broker.leave(roomName('Class5'), peerId(0));
+    server.leave(peerId(0), roomName('Class5'));
     expect(join(server, 9, 'class5')).toBeUndefined();
-    server.broker.leave(roomName('class5'), peerId(9));
+    server.leave(peerId(9), roomName('class5'));
     expect(join(server, 10, 'Class5')).toBeUndefined();
   });
 });

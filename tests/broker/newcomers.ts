@@ -1,10 +1,18 @@
-/** The offers of newcomers, and their views, read from what a room returns. */
+/** What newcomers bring, and what follows for them, read from what a room hands out. */
 import type { PeerId } from '../../shared/protocol/ids.ts';
 import type { Edge, Offer, SignalDelivery, View } from '../../shared/protocol/signaling.ts';
-import type { Delivery, Newcomer } from '../../shared/ring/room.ts';
+import type { Moment, Newcomer, Notice } from '../../shared/broker/room.ts';
 import { linkId, peerId } from '../support.ts';
 
-/** Each peer's offers have their own links: 2n + 1 to its successor, 2n + 2 to its predecessor. */
+let passed = 0;
+
+/** A second passes between any two things that happen. */
+export function moment(): Moment {
+  passed += 1_000;
+  return { now: passed, date: passed };
+}
+
+/** Each peer's offers have links of their own: 2n + 1 to its successor, 2n + 2 to its predecessor. */
 export function newcomer(number: number): Newcomer {
   const offers = {
     successor: offerOf(number, 'successor'),
@@ -20,7 +28,7 @@ export function offerOf(number: number, edge: Edge): Offer {
   };
 }
 
-/** The signal by which a neighbour learns of that offer; `edge` is that of the offering peer. */
+/** The signal by which a neighbour learns of that offer; `edge` is whose the offer is. */
 export function offerDelivered(number: number, edge: Edge): SignalDelivery {
   return {
     from: peerId(number),
@@ -29,7 +37,7 @@ export function offerDelivered(number: number, edge: Edge): SignalDelivery {
   };
 }
 
-export function viewsIn(deliveries: readonly Delivery[]): Map<PeerId, View> {
+export function viewsIn(deliveries: readonly Notice[]): Map<PeerId, View> {
   const views = new Map<PeerId, View>();
   for (const delivery of deliveries)
     if (delivery.type === 'view') {
@@ -39,7 +47,7 @@ export function viewsIn(deliveries: readonly Delivery[]): Map<PeerId, View> {
   return views;
 }
 
-export function signalsTo(deliveries: readonly Delivery[], to: PeerId): SignalDelivery[] {
+export function signalsTo(deliveries: readonly Notice[], to: PeerId): SignalDelivery[] {
   return deliveries.flatMap((delivery) =>
     delivery.type === 'signal' && delivery.to === to ? [delivery.signal] : [],
   );

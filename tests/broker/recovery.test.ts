@@ -1,11 +1,13 @@
-/** A ring reconstructed from what its members remember: any losses, any order, any lies. */
+/** A ring put together again from what its members remember: any losses, any order, any lies. */
 import fc from 'fast-check';
 import { describe, expect, test, vi } from 'vitest';
 import type { PeerId } from '../../shared/protocol/ids.ts';
-import { joinFragments, type Report } from '../../shared/ring/recovery.ts';
-import { Room } from '../../shared/ring/room.ts';
+import { join, readmit, recover, settle, startRecovery } from '../../shared/broker/changes.ts';
+import { joinFragments, type Recollection } from '../../shared/broker/fragments.ts';
+import { areNeighbours, isPresent, isWhole, newRoom, peersOf } from '../../shared/broker/room.ts';
+import { viewFor } from '../../shared/broker/views.ts';
 import { defined, peerId } from '../support.ts';
-import { newcomer, viewsIn } from './newcomers.ts';
+import { moment, newcomer, viewsIn } from './newcomers.ts';
 
 // Many cases, and nothing in them waits: a busy machine may take its time.
 vi.setConfig({ testTimeout: 60_000 });
@@ -13,7 +15,7 @@ vi.setConfig({ testTimeout: 60_000 });
 const nobody = () => false;
 
 /** What the member at a place of a true ring says. */
-function reportAt(ring: readonly PeerId[], at: number): Report {
+function reportAt(ring: readonly PeerId[], at: number): Recollection {
   return {
     id: defined(ring[at]),
     place: {
@@ -42,7 +44,7 @@ const survivors = fc.uniqueArray(fc.nat(9_999), { minLength: 1, maxLength: 24 })
 );
 
 describe('members of a true ring, some lost, the others back in any order,', () => {
-  test('are one ring again with those they named, and every edge that two agree on is kept', () => {
+  test('are one ring again with whom they named, and every edge that two agree on is kept', () => {
     fc.assert(
       fc.property(survivors, ({ ring, back }) => {
         const { order, gone } = joinFragments(
@@ -60,7 +62,7 @@ describe('members of a true ring, some lost, the others back in any order,', () 
         const after = edgesOf(order);
         for (const at of back) {
           const id = defined(ring[at]);
-          // Where no other peer says otherwise, what a peer says of its edges is right, too.
+          // Where nobody else says otherwise, what one says of its edges is right, too.
           expect(after.get(id)).toBe(before.get(id));
           const predecessor = defined(ring.at(at - 1));
           expect(after.get(predecessor)).toBe(id);
@@ -70,7 +72,7 @@ describe('members of a true ring, some lost, the others back in any order,', () 
     );
   });
 
-  test('and a peer that all presume departed stays out, also where an old neighbour still names it', () => {
+  test('and whom all hold for gone stays out, also where an old neighbour still names it', () => {
     fc.assert(
       fc.property(survivors, fc.nat(), ({ ring, back }, number) => {
         fc.pre(ring.length > 3 && back.length === ring.length);
@@ -94,7 +96,7 @@ describe('members of a true ring, some lost, the others back in any order,', () 
     );
   });
 
-  test('and a peer that its neighbours presume departed is gone, though no later view has told them so', () => {
+  test('and whom its neighbours hold for gone is gone, though no later view has told them so', () => {
     fc.assert(
       fc.property(survivors, fc.nat(), ({ ring, back }, number) => {
         const dead = defined(ring[number % ring.length]);
@@ -113,11 +115,11 @@ describe('members of a true ring, some lost, the others back in any order,', () 
     );
   });
 
-  test('and a peer that is there is removed on the word of its neighbours only (L14h)', () => {
+  test('and whoever is there itself goes on the word of its neighbours only', () => {
     const ring = [1, 2, 3, 4, 5].map((number) => peerId(number));
     const [one, two, three, four] = [0, 1, 2, 3].map((at) => reportAt(ring, at));
     const liar = { ...defined(four), removed: [peerId(2)] };
-    // Its other neighbour has not come back: no other peer names it on that side.
+    // Its other neighbour has not come back: nobody else names it on that side.
     expect(joinFragments([defined(two), defined(three), liar], nobody).gone).toEqual([]);
     const neighbour = { ...defined(one), place: { ...defined(one).place, successor: peerId(3) } };
     const told = { ...neighbour, version: 8, removed: [peerId(2)] };
@@ -127,20 +129,17 @@ describe('members of a true ring, some lost, the others back in any order,', () 
   test.each([
     [9, 3, 3],
     [3, 9, 2],
-  ])(
-    'and of two that disagree, in views %i and %i, the later one is right (L14e)',
-    (one, other, next) => {
-      const [a, b, c, d] = [peerId(1), peerId(2), peerId(3), peerId(4)];
-      const reports = [
-        { id: a, place: { successor: c, predecessor: d }, version: one, removed: [] },
-        { id: b, place: { successor: d, predecessor: a }, version: other, removed: [] },
-      ];
-      for (const said of [reports, reports.toReversed()])
-        expect(edgesOf(joinFragments(said, nobody).order).get(a)).toBe(peerId(next));
-    },
-  );
+  ])('and of two that disagree, in views %i and %i, the later one is right', (one, other, next) => {
+    const [a, b, c, d] = [peerId(1), peerId(2), peerId(3), peerId(4)];
+    const reports = [
+      { id: a, place: { successor: c, predecessor: d }, version: one, removed: [] },
+      { id: b, place: { successor: d, predecessor: a }, version: other, removed: [] },
+    ];
+    for (const said of [reports, reports.toReversed()])
+      expect(edgesOf(joinFragments(said, nobody).order).get(a)).toBe(peerId(next));
+  });
 
-  test('L14 and an edge that both ends name stays, whatever a later view says of one end (L14e)', () => {
+  test('L14 and an edge that both ends name stays, whatever a later view says of one end', () => {
     const [a, b, c, d] = [peerId(1), peerId(2), peerId(3), peerId(4)];
     const reports = [
       { id: a, place: { successor: b, predecessor: d }, version: 3, removed: [] },
@@ -152,7 +151,7 @@ describe('members of a true ring, some lost, the others back in any order,', () 
   });
 });
 
-/** Arbitrary statements of peers: few ids, so that they contradict each other. */
+/** Reports that anybody may send: few ids, so that they contradict each other. */
 const lies = fc.array(
   fc.record({
     id: fc.nat(7).map((number) => peerId(number)),
@@ -170,7 +169,7 @@ const lies = fc.array(
 );
 
 describe('whatever is said,', () => {
-  test('no peer has two places or is both in and gone, and each that comes is one or the other', () => {
+  test('nobody has two places, nobody is both in and gone, and who comes is one or the other', () => {
     fc.assert(
       fc.property(lies, fc.nat(9), (reports, left) => {
         const hasLeft = (id: PeerId) => id === peerId(left);
@@ -199,120 +198,114 @@ describe('whatever is said,', () => {
   test('the room that recovers is one ring, told to all of it, within its limit', () => {
     fc.assert(
       fc.property(lies, fc.nat(12), (reports, free) => {
-        const room = newRoom();
-        room.startRecovery();
+        const room = newRoom('monday');
+        startRecovery(room);
         const back = new Map(reports.map((report) => [report.id, report]));
-        for (const report of back.values()) expect(room.readmit(report, 1)).toEqual([]);
-        let left = free;
-        const { deliveries, absent, gone } = room.recover(() => left-- > 0);
-        expect(new Set(room.peers).size).toBe(room.size);
+        for (const report of back.values()) expect(readmit(room, report, 1, moment())).toEqual([]);
+        const { notices, absent, gone } = recover(room, free, moment());
+        expect(new Set(peersOf(room)).size).toBe(room.ring.length);
         expect(absent.length).toBeLessThanOrEqual(free);
-        expect(new Set(room.peers)).toEqual(
+        expect(new Set(peersOf(room))).toEqual(
           new Set([...[...back.keys()].filter((id) => !gone.includes(id)), ...absent]),
         );
-        const views = viewsIn(deliveries);
-        for (const [at, id] of room.peers.entries()) {
-          const successor = defined(room.peers[(at + 1) % room.size]);
+        const views = viewsIn(notices);
+        for (const [at, id] of peersOf(room).entries()) {
+          const successor = defined(peersOf(room)[(at + 1) % room.ring.length]);
           const said = back.get(id)?.place;
-          // A peer that is not told was right about its neighbours.
+          // Who is not told was right about its neighbours.
           expect(views.get(id)?.successor.id ?? said?.successor).toBe(successor);
-          expect(room.areNeighbours(id, successor)).toBe(id !== successor);
-          expect(room.isPresent(id)).toBe(!absent.includes(id));
+          expect(areNeighbours(room, id, successor)).toBe(id !== successor);
+          expect(isPresent(room, id)).toBe(!absent.includes(id));
         }
-        expect(room.isRecovering).toBe(false);
+        expect(room.recollections).toBeNull();
       }),
       { numRuns: 1_000 },
     );
   });
 });
 
-/** An hour passes between any two events. */
-function newRoom(): Room {
-  let now = 0;
-  const later = () => (now += 3_600_000);
-  return new Room('tuesday', { now: later, date: later });
-}
-
 describe('a room that recovers', () => {
-  test('tells nobody of anything before its end, and then only those concerned', () => {
+  test('tells nobody of anything before its end, and then only whom it concerns', () => {
     const ring = [1, 2, 3, 4, 5].map((number) => peerId(number));
-    const room = newRoom();
-    room.startRecovery();
-    for (const at of [3, 0, 4, 1, 2]) expect(room.readmit(reportAt(ring, at), 1)).toEqual([]);
-    expect(room.isWhole).toBe(true);
-    const { deliveries, absent, gone } = room.recover(() => true);
-    expect([deliveries, absent, gone]).toEqual([[], [], []]);
-    expect(edgesOf(room.peers)).toEqual(edgesOf(ring));
+    const room = newRoom('monday');
+    startRecovery(room);
+    for (const at of [3, 0, 4, 1, 2])
+      expect(readmit(room, reportAt(ring, at), 1, moment())).toEqual([]);
+    expect(isWhole(room)).toBe(true);
+    const { notices, absent, gone } = recover(room, 100, moment());
+    expect([notices, absent, gone]).toEqual([[], [], []]);
+    expect(edgesOf(peersOf(room))).toEqual(edgesOf(ring));
   });
 
-  test('keeps a place for a peer that its neighbours name, and asks them about it', () => {
+  test('keeps a place for whom its neighbours name, and asks them about it', () => {
     const ring = [1, 2, 3, 4].map((number) => peerId(number));
-    const room = newRoom();
-    room.startRecovery();
-    for (const at of [0, 1, 3]) room.readmit(reportAt(ring, at), 1);
-    expect(room.isWhole).toBe(false);
-    const { deliveries, absent } = room.recover(() => true);
+    const room = newRoom('monday');
+    startRecovery(room);
+    for (const at of [0, 1, 3]) readmit(room, reportAt(ring, at), 1, moment());
+    expect(isWhole(room)).toBe(false);
+    const { notices, absent } = recover(room, 100, moment());
     expect(absent).toEqual([peerId(3)]);
-    expect(edgesOf(room.peers)).toEqual(edgesOf(ring));
-    const told = deliveries.filter(({ to }) => to !== peerId(3));
+    expect(edgesOf(peersOf(room))).toEqual(edgesOf(ring));
+    const told = notices.filter(({ to }) => to !== peerId(3));
     expect(told.map(({ type }) => type)).toEqual(['check', 'check']);
-    expect(room.isPresent(peerId(3))).toBe(false);
+    expect(isPresent(room, peerId(3))).toBe(false);
   });
 
-  test('removes those it admitted before, and begins an era after theirs', () => {
+  test('lets go whom it took in before, and begins an era after theirs', () => {
     const ring = [1, 2, 3].map((number) => peerId(number));
-    const room = newRoom();
-    room.join([newcomer(9)]);
-    const first = room.settle(peerId(9));
-    expect(room.startRecovery()).toEqual([peerId(9)]);
-    for (const at of [2, 0, 1]) room.readmit(reportAt(ring, at), 1);
-    room.recover(() => true);
-    expect(edgesOf(room.peers)).toEqual(edgesOf(ring));
-    expect(room.settle(peerId(1))).toBeGreaterThan(first);
-    expect(defined(room.view(peerId(1))).era).toBe(room.era);
+    const room = newRoom('monday');
+    join(room, [newcomer(9)], moment());
+    const first = settle(room, peerId(9), moment());
+    expect(startRecovery(room)).toEqual([peerId(9)]);
+    for (const at of [2, 0, 1]) readmit(room, reportAt(ring, at), 1, moment());
+    recover(room, 100, moment());
+    expect(edgesOf(peersOf(room))).toEqual(edgesOf(ring));
+    expect(settle(room, peerId(1), moment())).toBeGreaterThan(first);
+    expect(defined(viewFor(room, peerId(1))).era).toBe(room.era);
   });
 
   test('R9c is one of newcomers, and in an era after theirs once one has settled', () => {
     const ring = [1, 2, 3].map((number) => peerId(number));
-    const room = newRoom();
-    room.startRecovery();
+    const room = newRoom('monday');
+    startRecovery(room);
     for (const [at, id] of ring.entries()) {
-      room.readmit(reportAt(ring, at), 1e12);
-      expect(defined(room.view(id)).era).toBeNull();
+      readmit(room, reportAt(ring, at), 1e12, moment());
+      expect(defined(viewFor(room, id)).era).toBeNull();
     }
-    expect(room.recover(() => true).deliveries).toEqual([]);
-    const [era, ...others] = ring.map((id) => room.settle(id));
+    expect(recover(room, 100, moment()).notices).toEqual([]);
+    const [era, ...others] = ring.map((id) => settle(room, id, moment()));
     expect(era).toBeGreaterThan(1e12);
     expect(others).toEqual([era, era]);
-    expect(ring.map((id) => defined(room.view(id)).era)).toEqual([era, era, era]);
+    expect(ring.map((id) => defined(viewFor(room, id)).era)).toEqual([era, era, era]);
   });
 
-  test('goes on in an era after that of a clock that was ahead, whenever it is brought (R9h, R9i)', () => {
+  test('goes on in an era after that of a clock that was ahead, whenever it is brought', () => {
     const ring = [1, 2, 3].map((number) => peerId(number));
     const ahead = 1e12;
-    const room = newRoom();
-    room.startRecovery();
-    room.readmit(reportAt(ring, 0), 1);
-    room.readmit(reportAt(ring, 1), ahead);
-    room.recover(() => false);
-    const [era] = [room.settle(peerId(1)), room.settle(peerId(2))];
+    const room = newRoom('monday');
+    startRecovery(room);
+    readmit(room, reportAt(ring, 0), 1, moment());
+    readmit(room, reportAt(ring, 1), ahead, moment());
+    recover(room, 0, moment());
+    const [era] = [settle(room, peerId(1), moment()), settle(room, peerId(2), moment())];
     expect(era).toBeGreaterThan(ahead);
-    const later = viewsIn(room.readmit(reportAt(ring, 2), era));
+    const later = viewsIn(readmit(room, reportAt(ring, 2), era, moment()));
     expect([...later.values()].map((view) => view.era)).toEqual([era + 1, era + 1]);
-    expect(room.settle(peerId(3))).toBe(era + 1);
+    expect(settle(room, peerId(3), moment())).toBe(era + 1);
   });
 
-  test('gives a late peer its place between its old neighbours', () => {
+  test('gives who comes late its place between its old neighbours', () => {
     const ring = [1, 2, 3, 4].map((number) => peerId(number));
     for (const missing of [0, 1, 2, 3]) {
-      const room = newRoom();
-      room.startRecovery();
-      for (const at of [0, 1, 2, 3]) if (at !== missing) room.readmit(reportAt(ring, at), 1);
+      const room = newRoom('monday');
+      startRecovery(room);
+      for (const at of [0, 1, 2, 3])
+        if (at !== missing) readmit(room, reportAt(ring, at), 1, moment());
       // No place was kept for it: the room was full.
-      room.recover(() => false);
-      expect(room.size).toBe(3);
-      room.readmit(reportAt(ring, missing), 1);
-      expect(edgesOf(room.peers)).toEqual(edgesOf(ring));
+      recover(room, 0, moment());
+      expect(room.ring.length).toBe(3);
+      readmit(room, reportAt(ring, missing), 1, moment());
+      expect(edgesOf(peersOf(room))).toEqual(edgesOf(ring));
     }
   });
 });

@@ -7,8 +7,8 @@ export interface Place {
   readonly predecessor: PeerId;
 }
 
-/** What a member of a lost memory says. */
-export interface Report {
+/** What a member of a lost memory remembers of its place. */
+export interface Recollection {
   readonly id: PeerId;
   readonly place: Place;
   /** Of the last view it was given: of two that disagree the later is right. */
@@ -18,10 +18,10 @@ export interface Report {
 }
 
 /**
- * Whom a member says to be its neighbour on an edge. One that it holds for gone itself has left
+ * Whom a member says to be its neighbour on an edge. One that it presumes departed itself has left
  * while no server was there to name another: that its place still names it means nothing.
  */
-export function neighbourOf({ place, removed }: Report, edge: Edge): PeerId | null {
+export function neighbourOf({ place, removed }: Recollection, edge: Edge): PeerId | null {
   return removed.includes(place[edge]) ? null : place[edge];
 }
 
@@ -37,17 +37,17 @@ interface HalfEdge {
 /**
  * Joins what members say of their edges into one ring. Edges on which both ends agree come first,
  * then the later ones. What remains are chains, which are put one behind the other.
- * @param reports one from each member
+ * @param recollections one from each member
  * @param hasLeft who is known to be gone besides
  * @returns everyone in ring order, those who were only named as neighbours included; and whom
- *   members hold for gone: the ring had closed over them before the memory was lost
+ *   members presume departed: the ring had closed over them before the memory was lost
  */
 export function joinFragments(
-  reports: readonly Report[],
+  recollections: readonly Recollection[],
   hasLeft: (id: PeerId) => boolean,
 ): { readonly order: readonly PeerId[]; readonly gone: readonly PeerId[] } {
-  const edges = edgesOf(reports);
-  const gone = goneOf(reports);
+  const edges = edgesOf(recollections);
+  const gone = goneOf(recollections);
   const next = new Map<PeerId, PeerId>();
   const taken = new Set<PeerId>();
   for (const { from, to } of edges) {
@@ -55,7 +55,7 @@ export function joinFragments(
     next.set(from, to);
     taken.add(to);
   }
-  const everyone = new Set([...reports.map(({ id }) => id), ...next.keys(), ...taken]);
+  const everyone = new Set([...recollections.map(({ id }) => id), ...next.keys(), ...taken]);
   const starts = [...everyone].filter((id) => !taken.has(id));
   const order = new Set<PeerId>();
   // First the chains that have a beginning, then circles, which have none.
@@ -69,15 +69,17 @@ export function joinFragments(
 }
 
 /**
- * Who is let go. What one says of another is believed unless two others hold that one for their
- * neighbour. Of a peer that is there itself only those are believed whom it
- * holds for its neighbours: anyone else could have turned it out.
+ * Those that are let go. What one says of another is believed unless two others name that one as their
+ * neighbour. Of a peer that is there itself only those are believed whom it names as its neighbours:
+ * anyone else could have turned it out.
  */
-function goneOf(reports: readonly Report[]): ReadonlySet<PeerId> {
-  const places = new Map(reports.map(({ id, place }) => [id, place]));
-  const followed = new Set(reports.map((report) => neighbourOf(report, 'predecessor')));
-  const led = new Set(reports.map((report) => neighbourOf(report, 'successor')));
-  const accused = reports.flatMap(({ id, removed }) =>
+function goneOf(recollections: readonly Recollection[]): ReadonlySet<PeerId> {
+  const places = new Map(recollections.map(({ id, place }) => [id, place]));
+  const followed = new Set(
+    recollections.map((recollection) => neighbourOf(recollection, 'predecessor')),
+  );
+  const led = new Set(recollections.map((recollection) => neighbourOf(recollection, 'successor')));
+  const accused = recollections.flatMap(({ id, removed }) =>
     removed.filter((peer) => {
       const place = places.get(peer);
       return place === undefined || place.successor === id || place.predecessor === id;
@@ -86,9 +88,9 @@ function goneOf(reports: readonly Report[]): ReadonlySet<PeerId> {
   return new Set(accused.filter((peer) => !followed.has(peer) || !led.has(peer)));
 }
 
-function edgesOf(reports: readonly Report[]): HalfEdge[] {
-  const places = new Map(reports.map(({ id, place }) => [id, place]));
-  return reports
+function edgesOf(recollections: readonly Recollection[]): HalfEdge[] {
+  const places = new Map(recollections.map(({ id, place }) => [id, place]));
+  return recollections
     .flatMap(({ id, place: { successor, predecessor }, version }) => [
       {
         from: id,
