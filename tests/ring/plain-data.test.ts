@@ -30,7 +30,7 @@ interface Recording {
 function recordedRing() {
   const clock = new SimulatedClock();
   const network = new SimulatedNetwork(clock, seededRandom(1), { least: 1, most: 21 });
-  const server = new SimulatedServer(network, ROOM);
+  const server = new SimulatedServer(network);
   const join = (number: number) => {
     const device = new Device(clock, number);
     const recording: Recording = {
