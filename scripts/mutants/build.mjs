@@ -7,7 +7,16 @@ import { root } from '../run.mjs';
 /** @typedef {Pick<import('./table.mjs').Mutant, 'file' | 'find' | 'replace'>} Patch */
 
 /** What the simulation is made of, below shared/. */
-const FOLDERS = ['broker', 'election', 'protocol', 'ring', 'simulation', 'simulation/judges'];
+const FOLDERS = [
+  'broker',
+  'driver',
+  'election',
+  'limits',
+  'member',
+  'protocol',
+  'simulation',
+  'simulation/judges',
+];
 
 /**
  * The source of a file with a patch.
