@@ -4,7 +4,7 @@ import { dirname, join } from 'node:path';
 import ts from 'typescript';
 import { root } from '../run.mjs';
 
-/** @typedef {Pick<import('./table.mjs').Mutant, 'file' | 'find' | 'replace'>} Patch */
+/** @typedef {Pick<import('./mutant.mjs').Mutant, 'file' | 'find' | 'replace'>} Patch */
 
 /** What the simulation is made of, below shared/. */
 const FOLDERS = [

@@ -153,6 +153,17 @@ test('L12e a silent link is closed without a complaint where another with the ne
   expect(ring.told('complained')).toEqual([]);
 });
 
+test('L12e a silent link with a peer that is no neighbour any more is closed without a complaint', () => {
+  const ring = new Ring(DECISION);
+  ring.view({ predecessor: OTHER });
+  for (let second = 0; second < 5; second += 1) {
+    ring.successor.give(IS_ALIVE);
+    ring.pass(1_000);
+  }
+  expect(ring.predecessor.isClosed).toBe(true);
+  expect(ring.told('complained').filter(({ about }) => about !== OTHER.id)).toEqual([]);
+});
+
 describe('L13c a neighbour that the server has lost', () => {
   /** A predecessor has offered a link through the server, and has said HELLO on it. */
   function relayed(ring: Ring, from: PeerId): void {
