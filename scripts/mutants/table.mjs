@@ -1,4 +1,5 @@
 /** The ring members and the broker with one rule changed at a time, and what catches each. */
+import { ELECTION_MUTANTS } from './election.mjs';
 import { MEMBER_MUTANTS } from './member.mjs';
 import { storm, test } from './mutant.mjs';
 
@@ -86,4 +87,5 @@ export const MUTANTS = [
       'a room that recovers R9c is one of newcomers, and in an era after theirs',
     ),
   },
+  ...ELECTION_MUTANTS,
 ];

@@ -116,6 +116,13 @@ test('L7d a peer that leaves tells the server so', () => {
   expect(ring.hasDropped).toBe(false);
 });
 
+test('L8b links with a predecessor that is gone are closed', () => {
+  const ring = new Ring(DECISION);
+  ring.view({ predecessor: OTHER, removed: [NEIGHBOURS.predecessor] });
+  expect(ring.predecessor.isClosed).toBe(true);
+  expect(ring.successor.isClosed).toBe(false);
+});
+
 test('L10c four links are in the making towards a successor, whichever end offers', () => {
   const ring = new Ring(DECISION);
   ring.view({ successor: OTHER });
