@@ -1,6 +1,7 @@
 /** How a ring member handles the frames of its neighbours; the test plays neighbours and server. */
 import { describe, expect, test } from 'vitest';
 import type { Extension } from '../../shared/protocol/frame.ts';
+import type { PeerId } from '../../shared/protocol/ids.ts';
 import type { Decision } from '../../shared/protocol/messages.ts';
 import { initialTermGate, judgeTerm, MAX_TERM_LEAP } from '../../shared/member/term-gate.ts';
 import { defined, linkId, peerId } from '../support.ts';
@@ -350,6 +351,24 @@ test('a predecessor that fills all places with open links does not shut out the 
   ring.view({ predecessor: { id: peerId(4), link: null } });
   expect(ring.offer(peerId(4), 'predecessor', linkId(200))?.isClosed).toBe(false);
   expect(ring.node.state.predecessorLink).toBe('direct');
+});
+
+test('of eight links from predecessors, one of another than the peer that offers goes first, then the oldest (L10c)', () => {
+  const ring = new Ring(DECISION);
+  const from = (id: PeerId) => {
+    ring.view({ predecessor: { id, link: null } });
+  };
+  const offer = (id: PeerId, link: number) => defined(ring.offer(id, 'predecessor', linkId(link)));
+  from(peerId(4));
+  const other = offer(peerId(4), 90);
+  from(NEIGHBOURS.predecessor);
+  const more = [1, 2, 3, 4, 5, 6].map((link) => offer(NEIGHBOURS.predecessor, link));
+  const closed = () => [ring.predecessor, other, ...more].map(({ isClosed }) => isClosed);
+  expect(closed()).not.toContain(true);
+  offer(NEIGHBOURS.predecessor, 7);
+  expect(closed().slice(0, 3)).toEqual([false, true, false]);
+  offer(NEIGHBOURS.predecessor, 8);
+  expect(closed().slice(0, 3)).toEqual([true, true, false]);
 });
 
 describe('a term that others may rise to', () => {
