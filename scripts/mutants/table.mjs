@@ -17,7 +17,7 @@ export const MUTANTS = [
   {
     rule: 'L13',
     change: 'one neighbour alone turns a member out that has no connection',
-    file: 'broker/changes.ts',
+    file: 'broker/places.ts',
     find: 'return !mayHear && Object.values(words)',
     replace: 'return mayHear || Object.values(words)',
     caughtBy: storm('kept', 30),
@@ -47,7 +47,7 @@ export const MUTANTS = [
   {
     rule: 'R9b',
     change: 'no era begins where a newcomer is the first to settle',
-    file: 'broker/changes.ts',
+    file: 'broker/places.ts',
     find: 'if (!room.ring.some(({ isSettled }) => isSettled)) startEra(room, moment);',
     replace: '',
     caughtBy: storm('clocks', 0),
@@ -55,7 +55,7 @@ export const MUTANTS = [
   {
     rule: 'R9b',
     change: 'an era begins whenever a member settles',
-    file: 'broker/changes.ts',
+    file: 'broker/places.ts',
     find: 'if (!room.ring.some(({ isSettled }) => isSettled)) startEra(room, moment);',
     replace: 'startEra(room, moment);',
     caughtBy: test('broker/recovery', 'a room that recovers R9c is one of newcomers'),
@@ -71,7 +71,7 @@ export const MUTANTS = [
   {
     rule: 'R9e',
     change: 'the era goes on when one departs that may have led elsewhere',
-    file: 'broker/changes.ts',
+    file: 'broker/places.ts',
     find: 'if (wasElsewhere(room, at, leaving)) startEra(room, moment);',
     replace: '',
     caughtBy: test('broker/room', 'leaving R9e one without a connection'),
@@ -79,7 +79,7 @@ export const MUTANTS = [
   {
     rule: 'R9c',
     change: 'the era that members bring is not exceeded',
-    file: 'broker/changes.ts',
+    file: 'broker/places.ts',
     find: 'if (era !== null) room.era = Math.max(room.era, era + 1);',
     replace: '',
     caughtBy: test(

@@ -1,5 +1,5 @@
 /** Members without a connection: who is asked about them, and how long they are waited for. */
-import { wake } from './changes.ts';
+import { wake } from './places.ts';
 import { arm, disarm, isArmed } from './dues.ts';
 import { hasAbsent, isDeserted } from './room.ts';
 import { forget } from './rooms.ts';

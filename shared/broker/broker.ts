@@ -10,7 +10,7 @@ import type { RoomName } from '../protocol/ids.ts';
 import type { Order } from '../protocol/watch.ts';
 import { checkNow } from './absence.ts';
 import { assign } from './burst.ts';
-import { settle } from './changes.ts';
+import { settle } from './places.ts';
 import { probed, probeOverdue, report } from './complaints.ts';
 import { firstOf, takeDue, type RoomTask } from './dues.ts';
 import { lookup, recoverLate } from './recovery.ts';

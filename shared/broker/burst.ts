@@ -1,6 +1,6 @@
 /** When newcomers get their places (SPEC.md, L2). */
 import { wakeRoom } from './absence.ts';
-import { join } from './changes.ts';
+import { join } from './places.ts';
 import { arm, disarm } from './dues.ts';
 import { otherSpelling } from './rooms.ts';
 import type { OpenRoom } from './state.ts';

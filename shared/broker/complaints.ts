@@ -2,7 +2,7 @@
 import type { PeerId } from '../protocol/ids.ts';
 import type { Report } from '../protocol/signaling.ts';
 import { RELAYED_PROBE_SILENCE } from '../protocol/timeouts.ts';
-import { isGoneByWordOf } from './changes.ts';
+import { isGoneByWordOf } from './places.ts';
 import { arm, disarm } from './dues.ts';
 import { recoverIfWhole } from './recovery.ts';
 import { areNeighbours, has, hasBeenHereSince } from './room.ts';

@@ -3,7 +3,7 @@ import type { PeerId } from '../protocol/ids.ts';
 import type { ResumeRequest } from '../protocol/signaling.ts';
 import { awaitReturns, keepChecking } from './absence.ts';
 import { schedule } from './burst.ts';
-import { recover, startRecovery } from './changes.ts';
+import { recover, startRecovery } from './places.ts';
 import { disarm, isArmed } from './dues.ts';
 import { idTaken } from './refusals.ts';
 import { has, isDeserted, isWhole } from './room.ts';

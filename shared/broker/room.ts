@@ -1,6 +1,6 @@
 /**
  * One room of the signaling server: an ordered ring of peers. Plain data, and what may be asked of it;
- * changes.ts changes it, and views.ts says what each member must be told then.
+ * places.ts changes it, and views.ts says what each member must be told then.
  */
 import type { PeerId } from '../protocol/ids.ts';
 import {

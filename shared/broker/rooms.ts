@@ -1,7 +1,7 @@
 /** Which rooms there are: opened by the first that comes, closed behind the last, or forgotten. */
 import type { PeerId, RoomName } from '../protocol/ids.ts';
 import type { Policy } from '../protocol/messages.ts';
-import { leave } from './changes.ts';
+import { leave } from './places.ts';
 import { disarm } from './dues.ts';
 import { newRoom } from './room.ts';
 import type { Broker, OpenRoom, SessionId } from './state.ts';

@@ -3,7 +3,7 @@ import type { PeerId, RoomName } from '../protocol/ids.ts';
 import type { JoinRequest, LeaveRequest, Refusal, ResumeRequest } from '../protocol/signaling.ts';
 import { keepChecking, wakeRoom } from './absence.ts';
 import { schedule } from './burst.ts';
-import { lose, outdo, readmit, regain } from './changes.ts';
+import { lose, outdo, readmit, regain } from './places.ts';
 import { endProbes } from './complaints.ts';
 import { isArmed } from './dues.ts';
 import { eraOf, gather, mayRecover, recoverIfWhole } from './recovery.ts';

@@ -181,14 +181,18 @@ export class RingPeer {
       case 'ask':
         return this.#ask(output.ask);
       case 'hang up':
-        this.#signaling?.[output.how]();
-        this.#signaling = null;
-        return;
+        return this.#hangUp(output.how);
       case 'renew':
         return this.#give({ type: 'renewed', identity: this.#newIdentity() });
       case 'tell':
         return this.#tell(output.event, output.state);
     }
+  }
+
+  #hangUp(how: 'leave' | 'drop'): void {
+    const signaling = this.#signaling;
+    this.#signaling = null;
+    signaling?.[how]();
   }
 
   #newIdentity(): Identity {
@@ -229,23 +233,29 @@ export class RingPeer {
   #connect(): void {
     const signaling = this.#ports.newSignaling();
     this.#signaling = signaling;
+    const give = this.#givingFrom(signaling);
     signaling.connect({
-      onConnect: () => this.#give({ type: 'connected' }),
-      onDisconnect: (reason) => this.#give({ type: 'disconnected', reason }),
-      onView: (view) => this.#give({ type: 'view', view }),
-      onSignal: (delivery) => this.#give({ type: 'signal', delivery }),
-      onCheck: (peer) => this.#give({ type: 'check', peer }),
-      onInvalid: (error) => this.#give({ type: 'invalid', error }),
+      onConnect: () => give({ type: 'connected' }),
+      onDisconnect: (reason) => give({ type: 'disconnected', reason }),
+      onView: (view) => give({ type: 'view', view }),
+      onSignal: (delivery) => give({ type: 'signal', delivery }),
+      onCheck: (peer) => give({ type: 'check', peer }),
+      onInvalid: (error) => give({ type: 'invalid', error }),
     });
   }
 
-  /** Asks the server. An answer to a membership that has ended is none. */
+  /** Gives what comes over a connection to the server, while that is of the present membership. */
+  #givingFrom(signaling: Signaling): (input: Input) => void {
+    return (input) => {
+      if (signaling === this.#signaling) this.#give(input);
+    };
+  }
+
   #ask(to: Ask): void {
     const signaling = this.#signaling;
     if (signaling === null) return;
-    const answer = (given: Answer) => {
-      if (signaling === this.#signaling) this.#give({ type: 'answer', answer: given });
-    };
+    const give = this.#givingFrom(signaling);
+    const answer = (given: Answer) => give({ type: 'answer', answer: given });
     switch (to.of) {
       case 'join':
         signaling.join(to.request, (reply) => answer({ of: 'place', reply }));

@@ -7,7 +7,7 @@ import {
   type JoinReply,
   type Offer as OfferInRequest,
 } from '../protocol/signaling.ts';
-import { isGone, isGreeted, linksOf } from './edges.ts';
+import { findLink, isGone, isGreeted, linksOf } from './edges.ts';
 import { adoptPolicy, stopElection } from './elections.ts';
 import { startHeartbeats } from './failure-detector.ts';
 import { beginMembership } from './initial.ts';
@@ -141,12 +141,13 @@ function joined(turn: Turn, { offers }: Joining, { view, policy, otherSpelling }
   const hint = otherSpelling === undefined ? {} : { otherSpelling };
   tell(turn, { type: 'joined', id: member.identity.id, room: member.config.room, ...hint });
   applyView(turn, view, offers);
-  for (const edge of EDGES)
-    if (offers[edge]?.id !== view[edge].link) closeOffer(turn, offers[edge]);
+  for (const edge of EDGES) closeOffer(turn, offers[edge]);
 }
 
+/** Closes an offer that has not become a link. */
 function closeOffer(turn: Turn, offer: Offer | null): void {
-  if (offer?.kind === 'direct') turn.outputs.push({ do: 'close', link: offer.id });
+  if (offer === null || findLink(turn.member, offer.id) !== undefined) return;
+  if (offer.kind === 'direct') turn.outputs.push({ do: 'close', link: offer.id });
 }
 
 function refused(turn: Turn, { code, message }: Refused): void {

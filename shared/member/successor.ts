@@ -59,13 +59,13 @@ export function aimSuccessor(turn: Turn, { id, link }: Neighbour, offered: Link 
   const isNew = id !== successor.target;
   successor.target = id;
   if (isNew) startAfresh(turn);
-  if (offered !== null) addAttempt(member, offered);
   if (id === member.identity.id) {
     // Alone again: a claim was lost meanwhile.
     if (isNew && successor.outlet === 'loopback') switched(turn);
     else switchTo(turn, 'loopback');
     return;
   }
+  if (offered !== null) addAttempt(member, offered);
   if (connectionOf(member) !== null) {
     trySwitch(turn);
     return;

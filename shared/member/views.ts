@@ -56,8 +56,8 @@ function isNews(known: View | null, view: View): boolean {
 /** This peer's own offer on an edge, where the view has chosen it: it has an addressee now. */
 function chosen(turn: Turn, offers: Offers | undefined, edge: Edge, view: View): Link | null {
   const { id, link } = view[edge];
-  const offer = offers?.[edge];
-  if (!offer) return null;
+  const offer = offers?.[edge] ?? null;
+  if (offer === null || id === turn.member.identity.id) return null;
   return offer.id === link ? bindOffer(turn, offer, id) : null;
 }
 

@@ -1,7 +1,7 @@
 /** Places in a room: always one ring, told to those whom it concerns, and cheap to grow. */
 import fc from 'fast-check';
 import { describe, expect, test, vi } from 'vitest';
-import { join, leave, lose, settle } from '../../shared/broker/changes.ts';
+import { join, leave, lose, settle } from '../../shared/broker/places.ts';
 import {
   hasLeft,
   newRoom,

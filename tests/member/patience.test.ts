@@ -94,7 +94,14 @@ describe('R7: a peer that waits for a leader', () => {
     expect(wait('leader', 0)).toBe(3_000);
   });
 
-  test('C5f waits longer by twice the hop delay for each peer', () => {
+  test('C5f waits longer by twice the hop delay for each peer, doubled three times at most', () => {
     expect(stage({ hopDelay: 100 }).wait('leader', 0)).toBe(3_000 + 2_400);
+    const { termRose, wait } = stage({ hopDelay: 2_000 });
+    const added = [3_000, 6_000, 12_000, 24_000, 24_000].map((silence) => {
+      const milliseconds = wait('leader', 0) - silence;
+      termRose();
+      return milliseconds;
+    });
+    expect(added).toEqual([48_000, 96_000, 192_000, 384_000, 384_000]);
   });
 });

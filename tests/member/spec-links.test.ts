@@ -201,6 +201,25 @@ describe('L13c a neighbour that the server has lost', () => {
   });
 });
 
+test('C5a an announcement of lap 0 is held for the hop delay, and the laps after it are not', () => {
+  const ring = new Ring(DECISION);
+  ring.predecessor.give({ type: 'pace', hopDelay: 2_000, count: 1, by: peerId(9) });
+  const passedOn = () =>
+    ring
+      .sent()
+      .flatMap(({ message }) => (message.type === 'elected' ? [message.decision.lap] : []));
+  const give = (lap: number) => {
+    ring.predecessor.give({ type: 'elected', term: 5, decision: { ...DECISION, lap } });
+  };
+  give(0);
+  ring.pass(1_999);
+  expect(passedOn()).toEqual([]);
+  ring.pass(1);
+  expect(passedOn()).toEqual([0]);
+  give(1);
+  expect(passedOn()).toEqual([1]);
+});
+
 describe('C5c what a peer holds', () => {
   function holding(): Ring {
     const ring = new Ring(DECISION);
