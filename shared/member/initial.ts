@@ -39,7 +39,7 @@ function initialMembership(
     identity,
     membership: { name: 'new' },
     server: 'reconnecting',
-    place: { view: null, era: null, latestEra: null, settlingUntil: -Infinity },
+    place: { view: null, era: null, latestEra: null, settlingUntil: null },
     successor: noSuccessor(),
     predecessor: noPredecessor(),
     offered: [],

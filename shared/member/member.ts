@@ -11,7 +11,7 @@ import type { MembershipReply, Reply } from '../protocol/signaling.ts';
 import { findLink, isGone, isMember, isOpen } from './edges.ts';
 import { endWait, stepElection } from './elections.ts';
 import { setHopDelay } from './hop-delay.ts';
-import { close, closedMeanwhile, sendFirstHeld, signalOut } from './link.ts';
+import { close, closedMeanwhile, markClosed, sendFirstHeld, signalOut } from './link.ts';
 import { askAboutLeader, followed, noteMember } from './lookups.ts';
 import {
   connected,
@@ -24,6 +24,7 @@ import {
   renew,
   vanish,
 } from './membership.ts';
+import { forgetPredecessor } from './predecessor.ts';
 import {
   admitLater,
   drop,
@@ -35,7 +36,7 @@ import {
 } from './receiving.ts';
 import { settled } from './settling.ts';
 import type { Due, Link, Member } from './state.ts';
-import { attempt, attemptRelay, noDirectLink } from './successor.ts';
+import { attempt, attemptImpossible, attemptRelay } from './successor.ts';
 import {
   nextDue,
   tell,
@@ -187,8 +188,9 @@ function linkEvent(turn: Turn, link: Link, event: LinkEvent): void {
       return lost(turn, link, event.reason);
     case 'impossible':
       tell(turn, { type: 'error', message: `no connection can be made: ${event.reason}` });
-      lost(turn, link, event.reason);
-      if (link.edge === 'successor') noDirectLink(turn);
+      markClosed(turn, link);
+      if (link.edge === 'successor') attemptImpossible(turn, link);
+      else forgetPredecessor(turn.member, link.id);
       return;
   }
 }

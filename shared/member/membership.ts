@@ -176,7 +176,7 @@ export function disconnected(turn: Turn, reason: string): void {
   const { member } = turn;
   member.server = 'reconnecting';
   // The answer to a question of before is lost.
-  member.place.settlingUntil = -Infinity;
+  member.place.settlingUntil = null;
   tell(turn, { type: 'server', state: 'reconnecting', reason });
   if (member.membership.name !== 'joining' || !member.membership.isAsked) return;
   // Others may have heard of this id, and of its end, without anything having come back.
@@ -291,7 +291,8 @@ function halt(turn: Turn): void {
   if (membership.name === 'resuming') member.server = 'offline';
   member.membership = { name: 'gone' };
   stopElection(turn);
-  disarm(turn, ({ name }) => name !== 'close');
+  // Nothing can be said on a relayed link any more.
+  disarm(turn, (due) => due.name !== 'close' || due.link.kind === 'relayed');
   if (membership.name !== 'joining') return;
   for (const edge of EDGES) closeOffer(turn, membership.offers[edge]);
 }

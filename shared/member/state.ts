@@ -103,8 +103,8 @@ interface Place {
   era: number | null;
   /** The latest that the server has ever named to it. */
   latestEra: number | null;
-  /** Until when an answer to the question for the era may come. */
-  settlingUntil: number;
+  /** Until when an answer to the question for the era may come; null where none was asked. */
+  settlingUntil: number | null;
 }
 
 /** One end of a link with a neighbour. */

@@ -4,7 +4,7 @@ import { type Edge, type Signal, type SignalDelivery, type View } from '../proto
 import { findLink, isNeighbour } from './edges.ts';
 import type { LinkKind } from './events.ts';
 import { grantLink } from './link-budget.ts';
-import { answerLink, bindOffer } from './make-link.ts';
+import { answerLink, bindOffer, isTaken } from './make-link.ts';
 import { acceptFromPredecessor, aimPredecessor } from './predecessor.ts';
 import { dropDeparted, lost, opened, receiveFrame } from './receiving.ts';
 import { learnEra, unsettle } from './settling.ts';
@@ -74,10 +74,8 @@ export function receiveSignals(
     if (known.edge === edge && known.peer === from) takeSignals(turn, known, signals);
     return;
   }
-  // The answer to an offer that was given up meanwhile: that to a relayed link looks like an offer.
-  if (member.offered.some((own) => own.edge === edge && own.id === id)) return;
-  // An id names one link for good.
-  if (member.dues.some((due) => due.name === 'close' && due.link.id === id)) return;
+  // An id names one link for good; and the answer to a relayed offer that was given up looks like an offer.
+  if (isTaken(member, id)) return;
   const kind = kindOffered(signals);
   if (kind === null || !isWanted(member, edge, from)) return;
   const link = answerLink(turn, edge, from, kind, id);

@@ -138,6 +138,11 @@ export const slowDown: Fault = (world, peer) => {
   world.slowDown(peer, upTo(world, LONGEST.lateness), upTo(world, LONGEST.slowness));
 };
 
+/** A peer's page is hidden. */
+export const hide: Fault = (world, peer) => {
+  world.hide(peer, upTo(world, LONGEST.slowness));
+};
+
 export const breakLinks: Fault = (world, peer) => {
   world.breakLinks(peer, 'both');
 };

@@ -25,7 +25,7 @@ import { World, type TraceEntry } from './world.ts';
  *   with different priorities.
  * - `partitions`: groups that reach neither each other nor the server for a while, and links that are
  *   lost at one end or in one direction.
- * - `delays`: crowded networks, slow devices, newcomers that fall asleep as they join, and connections to
+ * - `delays`: crowded networks, slow devices, hidden pages, newcomers that fall asleep as they join, and connections to
  *   the server whose messages come late, after those of the next one.
  * - `clocks`: steps of the clock of a server that keeps its memory, and rooms that empty.
  * - `amnesia`: a server that loses its memory once or twice in a row, with peers asleep meanwhile.
@@ -172,6 +172,7 @@ const KINDS: Record<Storm, Kind> = {
     faults: [
       ...CRASHES,
       [3, faults.slowDown],
+      [1, faults.hide],
       [1, faults.joinAndSleep],
       [2, faults.reorderSignals],
       [1, faults.sleep],

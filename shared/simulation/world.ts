@@ -266,6 +266,15 @@ export class World {
   }
 
   /**
+   * A peer's page is hidden for a while: its timers come at full seconds.
+   * @param milliseconds until it is shown again; Infinity for good
+   */
+  hide(peer: SimulatedPeer, milliseconds: number): void {
+    peer.device.hide(true);
+    this.#faultFor(milliseconds, () => peer.device.hide(false));
+  }
+
+  /**
    * A peer vanishes, or leaves, and comes back later, as a new one.
    * @param milliseconds until it joins
    */
