@@ -4,10 +4,19 @@ import { dirname, join } from 'node:path';
 import ts from 'typescript';
 import { root } from '../run.mjs';
 
-/** @typedef {Pick<import('./table.mjs').Mutant, 'file' | 'find' | 'replace'>} Patch */
+/** @typedef {Pick<import('./mutant.mjs').Mutant, 'file' | 'find' | 'replace'>} Patch */
 
 /** What the simulation is made of, below shared/. */
-const FOLDERS = ['broker', 'election', 'protocol', 'ring', 'simulation', 'simulation/judges'];
+const FOLDERS = [
+  'broker',
+  'driver',
+  'election',
+  'limits',
+  'member',
+  'protocol',
+  'simulation',
+  'simulation/judges',
+];
 
 /**
  * The source of a file with a patch.

@@ -2,7 +2,7 @@
 import type { Wait } from '../election/step.ts';
 
 /** From the return of the leader's lap to the next one, in milliseconds. */
-export const LAP_PAUSE = 1_000;
+const LAP_PAUSE = 1_000;
 
 /** The least time without news of a leader after which a peer starts an election, in milliseconds. */
 export const LEADER_SILENCE = 3 * LAP_PAUSE;

@@ -57,7 +57,7 @@ export interface Member {
 }
 
 /** What outlives a membership: it belongs to the device, and all of its memberships share it. */
-export interface Device {
+interface Device {
   /** WebRTC connections that may still be made. */
   readonly connections: TokenBucket;
   wasSpent: boolean;
@@ -97,7 +97,7 @@ export interface Offer {
 }
 
 /** What the server has said of this member's place in the ring. */
-export interface Place {
+interface Place {
   view: View | null;
   /** Of the room, once this member has settled in the server's present memory. */
   era: number | null;
@@ -234,7 +234,7 @@ export interface RunningWait {
 }
 
 /** What the failure detector knows of neighbours. */
-export interface Suspicions {
+interface Suspicions {
   /** Peers with whom a direct link broke or ended with their goodbye, and no link has come up since. */
   broken: readonly PeerId[];
   /** Complaints that the server has not answered yet. */
@@ -257,7 +257,7 @@ export interface PeerAt {
 }
 
 /** Questions to the server about other peers. */
-export interface Lookups {
+interface Lookups {
   /** Peers presumed departed that the server was asked about, and when. */
   doubts: readonly PeerAt[];
   /** The leader that the server knew last. */

@@ -29,7 +29,7 @@ export interface Moment {
 }
 
 /** What the member's user asks of it. */
-export type Command =
+type Command =
   | { readonly type: 'join' | 'leave' | 'vanish' | 'campaign' }
   /** A whole number of milliseconds from 0 to MAX_HOP_DELAY. */
   | { readonly type: 'set hop delay'; readonly hopDelay: number };

@@ -30,7 +30,7 @@ function neighbours(ring: readonly PeerId[], id: PeerId): readonly [PeerId, Peer
 const STANDING = 10_000;
 
 describe('a lost connection', () => {
-  test('changes no place: both neighbours are asked at once, nobody else', () => {
+  test('changes no place: both neighbours are asked at once, nobody else (L13a)', () => {
     const { server, ring } = ringOf(5);
     const lost = peerId(3);
     server.lose(lost);
@@ -41,7 +41,7 @@ describe('a lost connection', () => {
     expect(server.peers).toEqual(ring);
   });
 
-  test('is asked about every 4 s until it is back, and no more after that', () => {
+  test('is asked about every 4 s until it is back, and no more after that (L13a)', () => {
     const { server, ring } = ringOf(4);
     server.lose(peerId(2));
     server.checks();
@@ -62,7 +62,7 @@ describe('a lost connection', () => {
     expect(server.checks()).toEqual([[peerId(2), peerId(1)]]);
   });
 
-  test('beside another is asked about on its other side only, and at once by a new neighbour', () => {
+  test('beside another is asked about on its other side only, and at once by a new neighbour (L13a)', () => {
     const { server, ring } = ringOf(5);
     const [first, second, third, fourth] = ring;
     server.lose(defined(second));
@@ -90,7 +90,7 @@ describe('a lost connection', () => {
     expect(server.peers).not.toContain(peerId(3));
   });
 
-  test('does not open its edges to newcomers while there are others', () => {
+  test('does not open its edges to newcomers while there are others (L2c)', () => {
     const { server, ring } = ringOf(4);
     const lost = defined(ring[0]);
     server.lose(lost);
@@ -104,7 +104,7 @@ describe('a lost connection', () => {
 });
 
 describe('a room in which nobody has a connection', () => {
-  test('is remembered for 30 s, so that all may come back to their places', () => {
+  test('is remembered for 30 s, so that all may come back to their places (L13j)', () => {
     const { server, ring } = ringOf(3);
     for (const id of ring) server.lose(id);
     server.pass(DESERTED - CHECKS);
@@ -133,7 +133,7 @@ describe('a room in which nobody has a connection', () => {
 });
 
 describe('a word about one without a connection', () => {
-  test('of a neighbour that never had a link with it counts only after 4 s', () => {
+  test('of a neighbour that never had a link with it counts only after 4 s (L13e)', () => {
     const { server, ring } = ringOf(4);
     const [first, second, third] = ring;
     server.lose(defined(second));
@@ -147,7 +147,7 @@ describe('a word about one without a connection', () => {
     ]);
   });
 
-  test('of a newcomer counts 3 s after anybody could come again where all were lost', () => {
+  test('of a newcomer counts 3 s after anybody could come again where all were lost (L13i)', () => {
     for (const size of [1, 3]) {
       const { server, ring } = ringOf(size);
       for (const id of ring) server.lose(id);
@@ -183,7 +183,7 @@ describe('a complaint', () => {
   const STAYS = [{ ok: true, isMember: true }];
   const GOES = [{ ok: true, isMember: false }];
 
-  test('of silence by both neighbours of one without a connection has the ring closed over it', () => {
+  test('of silence by both neighbours of one without a connection has the ring closed over it (L13d)', () => {
     const { server, ring } = ringOf(4);
     const [first, second, third] = ring;
     server.pass(30_000);
@@ -196,7 +196,7 @@ describe('a complaint', () => {
     expect(server.probes).toEqual([]);
   });
 
-  test('of silence by one neighbour is enough where the other cannot tell, or has no connection', () => {
+  test('of silence by one neighbour is enough where the other cannot tell, or has no connection (L13d)', () => {
     const words = [
       ['unlinked', 'silent'],
       ['silent', 'unlinked'],
@@ -215,7 +215,7 @@ describe('a complaint', () => {
     expect(server.report(defined(first), defined(second), 'silent')).toEqual(GOES);
   });
 
-  test('of silence by one neighbour alone counts once there was time to come back', () => {
+  test('of silence by one neighbour alone counts once there was time to come back (L13e)', () => {
     const { server, ring } = ringOf(4);
     const [first, second] = ring;
     server.lose(defined(second));
@@ -250,7 +250,7 @@ describe('a complaint', () => {
     expect(server.report(defined(third), defined(second), 'silent')).toEqual(STAYS);
   });
 
-  test('whose subject loses its connection while it is asked waits for no answer', () => {
+  test('whose subject loses its connection while it is asked waits for no answer (L13g)', () => {
     const { server, ring } = ringOf(4);
     const [first, second, third] = ring;
     const replies = server.report(defined(first), defined(second), 'silent');
@@ -266,7 +266,7 @@ describe('a complaint', () => {
     expect(replies).toHaveLength(1);
   });
 
-  test('that waits for the other neighbour is asked for again when that one is lost, too', () => {
+  test('that waits for the other neighbour is asked for again when that one is lost, too (L13f)', () => {
     const { server, ring } = ringOf(5);
     const [first, second, third, fourth] = ring.map((id) => defined(id));
     server.lose(defined(second));
@@ -282,7 +282,7 @@ describe('a complaint', () => {
     expect(server.report(defined(first), defined(second), 'silent')).toEqual(GOES);
   });
 
-  test('of silence about one that answers the server is believed at the third time', () => {
+  test('of silence about one that answers the server is believed at the third time (L16f)', () => {
     const { server, ring } = ringOf(4);
     const [first, second] = ring;
     server.pass(STANDING);
@@ -296,7 +296,7 @@ describe('a complaint', () => {
   });
 
   test.each(['silent', 'unlinked'] as const)(
-    'that one that answers the server is %s is not believed at once, however often it is made',
+    'that one that answers the server is %s is not believed at once, however often it is made (L16f)',
     (fault) => {
       const { server, ring } = ringOf(4);
       const [first, second] = ring;
@@ -328,7 +328,7 @@ describe('a complaint', () => {
     expect(server.disconnected).toEqual([]);
   });
 
-  test('of silence about one with a connection is settled by whether that one answers', () => {
+  test('of silence about one with a connection is settled by whether that one answers (L12f)', () => {
     const { server, ring } = ringOf(4);
     const [first, second] = ring;
     const awake = server.report(defined(first), defined(second), 'silent');
@@ -355,7 +355,7 @@ describe('a complaint', () => {
     expect(server.disconnected).toEqual([]);
   });
 
-  test('of misbehaviour has its subject turned out, who is refused when it comes back', () => {
+  test('of misbehaviour has its subject turned out, which is refused when it comes back (L16d)', () => {
     const { server, ring } = ringOf(4);
     const [first, second] = ring;
     server.pass(STANDING);
@@ -367,7 +367,7 @@ describe('a complaint', () => {
     expect(codeOf([server.resume(defined(number))])).toBe('place-lost');
   });
 
-  test('of misbehaviour by one that has only just come is not believed', () => {
+  test('of misbehaviour by one that has only just come is not believed (L16d)', () => {
     const { server, ring } = ringOf(4);
     const [first, second] = ring;
     server.join(9);
@@ -389,7 +389,7 @@ describe('a complaint', () => {
     expect(accuse()).toEqual([{ ok: true, isMember: false }]);
   });
 
-  test('of misbehaviour is believed twice; with the third the accuser goes itself', () => {
+  test('of misbehaviour is believed twice; with the third the accuser goes itself (L16e)', () => {
     const { server, ring } = ringOf(6);
     const [accuser] = ring;
     server.pass(STANDING);
@@ -432,7 +432,7 @@ describe('a complaint', () => {
 });
 
 describe('a question', () => {
-  test('is answered by who has a place, with a connection or without', () => {
+  test('is answered by whether its subject has a place, with a connection or without', () => {
     const { server } = ringOf(2);
     server.lose(peerId(2));
     const about = (number: number) => server.lookup(peerId(number));
@@ -446,7 +446,7 @@ describe('a question', () => {
 });
 
 describe('the policy of a room', () => {
-  test('is that of who opened it, for everybody who comes or returns', () => {
+  test('is that of the peer that opened it, for all that join or return', () => {
     const server = new Server();
     const policyOf = ([reply]: ReturnType<Server['join']>) => reply?.ok === true && reply.policy;
     expect(policyOf(server.join(1, { policy: 'incumbent' }))).toBe('incumbent');
@@ -466,7 +466,7 @@ describe('the policy of a room', () => {
 });
 
 describe('signals between those who were neighbours', () => {
-  test('still pass, in both directions, while the link they had may be in use', () => {
+  test('still pass, in both directions, while the link they had may be in use (L10d)', () => {
     const { server, ring } = ringOf(2);
     const [first, second] = [defined(ring[0]), defined(ring[1])];
     server.join(3);
@@ -483,7 +483,7 @@ describe('signals between those who were neighbours', () => {
     expect(signalsTo(server.deliveries, after)).toHaveLength(1);
   });
 
-  test('end with the fifth that has come between since', () => {
+  test('end with the fifth that has come between since (L10d)', () => {
     const server = new Server({ peersPerRoom: 1_000 });
     server.seat(1, 2);
     const first = peerId(1);
@@ -526,7 +526,7 @@ describe('an evicted peer', () => {
     return server;
   }
 
-  test('is told to those who had it for a predecessor before, who may still listen to it', () => {
+  test('is told to those who had it for a predecessor before, who may still listen to it (L16g)', () => {
     const server = relinked();
     const [accuser] = neighbours(server.peers, peerId(2));
     server.report(accuser, peerId(2), 'misbehaves');
@@ -570,7 +570,7 @@ describe('after the server has lost its memory', () => {
   const RING = [4, 1, 5, 2, 3];
   const WHOLE = edgesOf(RING.map((number) => peerId(number)));
 
-  test('those who come back have their places, and nobody is told anything', () => {
+  test('those who come back have their places, and nobody is told anything (L14a)', () => {
     const server = new Server();
     for (const number of [2, 4, 3, 5, 1]) {
       const view = viewOf([resumed(server, RING, number)]);
@@ -596,7 +596,7 @@ describe('after the server has lost its memory', () => {
     expect(newcomer).toHaveLength(1);
   });
 
-  test('newcomers wait until all are back, and no longer', () => {
+  test('newcomers wait until all are back, and no longer (L14a, L14c)', () => {
     const server = new Server();
     resumed(server, RING, 4);
     const newcomer = server.join(9);
@@ -608,7 +608,7 @@ describe('after the server has lost its memory', () => {
     expect(server.peers).toHaveLength(6);
   });
 
-  test('newcomers wait 5 s at most for those who do not come', () => {
+  test('newcomers wait 5 s at most for those who do not come (L14a)', () => {
     const server = new Server();
     resumed(server, RING, 4);
     const newcomer = server.join(9);
@@ -618,7 +618,7 @@ describe('after the server has lost its memory', () => {
     expect(viewOf(newcomer).version).toBeGreaterThan(1);
   });
 
-  test('nobody is waited for in vain while nobody can reach the server', () => {
+  test('nobody is waited for in vain while nobody can reach the server (L14d)', () => {
     const server = new Server();
     resumed(server, RING, 4);
     server.lose(peerId(4));
@@ -640,7 +640,7 @@ describe('after the server has lost its memory', () => {
     expect(viewOf(newcomer).version).toBeGreaterThan(1);
   });
 
-  test('whom the others name keeps its place for a while, and is asked about', () => {
+  test('a peer that others name keeps its place for a while, and is asked about (L14f)', () => {
     const server = new Server();
     for (const number of [4, 1, 2, 3]) resumed(server, RING, number);
     server.pass(PATIENCE);
@@ -658,7 +658,7 @@ describe('after the server has lost its memory', () => {
     expect(codeOf([resumed(server, RING, 5)])).toBe('place-lost');
   });
 
-  test('who comes back late has the place that was kept for it, with any secret', () => {
+  test('a peer that comes back late has the place that was kept for it, with any secret', () => {
     const server = new Server();
     for (const number of [4, 1, 2, 3]) resumed(server, RING, number);
     server.pass(PATIENCE);
@@ -671,7 +671,7 @@ describe('after the server has lost its memory', () => {
     expect(server.checks()).toEqual([]);
   });
 
-  test('who comes back later yet, and was named by nobody, is put beside its old neighbours', () => {
+  test('a peer that comes back later still, and was not named, is put beside its old neighbours (L14j)', () => {
     const server = new Server();
     resumed(server, RING, 4);
     server.pass(PATIENCE);
@@ -682,7 +682,7 @@ describe('after the server has lost its memory', () => {
     expect(edgesOf(server.peers)).toEqual(WHOLE);
   });
 
-  test('whom the members hold for gone is refused, and was told to go where it had come first', () => {
+  test('a peer that the members presume departed is refused, and told to go where it came first (L14h)', () => {
     const server = new Server();
     const rest = [4, 1, 2, 3];
     viewOf([resumed(server, RING, 5, { place: placeOf(RING, 5, 3) })]);
@@ -694,7 +694,7 @@ describe('after the server has lost its memory', () => {
     expect(codeOf(server.join(5))).toBe('id-taken');
   });
 
-  test('newcomers that were first have to come again, and wait for those who come back', () => {
+  test('newcomers that were first have to come again, and wait for those who come back (L14b)', () => {
     const server = new Server();
     server.seat(8, 9);
     viewOf([resumed(server, RING, 4)]);
@@ -757,7 +757,7 @@ describe('after the server has lost its memory', () => {
     ]);
   });
 
-  test('one that has said goodbye to its neighbours while no server was there is not waited for', () => {
+  test('one that has said goodbye to its neighbours while no server was there is not waited for (L14g)', () => {
     const server = new Server();
     for (const number of [4, 3]) resumed(server, RING, number);
     for (const number of [1, 2]) resumed(server, RING, number, { removed: [peerId(5)] });
@@ -792,7 +792,7 @@ describe('after the server has lost its memory', () => {
     expect(codeOf([resumed(full, RING, 2)])).toBe('room-full');
   });
 
-  test('there is one such pause, and none for who comes after a minute to a room with members', () => {
+  test('there is one such pause, and none for a peer that comes after a minute to a room with members (L14i)', () => {
     const server = new Server();
     for (const number of RING) resumed(server, RING, number);
     server.pass(PATIENCE);
@@ -846,7 +846,7 @@ describe('a memory that somebody makes up', () => {
     expect(server.peers).toEqual(expect.arrayContaining([...ring]));
   });
 
-  test('of an era to come has no later one fall behind it, also in the room opened next', () => {
+  test('of an era to come has no later one fall behind it, also in the room opened next (R9h)', () => {
     const server = new Server();
     server.join(1);
     const made = { ...placeOf(MADE_UP, 7, 1), era: server.settle(1) + 4 * MINUTE };
@@ -870,7 +870,7 @@ describe('a memory that somebody makes up', () => {
     expect(server.settle(2, elsewhere)).toBeGreaterThan(made.era);
   });
 
-  test('of an era far ahead of the clock is not taken up', () => {
+  test('of an era far ahead of the clock is not taken up (R9i)', () => {
     const server = new Server();
     const now = 1e12;
     const made = { ...placeOf(MADE_UP, 7, 1), era: now + 10 * MINUTE };
@@ -930,7 +930,7 @@ describe('a memory that somebody makes up', () => {
 });
 
 describe('a ring that was out of reach until the server forgot it', () => {
-  test('has its places again in a room that was opened meanwhile, unless that is old', () => {
+  test('has its places again in a room that was opened meanwhile, unless that is old (L14i)', () => {
     for (const [age, isWhole] of [
       [PATIENCE, true],
       [MINUTE, false],

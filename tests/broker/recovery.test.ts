@@ -44,7 +44,7 @@ const survivors = fc.uniqueArray(fc.nat(9_999), { minLength: 1, maxLength: 24 })
 );
 
 describe('members of a true ring, some lost, the others back in any order,', () => {
-  test('are one ring again with whom they named, and every edge that two agree on is kept', () => {
+  test('are one ring again with those they named, and every edge that two agree on is kept', () => {
     fc.assert(
       fc.property(survivors, ({ ring, back }) => {
         const { order, gone } = joinFragments(
@@ -72,7 +72,7 @@ describe('members of a true ring, some lost, the others back in any order,', () 
     );
   });
 
-  test('and whom all hold for gone stays out, also where an old neighbour still names it', () => {
+  test('and a peer that all presume departed stays out, also where an old neighbour still names it', () => {
     fc.assert(
       fc.property(survivors, fc.nat(), ({ ring, back }, number) => {
         fc.pre(ring.length > 3 && back.length === ring.length);
@@ -96,7 +96,7 @@ describe('members of a true ring, some lost, the others back in any order,', () 
     );
   });
 
-  test('and whom its neighbours hold for gone is gone, though no later view has told them so', () => {
+  test('and a peer that its neighbours presume departed is gone, though no later view has told them so', () => {
     fc.assert(
       fc.property(survivors, fc.nat(), ({ ring, back }, number) => {
         const dead = defined(ring[number % ring.length]);
@@ -115,7 +115,7 @@ describe('members of a true ring, some lost, the others back in any order,', () 
     );
   });
 
-  test('and whoever is there itself goes on the word of its neighbours only', () => {
+  test('and a peer that is there is removed on the word of its neighbours only (L14h)', () => {
     const ring = [1, 2, 3, 4, 5].map((number) => peerId(number));
     const [one, two, three, four] = [0, 1, 2, 3].map((at) => reportAt(ring, at));
     const liar = { ...defined(four), removed: [peerId(2)] };
@@ -129,17 +129,20 @@ describe('members of a true ring, some lost, the others back in any order,', () 
   test.each([
     [9, 3, 3],
     [3, 9, 2],
-  ])('and of two that disagree, in views %i and %i, the later one is right', (one, other, next) => {
-    const [a, b, c, d] = [peerId(1), peerId(2), peerId(3), peerId(4)];
-    const reports = [
-      { id: a, place: { successor: c, predecessor: d }, version: one, removed: [] },
-      { id: b, place: { successor: d, predecessor: a }, version: other, removed: [] },
-    ];
-    for (const said of [reports, reports.toReversed()])
-      expect(edgesOf(joinFragments(said, nobody).order).get(a)).toBe(peerId(next));
-  });
+  ])(
+    'and of two that disagree, in views %i and %i, the later one is right (L14e)',
+    (one, other, next) => {
+      const [a, b, c, d] = [peerId(1), peerId(2), peerId(3), peerId(4)];
+      const reports = [
+        { id: a, place: { successor: c, predecessor: d }, version: one, removed: [] },
+        { id: b, place: { successor: d, predecessor: a }, version: other, removed: [] },
+      ];
+      for (const said of [reports, reports.toReversed()])
+        expect(edgesOf(joinFragments(said, nobody).order).get(a)).toBe(peerId(next));
+    },
+  );
 
-  test('L14 and an edge that both ends name stays, whatever a later view says of one end', () => {
+  test('L14 and an edge that both ends name stays, whatever a later view says of one end (L14e)', () => {
     const [a, b, c, d] = [peerId(1), peerId(2), peerId(3), peerId(4)];
     const reports = [
       { id: a, place: { successor: b, predecessor: d }, version: 3, removed: [] },
@@ -169,7 +172,7 @@ const lies = fc.array(
 );
 
 describe('whatever is said,', () => {
-  test('nobody has two places, nobody is both in and gone, and who comes is one or the other', () => {
+  test('no peer has two places or is both in and gone, and each that comes is one or the other', () => {
     fc.assert(
       fc.property(lies, fc.nat(9), (reports, left) => {
         const hasLeft = (id: PeerId) => id === peerId(left);
@@ -225,7 +228,7 @@ describe('whatever is said,', () => {
 });
 
 describe('a room that recovers', () => {
-  test('tells nobody of anything before its end, and then only whom it concerns', () => {
+  test('tells nobody of anything before its end, and then only those concerned', () => {
     const ring = [1, 2, 3, 4, 5].map((number) => peerId(number));
     const room = newRoom('monday');
     startRecovery(room);
@@ -237,7 +240,7 @@ describe('a room that recovers', () => {
     expect(edgesOf(peersOf(room))).toEqual(edgesOf(ring));
   });
 
-  test('keeps a place for whom its neighbours name, and asks them about it', () => {
+  test('keeps a place for a peer that its neighbours name, and asks them about it', () => {
     const ring = [1, 2, 3, 4].map((number) => peerId(number));
     const room = newRoom('monday');
     startRecovery(room);
@@ -251,7 +254,7 @@ describe('a room that recovers', () => {
     expect(isPresent(room, peerId(3))).toBe(false);
   });
 
-  test('lets go whom it took in before, and begins an era after theirs', () => {
+  test('removes those it admitted before, and begins an era after theirs', () => {
     const ring = [1, 2, 3].map((number) => peerId(number));
     const room = newRoom('monday');
     join(room, [newcomer(9)], moment());
@@ -279,7 +282,7 @@ describe('a room that recovers', () => {
     expect(ring.map((id) => defined(viewFor(room, id)).era)).toEqual([era, era, era]);
   });
 
-  test('goes on in an era after that of a clock that was ahead, whenever it is brought', () => {
+  test('goes on in an era after that of a clock that was ahead, whenever it is brought (R9h, R9i)', () => {
     const ring = [1, 2, 3].map((number) => peerId(number));
     const ahead = 1e12;
     const room = newRoom('monday');
@@ -294,7 +297,7 @@ describe('a room that recovers', () => {
     expect(settle(room, peerId(3), moment())).toBe(era + 1);
   });
 
-  test('gives who comes late its place between its old neighbours', () => {
+  test('gives a late peer its place between its old neighbours', () => {
     const ring = [1, 2, 3, 4].map((number) => peerId(number));
     for (const missing of [0, 1, 2, 3]) {
       const room = newRoom('monday');

@@ -161,7 +161,7 @@ describe('joining together', () => {
     expect([...offered.keys()].toSorted()).toEqual(chosen.toSorted());
   }
 
-  test('two newcomers to an empty room use each its offer to its successor', () => {
+  test('two newcomers to an empty room use each its offer to its successor (L2e)', () => {
     const room = newRoom('monday');
     const deliveries = join(room, [newcomer(1), newcomer(2)], moment());
     expectOneLinkPerNewEdge(room, deliveries);
@@ -170,7 +170,7 @@ describe('joining together', () => {
       expect(views.get(peerId(number))?.successor.link).toBe(offerOf(number, 'successor').link);
   });
 
-  test('exactly one link is chosen for each edge, however many newcomers are neighbours', () => {
+  test('exactly one link is chosen for each edge, however many newcomers are neighbours (L2e)', () => {
     fc.assert(
       fc.property(fc.nat(6), fc.integer({ min: 1, max: 12 }), (present, arriving) => {
         const room = roomOf(...Array.from({ length: present }, (_, at) => at));
@@ -187,7 +187,7 @@ describe('joining together', () => {
     );
   });
 
-  test('a burst splits one edge, so that two members make a link for it and not two for each', () => {
+  test('a burst splits one edge, so that two members make a link for it and not two for each (L2c)', () => {
     const room = roomOf(1, 2, 3, 4);
     const before = peersOf(room);
     const views = viewsIn(
@@ -340,7 +340,7 @@ describe('brokering', () => {
         }
   });
 
-  test('ends with being neighbours', () => {
+  test('ends with being neighbours (L10d)', () => {
     const room = roomOf(1, 2, 3);
     const [first, second, third] = peersOf(room).map((id) => id);
     const request = { to: defined(second), edge: 'successor' as const, link: linkId(7), signals };

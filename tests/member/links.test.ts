@@ -714,6 +714,26 @@ describe('where no direct link comes up', () => {
     expect(passedOn()).toEqual([2, 3]);
   });
 
+  test('L6d and ends with the relayed link once more than 64 messages wait for it', () => {
+    const ring = new Ring(DECISION);
+    const from = peerId(4);
+    ring.view({ predecessor: { id: from, link: null } });
+    const relay = linkId(70);
+    const frame = encodeFrame(helloOf(from, relay));
+    ring.signal({ from, edge: 'predecessor', link: relay, signals: [{ type: 'relay' }] });
+    ring.signal({ from, edge: 'predecessor', link: relay, signals: [{ type: 'frame', frame }] });
+    const direct = defined(ring.offer(from, 'predecessor', linkId(71)));
+    direct.give(helloOf(from, linkId(71)));
+    const passedOn = () =>
+      ring.successor.sent.filter(({ message }) => message.type === 'elected').length;
+    for (let lap = 2; lap < 66; lap += 1)
+      direct.give({ type: 'elected', term: 4, decision: { ...DECISION, lap } });
+    expect(passedOn()).toBe(0);
+    direct.give({ type: 'elected', term: 4, decision: { ...DECISION, lap: 66 } });
+    expect(passedOn()).toBe(65);
+    expect(signalled(ring)).toContainEqual({ to: from, link: relay, type: 'closed' });
+  });
+
   test('L5 a move from a relayed link to a direct one is no new successor: nothing is said again (L5f)', () => {
     const ring = aimed();
     relayed(ring);

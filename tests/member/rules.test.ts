@@ -74,6 +74,15 @@ describe('L7: after its BYE a peer', () => {
     expect(ring.predecessor.sent).toHaveLength(said);
   });
 
+  test('closes the link after 2 s, where the other end does not (L7a)', () => {
+    const ring = new Ring(DECISION);
+    ring.node.leave();
+    ring.pass(1_999);
+    expect(ring.predecessor.isClosed).toBe(false);
+    ring.pass(1);
+    expect(ring.predecessor.isClosed).toBe(true);
+  });
+
   test('has said it on a relayed link too, as long as the server still passes it on (L7e)', () => {
     const ring = new Ring(DECISION);
     const delivery = {

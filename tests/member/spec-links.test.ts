@@ -116,6 +116,13 @@ test('L7d a peer that leaves tells the server so', () => {
   expect(ring.hasDropped).toBe(false);
 });
 
+test('L8b links with a predecessor that is gone are closed', () => {
+  const ring = new Ring(DECISION);
+  ring.view({ predecessor: OTHER, removed: [NEIGHBOURS.predecessor] });
+  expect(ring.predecessor.isClosed).toBe(true);
+  expect(ring.successor.isClosed).toBe(false);
+});
+
 test('L10c four links are in the making towards a successor, whichever end offers', () => {
   const ring = new Ring(DECISION);
   ring.view({ successor: OTHER });
@@ -153,6 +160,17 @@ test('L12e a silent link is closed without a complaint where another with the ne
   expect(ring.told('complained')).toEqual([]);
 });
 
+test('L12e a silent link with a peer that is no neighbour any more is closed without a complaint', () => {
+  const ring = new Ring(DECISION);
+  ring.view({ predecessor: OTHER });
+  for (let second = 0; second < 5; second += 1) {
+    ring.successor.give(IS_ALIVE);
+    ring.pass(1_000);
+  }
+  expect(ring.predecessor.isClosed).toBe(true);
+  expect(ring.told('complained').filter(({ about }) => about !== OTHER.id)).toEqual([]);
+});
+
 describe('L13c a neighbour that the server has lost', () => {
   /** A predecessor has offered a link through the server, and has said HELLO on it. */
   function relayed(ring: Ring, from: PeerId): void {
@@ -181,6 +199,25 @@ describe('L13c a neighbour that the server has lost', () => {
     ring.pass(500);
     expect(complaints(ring, NEIGHBOURS.predecessor)).toEqual(['silent']);
   });
+});
+
+test('C5a an announcement of lap 0 is held for the hop delay, and the laps after it are not', () => {
+  const ring = new Ring(DECISION);
+  ring.predecessor.give({ type: 'pace', hopDelay: 2_000, count: 1, by: peerId(9) });
+  const passedOn = () =>
+    ring
+      .sent()
+      .flatMap(({ message }) => (message.type === 'elected' ? [message.decision.lap] : []));
+  const give = (lap: number) => {
+    ring.predecessor.give({ type: 'elected', term: 5, decision: { ...DECISION, lap } });
+  };
+  give(0);
+  ring.pass(1_999);
+  expect(passedOn()).toEqual([]);
+  ring.pass(1);
+  expect(passedOn()).toEqual([0]);
+  give(1);
+  expect(passedOn()).toEqual([1]);
 });
 
 describe('C5c what a peer holds', () => {

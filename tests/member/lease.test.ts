@@ -1,29 +1,35 @@
 /** Until when a leader is confirmed, by the clocks of the peer that names it (shared/election/SPEC.md, R10). */
 import { describe, expect, test } from 'vitest';
-import { Lease } from '../../shared/ring/lease.ts';
-import { SimulatedClock } from '../../shared/simulation/clock.ts';
+import { initialMember } from '../../shared/member/initial.ts';
+import { leaseOf, renewLease } from '../../shared/member/lease.ts';
 import { World } from '../../shared/simulation/world.ts';
-import { defined } from '../support.ts';
+import { defined, peerId, roomName } from '../support.ts';
 
 describe('R10: a lease', () => {
   test('ends by the clock that never falls, and by the date (R10b)', () => {
-    const clock = new SimulatedClock();
-    let ahead = 0;
-    const lease = new Lease(clock, () => clock.now() + 1e12 + ahead);
-    expect([lease.isValid, lease.until]).toEqual([false, null]);
-    lease.renew(3_000);
-    expect([lease.isValid, lease.until]).toEqual([true, 1e12 + 3_000]);
-    clock.skip(2_999);
-    expect(lease.isValid).toBe(true);
-    clock.skip(1);
-    expect(lease.isValid).toBe(false);
-    lease.renew(3_000);
+    const date = 1e12;
+    const { election } = initialMember(
+      { room: roomName('lobby'), priority: 1, policy: 'highest', connections: 450 },
+      { id: peerId(1), secret: 'a secret of some length' },
+      0,
+    );
+    const lease = (now: number, ahead = 0) => {
+      const { isConfirmed, confirmedUntil } = leaseOf(election.lease, {
+        now,
+        date: date + now + ahead,
+      });
+      return [isConfirmed, confirmedUntil];
+    };
+    expect(lease(0)).toEqual([false, null]);
+    renewLease(election, 3_000, { now: 0, date });
+    expect(lease(0)).toEqual([true, date + 3_000]);
+    expect(lease(2_999)).toEqual([true, date + 3_000]);
+    expect(lease(3_000)).toEqual([false, date + 3_000]);
     // The device has slept, and one of the clocks stood still meanwhile.
-    ahead = 3_000;
-    expect(lease.isValid).toBe(false);
-    lease.renew(3_000);
-    lease.end();
-    expect([lease.isValid, lease.until]).toEqual([false, null]);
+    expect(lease(0, 3_000)).toEqual([false, date + 3_000]);
+    expect(lease(3_000, -3_000)).toEqual([false, date + 3_000]);
+    renewLease(election, 3_000, { now: 3_000, date: date + 3_000 });
+    expect(lease(3_000)).toEqual([true, date + 6_000]);
   });
 });
 

@@ -10,7 +10,6 @@ import type { OpenLink, SignalingHandlers } from '../../shared/driver/ports.ts';
 import { countedRandom } from '../../shared/driver/random.ts';
 import { RingPeer } from '../../shared/driver/ring-peer.ts';
 import { SimulatedClock } from '../../shared/simulation/clock.ts';
-import { seededRandom } from '../../shared/simulation/random.ts';
 import { Ring, SELF } from './played-ring.ts';
 import { defined, peerId, roomName } from '../support.ts';
 

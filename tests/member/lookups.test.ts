@@ -2,9 +2,11 @@
 import { describe, expect, test } from 'vitest';
 import type { PeerId } from '../../shared/protocol/ids.ts';
 import type { Decision } from '../../shared/protocol/messages.ts';
-import { LOOKUP_DELAY } from '../../shared/member/lookups.ts';
 import { peerId } from '../support.ts';
 import { NEIGHBOURS, Ring, SELF } from './played-ring.ts';
+
+/** Milliseconds, by L18a. */
+const LOOKUP_DELAY = 1_500;
 
 const claimOf = (number: number) => ({ priority: 1, id: peerId(number) });
 const DECISION: Decision = { leader: claimOf(9), lap: 1, size: 3, hops: 2 };
