@@ -13,10 +13,10 @@ const MAY_IMPORT = {
 const SHARED_MAY_IMPORT = {
   protocol: [],
   election: ['protocol'],
-  limits: [],
-  member: ['election', 'limits', 'protocol'],
-  driver: ['member', 'election', 'protocol'],
-  broker: ['driver', 'protocol'],
+  machine: [],
+  member: ['election', 'machine', 'protocol'],
+  driver: ['machine', 'member', 'election', 'protocol'],
+  broker: ['driver', 'machine', 'protocol'],
   narration: ['member', 'election', 'protocol'],
 };
 

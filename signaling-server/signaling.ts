@@ -37,7 +37,7 @@ import {
   type ServerToWatcher,
   type WatcherToServer,
 } from '../shared/protocol/watch.ts';
-import { fullBucket, takeOne, type TokenBucket } from '../shared/limits/token-bucket.ts';
+import { fullBucket, takeOne, type TokenBucket } from '../shared/machine/token-bucket.ts';
 import { clockOf } from '../shared/driver/clock.ts';
 import { Connections } from './connections.ts';
 import { createMetrics, type Metrics } from './metrics.ts';

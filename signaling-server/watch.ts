@@ -4,7 +4,7 @@
  */
 import type { PeerId, RoomName } from '../shared/protocol/ids.ts';
 import type { Order, Reports, Trace } from '../shared/protocol/watch.ts';
-import { fullBucket, isFull, takeOne, type TokenBucket } from '../shared/limits/token-bucket.ts';
+import { fullBucket, isFull, takeOne, type TokenBucket } from '../shared/machine/token-bucket.ts';
 import type { Clock } from '../shared/driver/ports.ts';
 
 export interface WatchLimits {

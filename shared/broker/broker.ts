@@ -15,7 +15,8 @@ import { probed, probeOverdue, report } from './complaints.ts';
 import { firstOf, takeDue, type RoomTask } from './dues.ts';
 import { lookup, recoverLate } from './recovery.ts';
 import { ALREADY_JOINED, NOT_JOINED, refusal } from './refusals.ts';
-import { has, passSignal, peersOf, type Moment } from './room.ts';
+import { has, passSignal, peersOf } from './room.ts';
+import type { Moment } from '../machine/moment.ts';
 import { close, join, leave, leaveByHttp, resume } from './sessions.ts';
 import type {
   Asker,

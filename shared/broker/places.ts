@@ -11,11 +11,11 @@ import {
   recollectionsOf,
   type Loss,
   type Member,
-  type Moment,
   type Newcomer,
   type Notice,
   type Room,
 } from './room.ts';
+import type { Moment } from '../machine/moment.ts';
 import { announce, checks } from './views.ts';
 
 /** How many departures a room remembers, to tell of them and to refuse their ids. */

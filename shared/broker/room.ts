@@ -26,14 +26,6 @@ export type Notice = Told & { readonly to: PeerId };
 /** What a newcomer brings. */
 export type Newcomer = Pick<JoinRequest, 'id' | 'offers'>;
 
-/** Two kinds of time: the date may be set back or forward, so durations are not told by it. */
-export interface Moment {
-  /** Milliseconds since any fixed moment; never falls. */
-  readonly now: number;
-  /** Milliseconds since 1970, for eras. */
-  readonly date: number;
-}
-
 /** That a member has lost its connection. */
 export interface Loss {
   at: number;

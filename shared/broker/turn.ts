@@ -1,7 +1,8 @@
 /** One input's worth of work: the broker, the time, and what is to be delivered. */
 import type { PeerId, RoomName } from '../protocol/ids.ts';
 import { arm, isArmed } from './dues.ts';
-import type { Moment, Notice } from './room.ts';
+import type { Notice } from './room.ts';
+import type { Moment } from '../machine/moment.ts';
 import type { AnyReply, Asker, Broker, Delivery, Ending, OpenRoom, SessionId } from './state.ts';
 import { drop, get, put } from './table.ts';
 import { hasUntoldEra, tellEra } from './views.ts';

@@ -2,14 +2,8 @@
  * Drives a machine without I/O: gives it inputs one after another, performs its outputs, and holds the one
  * timer that it needs.
  */
+import type { Moment } from '../machine/moment.ts';
 import type { Clock } from './ports.ts';
-
-export interface Moment {
-  /** Milliseconds since any fixed moment; never falls. */
-  readonly now: number;
-  /** Milliseconds since 1970. */
-  readonly date: number;
-}
 
 export interface Machine<Input, Output> {
   /** Handles one input. Returns what is to be done, in order, before the next one is handled. */

@@ -6,7 +6,8 @@ import type { RingEvent } from '../member/events.ts';
 import { initialMember } from '../member/initial.ts';
 import { handle } from '../member/member.ts';
 import type { Config, Identity, Member } from '../member/state.ts';
-import type { Input, Moment, Output } from '../member/turn.ts';
+import type { Input, Output } from '../member/turn.ts';
+import type { Moment } from '../machine/moment.ts';
 import type { RingPeerPorts } from './ring-peer.ts';
 
 /** One input, and what came of it. */

@@ -14,7 +14,8 @@ import {
   type Output,
   type Random,
 } from '../member/turn.ts';
-import { Loop, type Moment, type Times } from './loop.ts';
+import { Loop, type Times } from './loop.ts';
+import type { Moment } from '../machine/moment.ts';
 import type { Link, OpenLink, Signaling } from './ports.ts';
 
 /** What a peer asks for beside a room; all are optional. */

@@ -24,7 +24,7 @@ import { extensionsFor, takeCensus } from './census.ts';
 import { kindOnward, latencyOf, leadsRound, linkInUse } from './edges.ts';
 import type { Cause } from './events.ts';
 import { hopDelayOf } from './hop-delay.ts';
-import { leaseOf, renewLease } from './lease.ts';
+import { isConfirmed, renewLease } from './lease.ts';
 import { sendAfter, takeBack, tellUnsent } from './link.ts';
 import { doubtDeparture, noteLeader } from './lookups.ts';
 import { noteDecided, noteLapPassed, noteTermRose, waitFor, type RingSize } from './patience.ts';
@@ -317,10 +317,11 @@ function confirmLeader(
 function tellConfirmation(turn: Turn): void {
   const { election } = turn.member;
   const decision = decisionOf(election.state);
-  const { isConfirmed } = leaseOf(election.lease, turn);
-  if (decision === null || isConfirmed !== election.isDoubted) return;
-  election.isDoubted = !isConfirmed;
-  tell(turn, { type: 'confirmation', leader: decision.leader.id, isConfirmed });
+  const isNowConfirmed = isConfirmed(election.lease, turn);
+  if (decision === null || isNowConfirmed !== election.isDoubted) return;
+  election.isDoubted = !isNowConfirmed;
+  const { id: leader } = decision.leader;
+  tell(turn, { type: 'confirmation', leader, isConfirmed: isNowConfirmed });
 }
 
 // --- what inputs and effects mean ---------------------------------------------------------------

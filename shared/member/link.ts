@@ -10,7 +10,7 @@ import { aliveOf, greetedOf, isGone } from './edges.ts';
 import type { RingEvent } from './events.ts';
 import { silenceOf } from './silence.ts';
 import type { Held, Link, Member } from './state.ts';
-import { fullBucket } from '../limits/token-bucket.ts';
+import { fullBucket } from '../machine/token-bucket.ts';
 import { arm, ask, disarm, tell, type Turn } from './turn.ts';
 
 /** After so many milliseconds without a frame a link is asked for a sign of life. */

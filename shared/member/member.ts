@@ -44,11 +44,11 @@ import {
   type AskOf,
   type Input,
   type LinkEvent,
-  type Moment,
   type Output,
   type Random,
   type Turn,
 } from './turn.ts';
+import type { Moment } from '../machine/moment.ts';
 import { applyView, receiveSignals } from './views.ts';
 
 type ServerInput = Extract<

@@ -24,7 +24,7 @@ import { withSample } from './round-trip.ts';
 import type { Alive, Arrival, Link } from './state.ts';
 import { dropSuccessors, sendHello, successorClosed, trySwitch } from './successor.ts';
 import { hasteOf, judgeTerm, MAX_TERM_LEAP, type TermVerdict } from './term-gate.ts';
-import { takeOne } from '../limits/token-bucket.ts';
+import { takeOne } from '../machine/token-bucket.ts';
 import { arm, disarmNamed, isArmed, rearm, tell, type Turn } from './turn.ts';
 
 /** The longest round trip that is believed, in milliseconds; what took longer was spent asleep. */

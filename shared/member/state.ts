@@ -13,7 +13,7 @@ import type { LinkKind, ServerLink } from './events.ts';
 import type { HopDelay } from './hop-delay.ts';
 import type { Patience } from './patience.ts';
 import type { TermGate } from './term-gate.ts';
-import type { TokenBucket } from '../limits/token-bucket.ts';
+import type { TokenBucket } from '../machine/token-bucket.ts';
 
 /** What a member is given and never changes. */
 export interface Config {

@@ -3,7 +3,8 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { handle, nextDue, orderOf, placeOf, sizeOf } from '../../shared/broker/broker.ts';
 import { PROBE_PATIENCE } from '../../shared/broker/complaints.ts';
-import type { Moment } from '../../shared/broker/room.ts';
+import type {} from '../../shared/broker/room.ts';
+import type { Moment } from '../../shared/machine/moment.ts';
 import { mayLeave } from '../../shared/broker/sessions.ts';
 import {
   newBroker,

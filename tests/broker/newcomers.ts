@@ -1,7 +1,8 @@
 /** What newcomers bring, and what follows for them, read from what a room hands out. */
 import type { PeerId } from '../../shared/protocol/ids.ts';
 import type { Edge, Offer, SignalDelivery, View } from '../../shared/protocol/signaling.ts';
-import type { Moment, Newcomer, Notice } from '../../shared/broker/room.ts';
+import type { Newcomer, Notice } from '../../shared/broker/room.ts';
+import type { Moment } from '../../shared/machine/moment.ts';
 import { linkId, peerId } from '../support.ts';
 
 let passed = 0;

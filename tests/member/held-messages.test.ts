@@ -3,7 +3,7 @@ import { initialMember } from '../../shared/member/initial.ts';
 import { retire, sendAfter, takeBack } from '../../shared/member/link.ts';
 import { handle } from '../../shared/member/member.ts';
 import type { Link } from '../../shared/member/state.ts';
-import { fullBucket } from '../../shared/limits/token-bucket.ts';
+import { fullBucket } from '../../shared/machine/token-bucket.ts';
 import { nextDue, type Output, type Turn } from '../../shared/member/turn.ts';
 import type { ElectionMessage } from '../../shared/protocol/messages.ts';
 import { linkId, peerId, roomName } from '../support.ts';

@@ -1,7 +1,7 @@
 /** Until when a leader is confirmed, by the clocks of the peer that names it (shared/election/SPEC.md, R10). */
 import { describe, expect, test } from 'vitest';
 import { initialMember } from '../../shared/member/initial.ts';
-import { leaseOf, renewLease } from '../../shared/member/lease.ts';
+import { isConfirmed, renewLease } from '../../shared/member/lease.ts';
 import { World } from '../../shared/simulation/world.ts';
 import { defined, peerId, roomName } from '../support.ts';
 
@@ -14,11 +14,8 @@ describe('R10: a lease', () => {
       0,
     );
     const lease = (now: number, ahead = 0) => {
-      const { isConfirmed, confirmedUntil } = leaseOf(election.lease, {
-        now,
-        date: date + now + ahead,
-      });
-      return [isConfirmed, confirmedUntil];
+      const moment = { now, date: date + now + ahead };
+      return [isConfirmed(election.lease, moment), election.lease?.date ?? null];
     };
     expect(lease(0)).toEqual([false, null]);
     renewLease(election, 3_000, { now: 0, date });
