@@ -11,7 +11,7 @@ const FOLDERS = [
   'broker',
   'driver',
   'election',
-  'limits',
+  'machine',
   'member',
   'protocol',
   'simulation',

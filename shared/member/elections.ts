@@ -27,7 +27,13 @@ import { hopDelayOf } from './hop-delay.ts';
 import { isConfirmed, renewLease } from './lease.ts';
 import { sendAfter, takeBack, tellUnsent } from './link.ts';
 import { doubtDeparture, noteLeader } from './lookups.ts';
-import { noteDecided, noteLapPassed, noteTermRose, waitFor, type RingSize } from './patience.ts';
+import {
+  noteDecided,
+  noteLapPassed,
+  noteTermRose,
+  waitFor,
+  type RingSize,
+} from './leader-patience.ts';
 import { settle } from './settling.ts';
 import type { Member, RunningWait } from './state.ts';
 import { disarmNamed, draw, rearm, tell, type Turn } from './turn.ts';

@@ -4,7 +4,7 @@ import { initialAdmission } from './admission.ts';
 import { initialCensus } from './census.ts';
 import { initialHopDelay } from './hop-delay.ts';
 import { initialConnections } from './link-budget.ts';
-import { initialPatience } from './patience.ts';
+import { initialPatience } from './leader-patience.ts';
 import type { Config, Identity, Member, PredecessorEdge, SuccessorEdge } from './state.ts';
 import { initialTermGate } from './term-gate.ts';
 

@@ -8,7 +8,7 @@ import { isLap, type ElectionMessage, type PeerMessage } from '../protocol/messa
 import { MAX_SIGNALS_PER_MESSAGE, type Signal } from '../protocol/signaling.ts';
 import { aliveOf, greetedOf, isGone } from './edges.ts';
 import type { RingEvent } from './events.ts';
-import { silenceOf } from './silence.ts';
+import { silenceOf } from './neighbour-patience.ts';
 import type { Held, Link, Member } from './state.ts';
 import { fullBucket } from '../machine/token-bucket.ts';
 import { arm, ask, disarm, tell, type Turn } from './turn.ts';

@@ -11,7 +11,7 @@ import type { Edge, Report, Signal, View } from '../protocol/signaling.ts';
 import type { Census } from './census.ts';
 import type { LinkKind, ServerLink } from './events.ts';
 import type { HopDelay } from './hop-delay.ts';
-import type { Patience } from './patience.ts';
+import type { Patience } from './leader-patience.ts';
 import type { TermGate } from './term-gate.ts';
 import type { TokenBucket } from '../machine/token-bucket.ts';
 

@@ -17,7 +17,7 @@ import { countedRandom } from '../driver/random.ts';
 import { recordedPorts, type RunningRecording } from '../driver/recording.ts';
 import { RingPeer, type RingPeerOptions, type RingPeerPorts } from '../driver/ring-peer.ts';
 import type { RingEvent, RingState } from '../member/events.ts';
-import { LINK_SILENCE, SILENCE_MARGIN } from '../member/silence.ts';
+import { LINK_SILENCE, SILENCE_MARGIN } from '../member/neighbour-patience.ts';
 import type { Random } from '../member/turn.ts';
 import { PROBE_PATIENCE } from '../broker/complaints.ts';
 import { SimulatedClock } from './clock.ts';

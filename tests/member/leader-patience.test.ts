@@ -7,7 +7,7 @@ import {
   noteTermRose,
   waitFor,
   type RingSize,
-} from '../../shared/member/patience.ts';
+} from '../../shared/member/leader-patience.ts';
 
 function stage(size: Partial<RingSize> = {}) {
   const known = { peers: 12, latency: 0, hopDelay: 0, ...size };

@@ -1,4 +1,4 @@
-/** How long a peer waits for news of a leader (member/SPEC.md, R7), by what a circuit of the ring takes. */
+/** How long a peer waits for news of a leader (election/SPEC.md, R7), by what a circuit of the ring takes. */
 import type { Wait } from '../election/step.ts';
 
 /** From the return of the leader's lap to the next one, in milliseconds. */
