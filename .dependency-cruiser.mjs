@@ -1,4 +1,4 @@
-/** The direction of imports: shared <- signaling-server, shared <- peer <- web, terminal. */
+/** The direction of imports: shared <- signaling-server, shared <- peer <- web. */
 
 /** Inside the project, these folders may import these (and themselves) and no others. */
 const MAY_IMPORT = {
@@ -6,7 +6,6 @@ const MAY_IMPORT = {
   'signaling-server': ['shared'],
   peer: ['shared'],
   web: ['peer', 'shared'],
-  terminal: ['peer', 'shared', 'signaling-server'],
   bench: ['shared'],
   scripts: ['bench'],
 };
@@ -14,10 +13,14 @@ const MAY_IMPORT = {
 const SHARED_MAY_IMPORT = {
   protocol: [],
   election: ['protocol'],
-  ring: ['election', 'protocol'],
+  machine: [],
+  member: ['election', 'machine', 'protocol'],
+  driver: ['machine', 'member', 'election', 'protocol'],
+  broker: ['driver', 'machine', 'protocol'],
+  narration: ['member', 'election', 'protocol'],
 };
 
-const own = '^(shared|signaling-server|peer|web|terminal|tests|bench|scripts)/';
+const own = '^(shared|signaling-server|peer|web|tests|bench|scripts)/';
 
 const directions = Object.entries(MAY_IMPORT).map(([folder, others]) => ({
   name: `${folder}-imports`,

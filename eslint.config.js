@@ -17,7 +17,7 @@ const IMPURE = new Set([
 ]);
 
 /** The folders that a page's component must not reach, types included. */
-const NOT_FOR_PAGES = ['signaling-server', 'terminal', 'tests', 'bench', 'scripts'];
+const NOT_FOR_PAGES = ['signaling-server', 'tests', 'bench', 'scripts'];
 
 export default defineConfig(
   globalIgnores(['dist/', 'coverage/']),
@@ -54,6 +54,11 @@ export default defineConfig(
       '@typescript-eslint/switch-exhaustiveness-check': [
         'error',
         { considerDefaultExhaustiveForUnions: true },
+      ],
+      // A function that returns nothing may end with a call of another.
+      '@typescript-eslint/no-confusing-void-expression': [
+        'error',
+        { ignoreArrowShorthand: true, ignoreVoidReturningFunctions: true },
       ],
       '@typescript-eslint/consistent-type-imports': ['error', { fixStyle: 'inline-type-imports' }],
       '@typescript-eslint/restrict-template-expressions': ['error', { allowNumber: true }],

@@ -57,7 +57,8 @@ export default defineConfig({
           // Modules of pure code keep no state; loading them for each file takes longer than most tests.
           isolate: false,
           include: [
-            'tests/{election,fuzz,page,protocol,ring,scenarios,simulation,watch,web}/**/*.test.ts',
+            'tests/{broker,election,fuzz,member,narration,page,peer,protocol,scenarios,simulation,watch,web}/**/*.test.ts',
+            'tests/contracts/{relayed,simulated}-*.test.ts',
           ],
         },
       },
@@ -65,7 +66,10 @@ export default defineConfig({
       {
         test: {
           name: 'server',
-          include: ['tests/{scripts,signaling-server}/**/*.test.ts'],
+          include: [
+            'tests/{scripts,signaling-server}/**/*.test.ts',
+            'tests/contracts/{node,socket}-*.test.ts',
+          ],
           // Some wait for something that the server does after seconds, beside files that need the
           // processors.
           testTimeout: 20_000,

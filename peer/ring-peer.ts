@@ -2,6 +2,7 @@
 import { v4 as uuid } from 'uuid';
 import { parsePeerId, type PeerId, type RoomName } from '../shared/protocol/ids.ts';
 import { clockOf } from '../shared/driver/clock.ts';
+import { countedRandom } from '../shared/driver/random.ts';
 import type { Signaling } from '../shared/driver/ports.ts';
 import type { RingPeerOptions, RingPeerPorts } from '../shared/driver/ring-peer.ts';
 import { RingPeer } from '../shared/driver/ring-peer.ts';
@@ -38,7 +39,7 @@ export function createRingPeer(
       },
       clock,
       date: Date.now,
-      random: Math.random,
+      random: countedRandom(Math.floor(Math.random() * 2 ** 32)),
       newId,
       newSecret: uuid,
     },

@@ -35,13 +35,14 @@ let tried = 0;
 let missed = 0;
 for (const [number, { rule, change, caughtBy }] of MUTANTS.entries()) {
   const isStorm = 'storm' in caughtBy;
-  if (only !== undefined && rule !== only) continue;
+  // `L3` names all of its group.
+  if (only !== undefined && ![rule, rule.replace(/[a-z]$/, '')].includes(only)) continue;
   if (by !== undefined && isStorm !== (by === 'storms')) continue;
   tried += 1;
   const caught = await (isStorm ? caughtByStorm(number, caughtBy) : caughtByTest(number, caughtBy));
   if (caught === null) missed += 1;
   const means = isStorm ? `storm ${caughtBy.storm}, ${caughtBy.peers} peers` : caughtBy.file;
-  console.log(`${caught === null ? 'MISSED' : 'caught'}  ${rule.padEnd(4)}${change}`);
+  console.log(`${caught === null ? 'MISSED' : 'caught'}  ${rule.padEnd(5)}${change}`);
   console.log(`              ${means}: ${(caught ?? 'nothing fails').slice(0, 150)}`);
 }
 rmSync(join(root, 'dist/mutants'), { recursive: true });

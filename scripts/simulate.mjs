@@ -1,12 +1,13 @@
 /**
- * `npm run simulate -- --seeds N [--from SEED] [--peers N]`: runs the shipped ring members through
- * simulated storms of faults, one for each seed and kind. The first seed that fails ends it; its trace and
- * the command that repeats it are printed.
+ * `npm run simulate -- --seeds N [--from SEED] [--peers N] [--within SECONDS]`: runs the shipped ring
+ * members through simulated storms of faults, one for each seed and kind. The first seed that fails ends it;
+ * its trace and the command that repeats it are printed. It runs once more to record each peer: npm run
+ * replay plays that file. With `--within` a ring that agrees later after the last fault fails, too.
  *
  * `npm run simulate -- --slow [--from SEED]`: large rings with slow hops instead. Each must have a leader
  * within four circuits, and at most one more term in the ten minutes after that.
  */
-import { mkdirSync } from 'node:fs';
+import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { parseArgs } from 'node:util';
@@ -20,6 +21,7 @@ function readArguments() {
         seeds: { type: 'string', default: '1000' },
         from: { type: 'string', default: '0' },
         peers: { type: 'string', default: '5' },
+        within: { type: 'string' },
         slow: { type: 'boolean', default: false },
       },
     });
@@ -37,7 +39,8 @@ function readArguments() {
   }
 }
 
-const { seeds, from, peers, slow } = readArguments();
+const { seeds, from, peers, within = Infinity, slow } = readArguments();
+const limit = within === Infinity ? '' : ` --within ${within}`;
 await ensureInstalled();
 mkdirSync(join(root, 'dist'), { recursive: true });
 const { status, output } = await run([...tsc, '-b', 'shared']);
@@ -45,6 +48,7 @@ if (status !== 0) fail(`${output}the build failed`);
 const load = (name) => import(pathToFileURL(join(root, 'dist/shared', name)).href);
 const { runStorm, STORMS } = await load('simulation/storm.js');
 const { describe } = await load('narration/describe.js');
+const { linesOf } = await load('driver/recording-file.js');
 
 if (slow) await runSlowRings();
 else runStorms();
@@ -73,7 +77,7 @@ function runStorms() {
   let events = 0;
   for (let seed = from; seed < from + seeds; seed += 1)
     for (const storm of STORMS) {
-      const report = runStorm(storm, seed, peers);
+      const report = runOnce(storm, seed);
       longest = Math.max(longest, report.settledAfter);
       events += report.trace.length;
       if (report.problems.length === 0) continue;
@@ -84,10 +88,30 @@ function runStorms() {
         );
       }
       console.log(`\n${storm}, seed ${seed}:\n${report.problems.join('\n')}`);
-      fail(`\nagain: npm run simulate -- --seeds 1 --from ${seed} --peers ${peers}`);
+      console.log(`\neach peer again, input by input: npm run replay -- ${record(storm, seed)}`);
+      fail(`again: npm run simulate -- --seeds 1 --from ${seed} --peers ${peers}${limit}`);
     }
   console.log(
     `${seeds} seeds from ${from}, ${peers} peers: ${STORMS.length * seeds} storms, ${events} events, no fault; ` +
       `agreed at most ${(longest / 1000).toFixed(1)} s after the last fault`,
   );
+}
+
+/** An error thrown in a storm is a problem like others. */
+function runOnce(storm, seed, onRecording = undefined) {
+  try {
+    return runStorm(storm, seed, peers, { within: within * 1_000, onRecording });
+  } catch (error) {
+    return { problems: [error.stack], settledAfter: 0, trace: [] };
+  }
+}
+
+/** Runs a storm once more, and writes what happens to each peer. Returns the name of the file. */
+function record(storm, seed) {
+  const recordings = [];
+  runOnce(storm, seed, (recording) => recordings.push(recording));
+  const file = `dist/recordings/${storm}-${seed}-${peers}.jsonl`;
+  mkdirSync(join(root, 'dist/recordings'), { recursive: true });
+  writeFileSync(join(root, file), `${linesOf(recordings)}\n`);
+  return file;
 }

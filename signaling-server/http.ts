@@ -16,19 +16,17 @@ import type { Warnings } from './warnings.ts';
 const LARGEST_BODY = 1_024;
 
 /**
- * How long a client may take, in milliseconds: to send the headers of a request, to send all of it, and to
- * read or request anything.
+ * How long a client may take, in milliseconds: to send a request's headers, and all of it; and to read
+ * anything of an answer, or to ask for anything.
  */
 const HEADERS_TIMEOUT = 10_000;
 const REQUEST_TIMEOUT = 20_000;
 const IDLE_TIMEOUT = 30_000;
 
-/** How often the first two are checked, in milliseconds. */
+/** How often the first two are looked at, in milliseconds. */
 const TIMEOUT_CHECKS = 5_000;
 
-/**
- * The most requests of one connection that wait for their answers. Browsers and proxies send one at a time.
- */
+/** Requests of one connection that may wait for their answers. Browsers and proxies send one at a time. */
 const MAX_WAITING_REQUESTS = 4;
 
 export interface HttpPorts {
@@ -38,15 +36,15 @@ export interface HttpPorts {
   readonly pageFolder: string;
   /** The path below which everything is served: `/`, or a path that begins and ends with a slash. */
   readonly basePath: string;
-  /** The addresses at which browsers reach the server, for a page that invites others. */
+  /** Where browsers reach the server, for a page that invites others. */
   readonly reach: () => Promise<Reach>;
   readonly warnings: Warnings;
 }
 
 /**
- * Makes the HTTP server. It continues after an error in a request, and when it cannot accept a connection
- * because there are no file descriptors left. Call {@link limitRequests} once all its request listeners are
- * added.
+ * Makes the HTTP server. It goes on after an error in a request, and when it cannot accept a connection
+ * because there are no file descriptors left. Call {@link limitRequests} once all who listen to its
+ * requests do so.
  */
 export function createHttpServer(ports: HttpPorts): Server {
   const { warnings } = ports;
@@ -65,7 +63,7 @@ export function createHttpServer(ports: HttpPorts): Server {
   });
   server.on('upgrade', (request, socket) => {
     if (targetOf(request).path.startsWith(`${ports.basePath}socket.io/`)) return;
-    // Socket.IO leaves one half of the connection open, and no time-out covers it.
+    // Socket.IO leaves one half of the connection open, for which no time-out counts any more.
     socket.on('error', () => undefined);
     socket.end('HTTP/1.1 404 Not Found\r\nConnection: close\r\n\r\n', () => socket.destroy());
   });
@@ -73,8 +71,8 @@ export function createHttpServer(ports: HttpPorts): Server {
 }
 
 /**
- * Ends connections on which too many requests wait for their answers. Node stops reading from a client that
- * reads no answers, but hundreds of requests may have come before that.
+ * Ends connections on which too many requests wait for their answers. A client that reads none is not
+ * read from either, but what it had sent until then may be hundreds of requests.
  */
 export function limitRequests(server: Server, warnings: Warnings): void {
   const waiting = new WeakMap<Socket, number>();
@@ -83,9 +81,7 @@ export function limitRequests(server: Server, warnings: Warnings): void {
     if (socket.destroyed) return;
     const count = (waiting.get(socket) ?? 0) + 1;
     waiting.set(socket, count);
-    response.once('close', () => {
-      waiting.set(socket, (waiting.get(socket) ?? 1) - 1);
-    });
+    response.once('close', () => waiting.set(socket, (waiting.get(socket) ?? 1) - 1));
     if (count <= MAX_WAITING_REQUESTS) return;
     warnings.warn('waiting requests', { from: socket.remoteAddress }, 'asks faster than it reads');
     socket.destroy();
@@ -94,50 +90,34 @@ export function limitRequests(server: Server, warnings: Warnings): void {
 
 /** Answers everything that is not Socket.IO's. */
 function createRequestListener(ports: HttpPorts): RequestListener {
-  const { signaling, basePath, reach, warnings } = ports;
-  const startedAt = Date.now();
-  const page = new PageFiles(ports.pageFolder, (error) => {
-    warnings.warn('page', { error: String(error) }, 'the page cannot be read', 1);
-  });
+  const site = new Site(ports);
+  return (request, response) => {
+    // Its connection was ended by a request before it.
+    if (request.socket.destroyed) return;
+    site.answer(request, response).catch((error: unknown) => {
+      // Where the client is gone, nothing has failed.
+      if (request.socket.destroyed) return;
+      ports.warnings.warn('answer', { error: String(error) }, 'a request cannot be answered');
+      if (response.headersSent) response.destroy();
+      else plain(response, 500, 'the server cannot answer this\n');
+    });
+  };
+}
 
-  async function metrics(_request: IncomingMessage, response: ServerResponse): Promise<void> {
-    const { contentType, text } = await signaling().metrics.scrape();
-    response.setHeader('content-type', contentType).end(text);
+class Site {
+  readonly #ports: HttpPorts;
+  readonly #page: PageFiles;
+  readonly #startedAt = Date.now();
+
+  constructor(ports: HttpPorts) {
+    this.#ports = ports;
+    this.#page = new PageFiles(ports.pageFolder, (error) => {
+      ports.warnings.warn('page', { error: String(error) }, 'the page cannot be read', 1);
+    });
   }
 
-  function health({ headers }: IncomingMessage, query: string, response: ServerResponse): void {
-    const uptime = Math.round((Date.now() - startedAt) / 1_000);
-    const origin = new URLSearchParams(query).get('origin');
-    // A page whose WebSocket fails asks why: the browser does not tell it that the server refused.
-    const { host } = headers;
-    const more =
-      origin === null ? {} : { host, allowsOrigin: signaling().allowsOrigin(origin, host) };
-    json(response, { status: 'ok', uptime, ...signaling().size, ...more });
-  }
-
-  async function addresses(request: IncomingMessage, response: ServerResponse): Promise<void> {
-    json(response, { addresses: isFromHere(request) ? (await reach()).others : [] });
-  }
-
-  async function leave(request: IncomingMessage, response: ServerResponse): Promise<void> {
-    const body = await textOf(request);
-    if (body === null) {
-      plain(response, 413, `more than ${LARGEST_BODY} characters are not read here\n`);
-      return;
-    }
-    const reply = signaling().leave(fromJson(body));
-    if (reply.ok) response.writeHead(204).end();
-    else plain(response, reply.code === 'malformed' ? 400 : 403, `${reply.message}\n`);
-  }
-
-  function file(path: string, request: IncomingMessage, response: ServerResponse): void {
-    if (page.answer(path, request, response)) return;
-    if (path === '/')
-      plain(response, 503, 'the page is not built; build it with "npm run build"\n');
-    else plain(response, 404, 'there is nothing here\n');
-  }
-
-  async function answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
+  async answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const { basePath } = this.#ports;
     const { path: asked, query } = targetOf(request);
     if (`${asked}/` === basePath) {
       response.writeHead(307, { location: basePath + query }).end();
@@ -149,7 +129,7 @@ function createRequestListener(ports: HttpPorts): RequestListener {
     }
     const path = asked.slice(basePath.length - 1);
     if (path === '/leave' && request.method === 'POST') {
-      await leave(request, response);
+      await this.#leave(request, response);
       return;
     }
     if (request.method !== 'GET' && request.method !== 'HEAD') {
@@ -157,35 +137,70 @@ function createRequestListener(ports: HttpPorts): RequestListener {
       plain(response, 405, 'only GET is answered here\n');
       return;
     }
+    await this.#get(path, query, request, response);
+  }
+
+  async #get(
+    path: string,
+    query: string,
+    request: IncomingMessage,
+    response: ServerResponse,
+  ): Promise<void> {
     switch (path) {
       case '/healthz':
-        health(request, query, response);
-        return;
+        { this.#health(request, query, response); return; }
       case '/addresses':
-        await addresses(request, response);
+        await this.#addresses(request, response);
         return;
       case '/metrics':
-        await metrics(request, response);
+        await this.#metrics(response);
         return;
       default:
-        file(path, request, response);
+        this.#file(path, request, response);
     }
   }
 
-  return (request, response) => {
-    // A request before it has ended its connection.
-    if (request.socket.destroyed) return;
-    answer(request, response).catch((error: unknown) => {
-      // Where the client is gone, nothing has failed.
-      if (request.socket.destroyed) return;
-      warnings.warn('answer', { error: String(error) }, 'a request cannot be answered');
-      if (response.headersSent) response.destroy();
-      else plain(response, 500, 'the server cannot answer this\n');
-    });
-  };
+  async #metrics(response: ServerResponse): Promise<void> {
+    const { contentType, text } = await this.#ports.signaling().metrics.scrape();
+    response.setHeader('content-type', contentType).end(text);
+  }
+
+  #health({ headers }: IncomingMessage, query: string, response: ServerResponse): void {
+    const signaling = this.#ports.signaling();
+    const uptime = Math.round((Date.now() - this.#startedAt) / 1_000);
+    const origin = new URLSearchParams(query).get('origin');
+    // A page whose WebSocket fails asks why: the browser does not tell it that the server refused.
+    const { host } = headers;
+    const more =
+      origin === null ? {} : { host, allowsOrigin: signaling.allowsOrigin(origin, host) };
+    json(response, { status: 'ok', uptime, ...signaling.size, ...more });
+  }
+
+  async #addresses(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const isAllowed = isFromHere(request);
+    json(response, { addresses: isAllowed ? (await this.#ports.reach()).others : [] });
+  }
+
+  async #leave(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const body = await textOf(request);
+    if (body === null) {
+      plain(response, 413, `more than ${LARGEST_BODY} characters are not read here\n`);
+      return;
+    }
+    const reply = this.#ports.signaling().leave(fromJson(body));
+    if (reply.ok) response.writeHead(204).end();
+    else plain(response, reply.code === 'malformed' ? 400 : 403, `${reply.message}\n`);
+  }
+
+  #file(path: string, request: IncomingMessage, response: ServerResponse): void {
+    if (this.#page.answer(path, request, response)) return;
+    if (path === '/')
+      plain(response, 503, 'the page is not built; build it with "npm run build"\n');
+    else plain(response, 404, 'there is nothing here\n');
+  }
 }
 
-/** What a request asks for; the query includes its question mark, if there is one. */
+/** What a request asks for; the query has its question mark, if there is one. */
 function targetOf({ url = '' }: IncomingMessage): { path: string; query: string } {
   const [path = ''] = url.split('?');
   return { path, query: url.slice(path.length) };

@@ -25,65 +25,58 @@ export interface Metrics {
 /** @param size called at each scrape */
 export function createMetrics(size: () => { rooms: number; peers: number }): Metrics {
   const registry = new Registry();
-  const registers = [registry];
   collectDefaultMetrics({ register: registry });
+  addGauge(registry, 'ringleader_rooms', 'Rooms with at least one peer', () => size().rooms);
+  addGauge(registry, 'ringleader_peers', 'Peers in all rooms', () => size().peers);
+  const counter = (name: string, help: string) =>
+    new Counter({ name: `ringleader_${name}_total`, help, registers: [registry] });
+  return {
+    scrape: scraper(registry),
+    joins: counter('joins', 'Peers taken in'),
+    refusals: new Counter({
+      name: 'ringleader_refusals_total',
+      help: 'Requests refused, by reason',
+      labelNames: ['code'],
+      registers: [registry],
+    }),
+    views: counter('views', 'Views sent to peers'),
+    signals: counter('signals', 'Signals passed on to neighbours'),
+    reports: counter('reports', 'Reports of peers passed on to watchers'),
+    evictions: counter(
+      'evictions',
+      'Connected peers turned out: asleep, or accused by their neighbours',
+    ),
+    unread: counter(
+      'unread',
+      'Connections cut off whose clients did not read what was sent to them',
+    ),
+  };
+}
+
+function addGauge(registry: Registry, name: string, help: string, value: () => number): void {
   new Gauge({
-    name: 'ringleader_rooms',
-    help: 'Rooms with at least one peer',
-    registers,
+    name,
+    help,
+    registers: [registry],
     collect() {
-      this.set(size().rooms);
+      this.set(value());
     },
   });
-  new Gauge({
-    name: 'ringleader_peers',
-    help: 'Peers in all rooms',
-    registers,
-    collect() {
-      this.set(size().peers);
-    },
-  });
+}
+
+/** Scrapes together what asks within a second. */
+function scraper(registry: Registry): () => Promise<Scrape> {
   let latest: Promise<Scrape> | null = null;
   async function scrape(): Promise<Scrape> {
     const text = Buffer.from(await registry.metrics());
     return { contentType: registry.contentType, text };
   }
-  return {
-    scrape: () => {
-      latest ??= scrape().finally(() => {
-        setTimeout(() => {
-          latest = null;
-        }, SCRAPE_LASTS).unref();
-      });
-      return latest;
-    },
-    joins: new Counter({ name: 'ringleader_joins_total', help: 'Peers taken in', registers }),
-    refusals: new Counter({
-      name: 'ringleader_refusals_total',
-      help: 'Requests refused, by reason',
-      labelNames: ['code'],
-      registers,
-    }),
-    views: new Counter({ name: 'ringleader_views_total', help: 'Views sent to peers', registers }),
-    signals: new Counter({
-      name: 'ringleader_signals_total',
-      help: 'Signals passed on to neighbours',
-      registers,
-    }),
-    reports: new Counter({
-      name: 'ringleader_reports_total',
-      help: 'Reports of peers passed on to watchers',
-      registers,
-    }),
-    evictions: new Counter({
-      name: 'ringleader_evictions_total',
-      help: 'Connected peers turned out: asleep, or accused by their neighbours',
-      registers,
-    }),
-    unread: new Counter({
-      name: 'ringleader_unread_total',
-      help: 'Connections cut off whose clients did not read what was sent to them',
-      registers,
-    }),
+  return () => {
+    latest ??= scrape().finally(() => {
+      setTimeout(() => {
+        latest = null;
+      }, SCRAPE_LASTS).unref();
+    });
+    return latest;
   };
 }

@@ -7,7 +7,7 @@ import { isBlockedByBrowsers } from './browser-ports.ts';
 import { createHttpServer, limitRequests } from './http.ts';
 import { createLogger } from './log.ts';
 import type { ServerOptions } from './options.ts';
-import { createSignalingServer, type SignalingOptions, type SignalingServer } from './signaling.ts';
+import { SignalingServer, type SignalingOptions } from './signaling.ts';
 import { Warnings } from './warnings.ts';
 
 export interface RunningServer {
@@ -23,11 +23,11 @@ interface Parts {
   /** The built page. */
   readonly pageFolder: string;
   readonly logger: Logger;
-  /** The addresses at which browsers reach it; called once it listens. */
+  /** Where browsers reach it; asked once it listens. */
   readonly reach: () => Promise<Reach>;
 }
 
-/** Puts the server together; it does not listen yet. */
+/** Puts the server together, which does not listen yet. */
 export function assembleServer(
   options: Omit<SignalingOptions, 'logger' | 'warnings'>,
   { pageFolder, logger, reach }: Parts,
@@ -40,11 +40,9 @@ export function assembleServer(
     reach,
     warnings,
   });
-  httpServer.once('close', () => {
-    warnings.close();
-  });
-  const signaling = createSignalingServer(httpServer, { ...options, logger, warnings });
-  // Added after Socket.IO's own listener, and put before it.
+  httpServer.once('close', () => warnings.close());
+  const signaling = new SignalingServer(httpServer, { ...options, logger, warnings });
+  // After Socket.IO's own listener, before which this one is put.
   limitRequests(httpServer, warnings);
   return { httpServer, signaling };
 }
@@ -60,7 +58,7 @@ export async function startServer(
 ): Promise<RunningServer> {
   const server = await listen(options, pageFolder);
   if (options.port !== 0 || !isBlockedByBrowsers(server.port)) return server;
-  // Take another port while this one is taken.
+  // Another, while this one is taken.
   const other = await startServer(options, pageFolder);
   await server.close();
   return other;

@@ -28,9 +28,7 @@ export class Warnings {
   warn(kind: string, details: object, message: string, most = MAX_PER_MINUTE): void {
     let known = this.#kinds.get(kind);
     if (known === undefined) {
-      const end = setTimeout(() => {
-        this.#end(kind);
-      }, MINUTE);
+      const end = setTimeout(() => this.#end(kind), MINUTE);
       end.unref();
       known = { written: 0, leftOut: 0, end };
       this.#kinds.set(kind, known);

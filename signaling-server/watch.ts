@@ -4,7 +4,7 @@
  */
 import type { PeerId, RoomName } from '../shared/protocol/ids.ts';
 import type { Order, Reports, Trace } from '../shared/protocol/watch.ts';
-import { Allowance } from '../shared/ring/allowance.ts';
+import { fullBucket, isFull, takeOne, type TokenBucket } from '../shared/machine/token-bucket.ts';
 import type { Clock } from '../shared/driver/ports.ts';
 
 export interface WatchLimits {
@@ -48,14 +48,14 @@ const LEAST_PER_MESSAGE = 16;
  * none: at once, and in each second after that. Spectators that come in between are served together.
  */
 export const MAX_TELLS_AT_ONCE = 4;
-const TELLS_PER_SECOND = 1;
+const TELLS = { burst: MAX_TELLS_AT_ONCE, perSecond: 1 };
 
 /**
  * The traces that a peer may send at once, and in each second after that. One that keeps to the protocol
  * sends ten a second, each after the last was acknowledged.
  */
 export const MAX_TRACES_AT_ONCE = 20;
-const TRACES_PER_SECOND = 15;
+const TRACES = { burst: MAX_TRACES_AT_ONCE, perSecond: 15 };
 
 interface Spectator {
   readonly port: WatcherPort;
@@ -77,8 +77,8 @@ interface WatchedRoom {
   /** Whether members were last told that they have spectators. */
   isTold: boolean;
   /** Limits how often they are told. */
-  readonly tells: Allowance;
-  readonly buckets: Map<PeerId, Allowance>;
+  readonly tells: TokenBucket;
+  readonly buckets: Map<PeerId, TokenBucket>;
 }
 
 export class Watching {
@@ -128,7 +128,7 @@ export class Watching {
         missed: 0,
         isStale: false,
         isTold: false,
-        tells: new Allowance(this.#ports.clock, MAX_TELLS_AT_ONCE, TELLS_PER_SECOND),
+        tells: fullBucket(TELLS, this.#ports.clock.now()),
         buckets: new Map(),
       };
       this.#rooms.set(room, open);
@@ -143,9 +143,7 @@ export class Watching {
     // state at the start.
     watched.isStale = true;
     this.#tell(room, watched);
-    this.#timer ??= setInterval(() => {
-      this.#tick();
-    }, TICK);
+    this.#timer ??= setInterval(() => this.#tick(), TICK);
     return {
       order,
       remove: () => {
@@ -165,11 +163,10 @@ export class Watching {
   mayReport(room: RoomName, id: PeerId): boolean {
     const open = this.#rooms.get(room);
     if (open === undefined) return true;
-    const bucket =
-      open.buckets.get(id) ??
-      new Allowance(this.#ports.clock, MAX_TRACES_AT_ONCE, TRACES_PER_SECOND);
+    const now = this.#ports.clock.now();
+    const bucket = open.buckets.get(id) ?? fullBucket(TRACES, now);
     open.buckets.set(id, bucket);
-    return bucket.takeOne();
+    return takeOne(bucket, TRACES, now);
   }
 
   /** Takes a member's trace. */
@@ -191,7 +188,8 @@ export class Watching {
       this.#tell(room, open);
       if (open.spectators.size === 0) {
         // Until then the token bucket that limits `#tell` is kept.
-        if (!open.isTold && open.tells.isFull) this.#rooms.delete(room);
+        if (!open.isTold && isFull(open.tells, TELLS, this.#ports.clock.now()))
+          this.#rooms.delete(room);
         continue;
       }
       const order = this.#ports.order(room);
@@ -228,7 +226,7 @@ export class Watching {
   #tell(room: RoomName, open: WatchedRoom): void {
     const isWatched = open.spectators.size > 0;
     if (isWatched ? !open.isStale : !open.isTold) return;
-    if (!open.tells.takeOne()) return;
+    if (!takeOne(open.tells, TELLS, this.#ports.clock.now())) return;
     open.isStale = false;
     open.isTold = isWatched;
     this.#ports.tell(room, isWatched);

@@ -1,19 +1,28 @@
-/** Builds the simulation with one of its sources changed. */
+/** The simulation, built with one of the sources under it changed. */
 import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import ts from 'typescript';
 import { root } from '../run.mjs';
 
-/** @typedef {Pick<import('./table.mjs').Mutant, 'file' | 'find' | 'replace'>} Patch */
+/** @typedef {Pick<import('./mutant.mjs').Mutant, 'file' | 'find' | 'replace'>} Patch */
 
-/** The folders of the simulation, below shared/. */
-const FOLDERS = ['election', 'protocol', 'ring', 'simulation', 'simulation/judges'];
+/** What the simulation is made of, below shared/. */
+const FOLDERS = [
+  'broker',
+  'driver',
+  'election',
+  'machine',
+  'member',
+  'protocol',
+  'simulation',
+  'simulation/judges',
+];
 
 /**
  * The source of a file with a patch.
  * @param {Patch} patch
- * @param {string} [source] content of the file
- * @throws {Error} where the text to be replaced does not occur exactly once
+ * @param {string} [source] what the file holds
+ * @throws {Error} where the text to be replaced is not there exactly once
  */
 export function patched({ file, find, replace }, source = read(file)) {
   const times = source.split(find).length - 1;
@@ -21,15 +30,15 @@ export function patched({ file, find, replace }, source = read(file)) {
   return source.replace(find, () => replace);
 }
 
-/** Built once: most files are the same in all mutants. @type {Map<string, string> | undefined} */
+/** Built once: most of them are the same in all mutants. @type {Map<string, string> | undefined} */
 let shipped;
 
 /**
- * Writes the shipped simulation, or a mutant.
+ * Writes the simulation as it is shipped, or a mutant.
  * @param {string} name of its folder
  * @param {Patch} [patch]
- * @returns {string} the folder, laid out like shared/
- * @throws {Error} where the patch does not fit, or is not TypeScript
+ * @returns {string} the folder, laid out as shared/
+ * @throws {Error} where the patch does not fit, or is no TypeScript
  */
 export function build(name, patch) {
   shipped ??= new Map(sources().map((file) => [file, transpiled(file, read(file))]));

@@ -9,7 +9,7 @@ import { MUTANTS } from './table.mjs';
 /**
  * What is wrong with a storm.
  * @param {string} folder of the simulation to run, as {@link build} has written it
- * @param {import('./table.mjs').StormCatch['storm']} storm
+ * @param {import('./mutant.mjs').StormCatch['storm']} storm
  * @param {number} seed
  * @param {number} peers
  * @returns {Promise<string | undefined>}
@@ -21,7 +21,7 @@ async function failure(folder, storm, seed, peers) {
 
 /**
  * @param {number} number of a mutant that storms catch
- * @param {import('./table.mjs').StormCatch} range
+ * @param {import('./mutant.mjs').StormCatch} range
  * @returns {Promise<string | null>} the first seed that fails, and its problem; null where none fails
  * @throws {Error} where the shipped code fails with that seed, too
  */
@@ -43,7 +43,7 @@ let shipped;
 
 /**
  * @param {number} number of a mutant that a test catches
- * @param {import('./table.mjs').TestCatch} test
+ * @param {import('./mutant.mjs').TestCatch} test
  * @returns {Promise<string | null>} the name of the test that fails; null where it passes
  * @throws {Error} where there is no such test, or it cannot be run
  */

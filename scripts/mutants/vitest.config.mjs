@@ -17,5 +17,9 @@ export default defineConfig({
         id.endsWith(`/shared/${mutant.file}`) ? { code: patched(mutant, code), map: null } : null,
     },
   ],
-  test: { include: ['tests/{ring,simulation}/**/*.test.ts'], testTimeout: 60_000, isolate: false },
+  test: {
+    include: ['tests/{broker,election,member,simulation}/**/*.test.ts'],
+    testTimeout: 60_000,
+    isolate: false,
+  },
 });

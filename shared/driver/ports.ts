@@ -29,11 +29,11 @@ export type Random = () => number;
 
 /** One end of a connection between two neighbours. Methods do nothing once it is closed. */
 export interface Link {
-  /** Takes in what the other end's `onSignal` gave out. */
+  /** Takes in what the other end's `onSignal` gave out; a description that is none ends the link. */
   signal(signal: Signal): void;
   /** Sends one frame, in order and whole, or loses the link. */
   send(frame: Uint8Array): void;
-  /** Lets go at once. `onClose` is not called. */
+  /** Lets go at once: what was just sent may be lost. `onClose` is not called. */
   close(): void;
   /** What the platform counts of it, in its own words. Expensive; call on demand. */
   stats?(): Promise<readonly unknown[]>;
@@ -44,7 +44,10 @@ export interface LinkHandlers {
   onSignal(signal: Signal): void;
   /** Frames can be sent from now on. The end that does not initiate may be told by a first frame alone. */
   onOpen(): void;
-  /** One frame as the other end sent it, never trusted. Frames can be sent from now on, too. */
+  /**
+   * One frame as the other end sent it, never trusted; empty where the other end sent text. Frames can be
+   * sent from now on, too.
+   */
   onFrame(frame: Uint8Array): void;
   /** The connection failed, or the other end closed it. Nothing follows. */
   onClose(reason: string): void;

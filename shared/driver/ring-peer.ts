@@ -1,7 +1,4 @@
-/**
- * Drives a ring member: gives it inputs one after another, performs its outputs, and holds the one timer.
- * A browser tab, Node and the simulator run the same.
- */
+/** Drives a ring member, in a browser tab, in Node and in the simulator alike. */
 import type { LinkId, PeerId, RoomName } from '../protocol/ids.ts';
 import { MAX_HOP_DELAY, type Policy } from '../protocol/messages.ts';
 import type { LinkSight, RingEvent, RingState } from '../member/events.ts';
@@ -14,11 +11,12 @@ import {
   type Ask,
   type Answer,
   type Input,
-  type Moment,
   type Output,
   type Random,
 } from '../member/turn.ts';
-import type { Clock, Link, OpenLink, Signaling } from './ports.ts';
+import { Loop, type Times } from './loop.ts';
+import type { Moment } from '../machine/moment.ts';
+import type { Link, OpenLink, Signaling } from './ports.ts';
 
 /** What a peer asks for beside a room; all are optional. */
 export interface RingPeerOptions {
@@ -28,10 +26,7 @@ export interface RingPeerOptions {
   readonly priority?: number;
 }
 
-export interface RingPeerPorts {
-  readonly clock: Clock;
-  /** Milliseconds since 1970. */
-  readonly date: () => number;
+export interface RingPeerPorts extends Times {
   readonly random: Random;
   readonly openLink: OpenLink;
   /** Connections that it lets a page make at once; {@link CONNECTIONS} by default. */
@@ -44,7 +39,9 @@ export interface RingPeerPorts {
   readonly newSecret: () => string;
   /** Told of each event with the member's state after it. */
   readonly onEvent: (event: RingEvent, state: RingState) => void;
-  /** Told of each input before it is handled: with them, a member can be played again. */
+  /** Given the member, which only the peer may change, before anything has happened to it. */
+  readonly onBegin?: (member: Readonly<Member>, now: number) => void;
+  /** Told of each input before it is handled. */
   readonly onInput?: (input: Input, moment: Moment) => void;
 }
 
@@ -57,12 +54,10 @@ const CONNECTIONS = 450;
 export class RingPeer {
   readonly #ports: RingPeerPorts;
   readonly #member: Member;
-  readonly #inputs: Input[] = [];
-  #isHandling = false;
+  readonly #loop: Loop<Input, Output>;
   /** The platform's ends of direct links. */
   readonly #links = new Map<LinkId, Link>();
   #signaling: Signaling | null = null;
-  #timer: { readonly at: number; readonly cancel: () => void } | null = null;
 
   /** Makes a peer with an id of its own; `join` makes it a member. */
   constructor(
@@ -72,25 +67,34 @@ export class RingPeer {
   ) {
     this.#ports = ports;
     const { connections = CONNECTIONS } = ports;
-    this.#member = initialMember(
-      { room, policy, priority, connections },
-      this.#newIdentity(),
-      ports.clock.now(),
-    );
+    const now = ports.clock.now();
+    const config = { room, policy, priority, connections };
+    this.#member = initialMember(config, this.#newIdentity(), now);
+    ports.onBegin?.(this.#member, now);
+    const machine = {
+      handle: (input: Input, moment: Moment) => {
+        ports.onInput?.(input, moment);
+        return handle(this.#member, input, moment, ports.random);
+      },
+      perform: (output: Output) => this.#perform(output),
+      nextDue: () => nextDue(this.#member),
+      time: { type: 'time' as const },
+    };
+    this.#loop = new Loop<Input, Output>(machine, ports);
   }
 
   get state(): RingState {
-    return sightOf(this.#member, this.#moment());
+    return sightOf(this.#member, this.#loop.moment);
   }
 
   /** Joins, as a new peer if this one has left before. */
   join(): void {
-    this.#give({ type: 'join' });
+    this.#loop.give({ type: 'join' });
   }
 
   /** Starts an election. */
   campaign(): void {
-    this.#give({ type: 'campaign' });
+    this.#loop.give({ type: 'campaign' });
   }
 
   /**
@@ -101,17 +105,17 @@ export class RingPeer {
   setHopDelay(milliseconds: number): void {
     if (!Number.isInteger(milliseconds) || milliseconds < 0 || milliseconds > MAX_HOP_DELAY)
       throw new RangeError(`a hop delay is 0 to ${MAX_HOP_DELAY} ms, not ${milliseconds}`);
-    this.#give({ type: 'set hop delay', hopDelay: milliseconds });
+    this.#loop.give({ type: 'set hop delay', hopDelay: milliseconds });
   }
 
   /** Says goodbye to neighbours and server. */
   leave(): void {
-    this.#give({ type: 'leave' });
+    this.#loop.give({ type: 'leave' });
   }
 
   /** Is gone without a goodbye, so that the others have to find out. */
   vanish(): void {
-    this.#give({ type: 'vanish' });
+    this.#loop.give({ type: 'vanish' });
   }
 
   /** Every link to a neighbour at this moment. */
@@ -126,114 +130,57 @@ export class RingPeer {
     });
   }
 
-  /** Handles an input, after those that came before it. */
-  #give(input: Input): void {
-    this.#inputs.push(input);
-    if (this.#isHandling) return;
-    this.#isHandling = true;
-    try {
-      for (let next = this.#inputs.shift(); next !== undefined; next = this.#inputs.shift())
-        this.#handle(next);
-    } finally {
-      this.#isHandling = false;
-      this.#setTimer();
-    }
-  }
-
-  #handle(input: Input): void {
-    const moment = this.#moment();
-    this.#ports.onInput?.(input, moment);
-    for (const output of handle(this.#member, input, moment, this.#ports.random))
-      this.#perform(output);
-  }
-
-  #moment(): Moment {
-    return { now: this.#ports.clock.now(), date: this.#ports.date() };
-  }
-
-  /** One that comes too early does no harm: nothing is due then, and it is set again. */
-  #setTimer(): void {
-    const { clock } = this.#ports;
-    const at = nextDue(this.#member);
-    if (at === null || (this.#timer !== null && this.#timer.at <= at)) return;
-    this.#timer?.cancel();
-    const cancel = clock.after(at - clock.now(), () => {
-      this.#timer = null;
-      this.#give({ type: 'time' });
-    });
-    this.#timer = { at, cancel };
-  }
-
   #perform(output: Output): void {
     switch (output.do) {
       case 'open':
-        this.#open(output.link, output.isInitiator);
-        return;
+        return this.#open(output.link, output.isInitiator);
       case 'signal':
-        this.#links.get(output.link)?.signal(output.signal);
-        return;
+        return this.#links.get(output.link)?.signal(output.signal);
       case 'send':
-        this.#links.get(output.link)?.send(output.frame);
-        return;
+        return this.#links.get(output.link)?.send(output.frame);
       case 'close':
         this.#links.get(output.link)?.close();
         this.#links.delete(output.link);
         return;
       case 'connect':
-        this.#connect();
-        return;
+        return this.#connect();
       case 'ask':
-        this.#ask(output.ask);
-        return;
+        return this.#ask(output.ask);
       case 'hang up':
-        this.#signaling?.[output.how]();
-        this.#signaling = null;
-        return;
+        return this.#hangUp(output.how);
       case 'renew':
-        this.#give({ type: 'renewed', identity: this.#newIdentity() });
-        return;
+        return this.#loop.give({ type: 'renewed', identity: this.#newIdentity() });
       case 'tell':
-        this.#tell(output.event, output.state);
-        return;
+        return this.#ports.onEvent(output.event, output.state);
     }
+  }
+
+  #hangUp(how: 'leave' | 'drop'): void {
+    const signaling = this.#signaling;
+    this.#signaling = null;
+    signaling?.[how]();
   }
 
   #newIdentity(): Identity {
     return { id: this.#ports.newId(), secret: this.#ports.newSecret() };
   }
 
-  /** A fault of an observer's must not stop the ring. */
-  #tell(event: RingEvent, state: RingState): void {
-    try {
-      this.#ports.onEvent(event, state);
-    } catch (error) {
-      this.#ports.clock.after(0, () => {
-        throw error;
-      });
-    }
-  }
-
   #open(id: LinkId, isInitiator: boolean): void {
-    const give = (event: Extract<Input, { type: 'link' }>['event']) => {
-      this.#give({ type: 'link', link: id, event });
-    };
+    const give = (event: Extract<Input, { type: 'link' }>['event']) =>
+      this.#loop.give({ type: 'link', link: id, event });
+    const end = { isClosed: false };
     try {
       const link = this.#ports.openLink(isInitiator, {
-        onSignal: (signal) => {
-          give({ type: 'signal', signal });
-        },
-        onOpen: () => {
-          give({ type: 'open' });
-        },
-        onFrame: (frame) => {
-          give({ type: 'frame', frame });
-        },
+        onSignal: (signal) => give({ type: 'signal', signal }),
+        onOpen: () => give({ type: 'open' }),
+        onFrame: (frame) => give({ type: 'frame', frame }),
         onClose: (reason) => {
+          end.isClosed = true;
           this.#links.delete(id);
           give({ type: 'closed', reason });
         },
       });
-      this.#links.set(id, link);
+      if (!end.isClosed) this.#links.set(id, link);
     } catch (error) {
       const reason = error instanceof Error ? error.message : String(error);
       give({ type: 'impossible', reason });
@@ -243,65 +190,47 @@ export class RingPeer {
   #connect(): void {
     const signaling = this.#ports.newSignaling();
     this.#signaling = signaling;
+    const give = this.#givingFrom(signaling);
     signaling.connect({
-      onConnect: () => {
-        this.#give({ type: 'connected' });
-      },
-      onDisconnect: (reason) => {
-        this.#give({ type: 'disconnected', reason });
-      },
-      onView: (view) => {
-        this.#give({ type: 'view', view });
-      },
-      onSignal: (delivery) => {
-        this.#give({ type: 'signal', delivery });
-      },
-      onCheck: (peer) => {
-        this.#give({ type: 'check', peer });
-      },
-      onInvalid: (error) => {
-        this.#give({ type: 'invalid', error });
-      },
+      onConnect: () => give({ type: 'connected' }),
+      onDisconnect: (reason) => give({ type: 'disconnected', reason }),
+      onView: (view) => give({ type: 'view', view }),
+      onSignal: (delivery) => give({ type: 'signal', delivery }),
+      onCheck: (peer) => give({ type: 'check', peer }),
+      onInvalid: (error) => give({ type: 'invalid', error }),
     });
   }
 
-  /** Asks the server. An answer to a membership that has ended is none. */
+  /** Gives what comes over a connection to the server, while that is of the present membership. */
+  #givingFrom(signaling: Signaling): (input: Input) => void {
+    return (input) => {
+      if (signaling === this.#signaling) this.#loop.give(input);
+    };
+  }
+
   #ask(to: Ask): void {
     const signaling = this.#signaling;
     if (signaling === null) return;
-    const answer = (given: Answer) => {
-      if (signaling === this.#signaling) this.#give({ type: 'answer', answer: given });
-    };
+    const give = this.#givingFrom(signaling);
+    const answer = (given: Answer) => give({ type: 'answer', answer: given });
     switch (to.of) {
       case 'join':
-        signaling.join(to.request, (reply) => {
-          answer({ of: 'place', reply });
-        });
+        signaling.join(to.request, (reply) => answer({ of: 'place', reply }));
         return;
       case 'resume':
-        signaling.resume(to.request, (reply) => {
-          answer({ of: 'place', reply });
-        });
+        signaling.resume(to.request, (reply) => answer({ of: 'place', reply }));
         return;
       case 'signal':
-        signaling.signal(to.request, (reply) => {
-          answer({ of: 'signal', to, reply });
-        });
+        signaling.signal(to.request, (reply) => answer({ of: 'signal', to, reply }));
         return;
       case 'settle':
-        signaling.settle((reply) => {
-          answer({ of: 'settle', to, reply });
-        });
+        signaling.settle((reply) => answer({ of: 'settle', to, reply }));
         return;
       case 'report':
-        signaling.report(to.report, (reply) => {
-          answer({ of: 'report', to, reply });
-        });
+        signaling.report(to.report, (reply) => answer({ of: 'report', to, reply }));
         return;
       case 'lookup':
-        signaling.lookup(to.peer, (reply) => {
-          answer({ of: 'lookup', to, reply });
-        });
+        signaling.lookup(to.peer, (reply) => answer({ of: 'lookup', to, reply }));
         return;
     }
   }

@@ -5,7 +5,7 @@
 import type { PeerId } from '../protocol/ids.ts';
 import { originOf, type ElectionMessage } from '../protocol/messages.ts';
 import type { Admission, Link } from './state.ts';
-import { fullBucket, takeOne } from './token-bucket.ts';
+import { fullBucket, takeOne } from '../machine/token-bucket.ts';
 import type { Turn } from './turn.ts';
 
 /**

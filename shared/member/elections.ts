@@ -24,10 +24,16 @@ import { extensionsFor, takeCensus } from './census.ts';
 import { kindOnward, latencyOf, leadsRound, linkInUse } from './edges.ts';
 import type { Cause } from './events.ts';
 import { hopDelayOf } from './hop-delay.ts';
-import { leaseOf, renewLease } from './lease.ts';
+import { isConfirmed, renewLease } from './lease.ts';
 import { sendAfter, takeBack, tellUnsent } from './link.ts';
 import { doubtDeparture, noteLeader } from './lookups.ts';
-import { noteDecided, noteLapPassed, noteTermRose, waitFor, type RingSize } from './patience.ts';
+import {
+  noteDecided,
+  noteLapPassed,
+  noteTermRose,
+  waitFor,
+  type RingSize,
+} from './leader-patience.ts';
 import { settle } from './settling.ts';
 import type { Member, RunningWait } from './state.ts';
 import { disarmNamed, draw, rearm, tell, type Turn } from './turn.ts';
@@ -110,17 +116,13 @@ function perform(
 ): void {
   switch (effect.type) {
     case 'send':
-      send(turn, effect.message, extensions, queue);
-      return;
+      return send(turn, effect.message, extensions, queue);
     case 'judge':
-      judged(turn, effect.message, from, effect.judgement);
-      return;
+      return judged(turn, effect.message, from, effect.judgement);
     case 'decide':
-      decided(turn, effect.term, effect.decision);
-      return;
+      return decided(turn, effect.term, effect.decision);
     case 'wait':
-      beginWait(turn, effect.until);
-      return;
+      return beginWait(turn, effect.until);
   }
 }
 
@@ -321,10 +323,11 @@ function confirmLeader(
 function tellConfirmation(turn: Turn): void {
   const { election } = turn.member;
   const decision = decisionOf(election.state);
-  const { isConfirmed } = leaseOf(election.lease, turn);
-  if (decision === null || isConfirmed !== election.isDoubted) return;
-  election.isDoubted = !isConfirmed;
-  tell(turn, { type: 'confirmation', leader: decision.leader.id, isConfirmed });
+  const isNowConfirmed = isConfirmed(election.lease, turn);
+  if (decision === null || isNowConfirmed !== election.isDoubted) return;
+  election.isDoubted = !isNowConfirmed;
+  const { id: leader } = decision.leader;
+  tell(turn, { type: 'confirmation', leader, isConfirmed: isNowConfirmed });
 }
 
 // --- what inputs and effects mean ---------------------------------------------------------------

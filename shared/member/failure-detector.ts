@@ -10,7 +10,7 @@ import { closeComplaint, complain } from './complaints.ts';
 import { findLink, greetedLinks, isGreeted, isNeighbour, linksOf } from './edges.ts';
 import { beat, forgive, HEARTBEAT_INTERVAL, isBeatDue } from './link.ts';
 import { drop } from './receiving.ts';
-import { patienceOf, probePatienceOf, silenceOf } from './silence.ts';
+import { patienceOf, probePatienceOf, silenceOf } from './neighbour-patience.ts';
 import type { Complaint, Link, Member, Probe } from './state.ts';
 import { arm, type Turn } from './turn.ts';
 

@@ -4,7 +4,7 @@
  */
 import type { PeerId } from '../protocol/ids.ts';
 import { MAX_PACE_COUNT, type PaceMessage } from '../protocol/messages.ts';
-import { fullBucket, takeOne, type TokenBucket } from './token-bucket.ts';
+import { fullBucket, takeOne, type TokenBucket } from '../machine/token-bucket.ts';
 
 /** Settings that a peer takes and passes on. */
 const SETTINGS = { burst: 40, perSecond: 10 };

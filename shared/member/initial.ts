@@ -4,7 +4,7 @@ import { initialAdmission } from './admission.ts';
 import { initialCensus } from './census.ts';
 import { initialHopDelay } from './hop-delay.ts';
 import { initialConnections } from './link-budget.ts';
-import { initialPatience } from './patience.ts';
+import { initialPatience } from './leader-patience.ts';
 import type { Config, Identity, Member, PredecessorEdge, SuccessorEdge } from './state.ts';
 import { initialTermGate } from './term-gate.ts';
 
@@ -19,7 +19,6 @@ export function initialMember(config: Config, identity: Identity, now: number): 
       joinedAt: null,
       returns: 0,
     },
-    closing: [],
     dues: [],
     ...initialMembership(config, identity, now),
   };
@@ -35,12 +34,12 @@ function initialMembership(
   { priority, policy }: Config,
   identity: Identity,
   now: number,
-): Omit<Member, 'config' | 'device' | 'closing' | 'dues'> {
+): Omit<Member, 'config' | 'device' | 'dues'> {
   return {
     identity,
     membership: { name: 'new' },
     server: 'reconnecting',
-    place: { view: null, era: null, latestEra: null, settlingUntil: -Infinity },
+    place: { view: null, era: null, latestEra: null, settlingUntil: null },
     successor: noSuccessor(),
     predecessor: noPredecessor(),
     offered: [],

@@ -13,7 +13,7 @@ import {
   takeOne,
   type Rate,
   type TokenBucket,
-} from './token-bucket.ts';
+} from '../machine/token-bucket.ts';
 import type { Turn } from './turn.ts';
 
 /** Direct links that a device makes with all its neighbours in each second, beyond those at once. */

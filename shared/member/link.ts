@@ -3,14 +3,14 @@
  * relayed link are signals that the server carries.
  */
 import { encodeFrame, type Extension } from '../protocol/frame.ts';
-import type { ElectionMessage, PeerMessage } from '../protocol/messages.ts';
-import { isLap } from '../protocol/messages.ts';
+import type { LinkId } from '../protocol/ids.ts';
+import { isLap, type ElectionMessage, type PeerMessage } from '../protocol/messages.ts';
 import { MAX_SIGNALS_PER_MESSAGE, type Signal } from '../protocol/signaling.ts';
 import { aliveOf, greetedOf, isGone } from './edges.ts';
 import type { RingEvent } from './events.ts';
-import { silenceOf } from './silence.ts';
+import { silenceOf } from './neighbour-patience.ts';
 import type { Held, Link, Member } from './state.ts';
-import { fullBucket } from './token-bucket.ts';
+import { fullBucket } from '../machine/token-bucket.ts';
 import { arm, ask, disarm, tell, type Turn } from './turn.ts';
 
 /** After so many milliseconds without a frame a link is asked for a sign of life. */
@@ -132,10 +132,10 @@ export function sendAfter(
 }
 
 /** The time of the first held message has come. */
-export function sendFirstHeld(turn: Turn, link: Link): void {
-  const greeted = greetedOf(link);
+export function sendFirstHeld(turn: Turn, link: Link | undefined): void {
+  const greeted = link && greetedOf(link);
   const [first, ...rest] = greeted?.held ?? [];
-  if (greeted === null || first === undefined) return;
+  if (!link || !greeted || !first) return;
   greeted.held = rest;
   sendHeld(turn, link, first);
   awaitFirstHeld(turn, link);
@@ -229,25 +229,15 @@ export function fallSilent(turn: Turn, link: Link): void {
   closeLater(turn, link, LINGER);
 }
 
-/** The time of a link that is closing is over. */
-export function closeAtLast(turn: Turn, link: Link): void {
-  forgetClosing(turn, link);
-  close(turn, link);
-}
-
-/** A link that is closing is closed. */
-export function forgetClosing(turn: Turn, link: Link): void {
-  const { member } = turn;
-  member.closing = member.closing.filter((each) => each !== link);
-  disarm(turn, (due) => due.name === 'close' && due.link === link.id);
-}
-
 function closeLater(turn: Turn, link: Link, milliseconds: number): void {
-  const { member } = turn;
   // Without the server nothing can be said on a relayed link any more.
-  if (link.kind === 'relayed' && isGone(member)) return;
-  member.closing = [...member.closing, link];
-  arm(turn, { name: 'close', link: link.id, at: turn.now + milliseconds });
+  if (link.kind === 'relayed' && isGone(turn.member)) return;
+  arm(turn, { name: 'close', link, at: turn.now + milliseconds });
+}
+
+/** A link that this end has said goodbye on was closed meanwhile. */
+export function closedMeanwhile(turn: Turn, id: LinkId): void {
+  disarm(turn, (due) => due.name === 'close' && due.link.id === id);
 }
 
 function loseHeld(turn: Turn, link: Link): void {

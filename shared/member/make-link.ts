@@ -1,10 +1,11 @@
 /** Makes this peer's ends of links, and the offers of a newcomer (SPEC.md, L2, L3, L10). */
 import { parseLinkId, type LinkId, type PeerId } from '../protocol/ids.ts';
 import type { Edge } from '../protocol/signaling.ts';
+import { findLink } from './edges.ts';
 import type { LinkKind } from './events.ts';
 import { signalOut } from './link.ts';
 import { isSpent, spend } from './link-budget.ts';
-import type { Link, Offer } from './state.ts';
+import type { Link, Member, Offer } from './state.ts';
 import { draw, tell, type Turn } from './turn.ts';
 
 /** Links offered that are remembered: more than can still be answered. */
@@ -69,8 +70,17 @@ function newLink(
 function newLinkId(turn: Turn): LinkId {
   for (;;) {
     const id = parseLinkId(Math.floor(draw(turn) * 0x1_0000_0000));
-    if (id.ok) return id.value;
+    if (id.ok && !isTaken(turn.member, id.value)) return id.value;
   }
+}
+
+/** Whether a link has this id, or had it until just now: a neighbour chooses those of its offers. */
+export function isTaken(member: Member, id: LinkId): boolean {
+  return (
+    findLink(member, id) !== undefined ||
+    member.offered.some((own) => own.id === id) ||
+    member.dues.some((due) => due.name === 'close' && due.link.id === id)
+  );
 }
 
 /** Only direct links have an end on the platform. */

@@ -11,7 +11,7 @@ import type { MembershipReply, Reply } from '../protocol/signaling.ts';
 import { findLink, isGone, isMember, isOpen } from './edges.ts';
 import { endWait, stepElection } from './elections.ts';
 import { setHopDelay } from './hop-delay.ts';
-import { closeAtLast, forgetClosing, markClosed, sendFirstHeld, signalOut } from './link.ts';
+import { close, closedMeanwhile, markClosed, sendFirstHeld, signalOut } from './link.ts';
 import { askAboutLeader, followed, noteMember } from './lookups.ts';
 import {
   connected,
@@ -24,6 +24,7 @@ import {
   renew,
   vanish,
 } from './membership.ts';
+import { forgetPredecessor } from './predecessor.ts';
 import {
   admitLater,
   drop,
@@ -35,7 +36,7 @@ import {
 } from './receiving.ts';
 import { settled } from './settling.ts';
 import type { Due, Link, Member } from './state.ts';
-import { attempt, attemptRelay, noDirectLink } from './successor.ts';
+import { attempt, attemptImpossible, attemptRelay } from './successor.ts';
 import {
   nextDue,
   tell,
@@ -43,11 +44,11 @@ import {
   type AskOf,
   type Input,
   type LinkEvent,
-  type Moment,
   type Output,
   type Random,
   type Turn,
 } from './turn.ts';
+import type { Moment } from '../machine/moment.ts';
 import { applyView, receiveSignals } from './views.ts';
 
 type ServerInput = Extract<
@@ -70,29 +71,22 @@ export function handle(member: Member, input: Input, moment: Moment, random: Ran
 function handleInput(turn: Turn, input: Input): void {
   switch (input.type) {
     case 'join':
-      join(turn);
-      return;
+      return join(turn);
     case 'renewed':
-      joinAs(turn, input.identity);
-      return;
+      return joinAs(turn, input.identity);
     case 'leave':
-      leave(turn);
-      return;
+      return leave(turn);
     case 'vanish':
-      vanish(turn);
-      return;
+      return vanish(turn);
     case 'campaign':
       if (isMember(turn.member)) stepElection(turn, { type: 'start' });
       return;
     case 'set hop delay':
-      changeHopDelay(turn, input.hopDelay);
-      return;
+      return changeHopDelay(turn, input.hopDelay);
     case 'link':
-      handleLinkEvent(turn, input.link, input.event);
-      return;
+      return handleLinkEvent(turn, input.link, input.event);
     case 'time':
-      handleTime(turn);
-      return;
+      return handleTime(turn);
     default:
       if (!isGone(turn.member)) handleServer(turn, input);
   }
@@ -109,49 +103,39 @@ function changeHopDelay(turn: Turn, hopDelay: number): void {
 function handleServer(turn: Turn, input: ServerInput): void {
   switch (input.type) {
     case 'connected':
-      connected(turn);
-      return;
+      return connected(turn);
     case 'disconnected':
-      disconnected(turn, input.reason);
-      return;
+      return disconnected(turn, input.reason);
     case 'view':
       if (isMember(turn.member)) applyView(turn, input.view);
       return;
     case 'signal':
-      receiveSignals(turn, input.delivery);
-      return;
+      return receiveSignals(turn, input.delivery);
     case 'check':
       if (isMember(turn.member)) check(turn, input.peer);
       return;
     case 'invalid':
-      tell(turn, {
+      return tell(turn, {
         type: 'error',
         message: `the server sent an invalid message: ${input.error}`,
       });
-      return;
     case 'answer':
-      handleAnswer(turn, input.answer);
-      return;
+      return handleAnswer(turn, input.answer);
   }
 }
 
 function handleAnswer(turn: Turn, answer: Answer): void {
   switch (answer.of) {
     case 'place':
-      placeAnswered(turn, answer.reply);
-      return;
+      return placeAnswered(turn, answer.reply);
     case 'signal':
-      signalAnswered(turn, answer.to.request.link, answer.reply);
-      return;
+      return signalAnswered(turn, answer.to.request.link, answer.reply);
     case 'settle':
-      settled(turn, answer.to, answer.reply);
-      return;
+      return settled(turn, answer.to, answer.reply);
     case 'report':
-      complaintAnswered(turn, answer.to.complaint, answer.reply);
-      return;
+      return complaintAnswered(turn, answer.to.complaint, answer.reply);
     case 'lookup':
-      lookupAnswered(turn, answer.to, answer.reply);
-      return;
+      return lookupAnswered(turn, answer.to, answer.reply);
   }
 }
 
@@ -181,42 +165,32 @@ function lookupAnswered(turn: Turn, { peer, why }: AskOf<'lookup'>, reply: Membe
 function handleLinkEvent(turn: Turn, id: LinkId, event: LinkEvent): void {
   const { member } = turn;
   const { membership } = member;
-  const offers = membership.name === 'joining' ? membership.offers : [];
-  const offer = offers.find((each) => each.id === id);
-  if (offer !== undefined) {
+  const offers = membership.name === 'joining' ? Object.values(membership.offers) : [];
+  const offer = offers.find((each) => each?.id === id);
+  if (offer) {
     offerEvent(turn, offer, event);
     return;
   }
   const link = findLink(member, id);
-  if (link !== undefined) {
-    linkEvent(turn, link, event);
-    return;
-  }
-  const closing = member.closing.find((each) => each.id === id);
-  if (closing !== undefined && event.type === 'closed') {
-    markClosed(turn, closing);
-    forgetClosing(turn, closing);
-  }
+  if (link !== undefined) linkEvent(turn, link, event);
+  else if (event.type === 'closed') closedMeanwhile(turn, id);
 }
 
 function linkEvent(turn: Turn, link: Link, event: LinkEvent): void {
   switch (event.type) {
     case 'signal':
-      signalOut(turn, link, [event.signal]);
-      return;
+      return signalOut(turn, link, [event.signal]);
     case 'open':
-      opened(turn, link);
-      return;
+      return opened(turn, link);
     case 'frame':
-      receiveFrame(turn, link, event.frame);
-      return;
+      return receiveFrame(turn, link, event.frame);
     case 'closed':
-      lost(turn, link, event.reason);
-      return;
+      return lost(turn, link, event.reason);
     case 'impossible':
       tell(turn, { type: 'error', message: `no connection can be made: ${event.reason}` });
-      lost(turn, link, event.reason);
-      if (link.edge === 'successor') noDirectLink(turn);
+      markClosed(turn, link);
+      if (link.edge === 'successor') attemptImpossible(turn, link);
+      else forgetPredecessor(turn.member, link.id);
       return;
   }
 }
@@ -237,50 +211,28 @@ function handleTime(turn: Turn): void {
 function handleDue(turn: Turn, due: Due, late: number): void {
   switch (due.name) {
     case 'heartbeat':
-      heartbeat(turn, late);
-      return;
+      return heartbeat(turn, late);
     case 'probe':
-      probeOver(turn, due.probe, late);
-      return;
+      return probeOver(turn, due.probe, late);
     case 'election':
-      endWait(turn);
-      return;
+      return endWait(turn);
     case 'offer':
-      attempt(turn);
-      return;
+      return attempt(turn);
     case 'relay':
-      attemptRelay(turn);
-      return;
+      return attemptRelay(turn);
     case 'send held':
-      withLink(turn, due.link, sendFirstHeld);
-      return;
+      return sendFirstHeld(turn, findLink(turn.member, due.link));
     case 'goodbye':
-      goodbyeOverdue(turn);
-      return;
+      return goodbyeOverdue(turn);
     case 'close':
-      withClosing(turn, due.link, closeAtLast);
-      return;
+      return close(turn, due.link);
     case 'put off':
-      admitLater(turn, due.arrival);
-      return;
+      return admitLater(turn, due.arrival);
     case 'lookup':
-      askAboutLeader(turn);
-      return;
+      return askAboutLeader(turn);
     case 'no answer':
-      giveUpComplaint(turn, due.complaint);
-      return;
+      return giveUpComplaint(turn, due.complaint);
     case 'return':
-      renew(turn);
-      return;
+      return renew(turn);
   }
-}
-
-function withLink(turn: Turn, id: LinkId, act: (turn: Turn, link: Link) => void): void {
-  const link = findLink(turn.member, id);
-  if (link !== undefined) act(turn, link);
-}
-
-function withClosing(turn: Turn, id: LinkId, act: (turn: Turn, link: Link) => void): void {
-  const link = turn.member.closing.find((each) => each.id === id);
-  if (link !== undefined) act(turn, link);
 }

@@ -4,12 +4,10 @@ import {
   MAX_REMOVED_IN_RESUME,
   MAX_SIGNALS_PER_MESSAGE,
   SIGNALING_VERSION,
-  type Edge,
   type JoinReply,
   type Offer as OfferInRequest,
-  type Signal,
 } from '../protocol/signaling.ts';
-import { isGone, isGreeted, linksOf } from './edges.ts';
+import { findLink, isGone, isGreeted, linksOf } from './edges.ts';
 import { adoptPolicy, stopElection } from './elections.ts';
 import { startHeartbeats } from './failure-detector.ts';
 import { beginMembership } from './initial.ts';
@@ -60,7 +58,11 @@ export function joinAs(turn: Turn, identity: Identity): void {
 }
 
 function begin(turn: Turn): void {
-  turn.member.membership = { name: 'joining', offers: [], isAsked: false };
+  turn.member.membership = {
+    name: 'joining',
+    offers: { successor: null, predecessor: null },
+    isAsked: false,
+  };
   startHeartbeats(turn);
   turn.outputs.push({ do: 'connect' });
   // While the way to the server is being found.
@@ -69,56 +71,35 @@ function begin(turn: Turn): void {
 
 /** Makes the offers that are missing. */
 function prepareOffers(turn: Turn): void {
+  const { membership } = turn.member;
+  if (membership.name !== 'joining') return;
   for (const edge of EDGES) {
-    const { membership } = turn.member;
-    if (membership.name !== 'joining' || offerOn(membership, edge) !== undefined) continue;
-    const offer = makeOffer(turn, edge);
-    if (offer !== null) setOffers(turn, [...membership.offers, offer]);
+    const offer = membership.offers[edge] ?? makeOffer(turn, edge);
+    if (offer !== null) membership.offers[edge] = offer;
   }
-}
-
-function offerOn({ offers }: Joining, edge: Edge): Offer | undefined {
-  return offers.find((offer) => offer.edge === edge);
-}
-
-function setOffers({ member }: Turn, offers: readonly Offer[]): void {
-  if (member.membership.name === 'joining') member.membership = { ...member.membership, offers };
 }
 
 /** Something has happened to an offer. */
 export function offerEvent(turn: Turn, offer: Offer, event: LinkEvent): void {
   const { membership, server } = turn.member;
   if (membership.name !== 'joining') return;
-  const others = membership.offers.filter((each) => each !== offer);
   switch (event.type) {
     case 'signal':
-      addSignal(turn, offer, event.signal);
-      requestPlace(turn);
-      return;
+      offer.signals.push(event.signal);
+      return requestPlace(turn);
     case 'closed':
-      setOffers(turn, others);
+      membership.offers[offer.edge] = null;
       if (server === 'connected' && !membership.isAsked)
         fail(turn, 'this device could not prepare a WebRTC connection');
       return;
     case 'impossible':
       // A peer that cannot even offer cannot join.
-      fail(turn, `no connection can be made: ${event.reason}`);
-      return;
+      return fail(turn, `no connection can be made: ${event.reason}`);
     // Before its other end is known, nothing else can happen to it.
     case 'open':
     case 'frame':
       return;
   }
-}
-
-function addSignal(turn: Turn, offer: Offer, signal: Signal): void {
-  const { membership } = turn.member;
-  if (membership.name !== 'joining') return;
-  const signals = [...offer.signals, signal];
-  setOffers(
-    turn,
-    membership.offers.map((each) => (each === offer ? { ...offer, signals } : each)),
-  );
 }
 
 function fail(turn: Turn, message: string): void {
@@ -128,27 +109,20 @@ function fail(turn: Turn, message: string): void {
 
 /** Asks for a place, once both offers have something to say. */
 function requestPlace(turn: Turn): void {
-  const { member } = turn;
-  const { membership, config, identity } = member;
-  if (membership.name !== 'joining' || membership.isAsked || member.server !== 'connected') return;
-  const successor = request(offerOn(membership, 'successor'));
-  const predecessor = request(offerOn(membership, 'predecessor'));
-  if (successor === null || predecessor === null) return;
-  const left = membership.offers.map((offer) => ({
-    ...offer,
-    signals: offer.signals.slice(MAX_SIGNALS_PER_MESSAGE),
-  }));
-  member.membership = { name: 'joining', offers: left, isAsked: true };
+  const { membership, config, identity, server } = turn.member;
+  if (membership.name !== 'joining' || membership.isAsked || server !== 'connected') return;
+  const { successor, predecessor } = membership.offers;
+  if (!successor?.signals.length || !predecessor?.signals.length) return;
+  membership.isAsked = true;
   const { room, policy } = config;
-  const offers = { successor, predecessor };
+  const offers = { successor: request(successor), predecessor: request(predecessor) };
   const version = SIGNALING_VERSION;
   ask(turn, { of: 'join', request: { version, room, ...identity, policy, offers } });
 }
 
-/** What an offer has gathered to go with the join; null where there is nothing yet. */
-function request(offer: Offer | undefined): OfferInRequest | null {
-  if (offer === undefined || offer.signals.length === 0) return null;
-  return { link: offer.id, signals: offer.signals.slice(0, MAX_SIGNALS_PER_MESSAGE) };
+/** What an offer has gathered to go with the join; the rest follows once it has an addressee. */
+function request({ id, signals }: Offer): OfferInRequest {
+  return { link: id, signals: signals.splice(0, MAX_SIGNALS_PER_MESSAGE) };
 }
 
 /** The server has answered a request for a place. */
@@ -167,15 +141,13 @@ function joined(turn: Turn, { offers }: Joining, { view, policy, otherSpelling }
   const hint = otherSpelling === undefined ? {} : { otherSpelling };
   tell(turn, { type: 'joined', id: member.identity.id, room: member.config.room, ...hint });
   applyView(turn, view, offers);
-  closeOffers(
-    turn,
-    offers.filter(({ edge, id }) => view[edge].link !== id),
-  );
+  for (const edge of EDGES) closeOffer(turn, offers[edge]);
 }
 
-function closeOffers(turn: Turn, offers: readonly Offer[]): void {
-  for (const { id, kind } of offers)
-    if (kind === 'direct') turn.outputs.push({ do: 'close', link: id });
+/** Closes an offer that has not become a link. */
+function closeOffer(turn: Turn, offer: Offer | null): void {
+  if (offer === null || findLink(turn.member, offer.id) !== undefined) return;
+  if (offer.kind === 'direct') turn.outputs.push({ do: 'close', link: offer.id });
 }
 
 function refused(turn: Turn, { code, message }: Refused): void {
@@ -204,7 +176,7 @@ export function disconnected(turn: Turn, reason: string): void {
   const { member } = turn;
   member.server = 'reconnecting';
   // The answer to a question of before is lost.
-  member.place.settlingUntil = -Infinity;
+  member.place.settlingUntil = null;
   tell(turn, { type: 'server', state: 'reconnecting', reason });
   if (member.membership.name !== 'joining' || !member.membership.isAsked) return;
   // Others may have heard of this id, and of its end, without anything having come back.
@@ -319,8 +291,10 @@ function halt(turn: Turn): void {
   if (membership.name === 'resuming') member.server = 'offline';
   member.membership = { name: 'gone' };
   stopElection(turn);
-  disarm(turn, ({ name }) => name !== 'close');
-  if (membership.name === 'joining') closeOffers(turn, membership.offers);
+  // Nothing can be said on a relayed link any more.
+  disarm(turn, (due) => due.name !== 'close' || due.link.kind === 'relayed');
+  if (membership.name !== 'joining') return;
+  for (const edge of EDGES) closeOffer(turn, membership.offers[edge]);
 }
 
 /** Comes back as a new peer: at once, unless it has come to this again and again. */

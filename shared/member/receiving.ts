@@ -24,7 +24,7 @@ import { withSample } from './round-trip.ts';
 import type { Alive, Arrival, Link } from './state.ts';
 import { dropSuccessors, sendHello, successorClosed, trySwitch } from './successor.ts';
 import { hasteOf, judgeTerm, MAX_TERM_LEAP, type TermVerdict } from './term-gate.ts';
-import { takeOne } from './token-bucket.ts';
+import { takeOne } from '../machine/token-bucket.ts';
 import { arm, disarmNamed, isArmed, rearm, tell, type Turn } from './turn.ts';
 
 /** The longest round trip that is believed, in milliseconds; what took longer was spent asleep. */
@@ -71,11 +71,9 @@ function receiveMessage(
 ): void {
   switch (message.type) {
     case 'heartbeat':
-      receiveHeartbeat(turn, link, alive, message);
-      return;
+      return receiveHeartbeat(turn, link, alive, message);
     case 'hello':
-      receiveHello(turn, link, alive, message);
-      return;
+      return receiveHello(turn, link, alive, message);
     case 'bye':
       if (link.edge === 'successor') receiveBye(turn, link, message);
       else takeInOrder(turn, link, { link: link.id, message, extensions });
@@ -230,8 +228,7 @@ function admit(
   const { term } = message;
   switch (judge(turn, 'predecessor', term)) {
     case 'fine':
-      receive(turn, message, link.peer, extensions);
-      return;
+      return receive(turn, message, link.peer, extensions);
     case 'haste':
       // No fault of a neighbour's that took it a moment before.
       noteDropped(turn, link, `term ${term} comes too soon`);

@@ -14,7 +14,8 @@ import { ask, tell, type AskOf, type Turn } from './turn.ts';
 export function settle(turn: Turn): void {
   const { member, now } = turn;
   const { place } = member;
-  if (place.era !== null || now < place.settlingUntil || !hasPlace(member)) return;
+  const isAsked = place.settlingUntil !== null && now < place.settlingUntil;
+  if (place.era !== null || isAsked || !hasPlace(member)) return;
   place.settlingUntil = now + REPLY_PATIENCE;
   ask(turn, { of: 'settle', epoch: place.view?.epoch ?? null });
 }
@@ -38,6 +39,6 @@ export function learnEra(turn: Turn, era: number | null): void {
 /** In another memory of the server it is a newcomer again: the ring may know later terms by now. */
 export function unsettle({ member: { place, election } }: Turn): void {
   place.era = null;
-  place.settlingUntil = -Infinity;
+  place.settlingUntil = null;
   election.isTold = false;
 }

@@ -1,6 +1,6 @@
 /** A member as its observers see it. */
 import { decisionOf } from '../election/state.ts';
-import { leaseOf } from './lease.ts';
+import { isConfirmed } from './lease.ts';
 import {
   isGone,
   isOpen,
@@ -13,50 +13,35 @@ import {
 import type { LinkSight, RingState } from './events.ts';
 import { hopDelayOf } from './hop-delay.ts';
 import type { Link, Member } from './state.ts';
-import type { Moment } from './turn.ts';
+import type { Moment } from '../machine/moment.ts';
 
-/** This member at this moment. */
+/** This member at this moment. Made for each event: a plain literal, which costs least. */
 export function sightOf(member: Member, moment: Moment): RingState {
-  const { election, place, identity, config, server, hopDelay } = member;
-  const common = {
+  const { election, place, identity, config } = member;
+  const isOver = isGone(member);
+  const decision = isOver ? null : decisionOf(election.state);
+  const lease = isOver ? null : election.lease;
+  const view = isOver ? null : place.view;
+  return {
     id: identity.id,
     room: config.room,
     role: roleOf(member),
-    successorLink: successorLinkState(member),
-    predecessorLink: predecessorLinkState(member),
-    server,
-    hopDelay: hopDelayOf(hopDelay),
-  };
-  if (isGone(member)) return { ...common, ...NOTHING };
-  const decision = decisionOf(election.state);
-  const { view } = place;
-  return {
-    ...common,
-    era: place.era,
-    term: election.state.term === 0 ? null : election.state.term,
+    era: isOver ? null : place.era,
+    term: isOver || election.state.term === 0 ? null : election.state.term,
     leader: decision?.leader.id ?? null,
-    ...leaseOf(election.lease, moment),
+    isConfirmed: isConfirmed(lease, moment),
+    confirmedUntil: lease?.date ?? null,
     hopsFromLeader: decision?.hops ?? null,
     size: decision?.size ?? null,
     successor: view?.successor.id ?? null,
     predecessor: view?.predecessor.id ?? null,
-    ring: election.census.ring,
+    successorLink: successorLinkState(member),
+    predecessorLink: predecessorLinkState(member),
+    server: member.server,
+    ring: isOver ? null : election.census.ring,
+    hopDelay: hopDelayOf(member.hopDelay),
   };
 }
-
-/** What a peer knows that is no member. */
-const NOTHING = {
-  era: null,
-  term: null,
-  leader: null,
-  isConfirmed: false,
-  confirmedUntil: null,
-  hopsFromLeader: null,
-  size: null,
-  successor: null,
-  predecessor: null,
-  ring: null,
-};
 
 function roleOf(member: Member): RingState['role'] {
   if (isGone(member)) return 'offline';

@@ -11,9 +11,9 @@ import type { Edge, Report, Signal, View } from '../protocol/signaling.ts';
 import type { Census } from './census.ts';
 import type { LinkKind, ServerLink } from './events.ts';
 import type { HopDelay } from './hop-delay.ts';
-import type { Patience } from './patience.ts';
+import type { Patience } from './leader-patience.ts';
 import type { TermGate } from './term-gate.ts';
-import type { TokenBucket } from './token-bucket.ts';
+import type { TokenBucket } from '../machine/token-bucket.ts';
 
 /** What a member is given and never changes. */
 export interface Config {
@@ -41,8 +41,6 @@ export interface Member {
   place: Place;
   readonly successor: SuccessorEdge;
   readonly predecessor: PredecessorEdge;
-  /** Links that this end has said goodbye on, or fallen silent on, and not closed yet. */
-  closing: Link[];
   /** The links that this peer has offered last. */
   offered: readonly { readonly edge: Edge; readonly id: LinkId }[];
   /** What was made with each neighbour, the newest last. */
@@ -59,7 +57,7 @@ export interface Member {
 }
 
 /** What outlives a membership: it belongs to the device, and all of its memberships share it. */
-export interface Device {
+interface Device {
   /** WebRTC connections that may still be made. */
   readonly connections: TokenBucket;
   wasSpent: boolean;
@@ -76,7 +74,7 @@ export type Membership =
   /** Not yet asked to join. */
   | { readonly name: 'new' }
   /** Waits for a place. `isAsked`: the request for it was sent. */
-  | { readonly name: 'joining'; readonly offers: readonly Offer[]; readonly isAsked: boolean }
+  | { readonly name: 'joining'; readonly offers: Offers; isAsked: boolean }
   | { readonly name: 'member' }
   /** A member that asks for its place over a new connection; frames on these links may be lost. */
   | { readonly name: 'resuming'; readonly relayed: readonly LinkId[] }
@@ -85,6 +83,9 @@ export type Membership =
   /** The same, and joins again as a new peer. */
   | { readonly name: 'returning' };
 
+/** What a newcomer offers on its two edges; null where an offer has failed. */
+export type Offers = Record<Edge, Offer | null>;
+
 /** A link that a newcomer offers before it knows its neighbours. */
 export interface Offer {
   readonly id: LinkId;
@@ -92,18 +93,18 @@ export interface Offer {
   readonly kind: LinkKind;
   readonly madeAt: number;
   /** What is to go to the other end. */
-  readonly signals: readonly Signal[];
+  readonly signals: Signal[];
 }
 
 /** What the server has said of this member's place in the ring. */
-export interface Place {
+interface Place {
   view: View | null;
   /** Of the room, once this member has settled in the server's present memory. */
   era: number | null;
   /** The latest that the server has ever named to it. */
   latestEra: number | null;
-  /** Until when an answer to the question for the era may come. */
-  settlingUntil: number;
+  /** Until when an answer to the question for the era may come; null where none was asked. */
+  settlingUntil: number | null;
 }
 
 /** One end of a link with a neighbour. */
@@ -233,7 +234,7 @@ export interface RunningWait {
 }
 
 /** What the failure detector knows of neighbours. */
-export interface Suspicions {
+interface Suspicions {
   /** Peers with whom a direct link broke or ended with their goodbye, and no link has come up since. */
   broken: readonly PeerId[];
   /** Complaints that the server has not answered yet. */
@@ -256,7 +257,7 @@ export interface PeerAt {
 }
 
 /** Questions to the server about other peers. */
-export interface Lookups {
+interface Lookups {
   /** Peers presumed departed that the server was asked about, and when. */
   doubts: readonly PeerAt[];
   /** The leader that the server knew last. */
@@ -274,8 +275,8 @@ export type Due = { readonly at: number } & (
   | { readonly name: 'heartbeat' }
   /** The next attempt at a direct link to the successor, and at a relayed one. */
   | { readonly name: 'offer' | 'relay' }
-  /** The end of a link that is closing. */
-  | { readonly name: 'close'; readonly link: LinkId }
+  /** The end of a link that this end has said goodbye on, or fallen silent on. */
+  | { readonly name: 'close'; readonly link: Link }
   /** The next held message of the link in use. */
   | { readonly name: 'send held'; readonly link: LinkId }
   | { readonly name: 'election' }

@@ -184,8 +184,14 @@ export function attempt(turn: Turn): void {
   rearm(turn, { name: 'offer', at: now + wait });
 }
 
+/** The platform cannot make a link. */
+export function attemptImpossible(turn: Turn, { id }: Link): void {
+  removeAttempt(turn.member, id);
+  noDirectLink(turn);
+}
+
 /** No direct link may be made: there is nothing to wait for before a relayed one is offered. */
-export function noDirectLink(turn: Turn): void {
+function noDirectLink(turn: Turn): void {
   const { member } = turn;
   if (connectionOf(member) === null && !isTrying(member, 'relayed'))
     rearm(turn, { name: 'relay', at: turn.now });

@@ -2,7 +2,7 @@
  * How far messages may lift a peer's term (SPEC.md, L17). Honest terms rise one by one. A peer that lets
  * them leap freely has used up the 32 bits within a minute.
  */
-import { fullBucket, take, type TokenBucket } from './token-bucket.ts';
+import { fullBucket, take, type TokenBucket } from '../machine/token-bucket.ts';
 
 /** How far messages may lift the term at once. */
 export const MAX_TERM_LEAP = 8_192;

@@ -2,6 +2,7 @@
  * What goes into a ring member, what comes out, and the turn in which it handles one input. The manner
  * is that of etcd-io/raft (`Step`, `Ready`) and of str0m (`handle_input`, `poll_output`).
  */
+import type { Moment } from '../machine/moment.ts';
 import type { LinkId, PeerId } from '../protocol/ids.ts';
 import type {
   JoinReply,
@@ -20,16 +21,8 @@ import type { RingEvent, RingState } from './events.ts';
 import { sightOf } from './sight.ts';
 import type { Complaint, Due, Identity, Member } from './state.ts';
 
-/** When an input is handled. */
-export interface Moment {
-  /** Milliseconds since any fixed moment; never falls. */
-  readonly now: number;
-  /** Milliseconds since 1970. */
-  readonly date: number;
-}
-
 /** What the member's user asks of it. */
-export type Command =
+type Command =
   | { readonly type: 'join' | 'leave' | 'vanish' | 'campaign' }
   /** A whole number of milliseconds from 0 to MAX_HOP_DELAY. */
   | { readonly type: 'set hop delay'; readonly hopDelay: number };

@@ -4,12 +4,12 @@ import { type Edge, type Signal, type SignalDelivery, type View } from '../proto
 import { findLink, isNeighbour } from './edges.ts';
 import type { LinkKind } from './events.ts';
 import { grantLink } from './link-budget.ts';
-import { answerLink, bindOffer } from './make-link.ts';
+import { answerLink, bindOffer, isTaken } from './make-link.ts';
 import { acceptFromPredecessor, aimPredecessor } from './predecessor.ts';
 import { dropDeparted, lost, opened, receiveFrame } from './receiving.ts';
 import { learnEra, unsettle } from './settling.ts';
 import { signalOut } from './link.ts';
-import type { Link, Member, Offer } from './state.ts';
+import type { Link, Member, Offers } from './state.ts';
 import { addAttempt, aimSuccessor, hasRoomForAttempt } from './successor.ts';
 import { tell, type Turn } from './turn.ts';
 
@@ -20,7 +20,7 @@ const MAX_SIGNALS = 128;
  * Obeys a view unless it is older than the last one of the same memory of the server.
  * @param offers a newcomer's own
  */
-export function applyView(turn: Turn, view: View, offers: readonly Offer[] = []): void {
+export function applyView(turn: Turn, view: View, offers?: Offers): void {
   const { member } = turn;
   const known = member.place.view;
   if (known?.epoch === view.epoch && view.version < known.version) return;
@@ -54,10 +54,11 @@ function isNews(known: View | null, view: View): boolean {
 }
 
 /** This peer's own offer on an edge, where the view has chosen it: it has an addressee now. */
-function chosen(turn: Turn, offers: readonly Offer[], edge: Edge, view: View): Link | null {
+function chosen(turn: Turn, offers: Offers | undefined, edge: Edge, view: View): Link | null {
   const { id, link } = view[edge];
-  const offer = offers.find((each) => each.edge === edge && each.id === link);
-  return offer === undefined ? null : bindOffer(turn, offer, id);
+  const offer = offers?.[edge] ?? null;
+  if (offer === null || id === turn.member.identity.id) return null;
+  return offer.id === link ? bindOffer(turn, offer, id) : null;
 }
 
 // --- signals ------------------------------------------------------------------------------------
@@ -73,10 +74,8 @@ export function receiveSignals(
     if (known.edge === edge && known.peer === from) takeSignals(turn, known, signals);
     return;
   }
-  // The answer to an offer that was given up meanwhile: that to a relayed link looks like an offer.
-  if (member.offered.some((own) => own.edge === edge && own.id === id)) return;
-  // An id names one link for good.
-  if (member.closing.some((link) => link.id === id)) return;
+  // An id names one link for good; and the answer to a relayed offer that was given up looks like an offer.
+  if (isTaken(member, id)) return;
   const kind = kindOffered(signals);
   if (kind === null || !isWanted(member, edge, from)) return;
   const link = answerLink(turn, edge, from, kind, id);
@@ -123,8 +122,7 @@ function takeRelayed(turn: Turn, link: Link, signal: Signal): void {
       receiveFrame(turn, link, signal.frame);
       return;
     case 'closed':
-      lost(turn, link, 'closed by the other end');
-      return;
+      return lost(turn, link, 'closed by the other end');
     // Steps of a direct connection, which this is not.
     case 'offer':
     case 'answer':

@@ -64,6 +64,16 @@ export function parse<Schema extends v.GenericSchema>(
   return { ok: false, error: path === null ? issue.message : `${path}: ${issue.message}` };
 }
 
+/** Turns unknown input into a value of one type, or an error. */
+export type Parser<T> = (input: unknown) => Parsed<T>;
+
+/** The parser of a schema. */
+export function parserOf<Schema extends v.GenericSchema>(
+  schema: Schema,
+): Parser<v.InferOutput<Schema>> {
+  return (input) => parse(schema, input);
+}
+
 /** Parses a uuid in any case into a {@link PeerId}. */
 export function parsePeerId(input: unknown): Parsed<PeerId> {
   return parse(PeerIdSchema, typeof input === 'string' ? input.toLowerCase() : input);

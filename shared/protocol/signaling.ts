@@ -15,10 +15,10 @@ import * as v from 'valibot';
 import { MAX_FRAME_BYTES } from './frame.ts';
 import {
   LinkIdSchema,
-  parse,
+  parserOf,
   PeerIdSchema,
   RoomNameSchema,
-  type Parsed,
+  type Parser,
   type PeerId,
 } from './ids.ts';
 import { POLICIES } from './messages.ts';
@@ -289,36 +289,14 @@ export interface ServerToPeer {
   probe: (reply: () => void) => void;
 }
 
-export function parseJoinRequest(input: unknown): Parsed<JoinRequest> {
-  return parse(JoinRequestSchema, input);
-}
-export function parseResumeRequest(input: unknown): Parsed<ResumeRequest> {
-  return parse(ResumeRequestSchema, input);
-}
-export function parseLeaveRequest(input: unknown): Parsed<LeaveRequest> {
-  return parse(LeaveRequestSchema, input);
-}
-export function parseSignalRequest(input: unknown): Parsed<SignalRequest> {
-  return parse(SignalRequestSchema, input);
-}
-export function parseReport(input: unknown): Parsed<Report> {
-  return parse(ReportSchema, input);
-}
-export function parseJoinReply(input: unknown): Parsed<JoinReply> {
-  return parse(JoinReplySchema, input);
-}
-export function parseReply(input: unknown): Parsed<Reply> {
-  return parse(ReplySchema, input);
-}
-export function parseSettleReply(input: unknown): Parsed<SettleReply> {
-  return parse(SettleReplySchema, input);
-}
-export function parseMembershipReply(input: unknown): Parsed<MembershipReply> {
-  return parse(MembershipReplySchema, input);
-}
-export function parseView(input: unknown): Parsed<View> {
-  return parse(ViewSchema, input);
-}
-export function parseSignalDelivery(input: unknown): Parsed<SignalDelivery> {
-  return parse(SignalDeliverySchema, input);
-}
+export const parseJoinRequest: Parser<JoinRequest> = parserOf(JoinRequestSchema);
+export const parseResumeRequest: Parser<ResumeRequest> = parserOf(ResumeRequestSchema);
+export const parseLeaveRequest: Parser<LeaveRequest> = parserOf(LeaveRequestSchema);
+export const parseSignalRequest: Parser<SignalRequest> = parserOf(SignalRequestSchema);
+export const parseReport: Parser<Report> = parserOf(ReportSchema);
+export const parseJoinReply: Parser<JoinReply> = parserOf(JoinReplySchema);
+export const parseReply: Parser<Reply> = parserOf(ReplySchema);
+export const parseSettleReply: Parser<SettleReply> = parserOf(SettleReplySchema);
+export const parseMembershipReply: Parser<MembershipReply> = parserOf(MembershipReplySchema);
+export const parseView: Parser<View> = parserOf(ViewSchema);
+export const parseSignalDelivery: Parser<SignalDelivery> = parserOf(SignalDeliverySchema);

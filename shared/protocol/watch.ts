@@ -9,7 +9,7 @@
  * has gone. Members send `trace` only in between.
  */
 import * as v from 'valibot';
-import { parse, PeerIdSchema, RoomNameSchema, type Parsed } from './ids.ts';
+import { parserOf, PeerIdSchema, RoomNameSchema, type Parser } from './ids.ts';
 import { MAX_HOP_DELAY, POLICIES } from './messages.ts';
 import { SIGNALING_VERSION, type Refusal, type Reply } from './signaling.ts';
 
@@ -153,18 +153,8 @@ export interface ServerToWatcher {
   reports: (reports: Reports, taken: () => void) => void;
 }
 
-export function parseWatchRequest(input: unknown): Parsed<WatchRequest> {
-  return parse(WatchRequestSchema, input);
-}
-export function parseWatchReply(input: unknown): Parsed<WatchReply> {
-  return parse(WatchReplySchema, input);
-}
-export function parseTrace(input: unknown): Parsed<Trace> {
-  return parse(TraceSchema, input);
-}
-export function parseOrder(input: unknown): Parsed<Order> {
-  return parse(OrderSchema, input);
-}
-export function parseReports(input: unknown): Parsed<Reports> {
-  return parse(ReportsSchema, input);
-}
+export const parseWatchRequest: Parser<WatchRequest> = parserOf(WatchRequestSchema);
+export const parseWatchReply: Parser<WatchReply> = parserOf(WatchReplySchema);
+export const parseTrace: Parser<Trace> = parserOf(TraceSchema);
+export const parseOrder: Parser<Order> = parserOf(OrderSchema);
+export const parseReports: Parser<Reports> = parserOf(ReportsSchema);

@@ -7,6 +7,8 @@ export class Device implements Clock {
   readonly #clock: SimulatedClock;
   #condition: 'awake' | 'asleep' | 'dead' = 'awake';
   #naps = 0;
+  /** Whether its page is hidden: browsers run the timers of those at full seconds. */
+  #isHidden = false;
   /** How late everything is handled, in milliseconds, and when the last of it will be. */
   #lateness = 0;
   #busyUntil = 0;
@@ -38,7 +40,7 @@ export class Device implements Clock {
 
   after(milliseconds: number, call: () => void): () => void {
     let isCancelled = false;
-    const cancel = this.#clock.after(milliseconds, () => {
+    const cancel = this.#clock.after(this.#timer(milliseconds), () => {
       this.run(() => {
         // A timer cancelled after the device has woken up does not run, either.
         if (!isCancelled) call();
@@ -58,9 +60,7 @@ export class Device implements Clock {
       return;
     }
     this.#busyUntil = Math.max(now + this.#lateness, this.#busyUntil);
-    this.#clock.after(this.#busyUntil - now, () => {
-      this.#handle(call);
-    });
+    this.#clock.after(this.#busyUntil - now, () => this.#handle(call));
   }
 
   /**
@@ -74,14 +74,25 @@ export class Device implements Clock {
   #handle(call: () => void): void {
     switch (this.#condition) {
       case 'awake':
-        call();
-        return;
+        return call();
       case 'asleep':
         this.#missed.push(call);
         return;
       case 'dead':
         return;
     }
+  }
+
+  /** What a timer takes on this device; what is to happen at once is no timer. */
+  #timer(milliseconds: number): number {
+    if (!this.#isHidden || milliseconds <= 0) return milliseconds;
+    const now = this.#clock.now();
+    return Math.ceil((now + milliseconds) / 1_000) * 1_000 - now;
+  }
+
+  /** Its page is hidden from now on, or shown again. */
+  hide(isHidden: boolean): void {
+    this.#isHidden = isHidden;
   }
 
   freeze(): void {

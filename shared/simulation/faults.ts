@@ -88,9 +88,9 @@ export const blipOfPresent: Fault = (world, peer) => {
 export const reorderSignals: Fault = (world, peer) => {
   const stalled = upTo(world, LONGEST.stall);
   world.stall(peer, stalled);
-  world.clock.after(upTo(world, stalled), () => {
-    world.blip(peer, stalled + upTo(world, LONGEST.notice), upTo(world, 500));
-  });
+  world.clock.after(upTo(world, stalled), () =>
+    world.blip(peer, stalled + upTo(world, LONGEST.notice), upTo(world, 500)),
+  );
 };
 
 export const restartServer: Fault = (world) => {
@@ -136,6 +136,11 @@ export const joinAndSleep: Fault = (world) => {
 
 export const slowDown: Fault = (world, peer) => {
   world.slowDown(peer, upTo(world, LONGEST.lateness), upTo(world, LONGEST.slowness));
+};
+
+/** A peer's page is hidden. */
+export const hide: Fault = (world, peer) => {
+  world.hide(peer, upTo(world, LONGEST.slowness));
 };
 
 export const breakLinks: Fault = (world, peer) => {

@@ -72,9 +72,14 @@ class SimulatedLink implements Link {
   }
 
   signal(signal: Signal): void {
-    if (this.#isClosed || (signal.type !== 'offer' && signal.type !== 'answer')) return;
-    const other = this.#network.find(signal.sdp);
-    if (other === undefined || other.#isClosed) return;
+    if (this.#isClosed || signal.type === 'candidate') return;
+    const isDescription = signal.type === 'offer' || signal.type === 'answer';
+    const other = isDescription ? this.#network.find(signal.sdp) : undefined;
+    if (!isDescription || other === undefined) {
+      this.#failLater('a signal that is none of a direct link');
+      return;
+    }
+    if (other.#isClosed) return;
     if (signal.type === 'offer') {
       this.#other = other;
       this.#network.later(this.device, () => {
@@ -93,17 +98,13 @@ class SimulatedLink implements Link {
 
   send(frame: Uint8Array): void {
     if (this.#isClosed) return;
-    this.#inOrder((other) => {
-      other.#handlers.onFrame(frame);
-    });
+    this.#inOrder((other) => other.#handlers.onFrame(frame));
   }
 
   close(): void {
     if (this.#isClosed) return;
     this.#isClosed = true;
-    this.#inOrder((other) => {
-      other.#fail('closed by the other end');
-    });
+    this.#inOrder((other) => other.#fail('closed by the other end'));
   }
 
   /** The connection breaks. An end that is not told finds only silence. */
@@ -111,9 +112,7 @@ class SimulatedLink implements Link {
     for (const end of [this, this.#other]) {
       if (end === null || end.#isClosed) continue;
       if (told === 'both' || (told === 'here' && end === this))
-        this.#network.later(end.device, () => {
-          end.#fail('broken');
-        });
+        this.#network.later(end.device, () => end.#fail('broken'));
       else end.#isDead = true;
     }
   }
@@ -121,6 +120,13 @@ class SimulatedLink implements Link {
   /** From now on frames get through in the other direction only. */
   mute(): void {
     this.#isMuted = true;
+  }
+
+  /** Not while its own method is still running. */
+  #failLater(reason: string): void {
+    this.device.after(0, () => {
+      this.#fail(reason);
+    });
   }
 
   #fail(reason: string): void {
@@ -272,9 +278,7 @@ export class SimulatedNetwork {
   }
 
   later(device: Device, call: () => void): void {
-    this.clock.after(this.delay(), () => {
-      device.run(call);
-    });
+    this.clock.after(this.delay(), () => device.run(call));
   }
 
   #linksOf(device: Device): SimulatedLink[] {

@@ -1,18 +1,18 @@
 /** Randomness that a seed repeats exactly. */
+import { countedRandom } from '../driver/random.ts';
 import { hyphenated } from '../protocol/ids.ts';
 
 /**
- * Mulberry32, a generator of 32-bit state by Tommy Ettinger: small, and good enough for schedules.
+ * Random numbers one after the other.
  * @param seed any integer
  * @returns numbers from [0, 1)
  */
 export function seededRandom(seed: number): () => number {
-  let state = seed | 0;
+  const random = countedRandom(seed);
+  let drawn = 0;
   return () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 0x1_0000_0000;
+    drawn += 1;
+    return random(drawn);
   };
 }
 

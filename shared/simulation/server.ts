@@ -1,9 +1,15 @@
-/** The simulated signaling server: the real broker, behind connections that may break. */
-import type { PeerId, RoomName } from '../protocol/ids.ts';
-import type { JoinReply, LeaveRequest, Refusal } from '../protocol/signaling.ts';
-import { Broker, PROBE_PATIENCE } from '../ring/broker.ts';
+/** What carries to the broker and back in a simulation: connections that are slow and may break. */
+import { BrokerDriver } from '../broker/driver.ts';
+import type { Told } from '../broker/room.ts';
+import {
+  newBroker,
+  type AnyReply,
+  type Delivery,
+  type Request,
+  type SessionId,
+} from '../broker/state.ts';
+import type { JoinReply, LeaveRequest, MembershipReply } from '../protocol/signaling.ts';
 import type { Signaling, SignalingHandlers } from '../driver/ports.ts';
-import type { Delivery } from '../ring/room.ts';
 import { PLACE_PATIENCE, REPLY_PATIENCE } from '../protocol/timeouts.ts';
 import type { Device } from './device.ts';
 import type { SimulatedNetwork } from './network.ts';
@@ -19,13 +25,12 @@ export interface Route {
 
 /** A connection to the server. Each reconnection is another one. */
 interface Connection {
+  readonly session: SessionId;
   readonly route: Route;
   readonly handlers: SignalingHandlers;
   /** As its peer sees it, and as the server does. */
   isOpen: boolean;
   isOpenAtServer: boolean;
-  /** Whose place it asked for. */
-  seat: PeerId | null;
   /** When the last message arrives, to the peer and to the server: both ways keep the order. */
   lastDown: number;
   lastUp: number;
@@ -40,14 +45,6 @@ const RETRY = 500;
 /** How long the server takes to see that a socket is closed, in milliseconds. */
 export const SOCKET_CLOSE = 50;
 
-/** As the real server refuses what only a member may ask, and a second place. */
-const NOT_JOINED: Refusal = { ok: false, code: 'not-joined', message: 'join a room first' };
-const ALREADY_JOINED: Refusal = {
-  ok: false,
-  code: 'already-joined',
-  message: 'this connection has joined a room already',
-};
-
 /** The share of goodbyes over HTTP that never arrive: not everything that leaves has a way to say them. */
 const LOST_GOODBYES = 0.5;
 
@@ -59,114 +56,53 @@ const FIRST_DATE = 1_767_225_600_000;
 
 export class SimulatedServer {
   readonly #network: SimulatedNetwork;
-  readonly #room: RoomName;
-  #broker: Broker;
+  #driver: BrokerDriver;
   #memories = 0;
   #isUp = true;
   /** By how much the server's clock is ahead, in milliseconds. */
   #clockError = 0;
-  readonly #connections = new Set<Connection>();
-  /** Whom the server talks to, by the id that has the seat. */
-  readonly #seats = new Map<PeerId, Connection>();
+  /** Those that were not lost, by their sessions. */
+  readonly #connections = new Map<SessionId, Connection>();
+  #sessions = 0;
+  /** What brings each reply to the peer that asked, by the number of its request. */
+  readonly #replies = new Map<number, (reply: AnyReply) => void>();
+  #requests = 0;
 
-  constructor(network: SimulatedNetwork, room: RoomName) {
+  constructor(network: SimulatedNetwork) {
     this.#network = network;
-    this.#room = room;
-    this.#broker = this.#newBroker();
+    this.#driver = this.#newDriver();
   }
 
   /** The port for a member. */
   port(route: Route): Signaling {
-    const up = (call: (connection: Connection) => void) => {
-      if (route.connection !== null) this.#toServer(route.connection, call);
-    };
+    const ask = (request: Request, onReply: (reply: AnyReply) => void) =>
+      this.#ask(route.connection, request, onReply);
     return {
-      connect: (handlers) => {
-        this.#connect(route, handlers, 0);
-      },
+      connect: (handlers) => this.#connect(route, handlers, 0),
       join: (request, onReply) => {
         const placed = this.#awaitPlace(route, request, PLACE_PATIENCE, onReply);
-        up((connection) => {
-          if (this.#refusesSecond(connection, placed)) return;
-          connection.seat = request.id;
-          this.#broker.join(request, (reply) => {
-            // What a dead server had yet to do stays undone.
-            if (!connection.isOpenAtServer) return;
-            if (reply.ok) this.#seat(connection, request.id);
-            else connection.seat = null;
-            this.#toPeer(connection, () => {
-              placed(reply);
-            });
-          });
-        });
+        ask({ type: 'join', request }, placed);
       },
       resume: (request, onReply) => {
         const placed = this.#awaitPlace(route, request, REPLY_PATIENCE, onReply);
-        up((connection) => {
-          if (this.#refusesSecond(connection, placed)) return;
-          const reply = this.#broker.resume(request);
-          if (reply.ok) this.#seat(connection, request.id);
-          this.#toPeer(connection, () => {
-            placed(reply);
-          });
-        });
+        ask({ type: 'resume', request }, placed);
       },
       signal: (request, onReply) => {
-        up((connection) => {
-          const reply =
-            connection.seat === null
-              ? NOT_JOINED
-              : this.#broker.signal(this.#room, connection.seat, request);
-          this.#toPeer(connection, () => {
-            onReply(reply);
-          });
-        });
+        ask({ type: 'signal', request }, onReply);
       },
       settle: (onReply) => {
-        up((connection) => {
-          const reply =
-            connection.seat === null
-              ? NOT_JOINED
-              : this.#broker.settle(this.#room, connection.seat);
-          this.#toPeer(connection, () => {
-            onReply(reply);
-          });
+        ask({ type: 'settle' }, (reply) => {
+          if (!reply.ok || 'era' in reply) onReply(reply);
         });
       },
       report: (report, onReply) => {
-        up((connection) => {
-          const answer = this.#answer(connection, onReply);
-          if (connection.seat === null) answer(NOT_JOINED);
-          else this.#broker.report(this.#room, connection.seat, report, answer);
-        });
+        ask({ type: 'report', report }, membershipTo(onReply));
       },
       lookup: (peer, onReply) => {
-        up((connection) => {
-          const answer = this.#answer(connection, onReply);
-          if (connection.seat === null) answer(NOT_JOINED);
-          else this.#broker.lookup(this.#room, peer, answer);
-        });
+        ask({ type: 'lookup', peer }, membershipTo(onReply));
       },
-      leave: () => {
-        route.isLeft = true;
-        this.#leaveByHttp(route);
-        const { connection } = route;
-        if (connection === null) return;
-        up(() => {
-          this.#unseat(connection, (id) => {
-            this.#broker.leave(this.#room, id);
-          });
-          connection.isOpenAtServer = false;
-        });
-        connection.isOpen = false;
-        route.connection = null;
-      },
-      drop: () => {
-        route.isLeft = true;
-        this.lose(route, SOCKET_CLOSE, Infinity);
-        if (route.connection !== null) route.connection.isOpen = false;
-        route.connection = null;
-      },
+      leave: () => this.#leave(route),
+      drop: () => this.#vanish(route),
     };
   }
 
@@ -178,9 +114,7 @@ export class SimulatedServer {
   lose(route: Route, noticed: number, back: number): void {
     const { connection } = route;
     if (connection === null) return;
-    this.#network.clock.after(noticed, () => {
-      this.#drop(connection);
-    });
+    this.#network.clock.after(noticed, () => this.#drop(connection));
     if (back < Infinity) this.#notice(connection, 'lost', back);
   }
 
@@ -197,30 +131,20 @@ export class SimulatedServer {
 
   /** A device that the server cannot reach does not answer its pings, either. */
   cutOff(route: Route): void {
-    const { connection } = route;
-    this.#network.clock.after(PING_PATIENCE, () => {
-      const isCutOff = this.#network.separatedUntil(route.device, null) > this.#network.clock.now();
-      if (connection === null || !isCutOff) return;
-      this.#drop(connection);
-      this.#notice(connection, 'ping timeout', RETRY);
-    });
+    const { clock } = this.#network;
+    this.#ping(route, () => this.#network.separatedUntil(route.device, null) <= clock.now());
+  }
+
+  /** A sleeping device does not answer the server's pings. */
+  sleep(route: Route): void {
+    const { device } = route;
+    const { naps } = device;
+    this.#ping(route, () => !device.isAsleep || device.naps !== naps);
   }
 
   /** The server's clock is so many milliseconds ahead of true time from now on. */
   setClock(error: number): void {
     this.#clockError = error;
-  }
-
-  /** A sleeping device does not answer the server's pings. */
-  sleep(route: Route): void {
-    const { connection } = route;
-    const { naps } = route.device;
-    this.#network.clock.after(PING_PATIENCE, () => {
-      const isStillAsleep = route.device.isAsleep && route.device.naps === naps;
-      if (connection === null || !isStillAsleep) return;
-      this.#drop(connection);
-      this.#notice(connection, 'ping timeout', RETRY);
-    });
   }
 
   /**
@@ -232,10 +156,10 @@ export class SimulatedServer {
     if (!this.#isUp) return;
     this.#isUp = false;
     if (!keepsMemory) {
-      this.#seats.clear();
-      this.#broker = this.#newBroker();
+      this.#driver.stop();
+      this.#driver = this.#newDriver();
     }
-    for (const connection of this.#connections) {
+    for (const connection of this.#connections.values()) {
       this.#drop(connection);
       this.#notice(connection, 'the server is gone', this.#network.upTo(RETRY));
     }
@@ -244,37 +168,63 @@ export class SimulatedServer {
     });
   }
 
-  #newBroker(): Broker {
+  #newDriver(): BrokerDriver {
     this.#memories += 1;
-    const memory = this.#memories;
+    const { clock } = this.#network;
+    const limits = { peersPerRoom: 1_000, rooms: 1, burstWindow: 50 };
+    return new BrokerDriver(newBroker(`memory ${this.#memories}`, limits, clock.now()), {
+      clock,
+      date: () => FIRST_DATE + Math.floor(clock.now() + this.#clockError),
+      perform: (delivery) => this.#perform(delivery),
+    });
+  }
+
+  #perform(delivery: Delivery): void {
+    if (delivery.type === 'reply') {
+      const { number, reply } = delivery;
+      const answer = this.#replies.get(number);
+      this.#replies.delete(number);
+      answer?.(reply);
+      return;
+    }
+    const connection = this.#connections.get(delivery.session);
     // What a dead server had yet to do stays undone.
-    const isAlive = () => memory === this.#memories && this.#isUp;
-    return new Broker(
-      `memory ${memory}`,
-      {
-        clock: {
-          now: () => this.#network.clock.now(),
-          after: (milliseconds, call) =>
-            this.#network.clock.after(milliseconds, () => {
-              if (memory === this.#memories) call();
-            }),
-        },
-        date: () => FIRST_DATE + Math.floor(this.#network.clock.now() + this.#clockError),
-        deliver: (_room, delivery) => {
-          if (isAlive()) this.#deliver(delivery);
-        },
-        probe: (_room, id, onAnswer) => {
-          this.#probe(id, (isAwake) => {
-            if (memory === this.#memories) onAnswer(isAwake);
-          });
-        },
-        disconnect: (_room, id) => {
-          const connection = isAlive() ? this.#seats.get(id) : undefined;
-          if (connection !== undefined) this.#end(connection);
-        },
-      },
-      { peersPerRoom: 1_000, rooms: 1, burstWindow: 50 },
-    );
+    if (connection === undefined || !this.#isUp) return;
+    switch (delivery.type) {
+      case 'push': {
+        const { told } = delivery;
+        this.#toPeer(connection, () => tell(connection.handlers, told));
+        return;
+      }
+      case 'probe':
+        return this.#probe(connection, delivery.probe);
+      case 'end':
+        this.#drop(connection);
+        this.#notice(connection, 'io server disconnect', RETRY);
+        return;
+    }
+  }
+
+  /** Where a device does not answer in time both ends take their connection for lost. */
+  #ping({ connection }: Route, answers: () => boolean): void {
+    this.#network.clock.after(PING_PATIENCE, () => {
+      if (connection === null || answers()) return;
+      this.#drop(connection);
+      this.#notice(connection, 'ping timeout', RETRY);
+    });
+  }
+
+  /** Brings a request to the server, and the reply back. */
+  #ask(connection: Connection | null, request: Request, onReply: (reply: AnyReply) => void): void {
+    if (connection === null) return;
+    const { session } = connection;
+    this.#toServer(connection, () => {
+      this.#requests += 1;
+      this.#replies.set(this.#requests, (reply) => {
+        this.#toPeer(connection, () => onReply(reply));
+      });
+      this.#driver.give({ type: 'request', session, number: this.#requests, request });
+    });
   }
 
   #connect(route: Route, handlers: SignalingHandlers, wait: number): void {
@@ -285,19 +235,21 @@ export class SimulatedServer {
         this.#connect(route, handlers, RETRY / 2 + this.#network.upTo(RETRY));
         return;
       }
+      this.#sessions += 1;
       const connection = {
+        session: this.#sessions,
         route,
         handlers,
         isOpen: true,
         isOpenAtServer: true,
-        seat: null,
         lastDown: 0,
         lastUp: 0,
         lagDown: this.#network.lag(),
         lagUp: this.#network.lag(),
       };
       route.connection = connection;
-      this.#connections.add(connection);
+      this.#connections.set(connection.session, connection);
+      this.#driver.give({ type: 'opened', session: connection.session });
       this.#toPeer(connection, handlers.onConnect);
     });
   }
@@ -314,33 +266,16 @@ export class SimulatedServer {
     });
   }
 
-  /** The server learns that a connection is lost. */
+  /** The server learns that a connection is lost, or ends it. */
   #drop(connection: Connection): void {
     if (!connection.isOpenAtServer) return;
-    this.#unseat(connection, (id) => {
-      this.#broker.lose(this.#room, id);
-    });
-    connection.isOpenAtServer = false;
-    this.#connections.delete(connection);
+    this.#shut(connection);
+    this.#connections.delete(connection.session);
   }
 
-  /**
-   * From now on what is for the member goes over this connection; an earlier one is ended. What was
-   * sent over a connection that is lost may arrive after what is sent over the next one.
-   */
-  #seat(connection: Connection, id: PeerId): void {
-    const earlier = this.#seats.get(id);
-    if (earlier !== undefined && earlier !== connection) this.#end(earlier);
-    connection.seat = id;
-    this.#seats.set(id, connection);
-  }
-
-  /** The server ends a connection. */
-  #end(connection: Connection): void {
-    this.#unseat(connection, () => undefined);
+  #shut(connection: Connection): void {
     connection.isOpenAtServer = false;
-    this.#connections.delete(connection);
-    this.#notice(connection, 'io server disconnect', RETRY);
+    this.#driver.give({ type: 'closed', session: connection.session });
   }
 
   /** A peer that gets no answer to a request for a place lets go of its connection, and asks again. */
@@ -349,24 +284,47 @@ export class SimulatedServer {
     { room, id, secret }: LeaveRequest,
     patience: number,
     onReply: (reply: JoinReply) => void,
-  ): (reply: JoinReply) => void {
+  ): (reply: AnyReply) => void {
     const { connection } = route;
     const cancel = route.device.after(patience, () => {
       if (connection !== null) this.#giveUp(connection);
     });
     return (reply) => {
+      if (reply.ok && !('view' in reply)) return;
       cancel();
       if (reply.ok) route.holder = { room, id, secret };
       onReply(reply);
     };
   }
 
+  /** A member says goodbye, and ends its connection. */
+  #leave(route: Route): void {
+    const { connection } = route;
+    route.isLeft = true;
+    this.#leaveByHttp(route);
+    if (connection === null) return;
+    const { session } = connection;
+    this.#toServer(connection, () => {
+      // Nobody waits for the reply. The connection stays among the others until the server dies.
+      this.#driver.give({ type: 'request', session, number: 0, request: { type: 'leave' } });
+      this.#shut(connection);
+    });
+    connection.isOpen = false;
+    route.connection = null;
+  }
+
+  /** A member is killed: the server sees its socket close. */
+  #vanish(route: Route): void {
+    route.isLeft = true;
+    this.lose(route, SOCKET_CLOSE, Infinity);
+    if (route.connection !== null) route.connection.isOpen = false;
+    route.connection = null;
+  }
+
   /** The peer ends a connection, and tries another later. */
   #giveUp(connection: Connection): void {
     if (!connection.isOpen) return;
-    this.#toServer(connection, () => {
-      this.#drop(connection);
-    });
+    this.#toServer(connection, () => this.#drop(connection));
     this.#notice(connection, 'io client disconnect', RETRY);
   }
 
@@ -378,74 +336,14 @@ export class SimulatedServer {
     if (holder === null || this.#network.upTo(1) < LOST_GOODBYES) return;
     const arrival = this.#arrival({ device }, this.#network.lag());
     this.#network.clock.after(arrival - this.#network.clock.now(), () => {
-      if (!this.#isUp || !this.#broker.mayLeave(holder)) return;
-      const connection = this.#seats.get(holder.id);
-      if (connection !== undefined) this.#unseat(connection, () => undefined);
-      this.#broker.leave(this.#room, holder.id);
+      if (this.#isUp) this.#driver.give({ type: 'goodbye', request: holder });
     });
   }
 
-  #refusesSecond(connection: Connection, onReply: (reply: JoinReply) => void): boolean {
-    if (connection.seat === null) return false;
-    this.#answer(connection, onReply)(ALREADY_JOINED);
-    return true;
-  }
-
-  /** What brings the server's reply to whoever asked. */
-  #answer<R>(connection: Connection, onReply: (reply: R) => void): (reply: R) => void {
-    return (reply) => {
-      this.#toPeer(connection, () => {
-        onReply(reply);
-      });
-    };
-  }
-
-  #unseat(connection: Connection, then: (id: PeerId) => void): void {
-    const { seat } = connection;
-    if (seat === null || (this.#seats.get(seat) ?? connection) !== connection) return;
-    connection.seat = null;
-    this.#seats.delete(seat);
-    then(seat);
-  }
-
-  #probe(id: PeerId, onAnswer: (isAwake: boolean) => void): void {
-    const connection = this.#seats.get(id);
-    let isAnswered = connection === undefined;
-    if (connection === undefined) {
-      onAnswer(false);
-      return;
-    }
-    const answer = (isAwake: boolean) => {
-      if (isAnswered) return;
-      isAnswered = true;
-      onAnswer(isAwake);
-    };
+  #probe(connection: Connection, probe: number): void {
+    const { session } = connection;
     this.#toPeer(connection, () => {
-      this.#toServer(connection, () => {
-        answer(true);
-      });
-    });
-    this.#network.clock.after(PROBE_PATIENCE, () => {
-      answer(false);
-    });
-  }
-
-  #deliver(delivery: Delivery): void {
-    const connection = this.#seats.get(delivery.to);
-    if (connection === undefined) return;
-    const { handlers } = connection;
-    this.#toPeer(connection, () => {
-      switch (delivery.type) {
-        case 'view':
-          handlers.onView(delivery.view);
-          return;
-        case 'signal':
-          handlers.onSignal(delivery.signal);
-          return;
-        case 'check':
-          handlers.onCheck(delivery.peer);
-          return;
-      }
+      this.#toServer(connection, () => this.#driver.give({ type: 'probed', session, probe }));
     });
   }
 
@@ -468,12 +366,31 @@ export class SimulatedServer {
     });
   }
 
-  #toServer(connection: Connection, call: (connection: Connection) => void): void {
+  #toServer(connection: Connection, call: () => void): void {
     const { clock } = this.#network;
     const arrival = this.#arrival(connection.route, connection.lagUp);
     connection.lastUp = Math.max(arrival, connection.lastUp);
     clock.after(connection.lastUp - clock.now(), () => {
-      if (connection.isOpenAtServer && this.#isUp) call(connection);
+      if (connection.isOpenAtServer && this.#isUp) call();
     });
+  }
+}
+
+/** What takes the reply to a question about a member. */
+function membershipTo(onReply: (reply: MembershipReply) => void): (reply: AnyReply) => void {
+  return (reply) => {
+    if (!reply.ok || 'isMember' in reply) onReply(reply);
+  };
+}
+
+/** Gives a peer what the server has told it. */
+function tell(handlers: SignalingHandlers, told: Told): void {
+  switch (told.type) {
+    case 'view':
+      return handlers.onView(told.view);
+    case 'signal':
+      return handlers.onSignal(told.signal);
+    case 'check':
+      return handlers.onCheck(told.peer);
   }
 }

@@ -14,11 +14,12 @@ import {
 import type { Claim } from '../protocol/messages.ts';
 import type { OpenLink } from '../driver/ports.ts';
 import { countedRandom } from '../driver/random.ts';
-import { RingPeer, type RingPeerOptions } from '../driver/ring-peer.ts';
+import { recordedPorts, type RunningRecording } from '../driver/recording.ts';
+import { RingPeer, type RingPeerOptions, type RingPeerPorts } from '../driver/ring-peer.ts';
 import type { RingEvent, RingState } from '../member/events.ts';
-import { LINK_SILENCE, SILENCE_MARGIN } from '../member/silence.ts';
+import { LINK_SILENCE, SILENCE_MARGIN } from '../member/neighbour-patience.ts';
 import type { Random } from '../member/turn.ts';
-import { PROBE_PATIENCE } from '../ring/broker.ts';
+import { PROBE_PATIENCE } from '../broker/complaints.ts';
 import { SimulatedClock } from './clock.ts';
 import { Device } from './device.ts';
 import { Farewells } from './judges/farewells.ts';
@@ -46,6 +47,8 @@ export interface WorldOptions {
   readonly delays?: Delays;
   /** Of all peers. */
   readonly peers?: RingPeerOptions;
+  /** Given the recording of each peer that appears; without it nothing is recorded. */
+  readonly onRecording?: ((recording: RunningRecording) => void) | undefined;
 }
 
 /** The same for one peer. */
@@ -81,6 +84,7 @@ export class World {
   readonly trace: TraceEntry[] = [];
   readonly random: () => number;
   readonly #options: RingPeerOptions;
+  readonly #onRecording: WorldOptions['onRecording'];
   readonly #network: SimulatedNetwork;
   readonly #server: SimulatedServer;
   readonly #room: RoomName;
@@ -108,13 +112,14 @@ export class World {
   /** @param seed repeats the run exactly */
   constructor(
     seed: number,
-    { random = seededRandom(seed), delays = QUICK, peers = {} }: WorldOptions = {},
+    { random = seededRandom(seed), delays = QUICK, peers = {}, onRecording }: WorldOptions = {},
   ) {
     this.random = random;
     this.#options = peers;
+    this.#onRecording = onRecording;
     this.#network = new SimulatedNetwork(this.clock, random, delays);
     this.#room = expect(parseRoomName('lobby'));
-    this.#server = new SimulatedServer(this.#network, this.#room);
+    this.#server = new SimulatedServer(this.#network);
   }
 
   /** Link ends made so far, on both sides of every attempt. */
@@ -195,30 +200,31 @@ export class World {
     this.#devices += 1;
     const device = new Device(this.clock, this.#devices);
     const routes: Route[] = [];
-    const ring = new RingPeer(
-      this.#room,
-      {
-        clock: device,
-        date: () => this.clock.now(),
-        random,
-        openLink: tap(this.#network.port(device)),
-        newSignaling: () => {
-          const route: Route = { device, isLeft: false, connection: null, holder: null };
-          routes.push(route);
-          return this.#server.port(route);
-        },
-        newId,
-        newSecret: () => randomUuid(this.random),
-        onEvent: (event, state) => {
-          this.#watch(device, priority, event, state);
-        },
+    const ports: RingPeerPorts = {
+      clock: device,
+      date: () => this.clock.now(),
+      random,
+      openLink: tap(this.#network.port(device)),
+      newSignaling: () => {
+        const route: Route = { device, isLeft: false, connection: null, holder: null };
+        routes.push(route);
+        return this.#server.port(route);
       },
-      { ...this.#options, priority },
-    );
+      newId,
+      newSecret: () => randomUuid(this.random),
+      onEvent: (event, state) => {
+        this.#watch(device, priority, event, state);
+      },
+    };
+    const ring = new RingPeer(this.#room, this.#recorded(ports), { ...this.#options, priority });
     const peer = { ring, priority, device, routes };
     this.#peers.add(peer);
     ring.join();
     return peer;
+  }
+
+  #recorded(ports: RingPeerPorts): RingPeerPorts {
+    return this.#onRecording === undefined ? ports : recordedPorts(ports, this.#onRecording);
   }
 
   /** A peer leaves with a goodbye. */
@@ -254,9 +260,7 @@ export class World {
     peer.device.freeze();
     for (const route of peer.routes) this.#server.sleep(route);
     this.#longestAbsence = Math.max(this.#longestAbsence, milliseconds);
-    this.#faultFor(milliseconds, () => {
-      peer.device.thaw();
-    });
+    this.#faultFor(milliseconds, () => peer.device.thaw());
   }
 
   /**
@@ -266,9 +270,16 @@ export class World {
    */
   slowDown(peer: SimulatedPeer, lateness: number, milliseconds: number): void {
     peer.device.slowDown(lateness);
-    this.#faultFor(milliseconds + lateness, () => {
-      peer.device.slowDown(0);
-    });
+    this.#faultFor(milliseconds + lateness, () => peer.device.slowDown(0));
+  }
+
+  /**
+   * A peer's page is hidden for a while: its timers come at full seconds.
+   * @param milliseconds until it is shown again; Infinity for good
+   */
+  hide(peer: SimulatedPeer, milliseconds: number): void {
+    peer.device.hide(true);
+    this.#faultFor(milliseconds, () => peer.device.hide(false));
   }
 
   /**
@@ -277,9 +288,7 @@ export class World {
    */
   comeAgain(peer: SimulatedPeer, how: 'vanish' | 'leave', milliseconds: number): void {
     this[how](peer);
-    this.#faultFor(milliseconds, () => {
-      this.rejoin(peer);
-    });
+    this.#faultFor(milliseconds, () => this.rejoin(peer));
   }
 
   /**

@@ -1,6 +1,6 @@
 /** How long a ring may take to come to rest after the last fault, and what it may cost. */
 import { FAREWELL } from '../../shared/member/link.ts';
-import { LONGEST_HOP, SHORTEST_LONG_WAIT } from '../../shared/member/patience.ts';
+import { LONGEST_HOP, SHORTEST_LONG_WAIT } from '../../shared/member/leader-patience.ts';
 import { FIRST_ATTEMPT } from '../../shared/member/successor.ts';
 import type { Network } from './network.ts';
 

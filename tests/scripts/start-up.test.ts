@@ -132,14 +132,14 @@ describe('another package manager', () => {
 
 test('a folder whose name has #, ?, % and a space is one to build and test in', async () => {
   const folder = join(await newFolder(), 'a #?%20');
-  await mkdir(join(folder, 'tests/ring'), { recursive: true });
+  await mkdir(join(folder, 'tests/protocol'), { recursive: true });
   for (const part of ['scripts', 'shared', 'signaling-server', 'peer', 'web'])
     await cp(join(ROOT, part), join(folder, part), { recursive: true });
   const files = ['package.json', 'package-lock.json', 'tsconfig.base.json'];
   for (const file of [...files, 'vite.config.ts', 'vitest.config.ts'])
     await cp(join(ROOT, file), join(folder, file));
   await writeFile(
-    join(folder, 'tests/ring/one.test.ts'),
+    join(folder, 'tests/protocol/one.test.ts'),
     "import { expect, test } from 'vitest';\n" +
       "import { parseRoomName } from '../../shared/protocol/ids.ts';\n" +
       "test('one', () => expect(parseRoomName('lobby').ok).toBe(true));\n",

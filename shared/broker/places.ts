@@ -1,0 +1,296 @@
+/** What changes a room. Each change returns what is to be told of it, and to whom. */
+import type { PeerId } from '../protocol/ids.ts';
+import { joinFragments, type Place, type Recollection } from './fragments.ts';
+import {
+  find,
+  has,
+  hasLeft,
+  isPresent,
+  peersOf,
+  placeAt,
+  recollectionsOf,
+  type Loss,
+  type Member,
+  type Newcomer,
+  type Notice,
+  type Room,
+} from './room.ts';
+import type { Moment } from '../machine/moment.ts';
+import { announce, checks } from './views.ts';
+
+/** How many departures a room remembers, to tell of them and to refuse their ids. */
+const MAX_DEPARTURES = 256;
+
+/**
+ * Gives the newcomers their places, all in one new version of the view and next to each other: with
+ * an edge for each, twice as many links would have to be made.
+ * @param newcomers with ids that are new to the room
+ * @returns a view for each newcomer and each peer with a new neighbour, and the newcomers' offers
+ */
+export function join(room: Room, newcomers: readonly Newcomer[], { now }: Moment): Notice[] {
+  room.version += 1;
+  let at = oldestEdge(room);
+  for (const { id } of newcomers) {
+    insertAt(room, at, newMember(room, id, now));
+    at += 1;
+  }
+  return announce(room, { offers: new Map(newcomers.map(({ id, offers }) => [id, offers])) });
+}
+
+/**
+ * Closes the ring over a peer.
+ * @param isGoodbye whether it went by its own word; one that did not may go on speaking on old links
+ * @returns views for those whose neighbour it was; nothing where it was not a member
+ */
+export function leave(room: Room, id: PeerId, isGoodbye: boolean, moment: Moment): Notice[] {
+  const at = room.ring.findIndex((member) => member.id === id);
+  const leaving = room.ring[at];
+  if (leaving === undefined) return [];
+  if (wasElsewhere(room, at, leaving)) startEra(room, moment);
+  room.ring.splice(at, 1);
+  room.version += 1;
+  depart(room, [id]);
+  const before = room.ring.at(at - 1);
+  if (before !== undefined) before.edgeMade = nextEdge(room);
+  return announce(room, { evicted: isGoodbye ? null : id });
+}
+
+/**
+ * A member knows the ring's term. Where no member did, the term began anew among newcomers: they
+ * could not know in which one the last leader acted, so another era begins.
+ * @param id of a member
+ * @returns the era in which it acts, if it leads
+ */
+export function settle(room: Room, id: PeerId, moment: Moment): number {
+  if (!room.ring.some(({ isSettled }) => isSettled)) startEra(room, moment);
+  const member = find(room, id);
+  if (member !== undefined) {
+    member.isSettled = true;
+    member.toldEra = room.era;
+  }
+  return room.era;
+}
+
+/**
+ * A member's connection is lost; its place is kept.
+ * @returns what to ask its neighbours
+ */
+export function lose(room: Room, id: PeerId, { now }: Moment): Notice[] {
+  const member = find(room, id);
+  if (member === undefined) return [];
+  member.isPresent = false;
+  member.lost = lossOf(id, member.place, now);
+  // Others may have waited for this one's word alone.
+  const waiting = room.ring.filter(({ lost }) => lost?.neighbours.includes(id) === true);
+  return checks(room, new Set([id, ...waiting.map((each) => each.id)]));
+}
+
+/** A member has a connection again. */
+export function regain(room: Room, id: PeerId): void {
+  const member = find(room, id);
+  if (member === undefined) return;
+  member.isPresent = true;
+  member.lost = null;
+}
+
+/**
+ * A member that was only named by its neighbours is here, or one of a lost memory. The room is in a later
+ * era than the one that it brings: see `tellEra` of views.ts.
+ * @param era that it was told last; null where it was told none
+ */
+export function outdo(room: Room, era: number | null): void {
+  if (era !== null) room.era = Math.max(room.era, era + 1);
+}
+
+/** Nobody was here, so nobody could come back: all who are lost have time to from now on. */
+export function wake({ ring }: Room, { now }: Moment): void {
+  for (const { lost } of ring)
+    if (lost !== null) {
+      lost.at = now;
+      lost.words = {};
+    }
+}
+
+/**
+ * Takes a neighbour's word that it does not hear an absent member. The member is gone if none that
+ * was its neighbour when the connection was lost, and has one itself, might still hear it, and one
+ * that had a link with it does not; or if all who were are gone, or there has been time enough to
+ * come back. Until then one liar does not turn it out, nor one whose own link has broken.
+ * @param hadLink whether the neighbour can tell
+ * @param before the moment before which the loss was long ago
+ * @returns whether the member is gone
+ */
+export function isGoneByWordOf(
+  room: Room,
+  from: PeerId,
+  hadLink: boolean,
+  about: PeerId,
+  before: number,
+): boolean {
+  const lost = find(room, about)?.lost ?? null;
+  if (lost === null || lost.at <= before) return true;
+  const { neighbours, words } = lost;
+  if (neighbours.includes(from)) words[from] = hadLink ? 'silent' : 'cannot tell';
+  if (neighbours.length > 0 && !neighbours.some((id) => has(room, id))) return true;
+  const mayHear = neighbours.some((id) => isPresent(room, id) && words[id] === undefined);
+  return !mayHear && Object.values(words).includes('silent');
+}
+
+/**
+ * From now on members of a lost memory are gathered. Peers that are here already had no way to know
+ * of them, and may lead a ring of their own: they have to come again.
+ * @returns who is let go
+ */
+export function startRecovery(room: Room): readonly PeerId[] {
+  const strangers = peersOf(room);
+  room.recollections = [];
+  room.version += 1;
+  room.ring = [];
+  return strangers;
+}
+
+/**
+ * Takes a member of a lost memory. While the room is recovering it keeps its place as it says;
+ * later it gets one beside its old neighbours.
+ * @param era see {@link outdo}
+ * @returns what to tell its neighbours
+ */
+export function readmit(
+  room: Room,
+  recollection: Recollection,
+  era: number | null,
+  { now }: Moment,
+): Notice[] {
+  const { id, place, removed } = recollection;
+  outdo(room, era);
+  const member = { ...newMember(room, id, now), place };
+  if (room.recollections !== null) {
+    room.recollections.push(recollection);
+    room.ring.push(member);
+    return [];
+  }
+  room.version += 1;
+  depart(
+    room,
+    removed.filter((peer) => !has(room, peer) && !hasLeft(room, peer)),
+  );
+  insertAt(room, gapFor(room, place), member);
+  return announce(room);
+}
+
+/** How a recovery ends. */
+interface Recovered {
+  /** Views for those whose neighbours are others than they said, and checks for the absent. */
+  readonly notices: readonly Notice[];
+  readonly absent: readonly PeerId[];
+  /** Those that are known to have left before. */
+  readonly gone: readonly PeerId[];
+}
+
+/**
+ * Ends the recovery: one ring of all who have come back and of all whom they named as neighbours.
+ * @param free how many the room can take that have not come back yet
+ */
+export function recover(room: Room, free: number, { now }: Moment): Recovered {
+  const { order, gone } = joinFragments(recollectionsOf(room), (id) => hasLeft(room, id));
+  const members = new Map(room.ring.map((member) => [member.id, member]));
+  const absent = order.filter((id) => !members.has(id)).slice(0, Math.max(0, free));
+  const kept = new Set(absent);
+  room.recollections = null;
+  room.version += 1;
+  room.ring = [];
+  depart(room, gone);
+  for (const id of order) {
+    const member = members.get(id);
+    if (member !== undefined) room.ring.push(member);
+    else if (kept.has(id)) room.ring.push({ ...newMember(room, id, now), isPresent: false });
+  }
+  for (const member of room.ring) member.edgeMade = nextEdge(room);
+  room.ring.forEach((member, at) => {
+    if (!member.isPresent) member.lost ??= lossOf(member.id, placeAt(room, at, member), now);
+  });
+  const announced = announce(room);
+  const told = new Set(announced.map(({ to }) => to));
+  const asked = checks(room).filter(({ to }) => !told.has(to));
+  return { notices: [...announced, ...asked], absent, gone };
+}
+
+/**
+ * Whether a member without a connection has got neighbours that it was not told of. It may have been
+ * elected in a ring without them, in a term that nobody else here knows.
+ */
+function wasElsewhere(room: Room, at: number, member: Member): boolean {
+  if (member.lost === null) return false;
+  const { successor, predecessor } = placeAt(room, at, member);
+  const { neighbours } = member.lost;
+  return [successor, predecessor].some((peer) => peer !== member.id && !neighbours.includes(peer));
+}
+
+function startEra(room: Room, { date }: Moment): void {
+  room.era = Math.max(date, room.era + 1);
+}
+
+function lossOf(id: PeerId, place: Place | null, now: number): Loss {
+  const neighbours = place === null ? [] : [place.successor, place.predecessor];
+  return { at: now, neighbours: neighbours.filter((neighbour) => neighbour !== id), words: {} };
+}
+
+function depart(room: Room, ids: readonly PeerId[]): void {
+  const left = ids.map((id) => ({ id, version: room.version }));
+  room.departures = [...room.departures, ...left].slice(-MAX_DEPARTURES);
+}
+
+function newMember(room: Room, id: PeerId, now: number): Member {
+  return {
+    id,
+    isSettled: false,
+    seated: now,
+    isPresent: true,
+    edgeMade: nextEdge(room),
+    lost: null,
+    place: null,
+    former: { successor: [], predecessor: [] },
+    told: room.version,
+    toldEra: room.era,
+    toldSize: room.ring.length,
+  };
+}
+
+function nextEdge(room: Room): number {
+  room.edgesMade += 1;
+  return room.edgesMade;
+}
+
+/**
+ * Which member's edge is to be split next. Every edge is split once before any is split twice, so
+ * that a peer makes two links for each doubling of the ring, however many join after it. Best one
+ * between two that can be told at once.
+ */
+function oldestEdge({ ring, edgesMade }: Room): number {
+  let oldest = -1;
+  let age = Infinity;
+  ring.forEach(({ edgeMade, isPresent: isHere }, at) => {
+    const isBesideAbsent = !isHere || (ring[at + 1] ?? ring[0])?.isPresent === false;
+    const rank = edgeMade + (isBesideAbsent ? edgesMade : 0);
+    if (rank >= age) return;
+    oldest = at;
+    age = rank;
+  });
+  return oldest;
+}
+
+/** Which member's edge leads to where the place was. */
+function gapFor(room: Room, { successor, predecessor }: Place): number {
+  const { ring } = room;
+  const before = ring.findIndex(({ id }) => id === predecessor);
+  if (before >= 0) return before;
+  const after = ring.findIndex(({ id }) => id === successor);
+  return after >= 0 ? (after || ring.length) - 1 : oldestEdge(room);
+}
+
+/** Puts a member behind the one at `at`; -1 for a room that is empty. */
+function insertAt(room: Room, at: number, member: Member): void {
+  const before = room.ring[at];
+  if (before !== undefined) before.edgeMade = nextEdge(room);
+  room.ring.splice(at + 1, 0, member);
+}

@@ -1,0 +1,93 @@
+/** A room of a memory that the server has lost, gathered again from its members (SPEC.md, L14). */
+import type { PeerId } from '../protocol/ids.ts';
+import type { ResumeRequest } from '../protocol/signaling.ts';
+import { awaitReturns, keepChecking } from './absence.ts';
+import { schedule } from './burst.ts';
+import { recover, startRecovery } from './places.ts';
+import { disarm, isArmed } from './dues.ts';
+import { idTaken } from './refusals.ts';
+import { has, isDeserted, isWhole } from './room.ts';
+import { closeRoom, hasForgotten } from './rooms.ts';
+import { newSeat, type Lookup, type OpenRoom } from './state.ts';
+import { put } from './table.ts';
+import { announce, end, reply, unseat, type Turn } from './turn.ts';
+
+/** How long after its opening, or the server's start, a room may stop to gather those of a lost memory. */
+const RECOVERY_PERIOD = 60_000;
+
+/**
+ * How far the clock of an earlier server may have been ahead, in milliseconds. Anyone can name an era,
+ * and where a server forgets that it took it up, leaders are refused until its clock is that far.
+ */
+const CLOCK_SKEW = 300_000;
+
+/** The era that a member of a lost memory was told last; null where it was told none. */
+export function eraOf({ state, date }: Turn, { era }: ResumeRequest['place']): number | null {
+  if (era === null) return null;
+  // No honest room was opened in the future; but clocks differ.
+  if (era > date + CLOCK_SKEW) return 0;
+  state.latestEra = Math.max(state.latestEra, era);
+  return era;
+}
+
+/** Anyone can make up a memory: it must not turn out those who have nothing to do with it. */
+export function mayRecover(turn: Turn, open: OpenRoom, epoch: string): boolean {
+  if (open.hasRecovered || open.room.recollections !== null) return false;
+  if (open.seats.size === 0) return true;
+  const since = turn.now - RECOVERY_PERIOD;
+  if (turn.state.startedAt > since) return true;
+  return open.openedAt > since && hasForgotten(turn, open.name, epoch);
+}
+
+/** Stops a room to gather the members of a lost memory. */
+export function gather(turn: Turn, open: OpenRoom): void {
+  for (const id of startRecovery(open.room)) end(turn, unseat(turn, open, id), 'evicted');
+  awaitReturns(turn, open);
+}
+
+/** The members have had their time to come back. Where nobody has a connection nobody could. */
+export function recoverLate(turn: Turn, open: OpenRoom): void {
+  if (isDeserted(open.room) && open.pending.length === 0) awaitReturns(turn, open);
+  else finish(turn, open);
+}
+
+/** Ends a recovery in which nobody is missing any more. */
+export function recoverIfWhole(turn: Turn, open: OpenRoom): void {
+  if (isArmed(turn, { name: 'recovery', room: open.name }) && isWhole(open.room))
+    finish(turn, open);
+}
+
+/** Answers whether a peer is a member; while the room is recovering that has to wait. */
+export function lookup(turn: Turn, open: OpenRoom, { asker, peer }: Lookup): void {
+  if (open.room.recollections !== null) open.lookups = [...open.lookups, { asker, peer }];
+  else reply(turn, asker, { ok: true, isMember: has(open.room, peer) });
+}
+
+function finish(turn: Turn, open: OpenRoom): void {
+  disarm(turn, { name: 'recovery', room: open.name });
+  open.hasRecovered = true;
+  const free = turn.state.limits.peersPerRoom - open.seats.size;
+  const { notices, absent, gone } = recover(open.room, free, turn);
+  refuseTaken(turn, open, new Set([...absent, ...gone]));
+  for (const id of absent) put(open.seats, id, newSeat(null));
+  announce(turn, open, notices);
+  for (const id of gone) end(turn, unseat(turn, open, id), 'evicted');
+  keepChecking(turn, open);
+  const { lookups } = open;
+  open.lookups = [];
+  for (const question of lookups) lookup(turn, open, question);
+  if (open.seats.size === 0) closeRoom(turn, open);
+  else schedule(turn, open);
+}
+
+/** Newcomers may have come with ids that turn out to be taken, or to have been. */
+function refuseTaken(turn: Turn, open: OpenRoom, taken: ReadonlySet<PeerId>): void {
+  const { pending } = open;
+  open.pending = pending.filter(({ request }) => !taken.has(request.id));
+  for (const newcomer of pending) {
+    const { id } = newcomer.request;
+    if (!taken.has(id)) continue;
+    unseat(turn, open, id);
+    reply(turn, newcomer, idTaken(id));
+  }
+}

@@ -1,0 +1,186 @@
+/** What the members of a room are told of it: views, newcomers' offers, and questions. */
+import type { PeerId } from '../protocol/ids.ts';
+import {
+  mostMembers,
+  type Edge,
+  type JoinRequest,
+  type Offer,
+  type View,
+} from '../protocol/signaling.ts';
+import type { Place } from './fragments.ts';
+import { find, placeAt, type Member, type Notice, type Room } from './room.ts';
+
+/** How many of its former neighbours a member may still pass signals to, on each edge. */
+const MAX_FORMER = 4;
+
+/** What newcomers have brought, by their ids. */
+type Offers = ReadonlyMap<PeerId, JoinRequest['offers']>;
+
+/** The link that a newcomer offers on an edge. */
+interface Brought {
+  readonly from: PeerId;
+  readonly offer: Offer;
+}
+
+interface Change {
+  readonly offers?: Offers;
+  /** Whom those are told of as well who may still listen to it. */
+  readonly evicted?: PeerId | null;
+}
+
+/**
+ * Tells every member whose place has changed, together with the newcomers' offers to it. Those who have
+ * links to make come first: the ring waits for them.
+ */
+export function announce(
+  room: Room,
+  { offers = new Map(), evicted = null }: Change = {},
+): Notice[] {
+  if (room.recollections !== null) return [];
+  const lost = absentees(room);
+  const placed = room.ring.map((member, at) => {
+    const place = placeAt(room, at, member);
+    const before = member.place;
+    const isSame =
+      before?.successor === place.successor && before.predecessor === place.predecessor;
+    return { member, place, isSame };
+  });
+  placed.sort((one, other) => Number(one.isSame) - Number(other.isSame));
+  return placed.flatMap(({ member, place, isSame }) => {
+    const mayListen = evicted !== null && member.former.predecessor.includes(evicted);
+    const knowsSize = room.ring.length <= mostMembers(member.toldSize);
+    if (isSame && knowsSize && !mayListen) return [];
+    const brought = move(member, place, offers);
+    return [
+      tell(room, member, place, brought),
+      ...offerFor(member.id, 'successor', brought.successor),
+      ...offerFor(member.id, 'predecessor', brought.predecessor),
+      ...checksOf(member, lost),
+    ];
+  });
+}
+
+/**
+ * The view of a member as it stands, for one whose connection was lost. It names all departures:
+ * what was sent last may have been lost with the connection.
+ */
+export function viewFor(room: Room, id: PeerId): View | undefined {
+  const member = find(room, id);
+  return member?.place ? viewOf(room, member, member.place, 0) : undefined;
+}
+
+/** Whether there are members that have not been told of the present era. */
+export function hasUntoldEra(room: Room): boolean {
+  return room.recollections === null && room.ring.some((member) => hasOldEra(room, member));
+}
+
+/**
+ * Tells of the present era those whose places are as they were. It is not a part of what a change
+ * returns: that concerns a few, and this everyone.
+ */
+export function tellEra(room: Room): Notice[] {
+  if (room.recollections !== null) return [];
+  const lost = absentees(room);
+  return room.ring.flatMap((member) =>
+    member.place !== null && hasOldEra(room, member)
+      ? [tell(room, member, member.place), ...checksOf(member, lost)]
+      : [],
+  );
+}
+
+/**
+ * What to ask the neighbours of members without a connection.
+ * @param lost which of them
+ */
+export function checks(room: Room, lost: ReadonlySet<PeerId> = absentees(room)): Notice[] {
+  return room.ring.flatMap((member) => checksOf(member, lost));
+}
+
+/** Members without a connection. */
+function absentees({ ring }: Room): Set<PeerId> {
+  return new Set(ring.filter(({ isPresent }) => !isPresent).map(({ id }) => id));
+}
+
+/** What to ask one member about those of its neighbours that have lost their connections. */
+function checksOf({ id, isPresent, place }: Member, lost: ReadonlySet<PeerId>): Notice[] {
+  if (!isPresent || place === null || lost.size === 0) return [];
+  return [...new Set([place.successor, place.predecessor])]
+    .filter((peer) => peer !== id && lost.has(peer))
+    .map((peer) => ({ to: id, type: 'check' as const, peer }));
+}
+
+/** A newcomer knows no era: it asks for one when it settles. */
+function hasOldEra({ era }: Room, { isSettled, toldEra }: Member): boolean {
+  return isSettled && toldEra !== era;
+}
+
+/** Gives a member its new place. Returns what newcomers offer it on the edges that are new. */
+function move(member: Member, place: Place, offers: Offers): Record<Edge, Brought | null> {
+  const before = member.place;
+  member.place = place;
+  const brought: Record<Edge, Brought | null> = { successor: null, predecessor: null };
+  if (before?.successor !== place.successor) {
+    brought.successor = broughtTo(offers, member.id, place.successor);
+    remember(member, 'successor', before);
+  }
+  if (before?.predecessor !== place.predecessor) {
+    brought.predecessor = broughtTo(offers, place.predecessor, member.id);
+    remember(member, 'predecessor', before);
+  }
+  return brought;
+}
+
+/** Notes who was the neighbour on an edge. */
+function remember(member: Member, edge: Edge, before: Place | null): void {
+  if (before === null || before[edge] === member.id) return;
+  member.former[edge] = [...member.former[edge], before[edge]].slice(-MAX_FORMER);
+}
+
+/** The offer to use between two neighbours: the predecessor's own where it is a newcomer. */
+function broughtTo(offers: Offers, predecessor: PeerId, successor: PeerId): Brought | null {
+  if (predecessor === successor) return null;
+  const forward = offers.get(predecessor)?.successor;
+  if (forward !== undefined) return { from: predecessor, offer: forward };
+  const backward = offers.get(successor)?.predecessor;
+  return backward === undefined ? null : { from: successor, offer: backward };
+}
+
+/** Hands on an offer to the peer at the other end of the edge; `edge` is the recipient's. */
+function offerFor(to: PeerId, edge: Edge, brought: Brought | null): Notice[] {
+  if (brought === null || brought.from === to) return [];
+  const { from, offer } = brought;
+  return [{ to, type: 'signal', signal: { from, edge, link: offer.link, signals: offer.signals } }];
+}
+
+/** The next view of a member. */
+function tell(
+  room: Room,
+  member: Member,
+  place: Place,
+  brought?: Record<Edge, Brought | null>,
+): Notice {
+  const view = viewOf(room, member, place, member.told, brought);
+  member.told = room.version;
+  member.toldEra = room.era;
+  member.toldSize = room.ring.length;
+  return { to: member.id, type: 'view', view };
+}
+
+/** @param since the version after which departures are named */
+function viewOf(
+  { epoch, era, version, ring, departures }: Room,
+  { isSettled }: Member,
+  place: Place,
+  since: number,
+  brought?: Record<Edge, Brought | null>,
+): View {
+  return {
+    epoch,
+    era: isSettled ? era : null,
+    version,
+    size: ring.length,
+    successor: { id: place.successor, link: brought?.successor?.offer.link ?? null },
+    predecessor: { id: place.predecessor, link: brought?.predecessor?.offer.link ?? null },
+    removed: departures.filter((departure) => departure.version > since).map(({ id }) => id),
+  };
+}

@@ -1,0 +1,449 @@
+/** The broker as a machine: plain data, the same inputs give the same, and what a session may do. */
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import { handle, nextDue, orderOf, placeOf, sizeOf } from '../../shared/broker/broker.ts';
+import { PROBE_PATIENCE } from '../../shared/broker/complaints.ts';
+import type {} from '../../shared/broker/room.ts';
+import type { Moment } from '../../shared/machine/moment.ts';
+import { mayLeave } from '../../shared/broker/sessions.ts';
+import {
+  newBroker,
+  type Broker,
+  type Delivery,
+  type Input,
+  type Request,
+  type SessionId,
+} from '../../shared/broker/state.ts';
+import { get, valuesOf } from '../../shared/broker/table.ts';
+import type { ResumeRequest } from '../../shared/protocol/signaling.ts';
+import { defined, linkId, peerId, roomName } from '../support.ts';
+import { LOBBY, requestOf, WINDOW } from './test-broker.ts';
+
+const LIMITS = { peersPerRoom: 6, rooms: 3, burstWindow: WINDOW };
+
+/** Names that every object knows, and two that differ in case alone. */
+const ROOMS = ['__proto__', 'constructor', 'toString', 'lobby', 'Lobby'].map((name) =>
+  roomName(name),
+);
+
+/** A broker, its time, and everything that it was given. */
+class Machine {
+  readonly broker: Broker;
+  now = 0;
+  readonly given: { readonly input: Input; readonly moment: Moment }[] = [];
+  requests = 0;
+
+  constructor(broker = newBroker('monday', LIMITS, 0)) {
+    this.broker = broker;
+  }
+
+  /** Another one in the same state, at the same time. */
+  copy(): Machine {
+    const copy = new Machine(structuredClone(this.broker));
+    copy.now = this.now;
+    copy.requests = this.requests;
+    return copy;
+  }
+
+  give(input: Input): readonly Delivery[] {
+    const moment = { now: this.now, date: 1e12 + this.now };
+    this.given.push({ input, moment });
+    return handle(this.broker, input, moment);
+  }
+
+  open(...sessions: readonly SessionId[]): void {
+    for (const session of sessions) this.give({ type: 'opened', session });
+  }
+
+  ask(session: SessionId, request: Request): readonly Delivery[] {
+    this.requests += 1;
+    return this.give({ type: 'request', session, number: this.requests, request });
+  }
+
+  /** A newcomer with the number of its session, in a room where nobody has just come. */
+  seat(...sessions: readonly SessionId[]): void {
+    for (const session of sessions) {
+      this.open(session);
+      this.ask(session, { type: 'join', request: requestOf(session) });
+      this.pass(WINDOW);
+    }
+  }
+
+  /** Lets time pass, one due time after another. */
+  pass(milliseconds: number): readonly Delivery[] {
+    const limit = this.now + milliseconds;
+    const deliveries: Delivery[] = [];
+    for (let due = nextDue(this.broker); due !== null && due <= limit; due = nextDue(this.broker)) {
+      this.now = Math.max(this.now, due);
+      deliveries.push(...this.give({ type: 'time' }));
+    }
+    this.now = limit;
+    return deliveries;
+  }
+}
+
+/** What each delivery is, and for which session. */
+function kinds(deliveries: readonly Delivery[]): string[] {
+  return deliveries.map((each) => {
+    if (each.type === 'push') return `${each.told.type} to ${each.session}`;
+    if (each.type === 'end') return `${each.why} ${each.session}`;
+    return `${each.type} to ${each.session}`;
+  });
+}
+
+function codesOf(deliveries: readonly Delivery[]): string[] {
+  return deliveries.map((each) =>
+    each.type === 'reply' ? (each.reply.ok ? 'ok' : each.reply.code) : each.type,
+  );
+}
+
+function resumeOf(number: number, part: Partial<ResumeRequest> = {}): ResumeRequest {
+  const { version, room, id, secret, policy } = requestOf(number);
+  const place = { epoch: 'sunday.1', era: 1, version: 7, successor: id, predecessor: id };
+  return { version, room, id, secret, policy, place, removed: [], ...part };
+}
+
+const peer = fc.integer({ min: 1, max: 7 });
+const room = fc.constantFrom(...ROOMS);
+const session = fc.integer({ min: 1, max: 9 });
+
+const asked: fc.Arbitrary<Request> = fc.oneof(
+  fc.record({
+    type: fc.constant('join' as const),
+    request: fc
+      .tuple(peer, room)
+      .map(([number, name]) => requestOf(number, { room: name, policy: 'incumbent' })),
+  }),
+  fc.record({
+    type: fc.constant('resume' as const),
+    request: fc
+      .tuple(
+        peer,
+        room,
+        peer,
+        peer,
+        fc.constantFrom('sunday.1', 'monday.1', 'monday.2'),
+        fc.array(peer),
+      )
+      .map(([number, name, successor, predecessor, epoch, removed]) =>
+        resumeOf(number, {
+          room: name,
+          place: {
+            epoch,
+            era: 1e12,
+            version: 3,
+            successor: peerId(successor),
+            predecessor: peerId(predecessor),
+          },
+          removed: removed.map((each) => peerId(each)),
+        }),
+      ),
+  }),
+  fc.record({
+    type: fc.constant('signal' as const),
+    request: fc.record({
+      to: peer.map((number) => peerId(number)),
+      edge: fc.constantFrom('successor' as const, 'predecessor' as const),
+      link: fc.constant(linkId(7)),
+      signals: fc.constant('v=0').map((sdp) => [{ type: 'answer' as const, sdp }]),
+    }),
+  }),
+  fc.record({
+    type: fc.constant('report' as const),
+    report: fc.record({
+      about: peer.map((number) => peerId(number)),
+      fault: fc.constantFrom('silent' as const, 'unlinked' as const, 'misbehaves' as const),
+    }),
+  }),
+  fc.record({
+    type: fc.constant('lookup' as const),
+    peer: peer.map((number) => peerId(number)),
+  }),
+  fc.record({ type: fc.constantFrom('settle' as const, 'leave' as const) }),
+);
+
+type Step = (machine: Machine) => readonly Delivery[];
+
+/** Anything that may come from the network, in any order, and time between. */
+const step: fc.Arbitrary<Step> = fc.oneof(
+  {
+    weight: 3,
+    arbitrary: session.map(
+      (each) => (to: Machine) =>
+        get(to.broker.sessions, each) === undefined
+          ? to.give({ type: 'opened', session: each })
+          : [],
+    ),
+  },
+  {
+    weight: 12,
+    arbitrary: fc.tuple(session, asked).map(
+      ([each, request]) =>
+        (to: Machine) =>
+          to.ask(each, request),
+    ),
+  },
+  {
+    weight: 2,
+    arbitrary: session.map((each) => (to: Machine) => to.give({ type: 'closed', session: each })),
+  },
+  {
+    weight: 1,
+    arbitrary: fc.tuple(session, fc.nat(9)).map(
+      ([each, probe]) =>
+        (to: Machine) =>
+          to.give({ type: 'probed', session: each, probe }),
+    ),
+  },
+  {
+    weight: 1,
+    arbitrary: fc.tuple(peer, room).map(([number, name]) => (to: Machine) => {
+      const { id, secret } = requestOf(number);
+      return to.give({ type: 'goodbye', request: { room: name, id, secret } });
+    }),
+  },
+  {
+    weight: 5,
+    arbitrary: fc
+      .constantFrom(0, 1, WINDOW, 300, 4_000, 31_000)
+      .map((milliseconds) => (to: Machine) => to.pass(milliseconds)),
+  },
+);
+
+const play = fc.array(step, { minLength: 20, maxLength: 120 });
+
+/** Whose places are whose: sessions and seats name each other, and seats are members or newcomers. */
+function expectOrder({ sessions, rooms, dues }: Broker): void {
+  for (const { name, seats, room: each, pending } of valuesOf(rooms)) {
+    const holders = [...each.ring.map(({ id }) => id), ...pending.map(({ request }) => request.id)];
+    expect(new Set(holders).size).toBe(holders.length);
+    expect(seats.size).toBe(holders.length);
+    expect(valuesOf(seats)).toHaveLength(seats.size);
+    for (const id of holders) {
+      const { session: holder } = defined(get(seats, id));
+      if (holder !== null)
+        expect(get(sessions, holder)).toEqual({ name: 'placed', room: name, id });
+    }
+    for (const { id, isPresent } of each.ring)
+      expect(defined(get(seats, id)).session !== null).toBe(isPresent);
+  }
+  const placed = valuesOf(sessions).filter((each) => each.name === 'placed');
+  const seated = valuesOf(rooms).flatMap(({ seats }) =>
+    valuesOf(seats).filter((each) => each.session !== null),
+  );
+  expect(placed).toHaveLength(seated.length);
+  const times = dues.order.map(({ at }) => at);
+  expect(times).toEqual(times.toSorted((a, b) => a - b));
+  expect(valuesOf(dues.times).toSorted((a, b) => a - b)).toEqual(times);
+}
+
+describe('whatever comes', () => {
+  test('the state is plain data, and a copy of it goes on as the broker itself', () => {
+    fc.assert(
+      fc.property(play, fc.nat(100), (steps, copied) => {
+        const machine = new Machine();
+        const at = copied % steps.length;
+        for (const each of steps.slice(0, at)) each(machine);
+        expect(JSON.parse(JSON.stringify(machine.broker))).toEqual(machine.broker);
+        const copy = machine.copy();
+        for (const each of steps.slice(at)) expect(each(copy)).toEqual(each(machine));
+        expect(copy.broker).toEqual(machine.broker);
+      }),
+      { numRuns: 300 },
+    );
+  });
+
+  test('what was given once makes the same broker again', () => {
+    fc.assert(
+      fc.property(play, (steps) => {
+        const machine = new Machine();
+        const delivered = steps.flatMap((each) => each(machine));
+        const again = newBroker('monday', LIMITS, 0);
+        const replayed = machine.given.flatMap(({ input, moment }) => handle(again, input, moment));
+        expect(replayed).toEqual(delivered);
+        expect(again).toEqual(machine.broker);
+      }),
+      { numRuns: 300 },
+    );
+  });
+
+  test('sessions and seats name each other, and no request has two replies', () => {
+    fc.assert(
+      fc.property(play, (steps) => {
+        const machine = new Machine();
+        const replied = new Set<number>();
+        for (const each of steps) {
+          for (const delivery of each(machine)) {
+            if (delivery.type !== 'reply' || delivery.number === 0) continue;
+            expect(replied).not.toContain(delivery.number);
+            replied.add(delivery.number);
+          }
+          expectOrder(machine.broker);
+        }
+      }),
+      { numRuns: 300 },
+    );
+  });
+
+  test('nothing is left when all have gone and time has passed', () => {
+    fc.assert(
+      fc.property(play, (steps) => {
+        const machine = new Machine();
+        for (const each of steps) each(machine);
+        for (let each = 1; each <= 9; each += 1) machine.give({ type: 'closed', session: each });
+        machine.pass(120_000);
+        const { sessions, rooms, spellings, probes, dues } = machine.broker;
+        expect([sessions.size, rooms.size, spellings.size, probes.size]).toEqual([0, 0, 0, 0]);
+        expect(dues.order).toEqual([]);
+      }),
+      { numRuns: 300 },
+    );
+  });
+});
+
+test.each(ROOMS)('a room may be called %s', (name) => {
+  const machine = new Machine();
+  machine.open(1, 2);
+  expect(sizeOf(machine.broker).rooms).toBe(0);
+  expect(orderOf(machine.broker, name).peers).toEqual([]);
+  const joined = machine.ask(1, { type: 'join', request: requestOf(1, { room: name }) });
+  expect(codesOf(joined)).toEqual(['ok']);
+  const copy = structuredClone(machine.broker);
+  expect(orderOf(copy, name).peers).toEqual([peerId(1)]);
+  machine.give({ type: 'goodbye', request: requestOf(1, { room: name }) });
+  expect(sizeOf(machine.broker)).toEqual({ rooms: 0, peers: 0 });
+});
+
+describe('a session', () => {
+  const settle: Request = { type: 'settle' };
+
+  test('that has joined no room may only join or resume', () => {
+    const machine = new Machine();
+    machine.open(1);
+    const signals = [{ type: 'answer' as const, sdp: 'v=0' }];
+    const to = peerId(2);
+    const refused: readonly Request[] = [
+      settle,
+      { type: 'lookup', peer: to },
+      { type: 'report', report: { about: to, fault: 'silent' } },
+      { type: 'signal', request: { to, edge: 'successor', link: linkId(1), signals } },
+    ];
+    for (const request of refused) expect(codesOf(machine.ask(1, request))).toEqual(['not-joined']);
+    expect(codesOf(machine.ask(1, { type: 'leave' }))).toEqual(['ok']);
+    expect(codesOf(machine.ask(1, { type: 'join', request: requestOf(1) }))).toEqual(['ok']);
+  });
+
+  test('has one place, also while it waits for it', () => {
+    const machine = new Machine();
+    machine.seat(1);
+    machine.open(2, 3);
+    machine.ask(2, { type: 'join', request: requestOf(2) });
+    machine.ask(3, { type: 'join', request: requestOf(3) });
+    for (const each of [1, 2, 3]) {
+      expect(codesOf(machine.ask(each, { type: 'join', request: requestOf(9) }))).toEqual([
+        'already-joined',
+      ]);
+      expect(codesOf(machine.ask(each, { type: 'resume', request: resumeOf(9) }))).toEqual([
+        'already-joined',
+      ]);
+    }
+    machine.ask(1, { type: 'leave' });
+    expect(placeOf(machine.broker, 1)).toBeNull();
+  });
+
+  test('that is not open is not heard', () => {
+    const machine = new Machine();
+    expect(machine.ask(1, settle)).toEqual([]);
+    machine.seat(1);
+    machine.give({ type: 'closed', session: 1 });
+    expect(machine.ask(1, { type: 'leave' })).toEqual([]);
+    expect(orderOf(machine.broker, LOBBY).peers).toEqual([peerId(1)]);
+  });
+
+  test('ends as another one resumes its place, and its own end costs nobody the place', () => {
+    const machine = new Machine();
+    machine.seat(1, 2);
+    machine.open(3);
+    const place = { epoch: 'monday.1', era: 1, version: 1 };
+    const own = { ...place, successor: peerId(1), predecessor: peerId(1) };
+    const resumed = machine.ask(3, { type: 'resume', request: resumeOf(2, { place: own }) });
+    expect(kinds(resumed)).toEqual(['replaced 2', 'reply to 3']);
+    expect(machine.give({ type: 'closed', session: 2 })).toEqual([]);
+    expect(machine.pass(10_000)).toEqual([]);
+    expect(placeOf(machine.broker, 3)).toEqual({ room: LOBBY, id: peerId(2) });
+  });
+
+  test('that closes while it waits for a place is never answered, and its id is free', () => {
+    const machine = new Machine();
+    machine.seat(1);
+    machine.open(2, 3, 4);
+    machine.ask(2, { type: 'join', request: requestOf(2) });
+    machine.ask(3, { type: 'join', request: requestOf(3) });
+    machine.give({ type: 'closed', session: 3 });
+    machine.ask(4, { type: 'join', request: requestOf(3) });
+    const placed = machine.pass(WINDOW);
+    expect(placed.filter(({ type }) => type === 'reply').map((each) => each.session)).toEqual([4]);
+  });
+
+  test('may join again after a goodbye over HTTP, and a wrong secret says none', () => {
+    const machine = new Machine();
+    machine.seat(1, 2);
+    const guess = { ...requestOf(2), secret: 'a guess of sixteen' };
+    expect(mayLeave(machine.broker, guess)).toBe(false);
+    expect(machine.give({ type: 'goodbye', request: guess })).toEqual([]);
+    expect(kinds(machine.give({ type: 'goodbye', request: requestOf(2) }))).toEqual(['view to 1']);
+    expect(mayLeave(machine.broker, guess)).toBe(true);
+    expect(machine.give({ type: 'goodbye', request: requestOf(2) })).toEqual([]);
+    expect(codesOf(machine.ask(2, { type: 'join', request: requestOf(3) }))).toContain('ok');
+  });
+});
+
+describe('in the order of what is delivered', () => {
+  test('the reply to the last who comes back is before what the end of the recovery brings', () => {
+    const machine = new Machine();
+    machine.open(1, 2, 9);
+    const place = { epoch: 'sunday.1', era: 1, version: 7 };
+    const one = { ...place, successor: peerId(2), predecessor: peerId(2) };
+    const other = { ...place, successor: peerId(1), predecessor: peerId(1) };
+    machine.ask(1, { type: 'resume', request: resumeOf(1, { place: one }) });
+    expect(machine.ask(9, { type: 'join', request: requestOf(9) })).toEqual([]);
+    const ended = kinds(machine.ask(2, { type: 'resume', request: resumeOf(2, { place: other }) }));
+    expect(ended[0]).toBe('reply to 2');
+    expect(ended).toContain('reply to 9');
+    expect(ended.slice(1)).toContain('view to 2');
+  });
+
+  test('a complaint is answered before its subject is ended', () => {
+    const machine = new Machine();
+    machine.seat(1, 2, 3);
+    machine.pass(10_000);
+    const report = { about: peerId(2), fault: 'silent' as const };
+    expect(kinds(machine.ask(1, { type: 'report', report }))).toEqual(['probe to 2']);
+    expect(kinds(machine.pass(PROBE_PATIENCE))).toEqual([
+      'reply to 1',
+      'view to 1',
+      'view to 3',
+      'evicted 2',
+    ]);
+  });
+});
+
+describe('time', () => {
+  test('does one thing at a time, the earliest first, and nothing before it is due', () => {
+    const machine = new Machine();
+    machine.seat(1, 2, 3, 4);
+    for (const about of [2, 4]) {
+      machine.ask(1, { type: 'report', report: { about: peerId(about), fault: 'silent' } });
+      machine.ask(3, { type: 'report', report: { about: peerId(about), fault: 'silent' } });
+    }
+    const due = defined(nextDue(machine.broker));
+    const count = machine.broker.dues.order.length;
+    expect(machine.give({ type: 'time' })).toEqual([]);
+    expect(machine.broker.dues.order).toHaveLength(count);
+    machine.now = due + 10_000;
+    const first = defined(machine.broker.dues.order[0]);
+    expect(machine.give({ type: 'time' })).not.toEqual([]);
+    expect(machine.broker.dues.order).toHaveLength(count - 1);
+    expect(machine.broker.dues.order).not.toContainEqual(first);
+  });
+});

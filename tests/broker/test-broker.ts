@@ -1,0 +1,253 @@
+/** A broker whose network and time the test plays. */
+import { expect } from 'vitest';
+import { orderOf, sessionsIn, sizeOf } from '../../shared/broker/broker.ts';
+import { BrokerDriver } from '../../shared/broker/driver.ts';
+import type { Notice } from '../../shared/broker/room.ts';
+import {
+  newBroker,
+  type AnyReply,
+  type BrokerLimits,
+  type Delivery,
+  type Membership,
+  type Request,
+  type SessionId,
+} from '../../shared/broker/state.ts';
+import { get } from '../../shared/broker/table.ts';
+import type { PeerId, RoomName } from '../../shared/protocol/ids.ts';
+import type { Policy } from '../../shared/protocol/messages.ts';
+import {
+  SIGNALING_VERSION,
+  type JoinReply,
+  type JoinRequest,
+  type MembershipReply,
+  type Report,
+  type ResumeRequest,
+  type SettleReply,
+  type SignalRequest,
+  type View,
+} from '../../shared/protocol/signaling.ts';
+import { SimulatedClock } from '../../shared/simulation/clock.ts';
+import { defined, peerId, roomName } from '../support.ts';
+import { newcomer } from './newcomers.ts';
+
+export const LOBBY = roomName('lobby');
+export const WINDOW = 30;
+
+/** A broker without a network: what it delivers is kept, what it asks the test answers. */
+export class Server {
+  readonly clock = new SimulatedClock();
+  readonly driver: BrokerDriver;
+  readonly delivered: { readonly room: RoomName; readonly delivery: Notice }[] = [];
+  readonly probes: { readonly id: PeerId; readonly answer: () => void }[] = [];
+  readonly disconnected: PeerId[] = [];
+  /** By session: whose it is. */
+  readonly #places = new Map<SessionId, Membership>();
+  #sessions = 0;
+  readonly #onReply = new Map<number, (reply: AnyReply) => void>();
+  #requests = 0;
+
+  constructor(limits: Partial<BrokerLimits> = {}) {
+    const all = { peersPerRoom: 100, rooms: 10, burstWindow: WINDOW, ...limits };
+    this.driver = new BrokerDriver(newBroker('monday', all, 0), {
+      clock: this.clock,
+      date: () => 1e12 + this.clock.now(),
+      perform: (delivery) => {
+        this.#perform(delivery);
+      },
+    });
+  }
+
+  /** A newcomer asks over a new connection; what it is told is pushed to the list returned. */
+  join(
+    number: number,
+    part: Partial<JoinRequest> = {},
+    onReply: () => void = () => undefined,
+  ): JoinReply[] {
+    const replies: JoinReply[] = [];
+    const request = requestOf(number, part);
+    this.#ask(this.#connect(request), { type: 'join', request }, (reply) => {
+      if (!reply.ok || 'view' in reply) replies.push(reply);
+      onReply();
+    });
+    return replies;
+  }
+
+  /** Asks for a place over a new connection, by default in the memory that the broker has. */
+  resume(number: number, guess?: string, part: Partial<ResumeRequest> = {}): JoinReply {
+    const { version, room, id, secret, policy } = requestOf(number);
+    const request = {
+      version,
+      room,
+      id,
+      secret: guess ?? secret,
+      policy,
+      place: { epoch: 'monday.1', era: 1, version: 1, successor: id, predecessor: id },
+      removed: [],
+      ...part,
+    };
+    const replies: JoinReply[] = [];
+    this.#ask(this.#connect(request), { type: 'resume', request }, (reply) => {
+      if (!reply.ok || 'view' in reply) replies.push(reply);
+    });
+    return defined(replies[0]);
+  }
+
+  /** A member says that it knows the ring's term. Returns the era that it is told. */
+  settle(number: number, room = LOBBY): number {
+    const replies: SettleReply[] = [];
+    this.#ask(this.#sessionOf(peerId(number), room), { type: 'settle' }, (reply) => {
+      if (!reply.ok || 'era' in reply) replies.push(reply);
+    });
+    const reply = defined(replies[0]);
+    if (!reply.ok) throw new Error(reply.message);
+    return reply.era;
+  }
+
+  signal(from: PeerId, request: SignalRequest): AnyReply {
+    const replies: AnyReply[] = [];
+    this.#ask(this.#sessionOf(from), { type: 'signal', request }, (reply) => replies.push(reply));
+    return defined(replies[0]);
+  }
+
+  report(from: PeerId, about: PeerId, fault: Report['fault']): MembershipReply[] {
+    const request: Request = { type: 'report', report: { about, fault } };
+    return this.#askMembership(this.#sessionOf(from), request);
+  }
+
+  /** The first member that has a connection asks whether a peer is one. */
+  lookup(peer: PeerId): MembershipReply[] {
+    const [session] = sessionsIn(this.driver.broker, LOBBY);
+    return this.#askMembership(defined(session), { type: 'lookup', peer });
+  }
+
+  /** One says goodbye on its connection. */
+  leave(id: PeerId, room = LOBBY): void {
+    this.#ask(this.#sessionOf(id, room), { type: 'leave' }, () => undefined);
+  }
+
+  /** One says goodbye over HTTP. */
+  goodbye(number: number, secret = requestOf(number).secret): void {
+    const request = { room: LOBBY, id: peerId(number), secret };
+    this.driver.give({ type: 'goodbye', request });
+  }
+
+  /** One loses its connection. */
+  lose(id: PeerId, room = LOBBY): void {
+    this.driver.give({ type: 'closed', session: this.#sessionOf(id, room) });
+  }
+
+  /** Joins one peer after another, each long after the one before. */
+  seat(...numbers: readonly number[]): void {
+    for (const number of numbers) {
+      this.join(number);
+      this.pass(10 * WINDOW);
+    }
+    this.delivered.length = 0;
+  }
+
+  /** Whom the broker has asked its members about since: who was asked, and about whom. */
+  checks(): readonly (readonly [PeerId, PeerId])[] {
+    return this.delivered
+      .splice(0)
+      .flatMap(({ delivery }) =>
+        delivery.type === 'check' ? [[delivery.to, delivery.peer] as const] : [],
+      );
+  }
+
+  pass(milliseconds: number): void {
+    const limit = this.clock.now() + milliseconds;
+    while (this.clock.advance(limit));
+  }
+
+  get deliveries(): readonly Notice[] {
+    return this.delivered.map(({ delivery }) => delivery);
+  }
+
+  get size(): ReturnType<typeof sizeOf> {
+    return sizeOf(this.driver.broker);
+  }
+
+  get peers(): readonly PeerId[] {
+    return orderOf(this.driver.broker, LOBBY).peers;
+  }
+
+  policy(room: RoomName): Policy | null {
+    return orderOf(this.driver.broker, room).policy;
+  }
+
+  #connect({ room, id }: Membership): SessionId {
+    this.#sessions += 1;
+    this.#places.set(this.#sessions, { room, id });
+    this.driver.give({ type: 'opened', session: this.#sessions });
+    return this.#sessions;
+  }
+
+  /** The connection that has a peer's place; a new one where there is none. */
+  #sessionOf(id: PeerId, room = LOBBY): SessionId {
+    const open = get(this.driver.broker.rooms, room);
+    const seat = open && get(open.seats, id);
+    return seat?.session ?? this.#connect({ room, id });
+  }
+
+  #ask(session: SessionId, request: Request, onReply: (reply: AnyReply) => void): void {
+    this.#requests += 1;
+    this.#onReply.set(this.#requests, onReply);
+    this.driver.give({ type: 'request', session, number: this.#requests, request });
+  }
+
+  #askMembership(session: SessionId, request: Request): MembershipReply[] {
+    const replies: MembershipReply[] = [];
+    this.#ask(session, request, (reply) => {
+      if (!reply.ok || 'isMember' in reply) replies.push(reply);
+    });
+    return replies;
+  }
+
+  #perform(delivery: Delivery): void {
+    const { session } = delivery;
+    const { room, id } = defined(this.#places.get(session));
+    switch (delivery.type) {
+      case 'reply':
+        defined(this.#onReply.get(delivery.number))(delivery.reply);
+        return;
+      case 'push':
+        this.delivered.push({ room, delivery: { to: id, ...delivery.told } });
+        return;
+      case 'probe': {
+        const { probe } = delivery;
+        const answer = () => {
+          this.driver.give({ type: 'probed', session, probe });
+        };
+        this.probes.push({ id, answer });
+        return;
+      }
+      case 'end':
+        if (delivery.why === 'evicted') this.disconnected.push(id);
+        return;
+    }
+  }
+}
+
+export function requestOf(number: number, part: Partial<JoinRequest> = {}): JoinRequest {
+  return {
+    version: SIGNALING_VERSION,
+    room: LOBBY,
+    policy: 'highest',
+    secret: `the secret of ${number}`,
+    ...newcomer(number),
+    ...part,
+  };
+}
+
+export function viewOf(replies: readonly JoinReply[]): View {
+  const [reply] = replies;
+  if (reply?.ok !== true) throw new Error(`no view but ${JSON.stringify(replies)}`);
+  return reply.view;
+}
+
+export function codeOf(replies: readonly JoinReply[]): string {
+  const [reply] = replies;
+  if (reply?.ok !== false) throw new Error(`no refusal but ${JSON.stringify(replies)}`);
+  expect(reply.message).toMatch(/\w+ \w+/);
+  return reply.code;
+}

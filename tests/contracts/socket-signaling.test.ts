@@ -1,0 +1,73 @@
+/** The shipped connection to a real server, over Socket.IO, keeps the contract. */
+import { once } from 'node:events';
+import { connect, createServer, type AddressInfo, type Socket } from 'node:net';
+import { onTestFinished } from 'vitest';
+import { socketSignaling } from '../../peer/socket-signaling.ts';
+import { startTestServer } from '../signaling-server/test-server.ts';
+import { untilTrue } from './real-time.ts';
+import { signalingContract, type SignalingGround } from './signaling.ts';
+
+/** A network between one peer and the server, which may fail. */
+interface Network {
+  readonly port: number;
+  /** Ends every connection that leads through it. */
+  readonly fail: () => void;
+}
+
+async function newNetwork(serverPort: number): Promise<Network> {
+  const open = new Set<Socket>();
+  const network = createServer((near) => {
+    const far = connect(serverPort, '127.0.0.1');
+    near.pipe(far).pipe(near);
+    for (const [end, other] of [
+      [near, far],
+      [far, near],
+    ] as const) {
+      open.add(end);
+      end.on('error', () => undefined);
+      end.on('close', () => {
+        open.delete(end);
+        other.destroy();
+      });
+    }
+  });
+  network.listen(0, '127.0.0.1');
+  await once(network, 'listening');
+  const fail = () => {
+    for (const end of open) end.destroy();
+  };
+  onTestFinished(() => {
+    network.close();
+    fail();
+  });
+  return { port: portOf(network.address()), fail };
+}
+
+function portOf(address: AddressInfo | string | null): number {
+  if (address === null || typeof address === 'string') throw new Error('no port');
+  return address.port;
+}
+
+/** More than any promise needs. */
+const PEERS = 4;
+
+async function socketIo(): Promise<SignalingGround> {
+  const { port } = await startTestServer();
+  const networks = await Promise.all(Array.from({ length: PEERS }, () => newNetwork(port)));
+  return {
+    newWay: () => {
+      const network = networks.pop();
+      if (network === undefined) throw new Error(`no more than ${PEERS} peers`);
+      const signaling = socketSignaling(`http://127.0.0.1:${network.port}`);
+      return {
+        signaling,
+        lose: () => {
+          network.fail();
+        },
+      };
+    },
+    until: untilTrue,
+  };
+}
+
+signalingContract('Socket.IO', socketIo);

@@ -1,0 +1,224 @@
+import { expect, test } from 'vitest';
+import type {
+  JoinReply,
+  JoinRequest,
+  ResumeRequest,
+  View,
+} from '../../shared/protocol/signaling.ts';
+import type { RingEvent } from '../../shared/member/events.ts';
+import type { OpenLink, SignalingHandlers } from '../../shared/driver/ports.ts';
+import { countedRandom } from '../../shared/driver/random.ts';
+import { RingPeer } from '../../shared/driver/ring-peer.ts';
+import { SimulatedClock } from '../../shared/simulation/clock.ts';
+import { Ring, SELF } from './played-ring.ts';
+import { defined, peerId, roomName } from '../support.ts';
+
+const ITSELF = { id: peerId(1), link: null };
+const ALONE: View = {
+  epoch: 'e',
+  era: 1,
+  version: 1,
+  size: 3,
+  successor: ITSELF,
+  predecessor: ITSELF,
+  removed: [],
+};
+
+/** A ring member whose server is played by the test. */
+function memberOf(openLink: OpenLink) {
+  const clock = new SimulatedClock();
+  const joins: { request: JoinRequest; reply: (reply: JoinReply) => void }[] = [];
+  const resumes: { request: ResumeRequest; reply: (reply: JoinReply) => void }[] = [];
+  const events: RingEvent[] = [];
+  let server: SignalingHandlers | null = null;
+  const node: RingPeer = new RingPeer(roomName('lobby'), {
+    clock,
+    date: () => clock.now(),
+    random: countedRandom(1),
+    newId: () => peerId(1),
+    newSecret: () => 'a secret of some length',
+    openLink,
+    newSignaling: () => ({
+      connect: (handlers) => {
+        server = handlers;
+      },
+      join: (request, reply) => joins.push({ request, reply }),
+      resume: (request, reply) => resumes.push({ request, reply }),
+      signal: () => undefined,
+      settle: () => undefined,
+      report: () => undefined,
+      lookup: () => undefined,
+      leave: () => undefined,
+      drop: () => undefined,
+    }),
+    onEvent: (event) => {
+      events.push(event);
+      // It would come back as a new peer.
+      if (event.type === 'refused' && event.code !== 'version') node.leave();
+    },
+  });
+  node.join();
+  return { node, clock, joins, resumes, events, server: () => defined(server) };
+}
+
+/** Links that make an offer at once and never open. Counts those made and not closed. */
+function countedLinks() {
+  const counts = { made: 0, open: 0 };
+  const openLink: OpenLink = (initiator, handlers) => {
+    counts.made += 1;
+    counts.open += 1;
+    let isClosed = false;
+    if (initiator) handlers.onSignal({ type: 'offer', sdp: `offer ${counts.made}` });
+    return {
+      signal: () => undefined,
+      settle: () => undefined,
+      send: () => undefined,
+      close: () => {
+        if (!isClosed) counts.open -= 1;
+        isClosed = true;
+      },
+    };
+  };
+  return { counts, openLink };
+}
+
+test('a join that is lost with its connection ends this id: others may presume it departed (L9e)', () => {
+  const { counts, openLink } = countedLinks();
+  const { joins, server, node, events } = memberOf(openLink);
+  server().onConnect();
+  server().onDisconnect('lost');
+  expect(joins).toHaveLength(1);
+  expect(counts.open).toBe(0);
+  expect(node.state.role).toBe('offline');
+  expect(events.at(-1)).toMatchObject({ type: 'refused', code: 'place-lost' });
+});
+
+test('a server that stays away for long costs no more than the first two offers', () => {
+  const { counts, openLink } = countedLinks();
+  const { joins, server } = memberOf(openLink);
+  for (let attempt = 0; attempt < 100; attempt += 1) server().onDisconnect('refused');
+  server().onConnect();
+  expect(counts.made).toBe(2);
+  expect(joins).toHaveLength(1);
+});
+
+test('L2d: a newcomer brings an offer for each of its two links', () => {
+  const { openLink } = countedLinks();
+  const { joins, server } = memberOf(openLink);
+  server().onConnect();
+  const offer = (number: number) => ({
+    link: expect.any(Number) as number,
+    signals: [{ type: 'offer', sdp: `offer ${number}` }],
+  });
+  expect(joins[0]?.request.offers).toEqual({ successor: offer(1), predecessor: offer(2) });
+});
+
+test('L2: a newcomer keeps the offer that the view names, and lets go of the other (L2e)', () => {
+  const { counts, openLink } = countedLinks();
+  const { joins, server, node } = memberOf(openLink);
+  server().onConnect();
+  const { request, reply } = defined(joins[0]);
+  const view: View = {
+    ...ALONE,
+    successor: { id: peerId(2), link: request.offers.successor.link },
+    predecessor: { id: peerId(3), link: null },
+  };
+  reply({ ok: true, view, policy: 'highest' });
+  expect(node.links).toMatchObject([{ edge: 'successor', peer: peerId(2) }]);
+  expect(counts).toEqual({ made: 2, open: 1 });
+});
+
+test('a peer alone leads and has let go of its offers (L2f, L5c)', () => {
+  const { counts, openLink } = countedLinks();
+  const { joins, server, node } = memberOf(openLink);
+  server().onConnect();
+  joins[0]?.reply({ ok: true, view: ALONE, policy: 'highest' });
+  expect(node.state).toMatchObject({ role: 'leader', size: 1, successorLink: 'none' });
+  expect(counts.open).toBe(0);
+});
+
+test('a member that was cut off resumes its place and makes no new offers', () => {
+  const { counts, openLink } = countedLinks();
+  const { joins, resumes, server, node } = memberOf(openLink);
+  server().onConnect();
+  joins[0]?.reply({ ok: true, view: ALONE, policy: 'highest' });
+  server().onDisconnect('lost');
+  expect(node.state).toMatchObject({ role: 'leader', server: 'reconnecting' });
+  server().onConnect();
+  expect(joins).toHaveLength(1);
+  resumes[0]?.reply({ ok: true, view: ALONE, policy: 'highest' });
+  expect(node.state).toMatchObject({ role: 'leader', term: 1, server: 'connected' });
+  expect(counts.made).toBe(2);
+});
+
+test('a member whose place is lost is gone, and shows nothing of the ring any more (L9d)', () => {
+  const { openLink } = countedLinks();
+  const { joins, resumes, server, node } = memberOf(openLink);
+  server().onConnect();
+  joins[0]?.reply({ ok: true, view: ALONE, policy: 'highest' });
+  server().onDisconnect('lost');
+  server().onConnect();
+  resumes[0]?.reply({ ok: false, code: 'place-lost', message: 'lost' });
+  expect(node.state).toMatchObject({
+    role: 'offline',
+    era: null,
+    term: null,
+    leader: null,
+    size: null,
+    successor: null,
+    predecessor: null,
+  });
+});
+
+test('a platform without links ends the membership and says so', () => {
+  const { node, events } = memberOf(() => {
+    throw new Error('No WebRTC support');
+  });
+  expect(node.state.role).toBe('offline');
+  expect(events.at(-1)).toEqual({
+    type: 'error',
+    message: 'no connection can be made: No WebRTC support',
+  });
+});
+
+test('a refusal ends the membership and names its reason', () => {
+  const { openLink, counts } = countedLinks();
+  const { joins, server, node, events } = memberOf(openLink);
+  server().onConnect();
+  joins[0]?.reply({ ok: false, code: 'room-full', message: 'room lobby is full' });
+  expect(node.state).toMatchObject({ role: 'offline', server: 'offline' });
+  expect(events.at(-1)).toEqual({
+    type: 'refused',
+    code: 'room-full',
+    message: 'room lobby is full',
+  });
+  expect(counts.open).toBe(0);
+});
+
+test('a member that the server refuses for its version keeps its ring, and asks nothing more (L9f)', () => {
+  const leader = { leader: { priority: 1, id: peerId(9) }, size: 4, lap: 0, hops: 1 } as const;
+  const ring = new Ring(leader);
+  ring.disconnect();
+  ring.connect();
+  defined(ring.resumes[0]).reply({ ok: false, code: 'version', message: 'another version' });
+  expect(ring.told('refused')).toMatchObject([{ code: 'version' }]);
+  expect(ring.hasDropped).toBe(true);
+  expect(ring.hasLeft).toBe(false);
+  const links = { successorLink: 'direct', predecessorLink: 'direct' } as const;
+  expect(ring.node.state).toMatchObject({ role: 'follower', server: 'offline', ...links });
+  // Its election goes on: it starts one, and adopts another's announcement.
+  ring.sent();
+  ring.node.campaign();
+  const [claim] = ring.sent();
+  expect(claim?.message).toMatchObject({ type: 'claim', term: 5, claim: { id: SELF } });
+  const decision = { ...leader, hops: 2 };
+  ring.predecessor.give({ type: 'elected', term: 5, decision });
+  expect(ring.node.state).toMatchObject({ role: 'follower', term: 5, leader: peerId(9) });
+  // It complains about no broken neighbour, and offers no link through the server.
+  ring.successor.handlers.onClose('broke');
+  ring.pass(60_000);
+  expect([ring.reports, ring.lookups, ring.signals]).toEqual([[], [], []]);
+  expect(ring.resumes).toHaveLength(1);
+  ring.node.leave();
+  expect(ring.node.state.role).toBe('offline');
+});
