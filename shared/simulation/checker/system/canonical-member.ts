@@ -8,20 +8,21 @@ import { initialAdmission } from '../../../member/admission.ts';
 import { initialCensus } from '../../../member/census.ts';
 import { initialConnections } from '../../../member/link-budget.ts';
 import { ANSWERS, FRAMES } from '../../../member/link.ts';
-import { initialPatience } from '../../../member/patience.ts';
+import { initialPatience } from '../../../member/leader-patience.ts';
 import type {
   Alive,
   Due,
   Election,
   Link,
   Member,
-  Place,
+  Offer,
+  Offers,
   Probe,
   Stage,
 } from '../../../member/state.ts';
 import { initialHopDelay } from '../../../member/hop-delay.ts';
 import { initialTermGate } from '../../../member/term-gate.ts';
-import { fullBucket } from '../../../member/token-bucket.ts';
+import { fullBucket } from '../../../machine/token-bucket.ts';
 import type { PeerId } from '../../../protocol/ids.ts';
 
 /** When every input is handled. */
@@ -45,6 +46,11 @@ export const OVERDUE = NOW - 1;
 /** Time-outs that the checker does not let come: see SPEC.md, "How it is checked". */
 const NEVER: readonly Due['name'][] = ['heartbeat', 'lookup', 'relay'];
 
+/** The links that a member has said goodbye on, and not closed yet. */
+export function closingLinks({ dues }: Member): readonly Link[] {
+  return dues.flatMap((due) => (due.name === 'close' ? [due.link] : []));
+}
+
 export function canonicalMember(member: Member): Member {
   const dues = member.dues.filter(({ name }) => !NEVER.includes(name)).map(canonicalDue);
   const probes = dues.flatMap((due) => (due.name === 'probe' ? [due.probe] : []));
@@ -55,12 +61,11 @@ export function canonicalMember(member: Member): Member {
     device: canonicalDevice(member),
     membership:
       membership.name === 'joining'
-        ? { ...membership, offers: membership.offers.map((offer) => ({ ...offer, madeAt: NOW })) }
+        ? { ...membership, offers: canonicalOffers(membership.offers) }
         : membership,
     place: canonicalPlace(member.place),
     successor: canonicalSuccessor(member.successor, link),
     predecessor: { ...predecessor, links: predecessor.links.map(link) },
-    closing: member.closing.map(link),
     shares: [],
     election: canonicalElection(member.election),
     hopDelay: { ...member.hopDelay, bucket: initialHopDelay(NOW).bucket },
@@ -77,6 +82,12 @@ export function canonicalMember(member: Member): Member {
     droppedFrames: 0,
     dues: dues.sort((a, b) => (textOf(a) < textOf(b) ? -1 : 1)),
   };
+}
+
+function canonicalOffers({ successor, predecessor }: Offers): Offers {
+  const made = (offer: Offer | null) =>
+    offer && { ...offer, madeAt: NOW, signals: [...offer.signals] };
+  return { successor: made(successor), predecessor: made(predecessor) };
 }
 
 function canonicalDevice({ config, device: { joinedAt } }: Member): Member['device'] {
@@ -120,13 +131,15 @@ function canonicalDue(due: Due): Due {
       return { ...due, at: LATER, complaint: { ...due.complaint, at: NOW } };
     case 'offer':
       return { ...due, at: due.at <= SOON ? SOON : LATER };
+    case 'close':
+      return { ...due, at: LATER, link: canonicalLink(due.link, []) };
     default:
       return { ...due, at: LATER };
   }
 }
 
 /** The links that a view names are used when it comes, and not looked at any more. */
-function canonicalPlace({ view, era, latestEra, settlingUntil }: Place): Place {
+function canonicalPlace({ view, era, latestEra, settlingUntil }: Member['place']): Member['place'] {
   const { successor, predecessor } = view ?? {};
   return {
     view:
@@ -140,7 +153,7 @@ function canonicalPlace({ view, era, latestEra, settlingUntil }: Place): Place {
           },
     era,
     latestEra,
-    settlingUntil: settlingUntil > NOW ? LATER : -Infinity,
+    settlingUntil: settlingUntil !== null && settlingUntil > NOW ? LATER : null,
   };
 }
 

@@ -12,7 +12,7 @@ import type {
 } from '../../../broker/state.ts';
 import type { RingEvent } from '../../../member/events.ts';
 import { handle as handleMember } from '../../../member/member.ts';
-import type { Link, Member } from '../../../member/state.ts';
+import type { Link, Member, Offer, Offers } from '../../../member/state.ts';
 import type { Ask, Input, Output } from '../../../member/turn.ts';
 import { encodeFrame, parseFrame } from '../../../protocol/frame.ts';
 import { numberedId } from '../ids.ts';
@@ -22,7 +22,7 @@ import type { PeerId } from '../../../protocol/ids.ts';
 import { peersOf } from '../../../broker/room.ts';
 import type { PeerMessage } from '../../../protocol/messages.ts';
 import { brokerWith, canonicalBroker } from './canonical-broker.ts';
-import { canonicalMember, NOW, OVERDUE } from './canonical-member.ts';
+import { canonicalMember, closingLinks, NOW, OVERDUE } from './canonical-member.ts';
 import { answerTo, requestOf } from './asks.ts';
 import { faultOf } from './judge.ts';
 import { Memo, Pool } from './pool.ts';
@@ -301,16 +301,20 @@ export function bitOf(link: number): number {
 }
 
 function masksOf(member: Member): { readonly all: number; readonly offered: number } {
-  const { successor, predecessor, closing, membership, offered } = member;
+  const { successor, predecessor, membership, offered } = member;
   const { outlet } = successor;
   const used = outlet === 'none' || outlet === 'loopback' ? [] : [outlet];
   const links: readonly Pick<Link, 'id'>[] = [
-    ...[...used, ...successor.attempts, ...predecessor.links, ...closing],
-    ...(membership.name === 'joining' ? membership.offers : []),
+    ...[...used, ...successor.attempts, ...predecessor.links, ...closingLinks(member)],
+    ...(membership.name === 'joining' ? offersOf(membership.offers) : []),
   ];
   const bits = (each: readonly { readonly id: number }[]) =>
     each.reduce((mask, { id }) => mask | bitOf(id), 0);
   return { all: bits(links), offered: bits(offered) };
+}
+
+function offersOf({ successor, predecessor }: Offers): readonly Offer[] {
+  return [successor, predecessor].filter((offer) => offer !== null);
 }
 
 function linksNamed(happening: Happening): number {

@@ -8,7 +8,7 @@ import type { Identity } from '../../../member/state.ts';
 import { parseLinkId, type LinkId } from '../../../protocol/ids.ts';
 import type { Signal } from '../../../protocol/signaling.ts';
 import { newBroker } from '../../../broker/state.ts';
-import { NOW } from './canonical-member.ts';
+import { closingLinks, NOW } from './canonical-member.ts';
 import {
   bitOf,
   type Asked,
@@ -492,7 +492,7 @@ export class Stage {
   #isClosing(wire: Wire, end: End): boolean {
     const member = this.#members[wire[end]] ?? GONE;
     if (wire[end] === NONE || member < 0) return false;
-    return this.#machines.members.get(member).closing.some(({ id }) => id === wire.id);
+    return closingLinks(this.#machines.members.get(member)).some(({ id }) => id === wire.id);
   }
 
   #listens(wire: Wire, end: End): boolean {
@@ -500,8 +500,8 @@ export class Stage {
   }
 
   #isOver(member: number): boolean {
-    const { membership, closing, dues } = this.#machines.members.get(member);
-    return membership.name === 'gone' && closing.length === 0 && dues.length === 0;
+    const { membership, dues } = this.#machines.members.get(member);
+    return membership.name === 'gone' && dues.length === 0;
   }
 
   // --- small helpers ----------------------------------------------------------------------------
