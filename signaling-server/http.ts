@@ -147,8 +147,10 @@ class Site {
     response: ServerResponse,
   ): Promise<void> {
     switch (path) {
-      case '/healthz':
-        { this.#health(request, query, response); return; }
+      case '/healthz': {
+        this.#health(request, query, response);
+        return;
+      }
       case '/addresses':
         await this.#addresses(request, response);
         return;

@@ -5,7 +5,7 @@ import type { Member } from '../../../member/state.ts';
 import type { Output } from '../../../member/turn.ts';
 import { parseFrame } from '../../../protocol/frame.ts';
 import { originOf, type Claim, type ElectionMessage } from '../../../protocol/messages.ts';
-import type { Happening } from './machines.ts';
+import type { Happening } from './happening.ts';
 
 /** More often than any message goes round a ring of four. */
 const MOST_HOPS = 12;

@@ -24,6 +24,7 @@ import type { PeerMessage } from '../../../protocol/messages.ts';
 import { brokerWith, canonicalBroker } from './canonical-broker.ts';
 import { canonicalMember, closingLinks, NOW, OVERDUE } from './canonical-member.ts';
 import { answerTo, requestOf } from './asks.ts';
+import type { Happening } from './happening.ts';
 import { faultOf } from './judge.ts';
 import { Memo, Pool } from './pool.ts';
 
@@ -35,10 +36,6 @@ const RANKS = [0, 1, 2, 3, 4, 5];
 
 /** Eras are small numbers then. */
 const DATE = 1;
-
-/** An input to a member; `due` is the index of the due time that has come. */
-export type Happening =
-  Exclude<Input, { type: 'time' }> | { readonly type: 'time'; readonly due: number };
 
 export type Asked = BrokerInput | { readonly type: 'time'; readonly due: number };
 

@@ -4,7 +4,8 @@ import { describe } from '../../../narration/describe.ts';
 import { parseFrame } from '../../../protocol/frame.ts';
 import type { PeerId } from '../../../protocol/ids.ts';
 import { nameOf } from './calm.ts';
-import type { Happening, Machines } from './machines.ts';
+import type { Happening } from './happening.ts';
+import type { Machines } from './machines.ts';
 import type { Action, Told } from './stage.ts';
 import type { Slot, World } from './world.ts';
 
