@@ -9,14 +9,8 @@ import { parseLinkId, type LinkId } from '../../../protocol/ids.ts';
 import type { Signal } from '../../../protocol/signaling.ts';
 import { newBroker } from '../../../broker/state.ts';
 import { closingLinks, NOW } from './canonical-member.ts';
-import {
-  bitOf,
-  type Asked,
-  type Deed,
-  type Happening,
-  type Machines,
-  type Parcel,
-} from './machines.ts';
+import type { Happening } from './happening.ts';
+import { bitOf, type Asked, type Deed, type Machines, type Parcel } from './machines.ts';
 import { clashOf } from './judge.ts';
 import { GONE, NONE, type Budget, type Slot, type Wire, type World } from './world.ts';
 
