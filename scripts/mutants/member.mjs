@@ -7,7 +7,7 @@ export const MEMBER_MUTANTS = [
     rule: 'R4',
     change: 'nothing is told to a new successor',
     file: 'member/successor.ts',
-    find: "  stepElection(turn, { type: 'new-successor' });",
+    find: "  else stepElection(turn, { type: 'new-successor' });\n",
     replace: '',
     caughtBy: storm('crashes', 0),
   },
@@ -550,6 +550,14 @@ export const MEMBER_MUTANTS = [
     find: "  if (isLoopback && message.type === 'claim' && !leadsRound(member)) return;\n",
     replace: '',
     caughtBy: test('member/rules', 'L5 a peer that was alone elects itself no more'),
+  },
+  {
+    rule: 'L5g',
+    change: 'a peer that is alone goes on following another',
+    file: 'member/successor.ts',
+    find: '  if (isLedByNobody(member)) ',
+    replace: '  if (member.successor.target === null) ',
+    caughtBy: test('member/rules', 'L5g a peer that comes to be alone leads at once'),
   },
   {
     rule: 'L5d',

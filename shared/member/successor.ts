@@ -11,6 +11,7 @@ import { connectionOf, greetedOf, hasPlace, isOpen, linkInUse, successorLinks } 
 import { stepElection } from './elections.ts';
 import type { LinkKind } from './events.ts';
 import { close, fallSilent, retire, send } from './link.ts';
+import { followed } from './lookups.ts';
 import { offerLink } from './make-link.ts';
 import type { Link, Member, Outlet } from './state.ts';
 import { disarmNamed, isArmed, rearm, tell, type Turn } from './turn.ts';
@@ -307,10 +308,18 @@ function switched(turn: Turn): void {
   const { successor, predecessor, hopDelay } = member;
   const used = linkInUse(member);
   if (used !== null && hopDelay.setting !== null) send(turn, used, hopDelay.setting);
-  stepElection(turn, { type: 'new-successor' });
+  if (isLedByNobody(member)) stepElection(turn, { type: 'start' }, 'new-successor');
+  else stepElection(turn, { type: 'new-successor' });
   if (successor.isReadyTold) return;
   successor.isReadyTold = true;
   for (const link of predecessor.links) sendHello(turn, link);
+}
+
+/** Whether it is alone, and follows a peer that must be gone. */
+function isLedByNobody(member: Member): boolean {
+  const leader = followed(member);
+  const isAlone = member.successor.outlet === 'loopback';
+  return isAlone && leader !== null && leader !== member.identity.id;
 }
 
 /** Says what this peer knows, first on each link and again when there is a successor to relay to. */

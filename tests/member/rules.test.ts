@@ -290,12 +290,12 @@ test('L5 a peer that was alone elects itself no more once the view names another
   const self = { id: ring.node.state.id, link: null };
   ring.view({ successor: self, predecessor: self });
   ring.node.campaign();
-  expect(ring.node.state).toMatchObject({ role: 'leader', term: 5 });
+  expect(ring.node.state).toMatchObject({ role: 'leader', term: 6 });
   ring.view({});
   ring.node.campaign();
-  expect(ring.node.state).toMatchObject({ role: 'candidate', term: 6, leader: null });
+  expect(ring.node.state).toMatchObject({ role: 'candidate', term: 7, leader: null });
   ring.view({ successor: self, predecessor: self });
-  expect(ring.node.state).toMatchObject({ role: 'leader', term: 7 });
+  expect(ring.node.state).toMatchObject({ role: 'leader', term: 8 });
   ring.view({});
   ring.node.campaign();
   const link = defined(ring.links.at(-1));
@@ -303,6 +303,14 @@ test('L5 a peer that was alone elects itself no more once the view names another
   const { successor } = NEIGHBOURS;
   link.give(helloOf(successor, defined(ring.signals.at(-1)).request.link));
   expect(link.sent.map(({ message }) => message.type)).toContain('claim');
+});
+
+test('L5g a peer that comes to be alone leads at once, though nobody told it that its leader is gone', () => {
+  const ring = new Ring(DECISION);
+  expect(ring.node.state.leader).toBe(DECISION.leader.id);
+  const self = { id: ring.node.state.id, link: null };
+  ring.view({ successor: self, predecessor: self });
+  expect(ring.node.state).toMatchObject({ role: 'leader', leader: self.id, term: 5, size: 1 });
 });
 
 describe('R9b: a member', () => {
