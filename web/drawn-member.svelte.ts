@@ -87,7 +87,7 @@ export class DrawnMember {
     return this.#member.room;
   }
 
-  /** What everyone waits for: who leads, and the few facts. */
+  /** The leader and a few facts, which all readers wait for. */
   get news(): Pick<Sight, 'ring' | 'facts'> {
     return this.#news;
   }

@@ -1,4 +1,4 @@
-/** Members without a connection: who is asked about them, and how long they are waited for. */
+/** Members without a connection: whose neighbours are asked, and how long the room waits. */
 import { wake } from './places.ts';
 import { arm, disarm, isArmed } from './dues.ts';
 import { hasAbsent, isDeserted } from './room.ts';

@@ -24,9 +24,6 @@ export interface Clock {
   after(milliseconds: number, call: () => void): () => void;
 }
 
-/** A number from [0, 1), as of Math.random. */
-export type Random = () => number;
-
 /** One end of a connection between two neighbours. Methods do nothing once it is closed. */
 export interface Link {
   /** Takes in what the other end's `onSignal` gave out; a description that is none ends the link. */

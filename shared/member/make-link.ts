@@ -14,11 +14,9 @@ const MAX_OFFERED = 64;
 /** Makes and offers a link to a neighbour; null where there may be no more with it. */
 export function offerLink(turn: Turn, edge: Edge, peer: PeerId, kind: LinkKind): Link | null {
   const id = newLinkId(turn);
-  if (!maySpend(turn, peer, kind)) return null;
-  const link = newLink({ id, edge, kind, peer, isInitiator: true, madeAt: turn.now });
+  const link = makeEnd(turn, { id, edge, kind, peer, isInitiator: true });
+  if (link === null) return null;
   remember(turn, edge, id);
-  openEnd(turn, id, kind, true);
-  tell(turn, { type: 'link', edge, kind, peer, state: 'connecting', reason: '' });
   if (kind === 'relayed') signalOut(turn, link, [{ type: 'relay' }]);
   return link;
 }
@@ -31,11 +29,18 @@ export function answerLink(
   kind: LinkKind,
   id: LinkId,
 ): Link | null {
+  return makeEnd(turn, { id, edge, kind, peer, isInitiator: false });
+}
+
+function makeEnd(
+  turn: Turn,
+  made: Pick<Link, 'id' | 'edge' | 'kind' | 'peer' | 'isInitiator'>,
+): Link | null {
+  const { id, edge, kind, peer, isInitiator } = made;
   if (!maySpend(turn, peer, kind)) return null;
-  const link = newLink({ id, edge, kind, peer, isInitiator: false, madeAt: turn.now });
-  openEnd(turn, id, kind, false);
+  openEnd(turn, id, kind, isInitiator);
   tell(turn, { type: 'link', edge, kind, peer, state: 'connecting', reason: '' });
-  return link;
+  return newLink({ ...made, madeAt: turn.now });
 }
 
 /** A newcomer's offer to a neighbour that is not known yet; null where there may be none. */

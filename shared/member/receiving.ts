@@ -15,7 +15,16 @@ import type { PeerId } from '../protocol/ids.ts';
 import { opposite, type Edge } from '../protocol/signaling.ts';
 import { admits, isForged } from './admission.ts';
 import { complain, noteBroken, noteGreeted } from './complaints.ts';
-import { aliveOf, greetedOf, isGreeted, isNeighbour, isOpen, linkInUse, linksOn } from './edges.ts';
+import {
+  aliveOf,
+  findLink,
+  greetedOf,
+  isGreeted,
+  isNeighbour,
+  isOpen,
+  linkInUse,
+  linksOn,
+} from './edges.ts';
 import { paceChanged, receive, stepElection } from './elections.ts';
 import { takeSetting } from './hop-delay.ts';
 import { ANSWERS, close, FAREWELL, FRAMES, markClosed, markOpen, send } from './link.ts';
@@ -183,10 +192,10 @@ function takeInOrder(turn: Turn, link: Link, arrival: Arrival): void {
 /** No goodbye has come on a link, though its other end has long closed it. */
 export function goodbyeOverdue(turn: Turn): void {
   const { member } = turn;
-  const { links, waiting } = member.predecessor;
+  const { waiting } = member.predecessor;
   disarmNamed(turn, 'goodbye');
   for (const arrival of waiting) {
-    const link = links.find(({ id }) => id === arrival.link);
+    const link = findLink(member, arrival.link);
     const before = link && isOpen(link) ? relayedBefore(member, link) : undefined;
     if (before !== undefined) drop(turn, before, 'no goodbye');
   }
@@ -199,7 +208,7 @@ function takeWaiting(turn: Turn): void {
   const ready = takeReady(turn.member);
   if (predecessor.waiting.length === 0) disarmNamed(turn, 'goodbye');
   for (const arrival of ready) {
-    const link = predecessor.links.find(({ id }) => id === arrival.link);
+    const link = findLink(turn.member, arrival.link);
     if (link !== undefined) takeArrival(turn, link, arrival);
   }
 }
@@ -251,7 +260,7 @@ function putOff(turn: Turn, arrival: Arrival<ElectionMessage>): void {
 /** The time has come for a message whose term came too soon. */
 export function admitLater(turn: Turn, arrival: Arrival<ElectionMessage>): void {
   const { message, extensions } = arrival;
-  const link = turn.member.predecessor.links.find(({ id }) => id === arrival.link);
+  const link = findLink(turn.member, arrival.link);
   if (link === undefined) return;
   const verdict = judge(turn, 'predecessor', message.term);
   if (verdict === 'fine') receive(turn, message, link.peer, extensions);

@@ -1,6 +1,6 @@
 /** Simulated links: two ends find each other by their signals, as in WebRTC. */
 import type { Signal } from '../protocol/signaling.ts';
-import type { Link, LinkHandlers, OpenLink, Random } from '../driver/ports.ts';
+import type { Link, LinkHandlers, OpenLink } from '../driver/ports.ts';
 import type { SimulatedClock } from './clock.ts';
 import type { Device } from './device.ts';
 
@@ -151,7 +151,7 @@ class SimulatedLink implements Link {
 
 export class SimulatedNetwork {
   readonly clock: SimulatedClock;
-  readonly #random: Random;
+  readonly #random: () => number;
   #delays: Delays;
   readonly #ends = new Map<string, SimulatedLink>();
   readonly #names = new Map<SimulatedLink, string>();
@@ -159,7 +159,7 @@ export class SimulatedNetwork {
   #partitions: readonly Partition[] = [];
   #made = 0;
 
-  constructor(clock: SimulatedClock, random: Random, delays: Delays) {
+  constructor(clock: SimulatedClock, random: () => number, delays: Delays) {
     this.clock = clock;
     this.#random = random;
     this.#delays = delays;

@@ -145,7 +145,7 @@ export class Server {
     this.delivered.length = 0;
   }
 
-  /** Whom the broker has asked its members about since: who was asked, and about whom. */
+  /** The questions that the broker has asked since: the member asked, and the peer it is about. */
   checks(): readonly (readonly [PeerId, PeerId])[] {
     return this.delivered
       .splice(0)

@@ -287,7 +287,7 @@ export function signalingContract(
         expect(await ask(ground)).toMatchObject({ ok: false, code });
       });
 
-    promise('questions are answered: who is a member, and what era it is', async (ground) => {
+    promise('questions about membership and the era are answered', async (ground) => {
       const [one, other] = await pairOf(ground);
       expect(await one.lookup(other.id)).toEqual({ ok: true, isMember: true });
       expect(await one.lookup(peerId(9))).toEqual({ ok: true, isMember: false });
