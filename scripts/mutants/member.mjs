@@ -180,7 +180,7 @@ export const MEMBER_MUTANTS = [
     rule: 'R9c',
     change: 'a member stays settled in another memory',
     file: 'member/views.ts',
-    find: '  if (known !== null && known.epoch !== view.epoch) unsettle(turn);\n',
+    find: '  if (known !== null && known.incarnation !== view.incarnation) unsettle(turn);\n',
     replace: '',
     caughtBy: test('member/rules', 'R9b: a member is a newcomer again'),
   },

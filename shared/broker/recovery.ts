@@ -31,12 +31,12 @@ export function eraOf({ state, date }: Turn, { era }: ResumeRequest['place']): n
 }
 
 /** Anyone can make up a memory: it must not turn out those who have nothing to do with it. */
-export function mayRecover(turn: Turn, open: OpenRoom, epoch: string): boolean {
+export function mayRecover(turn: Turn, open: OpenRoom, incarnation: string): boolean {
   if (open.hasRecovered || open.room.recollections !== null) return false;
   if (open.seats.size === 0) return true;
   const since = turn.now - RECOVERY_PERIOD;
   if (turn.state.startedAt > since) return true;
-  return open.openedAt > since && hasForgotten(turn, open.name, epoch);
+  return open.openedAt > since && hasForgotten(turn, open.name, incarnation);
 }
 
 /** Stops a room to gather the members of a lost memory. */

@@ -58,7 +58,7 @@ export interface Member {
 
 export interface Room {
   /** Names the memory that this room is in; another one means that the server has lost it. */
-  readonly epoch: string;
+  readonly incarnation: string;
   /** The latest that any member was told, or that came before all of them. */
   era: number;
   /** In ring order: each one's successor is the next, the last one's the first. */
@@ -71,9 +71,9 @@ export interface Room {
 }
 
 /** @param eraBefore an era after which its own are to be */
-export function newRoom(epoch: string, eraBefore = 0): Room {
+export function newRoom(incarnation: string, eraBefore = 0): Room {
   return {
-    epoch,
+    incarnation,
     era: eraBefore,
     ring: [],
     departures: [],

@@ -11,12 +11,12 @@ import { announce, unseat, type Turn } from './turn.ts';
 /** How many forgotten rooms are told from those that were empty at the end. */
 const MAX_FORGOTTEN = 1_000;
 
-/** A room that was empty counts its versions anew: that takes another epoch. */
+/** A room that was empty counts its versions anew: that takes another incarnation. */
 export function openRoom({ state, now }: Turn, name: RoomName, policy: Policy): OpenRoom {
   state.opened += 1;
   const open: OpenRoom = {
     name,
-    room: newRoom(`${state.epoch}.${state.opened}`, state.latestEra),
+    room: newRoom(`${state.incarnation}.${state.opened}`, state.latestEra),
     policy,
     openedAt: now,
     presentAt: now,
@@ -54,12 +54,12 @@ export function remove(
 export function forget(turn: Turn, open: OpenRoom): void {
   closeRoom(turn, open);
   const { state } = turn;
-  const forgotten = { name: open.name, epoch: open.room.epoch };
+  const forgotten = { name: open.name, incarnation: open.room.incarnation };
   state.forgotten = [...state.forgotten, forgotten].slice(-MAX_FORGOTTEN);
 }
 
-export function hasForgotten({ state }: Turn, name: RoomName, epoch: string): boolean {
-  return state.forgotten.some((room) => room.name === name && room.epoch === epoch);
+export function hasForgotten({ state }: Turn, name: RoomName, incarnation: string): boolean {
+  return state.forgotten.some((room) => room.name === name && room.incarnation === incarnation);
 }
 
 export function closeRoom(turn: Turn, open: OpenRoom): void {

@@ -85,7 +85,7 @@ function takeIn(turn: Turn, open: OpenRoom, request: ResumeRequest): void {
   const { id, secret, policy, place, removed } = request;
   const { version, successor, predecessor } = place;
   const era = eraOf(turn, place);
-  if (mayRecover(turn, open, place.epoch)) gather(turn, open);
+  if (mayRecover(turn, open, place.incarnation)) gather(turn, open);
   // The room may have been opened by a newcomer who could not know.
   if (open.room.recollections !== null) open.policy = policy;
   put(open.seats, id, newSeat(secret));
@@ -173,8 +173,8 @@ function refusalOfReturn(
   open: OpenRoom | undefined,
 ): Refusal | null {
   const { room, id, place } = request;
-  const isOfThisMemory = place.epoch.startsWith(`${turn.state.epoch}.`);
-  if (isOfThisMemory && !hasForgotten(turn, room, place.epoch)) return placeLost(request);
+  const isOfThisMemory = place.incarnation.startsWith(`${turn.state.incarnation}.`);
+  if (isOfThisMemory && !hasForgotten(turn, room, place.incarnation)) return placeLost(request);
   if (open !== undefined && hasLeft(open.room, id)) return placeLost(request);
   return refusalOfOneMore(turn, room, open);
 }

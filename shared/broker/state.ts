@@ -144,7 +144,7 @@ export interface BrokerLimits {
 
 export interface Broker {
   /** Names this memory of the server; another one at each start. */
-  readonly epoch: string;
+  readonly incarnation: string;
   readonly limits: BrokerLimits;
   readonly startedAt: number;
   readonly sessions: Table<Session>;
@@ -152,7 +152,7 @@ export interface Broker {
   /** Rooms whose names differ in case alone, by the name in small letters. */
   readonly spellings: Table<readonly RoomName[]>;
   /** Rooms that were forgotten with their members in them, not closed behind the last. */
-  forgotten: readonly { readonly name: RoomName; readonly epoch: string }[];
+  forgotten: readonly { readonly name: RoomName; readonly incarnation: string }[];
   /**
    * The latest era of the rooms that are closed, and of any that members of a lost memory have named:
    * a room that is opened anew may be one of theirs.
@@ -166,13 +166,13 @@ export interface Broker {
 }
 
 /**
- * @param epoch names this memory of the server
+ * @param incarnation names this memory of the server
  * @param limits what it takes in
  * @param now see Moment of room.ts
  */
-export function newBroker(epoch: string, limits: BrokerLimits, now: number): Broker {
+export function newBroker(incarnation: string, limits: BrokerLimits, now: number): Broker {
   return {
-    epoch,
+    incarnation,
     limits,
     startedAt: now,
     sessions: newTable(),

@@ -168,14 +168,14 @@ function tell(
 
 /** @param since the version after which departures are named */
 function viewOf(
-  { epoch, era, version, ring, departures }: Room,
+  { incarnation, era, version, ring, departures }: Room,
   { isSettled }: Member,
   place: Place,
   since: number,
   brought?: Record<Edge, Brought | null>,
 ): View {
   return {
-    epoch,
+    incarnation,
     era: isSettled ? era : null,
     version,
     size: ring.length,

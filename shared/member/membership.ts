@@ -191,7 +191,7 @@ function resume(turn: Turn): void {
   if (place.view === null) return;
   const relayed = linksOf(member).filter(({ kind }) => kind === 'relayed');
   member.membership = { name: 'resuming', relayed: relayed.map(({ id }) => id) };
-  const { epoch, version, successor, predecessor } = place.view;
+  const { incarnation, version, successor, predecessor } = place.view;
   ask(turn, {
     of: 'resume',
     request: {
@@ -200,7 +200,7 @@ function resume(turn: Turn): void {
       ...identity,
       policy: election.state.policy,
       place: {
-        epoch,
+        incarnation,
         era: place.latestEra,
         version,
         successor: successor.id,

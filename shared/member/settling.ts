@@ -17,12 +17,12 @@ export function settle(turn: Turn): void {
   const isAsked = place.settlingUntil !== null && now < place.settlingUntil;
   if (place.era !== null || isAsked || !hasPlace(member)) return;
   place.settlingUntil = now + REPLY_PATIENCE;
-  ask(turn, { of: 'settle', epoch: place.view?.epoch ?? null });
+  ask(turn, { of: 'settle', incarnation: place.view?.incarnation ?? null });
 }
 
 /** The server has answered the question that was asked in a memory of its own. */
-export function settled(turn: Turn, { epoch }: AskOf<'settle'>, reply: SettleReply): void {
-  const isOfNow = turn.member.place.view?.epoch === epoch;
+export function settled(turn: Turn, { incarnation }: AskOf<'settle'>, reply: SettleReply): void {
+  const isOfNow = turn.member.place.view?.incarnation === incarnation;
   if (reply.ok && isOfNow) learnEra(turn, reply.era);
 }
 

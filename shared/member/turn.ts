@@ -32,8 +32,8 @@ export type Ask =
   | { readonly of: 'join'; readonly request: JoinRequest }
   | { readonly of: 'resume'; readonly request: ResumeRequest }
   | { readonly of: 'signal'; readonly request: SignalRequest }
-  /** `epoch`: the server's memory in which it is asked. */
-  | { readonly of: 'settle'; readonly epoch: string | null }
+  /** `incarnation`: the server's memory in which it is asked. */
+  | { readonly of: 'settle'; readonly incarnation: string | null }
   | { readonly of: 'report'; readonly report: Report; readonly complaint: Complaint }
   | { readonly of: 'lookup'; readonly peer: PeerId; readonly why: 'leader' | 'departed' };
 

@@ -23,10 +23,10 @@ const MAX_SIGNALS = 128;
 export function applyView(turn: Turn, view: View, offers?: Offers): void {
   const { member } = turn;
   const known = member.place.view;
-  if (known?.epoch === view.epoch && view.version < known.version) return;
+  if (known?.incarnation === view.incarnation && view.version < known.version) return;
   for (const edge of ['successor', 'predecessor'] as const)
     if (view[edge].id !== known?.[edge].id) grantLink(turn, view[edge].id);
-  if (known !== null && known.epoch !== view.epoch) unsettle(turn);
+  if (known !== null && known.incarnation !== view.incarnation) unsettle(turn);
   member.place.view = view;
   learnEra(turn, view.era);
   if (isNews(known, view))

@@ -124,7 +124,7 @@ export type JoinRequest = v.InferOutput<typeof JoinRequestSchema>;
 /** The most departures named in one `resume`. */
 export const MAX_REMOVED_IN_RESUME = 16;
 
-const EpochSchema = v.pipe(v.string(), v.minLength(1), v.maxLength(64));
+const IncarnationSchema = v.pipe(v.string(), v.minLength(1), v.maxLength(64));
 const EraSchema = v.pipe(v.number(), v.safeInteger(), v.minValue(0));
 const ViewVersionSchema = v.pipe(v.number(), v.safeInteger(), v.minValue(1));
 
@@ -132,7 +132,7 @@ const ResumeRequestSchema = v.strictObject({
   ...claimant,
   policy: PolicySchema,
   place: v.strictObject({
-    epoch: EpochSchema,
+    incarnation: IncarnationSchema,
     era: v.nullable(EraSchema),
     version: ViewVersionSchema,
     successor: PeerIdSchema,
@@ -193,7 +193,7 @@ const NeighbourSchema = v.object({ id: PeerIdSchema, link: v.nullable(LinkIdSche
 export type Neighbour = v.InferOutput<typeof NeighbourSchema>;
 
 const ViewSchema = v.object({
-  epoch: EpochSchema,
+  incarnation: IncarnationSchema,
   era: v.nullable(EraSchema),
   version: ViewVersionSchema,
   size: v.pipe(v.number(), v.safeInteger(), v.minValue(1)),
@@ -202,7 +202,7 @@ const ViewSchema = v.object({
   removed: v.pipe(v.array(PeerIdSchema), v.maxLength(256)),
 });
 /**
- * A peer's place in the ring. `epoch` changes when the server has lost its memory. `era` and the term
+ * A peer's place in the ring. `incarnation` changes when the server has lost its memory. `era` and the term
  * together order the leaders of the room (SPEC.md, R9): milliseconds since 1970 by the server's clock, or
  * null for a peer that has not settled. `size` is the number of members. `version` grows with every change
  * of the room. `removed` names the peers gone since this peer's last view. In a ring of one both neighbours

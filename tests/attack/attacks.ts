@@ -40,7 +40,7 @@ export function joinRequest(room: string, id: string = randomUUID()): object {
 /** Resumes a place that no peer had. */
 function resumeRequest(room: string, era: number): object {
   const id = randomUUID();
-  const place = { epoch: 'made up', era, version: 1, successor: id, predecessor: id };
+  const place = { incarnation: 'made up', era, version: 1, successor: id, predecessor: id };
   return {
     version: SIGNALING_VERSION,
     room,

@@ -252,7 +252,7 @@ describe('who is let in', () => {
     const view = viewOf([server.resume(2)]);
     expect(server.peers).toEqual(ring);
     expect(view).toEqual({
-      epoch: view.epoch,
+      incarnation: view.incarnation,
       era: null,
       version: 4,
       size: 4,
@@ -300,7 +300,7 @@ describe('who is let in', () => {
     expect(viewOf(server.join(2, { room: roomName('garden') })).version).toBe(1);
   });
 
-  test('a room that was empty counts from 1 in another epoch, so that no old view outranks its own', () => {
+  test('a room that was empty counts from 1 in another incarnation, so that no old view outranks its own', () => {
     const server = new Server();
     const first = viewOf(server.join(1));
     server.pass(WINDOW);
@@ -308,7 +308,7 @@ describe('who is let in', () => {
     for (const number of [1, 2]) server.leave(peerId(number));
     const again = viewOf(server.join(1));
     expect(again.version).toBe(1);
-    expect(again.epoch).not.toBe(first.epoch);
+    expect(again.incarnation).not.toBe(first.incarnation);
   });
 
   test('when all who wait have left, nothing is left to happen', () => {

@@ -99,7 +99,7 @@ function codesOf(deliveries: readonly Delivery[]): string[] {
 
 function resumeOf(number: number, part: Partial<ResumeRequest> = {}): ResumeRequest {
   const { version, room, id, secret, policy } = requestOf(number);
-  const place = { epoch: 'sunday.1', era: 1, version: 7, successor: id, predecessor: id };
+  const place = { incarnation: 'sunday.1', era: 1, version: 7, successor: id, predecessor: id };
   return { version, room, id, secret, policy, place, removed: [], ...part };
 }
 
@@ -125,11 +125,11 @@ const asked: fc.Arbitrary<Request> = fc.oneof(
         fc.constantFrom('sunday.1', 'monday.1', 'monday.2'),
         fc.array(peer),
       )
-      .map(([number, name, successor, predecessor, epoch, removed]) =>
+      .map(([number, name, successor, predecessor, incarnation, removed]) =>
         resumeOf(number, {
           room: name,
           place: {
-            epoch,
+            incarnation,
             era: 1e12,
             version: 3,
             successor: peerId(successor),
@@ -364,7 +364,7 @@ describe('a session', () => {
     const machine = new Machine();
     machine.seat(1, 2);
     machine.open(3);
-    const place = { epoch: 'monday.1', era: 1, version: 1 };
+    const place = { incarnation: 'monday.1', era: 1, version: 1 };
     const own = { ...place, successor: peerId(1), predecessor: peerId(1) };
     const resumed = machine.ask(3, { type: 'resume', request: resumeOf(2, { place: own }) });
     expect(kinds(resumed)).toEqual(['replaced 2', 'reply to 3']);
@@ -402,7 +402,7 @@ describe('in the order of what is delivered', () => {
   test('the reply to the last who comes back is before what the end of the recovery brings', () => {
     const machine = new Machine();
     machine.open(1, 2, 9);
-    const place = { epoch: 'sunday.1', era: 1, version: 7 };
+    const place = { incarnation: 'sunday.1', era: 1, version: 7 };
     const one = { ...place, successor: peerId(2), predecessor: peerId(2) };
     const other = { ...place, successor: peerId(1), predecessor: peerId(1) };
     machine.ask(1, { type: 'resume', request: resumeOf(1, { place: one }) });

@@ -551,7 +551,7 @@ function resumed(
   const at = ring.indexOf(number);
   return server.resume(number, undefined, {
     place: {
-      epoch: 'sunday.1',
+      incarnation: 'sunday.1',
       era: 1,
       version: 7,
       successor: peerId(defined(ring[(at + 1) % ring.length])),
@@ -576,7 +576,7 @@ describe('after the server has lost its memory', () => {
       const view = viewOf([resumed(server, RING, number)]);
       const at = RING.indexOf(number);
       expect(view.successor).toEqual({ id: peerId(defined(RING[(at + 1) % 5])), link: null });
-      expect(view.epoch).toBe('monday.1');
+      expect(view.incarnation).toBe('monday.1');
     }
     server.pass(10 * PATIENCE);
     expect(server.delivered).toEqual([]);
@@ -885,7 +885,7 @@ describe('a memory that somebody makes up', () => {
     server.lose(peerId(1), garden);
     server.pass(MINUTE);
     server.seat(2);
-    const place = { ...placeOf(MADE_UP, 7, 1), epoch: 'monday.1' };
+    const place = { ...placeOf(MADE_UP, 7, 1), incarnation: 'monday.1' };
     expect(codeOf([server.resume(7, undefined, { place })])).toBe('place-lost');
     expect(server.peers).toEqual([peerId(2)]);
   });
@@ -943,7 +943,7 @@ describe('a ring that was out of reach until the server forgot it', () => {
       server.pass(age);
       const numbers = ring.map((id) => defined([1, 2, 3].find((each) => peerId(each) === id)));
       for (const number of numbers) {
-        const place = { ...placeOf(numbers, number, 3), epoch: 'monday.1' };
+        const place = { ...placeOf(numbers, number, 3), incarnation: 'monday.1' };
         viewOf([server.resume(number, undefined, { place })]);
       }
       expect(server.disconnected).toEqual(isWhole ? [peerId(9)] : []);
@@ -956,7 +956,7 @@ describe('a ring that was out of reach until the server forgot it', () => {
 function placeOf(ring: readonly number[], number: number, version: number): ResumeRequest['place'] {
   const at = ring.indexOf(number);
   return {
-    epoch: 'sunday.1',
+    incarnation: 'sunday.1',
     era: 1,
     version,
     successor: peerId(defined(ring[(at + 1) % ring.length])),

@@ -48,7 +48,7 @@ describe('joining one after another', () => {
         to: peerId(1),
         type: 'view',
         view: {
-          epoch: 'monday',
+          incarnation: 'monday',
           era: null,
           version: 1,
           size: 1,

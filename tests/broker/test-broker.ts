@@ -81,7 +81,7 @@ export class Server {
       id,
       secret: guess ?? secret,
       policy,
-      place: { epoch: 'monday.1', era: 1, version: 1, successor: id, predecessor: id },
+      place: { incarnation: 'monday.1', era: 1, version: 1, successor: id, predecessor: id },
       removed: [],
       ...part,
     };

@@ -36,7 +36,7 @@ function viewOf(end: 'first' | 'second'): View {
   const [successor, predecessor] = end === 'first' ? [SECOND, OTHER] : [OTHER, FIRST];
   const neighbour = (id: PeerId) => ({ id, link: null });
   const places = { successor: neighbour(successor), predecessor: neighbour(predecessor) };
-  return { epoch: 'memory', era: null, version: 1, size: 3, removed: [], ...places };
+  return { incarnation: 'memory', era: null, version: 1, size: 3, removed: [], ...places };
 }
 
 interface Sight {

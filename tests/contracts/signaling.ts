@@ -106,9 +106,9 @@ class Peer implements SignalingHandlers {
 
   async resume(changes: Partial<ResumeRequest> = {}): Promise<JoinReply> {
     const { version, room, id, secret, policy } = this.request;
-    const { epoch, era, version: of, successor, predecessor } = this.view;
+    const { incarnation, era, version: of, successor, predecessor } = this.view;
     const neighbours = { successor: successor.id, predecessor: predecessor.id };
-    const place = { epoch, era, version: of, ...neighbours };
+    const place = { incarnation, era, version: of, ...neighbours };
     const request = { version, room, id, secret, policy, place, removed: [], ...changes };
     return this.#answer<JoinReply>((onReply) => {
       this.signaling.resume(request, onReply);
@@ -257,7 +257,10 @@ export function signalingContract(
       const other = await memberOf(ground, 2);
       expect(other.view).toMatchObject({ size: 2, successor: { id: one.id } });
       await ground.until(() => one.view.size === 2);
-      expect(one.view).toMatchObject({ successor: { id: other.id }, epoch: other.view.epoch });
+      expect(one.view).toMatchObject({
+        successor: { id: other.id },
+        incarnation: other.view.incarnation,
+      });
       const third = await memberOf(ground, 3);
       await ground.until(() => one.view.size === 3 && other.view.size === 3);
       const versions = one.views.map(({ version }) => version);
@@ -304,7 +307,7 @@ export function signalingContract(
       expect(await one.resume()).toMatchObject({
         ok: true,
         policy: 'highest',
-        view: { size: 2, successor: { id: other.id }, epoch: other.view.epoch },
+        view: { size: 2, successor: { id: other.id }, incarnation: other.view.incarnation },
       });
       expect(await other.signal(one.id, HELLO)).toEqual({ ok: true });
       await ground.until(() => one.heard.length === 1);

@@ -15,7 +15,7 @@ import { defined, peerId, roomName } from '../support.ts';
 
 const ITSELF = { id: peerId(1), link: null };
 const ALONE: View = {
-  epoch: 'e',
+  incarnation: 'e',
   era: 1,
   version: 1,
   size: 3,

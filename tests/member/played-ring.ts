@@ -137,7 +137,7 @@ export class Ring {
     defined<(reply: JoinReply) => void>(reply)({
       ok: true,
       view: {
-        epoch: 'e',
+        incarnation: 'e',
         era: null,
         version: 3,
         size: 3,
@@ -231,7 +231,7 @@ export class Ring {
   #laterView(part: Partial<View>): View {
     this.#version += 1;
     return {
-      epoch: 'e',
+      incarnation: 'e',
       era: null,
       version: this.#version,
       size: 3,

@@ -62,7 +62,7 @@ class Played {
     const { request, reply } = defined(this.joins.at(-1));
     const itself = { id: request.id, link: null };
     const view: View = {
-      epoch: 'e',
+      incarnation: 'e',
       era: 1,
       version: 1,
       size: 3,

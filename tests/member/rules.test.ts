@@ -19,12 +19,12 @@ describe('L1: a view', () => {
     expect(ring.signals.at(-1)?.request.to).toBe(OTHER.id);
   });
 
-  test('of a lower version is obeyed in another epoch alone (L1a)', () => {
+  test('of a lower version is obeyed in another incarnation alone (L1a)', () => {
     const ring = new Ring(DECISION);
     ring.view({ version: 7 });
     ring.view({ version: 6, successor: OTHER });
     expect(ring.node.state.successor).toBe(NEIGHBOURS.successor);
-    ring.view({ epoch: 'f', version: 1, successor: OTHER });
+    ring.view({ incarnation: 'f', version: 1, successor: OTHER });
     expect(ring.node.state.successor).toBe(OTHER.id);
   });
 });
@@ -370,7 +370,7 @@ describe('R9b: a member', () => {
     ring.connect();
     ring.predecessor.give(lap(3));
     expect(ring.settles).toHaveLength(1);
-    ring.view({ epoch: 'another' });
+    ring.view({ incarnation: 'another' });
     ring.settles[0]?.({ ok: true, era: 7 });
     expect(ring.node.state.era).toBeNull();
   });
@@ -382,7 +382,7 @@ describe('R9b: a member', () => {
     ring.disconnect();
     ring.connect();
     expect(ring.resumes[0]?.request.place.era).toBe(7);
-    ring.resumed({ epoch: 'another' });
+    ring.resumed({ incarnation: 'another' });
     expect(ring.node.state.era).toBeNull();
     ring.predecessor.give(lap(3));
     ring.settles[1]?.({ ok: true, era: 9 });

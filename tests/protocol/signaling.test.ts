@@ -40,7 +40,7 @@ const joinRequest = {
 const signalRequest = { to: peerId(2), edge: 'successor', link: 7, signals: [answerSignal] };
 const delivery = { from: peerId(2), edge: 'predecessor', link: 7, signals: [offerSignal] };
 const view = {
-  epoch: 'monday',
+  incarnation: 'monday',
   era: 1_700_000_000_000,
   version: 3,
   size: 4,
@@ -67,7 +67,7 @@ const fromPeers: readonly Accepted[] = [
         secret: '0123456789abcdef',
         policy: 'incumbent',
         place: {
-          epoch: 'sunday',
+          incarnation: 'sunday',
           era: 1,
           version: 7,
           successor: peerId(2),
@@ -258,7 +258,7 @@ const refused: readonly [string, Parser, unknown, RegExp][] = [
   ['a sender put in by itself', parseSignalRequest, { ...signalRequest, from: peerId(9) }, /from/],
   ['version 0', parseView, { ...view, version: 0 }, /^version: /],
   ['nobody in the room', parseView, { ...view, size: 0 }, /^size: /],
-  ['no epoch', parseView, { ...view, epoch: '' }, /^epoch: /],
+  ['no incarnation', parseView, { ...view, incarnation: '' }, /^incarnation: /],
   [
     'a neighbour without an id',
     parseView,

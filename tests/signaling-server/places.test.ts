@@ -275,9 +275,9 @@ async function restarted(ring: readonly TestPeer[], except: readonly TestPeer[] 
   const replies = await Promise.all(
     back.map(async (each) => {
       const { version, room, id, secret, policy } = each.request;
-      const { epoch, era, version: seen, successor, predecessor } = each.view;
+      const { incarnation, era, version: seen, successor, predecessor } = each.view;
       const place = {
-        epoch,
+        incarnation,
         era,
         version: seen,
         successor: successor.id,

@@ -229,7 +229,7 @@ export class TestPeer {
   get #place(): ResumeRequest['place'] {
     const view = this.views.at(-1);
     return {
-      epoch: view?.epoch ?? 'another',
+      incarnation: view?.incarnation ?? 'another',
       era: view?.era ?? null,
       version: view?.version ?? 1,
       successor: view?.successor.id ?? this.id,

@@ -104,7 +104,7 @@ test('requests that move places are refused sooner, and end the connection', asy
   const socket = await connect(server);
   const ended = disconnected(socket);
   const { version, room, secret, policy } = joinRequest(1);
-  const place = { epoch: 'made up', era: 1, version: 1 };
+  const place = { incarnation: 'made up', era: 1, version: 1 };
   let taken = 0;
   for (let number = 1; number <= 300; number += 1) {
     const id = peerId(number);

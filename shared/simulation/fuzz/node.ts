@@ -37,7 +37,7 @@ export class NodeFuzz {
   readonly #ids: readonly PeerId[];
   #neighbours: Record<Edge, PeerId>;
   #version = 1;
-  #epoch = 'e';
+  #incarnation = 'e';
   #isConnected = true;
   #term = 0;
   /** The term in which it first knew a leader; from then on it can judge terms. */
@@ -121,7 +121,7 @@ export class NodeFuzz {
       };
     };
     const view: View = {
-      epoch: 'e',
+      incarnation: 'e',
       era: 1,
       version: 1,
       size: 3,
@@ -301,7 +301,7 @@ export class NodeFuzz {
     const dice = this.#dice;
     if (dice.chance(0.7)) this.#version += dice.pick([1, 1, 1, 2, -3]);
     this.#version = Math.max(1, this.#version);
-    if (dice.chance(0.1)) this.#epoch = `e${dice.below(4)}`;
+    if (dice.chance(0.1)) this.#incarnation = `e${dice.below(4)}`;
     for (const edge of EDGES) if (dice.chance(0.4)) this.#neighbours[edge] = dice.pick(this.#ids);
     const neighbour = (edge: Edge): Neighbour => ({
       id: this.#neighbours[edge],
@@ -313,7 +313,7 @@ export class NodeFuzz {
         )
       : [];
     this.#bench.server.onView({
-      epoch: this.#epoch,
+      incarnation: this.#incarnation,
       era: 1,
       version: this.#version,
       size: 3,
@@ -363,7 +363,7 @@ export class NodeFuzz {
           ok: true,
           policy: 'highest',
           view: {
-            epoch: this.#epoch,
+            incarnation: this.#incarnation,
             era: 1,
             version: this.#version,
             size: 3,
@@ -460,7 +460,7 @@ class Honest {
 
   #view(): View {
     return {
-      epoch: 'honest',
+      incarnation: 'honest',
       era: 1,
       version: this.#version,
       size: 3,

@@ -46,7 +46,7 @@ function signalingParsers(dice: Dice): readonly (readonly [Parser, unknown])[] {
     secret: 'a secret of sixteen',
   };
   const view = {
-    epoch: 'e',
+    incarnation: 'e',
     era: dice.pick([null, dice.number(32)]),
     version: 1 + dice.number(32),
     size: 1 + dice.number(16),
@@ -55,7 +55,7 @@ function signalingParsers(dice: Dice): readonly (readonly [Parser, unknown])[] {
     removed: [id(), id()],
   };
   const place = {
-    epoch: 'e',
+    incarnation: 'e',
     era: dice.pick([null, 1]),
     version: 7,
     successor: id(),
