@@ -139,7 +139,7 @@ export const MEMBER_MUTANTS = [
   {
     rule: 'R7f',
     change: 'a peer that is still its own successor starts on time-out',
-    file: 'member/edges.ts',
+    file: 'member/queries.ts',
     find: "outlet === 'loopback' ? target === identity.id :",
     replace: "outlet === 'loopback' ? true :",
     caughtBy: test('member/rules', 'R7: a peer that hears of no leader waits again where it is'),
@@ -236,7 +236,7 @@ export const MEMBER_MUTANTS = [
   {
     rule: 'R10b',
     change: 'one clock alone ends a lease',
-    file: 'member/lease.ts',
+    file: 'member/leader-patience.ts',
     find: 'now < lease.at && date < lease.date',
     replace: 'now < lease.at',
     caughtBy: test('member/lease', 'R10: a lease ends by'),
@@ -244,7 +244,7 @@ export const MEMBER_MUTANTS = [
   {
     rule: 'R10b',
     change: 'the other clock alone ends a lease',
-    file: 'member/lease.ts',
+    file: 'member/leader-patience.ts',
     find: 'now < lease.at && date < lease.date',
     replace: 'date < lease.date',
     caughtBy: test('member/lease', 'R10: a lease ends by'),
@@ -396,7 +396,7 @@ export const MEMBER_MUTANTS = [
   {
     rule: 'L3f',
     change: 'a page gets no direct link back',
-    file: 'member/link-budget.ts',
+    file: 'member/make-link.ts',
     find: 'CONNECTIONS_PER_SECOND = 1 / 10',
     replace: 'CONNECTIONS_PER_SECOND = 0',
     caughtBy: test('member/links', 'direct links with one neighbour of a page'),
@@ -404,7 +404,7 @@ export const MEMBER_MUTANTS = [
   {
     rule: 'L3f',
     change: 'a page makes any number of direct links',
-    file: 'member/link-budget.ts',
+    file: 'member/make-link.ts',
     find: 'return { burst: connections, perSecond',
     replace: 'return { burst: 100 * connections, perSecond',
     caughtBy: test('member/links', 'where no direct link comes up a page that has made'),
@@ -412,7 +412,7 @@ export const MEMBER_MUTANTS = [
   {
     rule: 'L3g',
     change: 'one neighbour may use up the links of the page',
-    file: 'member/link-budget.ts',
+    file: 'member/make-link.ts',
     find: 'direct: { burst: 16,',
     replace: 'direct: { burst: 1_600,',
     caughtBy: test('member/links', 'direct links with one neighbour are 16 at once'),
@@ -420,7 +420,7 @@ export const MEMBER_MUTANTS = [
   {
     rule: 'L3g',
     change: 'one neighbour gets no link back',
-    file: 'member/link-budget.ts',
+    file: 'member/make-link.ts',
     find: 'perSecond: 1 / 60 }',
     replace: 'perSecond: 0 }',
     caughtBy: test('member/links', 'direct links with one neighbour are 16 at once'),
@@ -436,7 +436,7 @@ export const MEMBER_MUTANTS = [
   {
     rule: 'L3h',
     change: 'any number of relayed links is made',
-    file: 'member/link-budget.ts',
+    file: 'member/make-link.ts',
     find: 'relayed: { burst: 16,',
     replace: 'relayed: { burst: 1_600,',
     caughtBy: test('member/links', 'direct links with one neighbour through the server'),
@@ -1238,7 +1238,7 @@ export const MEMBER_MUTANTS = [
   {
     rule: 'L17a',
     change: 'terms rise twice as fast',
-    file: 'member/term-gate.ts',
+    file: 'member/admission.ts',
     find: 'perSecond: TERM_RATE }',
     replace: 'perSecond: 2 * TERM_RATE }',
     caughtBy: test('member/messages', 'bad frames of terms that leap again'),
@@ -1246,7 +1246,7 @@ export const MEMBER_MUTANTS = [
   {
     rule: 'L17b',
     change: 'a term out of reach is no fault',
-    file: 'member/term-gate.ts',
+    file: 'member/admission.ts',
     find: "  if (rise > 2 * MAX_TERM_LEAP) return 'leap';\n",
     replace: '',
     caughtBy: test('member/messages', 'bad frames of a term farther'),
@@ -1262,7 +1262,7 @@ export const MEMBER_MUTANTS = [
   {
     rule: 'L17c',
     change: 'a newcomer takes no high term',
-    file: 'member/term-gate.ts',
+    file: 'member/admission.ts',
     find: 'term <= MAX_TERM_LEAP || (isCredible && term <= MAX_FIRST_TERM)',
     replace: 'term <= MAX_TERM_LEAP',
     caughtBy: test('member/messages', 'bad frames of a term past the half'),
@@ -1270,7 +1270,7 @@ export const MEMBER_MUTANTS = [
   {
     rule: 'L17c',
     change: 'a newcomer takes any term',
-    file: 'member/term-gate.ts',
+    file: 'member/admission.ts',
     find: 'MAX_FIRST_TERM = 2 ** 31',
     replace: 'MAX_FIRST_TERM = 2 ** 32',
     caughtBy: test('member/messages', 'bad frames of a term past the half'),
@@ -1425,7 +1425,7 @@ export const MEMBER_MUTANTS = [
   {
     rule: 'C1b',
     change: 'every link is called direct',
-    file: 'member/edges.ts',
+    file: 'member/queries.ts',
     find: "  if (member.successor.outlet === 'loopback') return 'direct';\n  return connectionOf(member) ?? 'connecting';",
     replace: "  if (member) return 'direct';",
     caughtBy: test('simulation/whole-ring', 'the whole ring C1b'),

@@ -1,7 +1,7 @@
 /** What a member tells the server of neighbours that are silent or violate the protocol (SPEC.md, L12, L16). */
 import type { PeerId } from '../protocol/ids.ts';
 import { REPLY_PATIENCE } from '../protocol/timeouts.ts';
-import { greetedLinks } from './edges.ts';
+import { greetedLinks } from './queries.ts';
 import { includesPeer, recent } from './recent.ts';
 import type { Complaint, Fault, Link, Member } from './state.ts';
 import { arm, ask, disarm, tell, type Turn } from './turn.ts';

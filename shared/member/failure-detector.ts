@@ -7,7 +7,7 @@
 import type { LinkId, PeerId } from '../protocol/ids.ts';
 import type { MembershipReply } from '../protocol/signaling.ts';
 import { closeComplaint, complain } from './complaints.ts';
-import { findLink, greetedLinks, isGreeted, isNeighbour, linksOf } from './edges.ts';
+import { findLink, greetedLinks, isGreeted, isNeighbour, linksOf } from './queries.ts';
 import { beat, forgive, HEARTBEAT_INTERVAL, isBeatDue } from './link.ts';
 import { drop } from './receiving.ts';
 import { patienceOf, probePatienceOf, silenceOf } from './neighbour-patience.ts';

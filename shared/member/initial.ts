@@ -3,10 +3,10 @@ import { initialElection } from '../election/state.ts';
 import { initialAdmission } from './admission.ts';
 import { initialCensus } from './census.ts';
 import { initialHopDelay } from './hop-delay.ts';
-import { initialConnections } from './link-budget.ts';
+import { initialConnections } from './make-link.ts';
 import { initialPatience } from './leader-patience.ts';
 import type { Config, Identity, Member, PredecessorEdge, SuccessorEdge } from './state.ts';
-import { initialTermGate } from './term-gate.ts';
+import { initialTermGate } from './admission.ts';
 
 export function initialMember(config: Config, identity: Identity, now: number): Member {
   return {

@@ -2,14 +2,14 @@
  * One end of a link with a neighbour: from open to closed, and messages instead of bytes. The frames of a
  * relayed link are signals that the server carries.
  */
-import { encodeFrame, type Extension } from '../protocol/frame.ts';
+import { encodeFrame, type Frame } from '../protocol/frame.ts';
 import type { LinkId } from '../protocol/ids.ts';
 import { isLap, type ElectionMessage, type PeerMessage } from '../protocol/messages.ts';
 import { MAX_SIGNALS_PER_MESSAGE, type Signal } from '../protocol/signaling.ts';
-import { aliveOf, greetedOf, isGone } from './edges.ts';
+import { aliveOf, greetedOf, isGone } from './queries.ts';
 import type { RingEvent } from './events.ts';
 import { silenceOf } from './neighbour-patience.ts';
-import type { Held, Link, Member } from './state.ts';
+import type { Link, Member } from './state.ts';
 import { fullBucket } from '../machine/token-bucket.ts';
 import { arm, ask, disarm, tell, type Turn } from './turn.ts';
 
@@ -48,12 +48,11 @@ export function markOpen(link: Link, now: number): void {
 }
 
 /** Sends a message at once. Does nothing on a link that is not open. */
-export function send(
-  turn: Turn,
-  link: Link,
-  message: PeerMessage,
-  extensions: readonly Extension[] = [],
-): void {
+export function send(turn: Turn, link: Link, message: PeerMessage): void {
+  sendFrame(turn, link, { message, extensions: [] });
+}
+
+function sendFrame(turn: Turn, link: Link, { message, extensions }: Frame): void {
   if (aliveOf(link) === null) return;
   const frame = encodeFrame(message, extensions);
   if (link.kind === 'direct') {
@@ -114,18 +113,18 @@ export function forgive(link: Link, now: number): void {
 export function sendAfter(
   turn: Turn,
   link: Link,
-  message: ElectionMessage,
-  extensions: readonly Extension[],
+  frame: Frame<ElectionMessage>,
   milliseconds: number,
 ): void {
   const greeted = greetedOf(link);
   if (greeted === null) return;
+  const { message } = frame;
   const due = Math.max(turn.now + milliseconds, greeted.held.at(-1)?.due ?? 0);
   if (greeted.held.length === 0 && due <= turn.now) {
-    sendHeld(turn, link, { message, extensions, due });
+    sendNow(turn, link, frame);
     return;
   }
-  greeted.held = [...greeted.held, { message, extensions, due }];
+  greeted.held = [...greeted.held, { ...frame, due }];
   awaitFirstHeld(turn, link);
   if (due > turn.now && !isLap(message))
     tell(turn, { type: 'holding', message, milliseconds: due - turn.now });
@@ -137,7 +136,7 @@ export function sendFirstHeld(turn: Turn, link: Link | undefined): void {
   const [first, ...rest] = greeted?.held ?? [];
   if (!link || !greeted || !first) return;
   greeted.held = rest;
-  sendHeld(turn, link, first);
+  sendNow(turn, link, first);
   awaitFirstHeld(turn, link);
 }
 
@@ -166,9 +165,9 @@ export function tellUnsent(
     if (!isLap(message)) tell(turn, { type: 'unsent', message, reason });
 }
 
-function sendHeld(turn: Turn, link: Link, { message, extensions }: Held): void {
-  send(turn, link, message, extensions);
-  tell(turn, { type: 'sent', message, to: link.peer });
+function sendNow(turn: Turn, link: Link, frame: Frame<ElectionMessage>): void {
+  sendFrame(turn, link, frame);
+  tell(turn, { type: 'sent', message: frame.message, to: link.peer });
 }
 
 function awaitFirstHeld(turn: Turn, link: Link): void {
@@ -187,7 +186,7 @@ function disarmHeld(turn: Turn, link: Link): void {
 function flush(turn: Turn, link: Link): void {
   const held = greetedOf(link)?.held ?? [];
   disarmHeld(turn, link);
-  for (const each of held) sendHeld(turn, link, each);
+  for (const each of held) sendNow(turn, link, each);
 }
 
 // --- its end ------------------------------------------------------------------------------------
@@ -244,11 +243,8 @@ function loseHeld(turn: Turn, link: Link): void {
   const held = greetedOf(link)?.held ?? [];
   disarmHeld(turn, link);
   if (isGone(turn.member)) return;
-  tellUnsent(
-    turn,
-    held.map(({ message }) => message),
-    'the link is lost',
-  );
+  const messages = held.map(({ message }) => message);
+  tellUnsent(turn, messages, 'the link is lost');
 }
 
 /** That a relayed link is closed is said by a signal. */

@@ -2,7 +2,7 @@
 import { decisionOf } from '../election/state.ts';
 import type { PeerId } from '../protocol/ids.ts';
 import type { Decision } from '../protocol/messages.ts';
-import { isNeighbour } from './edges.ts';
+import { isNeighbour } from './queries.ts';
 import { includesPeer, recent } from './recent.ts';
 import type { Member } from './state.ts';
 import { arm, ask, draw, isArmed, type Turn } from './turn.ts';

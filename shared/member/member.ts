@@ -8,7 +8,7 @@ import { complaintAnswered, check, heartbeat, probeOver } from './failure-detect
 import { giveUpComplaint } from './complaints.ts';
 import type { LinkId } from '../protocol/ids.ts';
 import type { MembershipReply, Reply } from '../protocol/signaling.ts';
-import { findLink, isGone, isMember, isOpen } from './edges.ts';
+import { findLink, isGone, isMember, isOpen } from './queries.ts';
 import { endWait, stepElection } from './elections.ts';
 import { setHopDelay } from './hop-delay.ts';
 import { close, closedMeanwhile, markClosed, sendFirstHeld, signalOut } from './link.ts';
@@ -49,7 +49,8 @@ import {
   type Turn,
 } from './turn.ts';
 import type { Moment } from '../machine/moment.ts';
-import { applyView, receiveSignals } from './views.ts';
+import { receiveSignals } from './signals.ts';
+import { applyView } from './views.ts';
 
 type ServerInput = Extract<
   Input,

@@ -7,7 +7,7 @@ import {
   type JoinReply,
   type Offer as OfferInRequest,
 } from '../protocol/signaling.ts';
-import { findLink, isGone, isGreeted, linksOf } from './edges.ts';
+import { findLink, isGone, isGreeted, linksOf } from './queries.ts';
 import { adoptPolicy, stopElection } from './elections.ts';
 import { startHeartbeats } from './failure-detector.ts';
 import { beginMembership } from './initial.ts';

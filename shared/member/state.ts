@@ -4,15 +4,21 @@
  */
 import type { ElectionState } from '../election/state.ts';
 import type { Wait } from '../election/step.ts';
-import type { Extension } from '../protocol/frame.ts';
+import type { Frame } from '../protocol/frame.ts';
 import type { LinkId, PeerId, RoomName } from '../protocol/ids.ts';
-import type { ByeMessage, ElectionMessage, HelloMessage, Policy } from '../protocol/messages.ts';
+import type {
+  ByeMessage,
+  ElectionMessage,
+  HelloMessage,
+  PeerMessage,
+  Policy,
+} from '../protocol/messages.ts';
 import type { Edge, Report, Signal, View } from '../protocol/signaling.ts';
 import type { Census } from './census.ts';
 import type { LinkKind, ServerLink } from './events.ts';
 import type { HopDelay } from './hop-delay.ts';
-import type { Patience } from './leader-patience.ts';
-import type { TermGate } from './term-gate.ts';
+import type { Lease, Patience } from './leader-patience.ts';
+import type { TermGate } from './admission.ts';
 import type { TokenBucket } from '../machine/token-bucket.ts';
 
 /** What a member is given and never changes. */
@@ -159,11 +165,7 @@ export interface Alive {
 }
 
 /** A message that a link holds for the room's hop delay (SPEC.md, C5). */
-export interface Held {
-  readonly message: ElectionMessage;
-  readonly extensions: readonly Extension[];
-  readonly due: number;
-}
+export type Held = Frame<ElectionMessage> & { readonly due: number };
 
 /** Where messages to the successor go: over a link, straight back in a ring of one, or nowhere. */
 export type Outlet = Link | 'loopback' | 'none';
@@ -197,11 +199,9 @@ export interface PredecessorEdge {
 }
 
 /** A message that has come on a link. */
-export interface Arrival<Message = ElectionMessage | ByeMessage> {
+export type Arrival<Message extends PeerMessage = ElectionMessage | ByeMessage> = Frame<Message> & {
   readonly link: LinkId;
-  readonly message: Message;
-  readonly extensions: readonly Extension[];
-}
+};
 
 /** What one neighbour may still have made with it. */
 export interface LinkShare {
@@ -217,8 +217,8 @@ export interface Election {
   readonly census: Census;
   /** The one timer (SPEC.md, R7), while it runs; its due is named `election`. */
   wait: RunningWait | null;
-  /** Until when what was heard confirms the leader (SPEC.md, R10), by both clocks. */
-  lease: { readonly at: number; readonly date: number } | null;
+  /** Until when what was heard confirms the leader. */
+  lease: Lease | null;
   /** Whether it was said that the present leader is not confirmed any more. */
   isDoubted: boolean;
   /** Whether a message from the predecessor has told the ring's term and its leader. */

@@ -7,7 +7,7 @@ import type { HelloMessage } from '../protocol/messages.ts';
 import type { Neighbour } from '../protocol/signaling.ts';
 import { decisionOf } from '../election/state.ts';
 import { complain } from './complaints.ts';
-import { connectionOf, greetedOf, hasPlace, isOpen, linkInUse, successorLinks } from './edges.ts';
+import { connectionOf, greetedOf, hasPlace, isOpen, linkInUse, successorLinks } from './queries.ts';
 import { stepElection } from './elections.ts';
 import type { LinkKind } from './events.ts';
 import { close, fallSilent, retire, send } from './link.ts';

@@ -4,7 +4,7 @@
  */
 import { countedRandom } from '../../shared/driver/random.ts';
 import type { Link, LinkHandlers, OpenLink } from '../../shared/driver/ports.ts';
-import { findLink, isOpen } from '../../shared/member/edges.ts';
+import { findLink, isOpen } from '../../shared/member/queries.ts';
 import { initialMember } from '../../shared/member/initial.ts';
 import { close, send, signalOut } from '../../shared/member/link.ts';
 import { handle } from '../../shared/member/member.ts';

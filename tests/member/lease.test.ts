@@ -1,7 +1,7 @@
 /** Until when a leader is confirmed, by the clocks of the peer that names it (shared/election/SPEC.md, R10). */
 import { describe, expect, test } from 'vitest';
 import { initialMember } from '../../shared/member/initial.ts';
-import { isConfirmed, renewLease } from '../../shared/member/lease.ts';
+import { isConfirmed, renewLease } from '../../shared/member/leader-patience.ts';
 import { World } from '../../shared/simulation/world.ts';
 import { defined, peerId, roomName } from '../support.ts';
 

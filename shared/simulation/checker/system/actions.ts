@@ -1,5 +1,5 @@
 /** What can happen next in a world: on its own, when nothing else does, and as an event of the budget. */
-import { connectionOf, hasPlace, isMember } from '../../../member/edges.ts';
+import { connectionOf, hasPlace, isMember } from '../../../member/queries.ts';
 import type { Due, Member } from '../../../member/state.ts';
 import { SOON } from './canonical-member.ts';
 import type { Machines } from './machines.ts';

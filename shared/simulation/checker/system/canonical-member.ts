@@ -6,7 +6,7 @@
  */
 import { initialAdmission } from '../../../member/admission.ts';
 import { initialCensus } from '../../../member/census.ts';
-import { initialConnections } from '../../../member/link-budget.ts';
+import { initialConnections } from '../../../member/make-link.ts';
 import { ANSWERS, FRAMES } from '../../../member/link.ts';
 import { initialPatience } from '../../../member/leader-patience.ts';
 import type {
@@ -21,7 +21,7 @@ import type {
   Stage,
 } from '../../../member/state.ts';
 import { initialHopDelay } from '../../../member/hop-delay.ts';
-import { initialTermGate } from '../../../member/term-gate.ts';
+import { initialTermGate } from '../../../member/admission.ts';
 import { fullBucket } from '../../../machine/token-bucket.ts';
 import type { PeerId } from '../../../protocol/ids.ts';
 

@@ -1,8 +1,7 @@
 /** What can be read off a member's links and edges. Nothing is changed here. */
 import type { LinkId, PeerId } from '../protocol/ids.ts';
 import type { Edge } from '../protocol/signaling.ts';
-import type { LinkKind, NeighbourLinkState, Seat } from './events.ts';
-import { meanRoundTrip } from './round-trip.ts';
+import type { LinkKind, Seat } from './events.ts';
 import type { Alive, Link, Member, Stage } from './state.ts';
 
 type Greeted = Extract<Stage, { name: 'greeted' }>;
@@ -27,7 +26,9 @@ export function isGreeted(link: Link): boolean {
 
 /** Milliseconds that a heartbeat took there and back, the mean of the last few; null before the first. */
 export function roundTripOf(link: Link): number | null {
-  return meanRoundTrip(aliveOf(link)?.roundTrips ?? []);
+  const roundTrips = aliveOf(link)?.roundTrips ?? [];
+  if (roundTrips.length === 0) return null;
+  return roundTrips.reduce((sum, each) => sum + each) / roundTrips.length;
 }
 
 /** The link in use to the successor; null where there is none. */
@@ -86,27 +87,6 @@ export function latencyOf(member: Member): number {
   const onward = linkInUse(member);
   const used = [...(onward === null ? [] : [onward]), ...member.predecessor.links];
   return Math.max(0, ...used.map((link) => roundTripOf(link) ?? 0)) / 2;
-}
-
-/** How far a link has come: the predecessor of an edge decides which of its links is used. */
-export function linkState(member: Member, link: Link): 'connecting' | 'open' | 'in use' {
-  if (!isOpen(link)) return 'connecting';
-  return linkInUse(member) === link ? 'in use' : 'open';
-}
-
-export function successorLinkState(member: Member): NeighbourLinkState {
-  const { target } = member.successor;
-  if (target === null || target === member.identity.id) return 'none';
-  return connectionOf(member) ?? 'connecting';
-}
-
-export function predecessorLinkState({ predecessor, identity }: Member): NeighbourLinkState {
-  const { target, links } = predecessor;
-  if (target === null || target === identity.id) return 'none';
-  const kinds = links
-    .filter((link) => link.peer === target && isGreeted(link))
-    .map(({ kind }) => kind);
-  return kinds.find((kind) => kind === 'direct') ?? kinds[0] ?? 'connecting';
 }
 
 /** Whether the membership has ended. */
