@@ -74,7 +74,7 @@ export type RingEvent =
   /** A frame that could not be used. `count` is the number of such frames so far. */
   | {
       readonly type: 'dropped';
-      readonly from: PeerId | null;
+      readonly from: PeerId;
       readonly reason: string;
       readonly count: number;
     }
@@ -84,13 +84,6 @@ export type RingEvent =
   | { readonly type: 'complained'; readonly about: PeerId; readonly fault: Report['fault'] }
   /** One that was presumed departed is a member, by the server's word. */
   | { readonly type: 'returned'; readonly peer: PeerId }
-  /** The server was not told of a neighbour, as far as is known. */
-  | {
-      readonly type: 'unreported';
-      readonly about: PeerId;
-      readonly fault: Report['fault'];
-      readonly reason: 'no connection' | 'no answer';
-    }
   | { readonly type: 'server'; readonly state: ServerLink; readonly reason: string }
   | { readonly type: 'refused'; readonly code: RefusalCode; readonly message: string }
   | { readonly type: 'error'; readonly message: string }

@@ -5,13 +5,13 @@
  * are too slow for that.
  */
 import type { LinkId, PeerId } from '../protocol/ids.ts';
-import type { MembershipReply } from '../protocol/signaling.ts';
-import { closeComplaint, complain } from './complaints.ts';
+import type { MembershipReply, Report } from '../protocol/signaling.ts';
+import { complain, endComplaint } from './complaints.ts';
 import { findLink, greetedLinks, isGreeted, isNeighbour, linksOf } from './queries.ts';
 import { beat, forgive, HEARTBEAT_INTERVAL, isBeatDue } from './link.ts';
 import { drop } from './receiving.ts';
 import { patienceOf, probePatienceOf, silenceOf } from './neighbour-patience.ts';
-import type { Complaint, Link, Member, Probe } from './state.ts';
+import type { Link, Member, Probe } from './state.ts';
 import { arm, type Turn } from './turn.ts';
 
 /** A heartbeat's timer that is so late shows that this peer was asleep, in milliseconds. */
@@ -71,7 +71,7 @@ export function check(turn: Turn, peer: PeerId): void {
   if (!isNeighbour(turn.member, peer)) return;
   const links = tellingLinks(turn.member, peer);
   if (links.length === 0) complain(turn, peer, 'silent');
-  else probe(turn, 'check', peer, idsOf(links), PROBE_ROUNDS);
+  else probe(turn, { of: 'check', peer, links: idsOf(links), rounds: PROBE_ROUNDS });
 }
 
 /** A relayed link cannot live while the other end has lost the server: a direct one tells more. */
@@ -85,13 +85,13 @@ function tellingLinks(member: Member, peer: PeerId): readonly Link[] {
  * The server has answered a complaint. A neighbour that is still a member is awake, perhaps only just: a
  * last chance for the link before another is made.
  */
-export function complaintAnswered(turn: Turn, complaint: Complaint, reply: MembershipReply): void {
+export function complaintAnswered(turn: Turn, complaint: Report, reply: MembershipReply): void {
   const { about } = complaint;
-  closeComplaint(turn, complaint);
+  endComplaint(turn, complaint);
   if (!reply.ok || !reply.isMember) return;
   for (const link of greetedLinks(turn.member, about))
     if (silenceOf(link, turn.now) >= patienceOf(link))
-      probe(turn, 'last chance', about, [link.id], PROBE_ROUNDS);
+      probe(turn, { of: 'last chance', peer: about, links: [link.id], rounds: PROBE_ROUNDS });
 }
 
 function idsOf(links: readonly Link[]): readonly LinkId[] {
@@ -99,15 +99,9 @@ function idsOf(links: readonly Link[]): readonly LinkId[] {
 }
 
 /** Asks on those of the links that are left. Without any, there is nothing to wait for. */
-function probe(
-  turn: Turn,
-  of: Probe['of'],
-  peer: PeerId,
-  ids: readonly LinkId[],
-  rounds: number,
-): void {
-  const links = ids.flatMap((id) => findLink(turn.member, id) ?? []);
-  const asked: Probe = { of, peer, links: ids, askedAt: turn.now, rounds, waitsFor: 'answers' };
+function probe(turn: Turn, question: Omit<Probe, 'askedAt' | 'waitsFor'>): void {
+  const links = question.links.flatMap((id) => findLink(turn.member, id) ?? []);
+  const asked: Probe = { ...question, askedAt: turn.now, waitsFor: 'answers' };
   if (links.length === 0) {
     judge(turn, asked);
     return;
@@ -122,11 +116,11 @@ function awaitProbe(turn: Turn, asked: Probe, milliseconds: number): void {
 
 /** The time for answers is over, and was for so many milliseconds. */
 export function probeOver(turn: Turn, asked: Probe, late: number): void {
-  const { of, peer, links, rounds, waitsFor } = asked;
+  const { rounds, waitsFor } = asked;
   const isInTime = late <= (waitsFor === 'answers' ? LATE : HIDDEN_LATE);
   if (isInTime || rounds === 1) judge(turn, asked);
   // Answers may be there already, and only this peer was too busy to take them.
-  else if (late > HIDDEN_LATE) probe(turn, of, peer, links, rounds - 1);
+  else if (late > HIDDEN_LATE) probe(turn, { ...asked, rounds: rounds - 1 });
   // They are taken before what is set now: by a page that is not stalled, and in time.
   else awaitProbe(turn, { ...asked, waitsFor: 'arrivals' }, 0);
 }

@@ -52,7 +52,8 @@ export function send(turn: Turn, link: Link, message: PeerMessage): void {
   sendFrame(turn, link, { message, extensions: [] });
 }
 
-function sendFrame(turn: Turn, link: Link, { message, extensions }: Frame): void {
+/** The same with what goes along. */
+export function sendFrame(turn: Turn, link: Link, { message, extensions }: Frame): void {
   if (aliveOf(link) === null) return;
   const frame = encodeFrame(message, extensions);
   if (link.kind === 'direct') {

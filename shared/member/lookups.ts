@@ -3,7 +3,7 @@ import { decisionOf } from '../election/state.ts';
 import type { PeerId } from '../protocol/ids.ts';
 import type { Decision } from '../protocol/messages.ts';
 import { isNeighbour } from './queries.ts';
-import { includesPeer, recent } from './recent.ts';
+import { isNoted, recent } from './recent.ts';
 import type { Member } from './state.ts';
 import { arm, ask, draw, isArmed, type Turn } from './turn.ts';
 
@@ -63,7 +63,7 @@ export function doubtDeparture(turn: Turn, peer: PeerId): void {
   const doubts = recent(member.lookups.doubts, DOUBT_INTERVAL, now);
   member.lookups.doubts = doubts;
   if (member.server !== 'connected') return;
-  if (includesPeer(doubts, peer) || doubts.length >= MAX_DOUBTS) return;
+  if (isNoted(doubts, peer) || doubts.length >= MAX_DOUBTS) return;
   member.lookups.doubts = [...doubts, { peer, at: now }];
   ask(turn, { of: 'lookup', peer, why: 'departed' });
 }

@@ -5,7 +5,6 @@
  * the simulator.
  */
 import { complaintAnswered, check, heartbeat, probeOver } from './failure-detector.ts';
-import { giveUpComplaint } from './complaints.ts';
 import type { LinkId } from '../protocol/ids.ts';
 import type { MembershipReply, Reply } from '../protocol/signaling.ts';
 import { findLink, isGone, isMember, isOpen } from './queries.ts';
@@ -36,7 +35,7 @@ import {
 } from './receiving.ts';
 import { settled } from './settling.ts';
 import type { Due, Link, Member } from './state.ts';
-import { attempt, attemptImpossible, attemptRelay } from './successor.ts';
+import { attempt, attemptImpossible } from './successor.ts';
 import {
   nextDue,
   tell,
@@ -134,7 +133,7 @@ function handleAnswer(turn: Turn, answer: Answer): void {
     case 'settle':
       return settled(turn, answer.to, answer.reply);
     case 'report':
-      return complaintAnswered(turn, answer.to.complaint, answer.reply);
+      return complaintAnswered(turn, answer.to.report, answer.reply);
     case 'lookup':
       return lookupAnswered(turn, answer.to, answer.reply);
   }
@@ -217,10 +216,9 @@ function handleDue(turn: Turn, due: Due, late: number): void {
       return probeOver(turn, due.probe, late);
     case 'election':
       return endWait(turn);
-    case 'offer':
-      return attempt(turn);
-    case 'relay':
-      return attemptRelay(turn);
+    case 'direct':
+    case 'relayed':
+      return attempt(turn, due.name);
     case 'send held':
       return sendFirstHeld(turn, findLink(turn.member, due.link));
     case 'goodbye':
@@ -231,8 +229,6 @@ function handleDue(turn: Turn, due: Due, late: number): void {
       return admitLater(turn, due.arrival);
     case 'lookup':
       return askAboutLeader(turn);
-    case 'no answer':
-      return giveUpComplaint(turn, due.complaint);
     case 'return':
       return renew(turn);
   }

@@ -31,7 +31,13 @@ import { ANSWERS, close, FAREWELL, FRAMES, markClosed, markOpen, send } from './
 import { dropPredecessors, forgetPredecessor, relayedBefore, takeReady } from './predecessor.ts';
 import { withRoundTrip } from './neighbour-patience.ts';
 import type { Alive, Arrival, Link } from './state.ts';
-import { dropSuccessors, sendHello, successorClosed, trySwitch } from './successor.ts';
+import {
+  dropSuccessors,
+  sendHello,
+  successorClosed,
+  trySwitch,
+  type LinkEnd,
+} from './successor.ts';
 import { hasteOf, judgeTerm, MAX_TERM_LEAP, type TermVerdict } from './admission.ts';
 import { takeOne } from '../machine/token-bucket.ts';
 import { arm, disarmNamed, isArmed, rearm, tell, type Turn } from './turn.ts';
@@ -292,7 +298,7 @@ function receiveBye(turn: Turn, link: Link, { reason }: ByeMessage): void {
     dropDeparted(turn, [link.peer]);
   }
   close(turn, link);
-  closed(turn, link, reason, 'others', wasGreeted);
+  closed(turn, link, { reason, by: 'others', wasGreeted });
 }
 
 /** Peers are gone: their departure is noted before their links are closed (SPEC.md, L8). */
@@ -308,7 +314,7 @@ export function lost(turn: Turn, link: Link, reason: string): void {
   const wasGreeted = isGreeted(link);
   markClosed(turn, link);
   noteBroken(turn, link, wasGreeted);
-  closed(turn, link, reason, 'others', wasGreeted);
+  closed(turn, link, { reason, by: 'others', wasGreeted });
 }
 
 /** Closes a link that is of no use; its edge makes another where one is needed. */
@@ -316,25 +322,19 @@ export function drop(turn: Turn, link: Link, reason: string): void {
   const wasGreeted = isGreeted(link);
   close(turn, link);
   noteBroken(turn, link, wasGreeted);
-  closed(turn, link, reason, 'self', wasGreeted);
+  closed(turn, link, { reason, by: 'self', wasGreeted });
 }
 
 /** A link of an edge is closed. */
-function closed(
-  turn: Turn,
-  link: Link,
-  reason: string,
-  by: 'self' | 'others',
-  wasGreeted: boolean,
-): void {
+function closed(turn: Turn, link: Link, end: LinkEnd): void {
   if (link.edge === 'successor') {
-    successorClosed(turn, link, reason, by, wasGreeted);
+    successorClosed(turn, link, end);
     return;
   }
   if (!forgetPredecessor(turn.member, link.id)) return;
   takeWaiting(turn);
   const { edge, kind, peer } = link;
-  tell(turn, { type: 'link', edge, kind, peer, state: 'closed', reason });
+  tell(turn, { type: 'link', edge, kind, peer, state: 'closed', reason: end.reason });
 }
 
 // --- faults (SPEC.md, L16) ----------------------------------------------------------------------

@@ -11,6 +11,6 @@ export function recent(
   return peers.filter(({ at }) => at > now - milliseconds);
 }
 
-export function includesPeer(peers: readonly PeerAt[], peer: PeerId): boolean {
+export function isNoted(peers: readonly PeerAt[], peer: PeerId): boolean {
   return peers.some((each) => each.peer === peer);
 }

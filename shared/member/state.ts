@@ -13,7 +13,7 @@ import type {
   PeerMessage,
   Policy,
 } from '../protocol/messages.ts';
-import type { Edge, Report, Signal, View } from '../protocol/signaling.ts';
+import type { Edge, Signal, View } from '../protocol/signaling.ts';
 import type { Census } from './census.ts';
 import type { LinkKind, ServerLink } from './events.ts';
 import type { HopDelay } from './hop-delay.ts';
@@ -177,9 +177,8 @@ export interface SuccessorEdge {
   outlet: Outlet;
   /** Links in the making, and those that wait to be used. */
   attempts: readonly Link[];
-  /** Attempts at a direct link, and at a relayed one, to this target that have failed. */
-  failures: number;
-  relayFailures: number;
+  /** Attempts at a link to this target that have failed. */
+  failures: Record<LinkKind, number>;
   /** Links to this target, one after the other, that came into use and did not last. */
   shortLived: number;
   /** When the target was reached by the link in use. */
@@ -237,18 +236,8 @@ export interface RunningWait {
 interface Suspicions {
   /** Peers with whom a direct link broke or ended with their goodbye, and no link has come up since. */
   broken: readonly PeerId[];
-  /** Complaints that the server has not answered yet. */
-  complaints: readonly Complaint[];
-  /** Neighbours that it could not be told of for want of a connection, and when. */
-  unreported: readonly PeerAt[];
-}
-
-export type Fault = Report['fault'];
-
-export interface Complaint {
-  readonly about: PeerId;
-  readonly fault: Fault;
-  readonly at: number;
+  /** Whom it has complained about, and when, where the server has not answered yet. */
+  complaints: readonly PeerAt[];
 }
 
 export interface PeerAt {
@@ -274,7 +263,7 @@ export interface Admission {
 export type Due = { readonly at: number } & (
   | { readonly name: 'heartbeat' }
   /** The next attempt at a direct link to the successor, and at a relayed one. */
-  | { readonly name: 'offer' | 'relay' }
+  | { readonly name: LinkKind }
   /** The end of a link that this end has said goodbye on, or fallen silent on. */
   | { readonly name: 'close'; readonly link: Link }
   /** The next held message of the link in use. */
@@ -286,7 +275,6 @@ export type Due = { readonly at: number } & (
   /** A message whose term came too soon. */
   | { readonly name: 'put off'; readonly arrival: Arrival<ElectionMessage> }
   | { readonly name: 'lookup' }
-  | { readonly name: 'no answer'; readonly complaint: Complaint }
   /** The membership begins anew. */
   | { readonly name: 'return' }
 );

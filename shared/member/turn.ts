@@ -19,7 +19,7 @@ import type {
 } from '../protocol/signaling.ts';
 import type { RingEvent, RingState } from './events.ts';
 import { sightOf } from './sight.ts';
-import type { Complaint, Due, Identity, Member } from './state.ts';
+import type { Due, Identity, Member } from './state.ts';
 
 /** What the member's user asks of it. */
 type Command =
@@ -34,7 +34,7 @@ export type Ask =
   | { readonly of: 'signal'; readonly request: SignalRequest }
   /** `incarnation`: the server's memory in which it is asked. */
   | { readonly of: 'settle'; readonly incarnation: string | null }
-  | { readonly of: 'report'; readonly report: Report; readonly complaint: Complaint }
+  | { readonly of: 'report'; readonly report: Report }
   | { readonly of: 'lookup'; readonly peer: PeerId; readonly why: 'leader' | 'departed' };
 
 export type AskOf<Of extends Ask['of']> = Extract<Ask, { of: Of }>;
@@ -141,7 +141,7 @@ export function isArmed({ member }: Turn, name: UniqueName): boolean {
 }
 
 /** Of these there is one at a time. */
-export type UniqueName = Exclude<Due['name'], 'close' | 'send held' | 'probe' | 'no answer'>;
+export type UniqueName = Exclude<Due['name'], 'close' | 'send held' | 'probe'>;
 
 /** When the next due time is; null where there is none. */
 export function nextDue({ dues }: Member): number | null {

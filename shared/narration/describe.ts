@@ -89,7 +89,7 @@ export function describe(
     case 'dropped':
       return {
         kind: 'error',
-        what: `dropped a frame from ${event.from === null ? 'an unknown peer' : call(event.from)}`,
+        what: `dropped a frame from ${call(event.from)}`,
         why: `${event.reason}; ${event.count} dropped so far`,
       };
     case 'complained':
@@ -103,12 +103,6 @@ export function describe(
         kind: 'server',
         what: `${call(event.peer)} is a member of the ring`,
         why: 'I had presumed it departed, but the server has its place',
-      };
-    case 'unreported':
-      return {
-        kind: 'link',
-        what: `could not complain to the server: ${call(event.about)} ${COMPLAINTS[event.fault].what}`,
-        why: UNREPORTED[event.reason],
       };
     case 'spent':
       return {
@@ -255,11 +249,6 @@ const CAUSES: Record<Cause, string> = {
 const UNSENT: Record<Extract<RingEvent, { type: 'unsent' }>['reason'], string> = {
   'its origin is gone': 'its origin has left the ring meanwhile',
   'the link is lost': 'the link that it was for is lost',
-};
-
-const UNREPORTED: Record<Extract<RingEvent, { type: 'unreported' }>['reason'], string> = {
-  'no connection': 'there is no connection to it',
-  'no answer': 'it has not answered the complaint',
 };
 
 const COMPLAINTS: Record<

@@ -66,10 +66,6 @@ function fieldsOf(event: RingEvent): Readonly<Record<string, unknown>> {
       return { event: 'complained', about: event.about, fault: event.fault };
     case 'returned':
       return { event: 'returned', peer: event.peer };
-    case 'unreported': {
-      const { about, fault, reason } = event;
-      return { event: 'unreported', about, fault, reason };
-    }
     case 'dropped':
       return { event: 'error', from: event.from };
     case 'refused':

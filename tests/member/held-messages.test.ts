@@ -59,7 +59,7 @@ function stage() {
   /** Holds a message. Returns for how long, as it is told. */
   const add = (number: number, milliseconds: number) =>
     act((turn) => {
-      sendAfter(turn, link, claim(number), [], milliseconds);
+      sendAfter(turn, link, { message: claim(number), extensions: [] }, milliseconds);
       const told = turn.outputs.flatMap((output) => (output.do === 'tell' ? [output.event] : []));
       return told.find(({ type }) => type === 'holding') ?? null;
     });

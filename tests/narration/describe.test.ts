@@ -79,18 +79,6 @@ group('what is said of a neighbour to the server, and what comes of it:', () => 
   });
 });
 
-test.each([
-  ['no connection', 'there is no connection to it'],
-  ['no answer', 'it has not answered the complaint'],
-] as const)('a complaint that may not have arrived is not said to have: %s', (reason, why) => {
-  const event = { type: 'unreported', about: OTHER, fault: 'silent', reason } as const;
-  expect(describe(event, SELF)).toEqual({
-    kind: 'link',
-    what: 'could not complain to the server: 00000000 is silent',
-    why,
-  });
-});
-
 test('peers are called what the caller of it wants, and oneself is spoken of as such', () => {
   const call = (id: PeerId) => (id === SELF ? 'a' : 'b');
   const message = { type: 'claim', term: 7, claim: { priority: 1, id: SELF }, hops: 1 } as const;
