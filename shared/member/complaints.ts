@@ -1,8 +1,7 @@
 /** What a member tells the server of neighbours that are silent or violate the protocol (SPEC.md, L12, L16). */
 import type { PeerId } from '../protocol/ids.ts';
 import type { Report } from '../protocol/signaling.ts';
-import { greetedLinks } from './queries.ts';
-import { isNoted, recent } from './recent.ts';
+import { greetedLinks, isNoted, recent } from './queries.ts';
 import type { Link, Member } from './state.ts';
 import { ask, tell, type Turn } from './turn.ts';
 

@@ -12,7 +12,8 @@ import { beat, forgive, HEARTBEAT_INTERVAL, isBeatDue } from './link.ts';
 import { drop } from './receiving.ts';
 import { patienceOf, probePatienceOf, silenceOf } from './neighbour-patience.ts';
 import type { Link, Member, Probe } from './state.ts';
-import { arm, type Turn } from './turn.ts';
+import { arm } from '../machine/dues.ts';
+import { type Turn } from './turn.ts';
 
 /** A heartbeat's timer that is so late shows that this peer was asleep, in milliseconds. */
 const OVERSLEPT = 1.5 * HEARTBEAT_INTERVAL;
@@ -30,7 +31,7 @@ const HIDDEN_LATE = 1_200;
 const PROBE_ROUNDS = 3;
 
 export function startHeartbeats(turn: Turn): void {
-  arm(turn, { name: 'heartbeat', at: turn.now + HEARTBEAT_INTERVAL });
+  arm(turn.member, { name: 'heartbeat', at: turn.now + HEARTBEAT_INTERVAL });
 }
 
 /** It is time for heartbeats, and was for so many milliseconds. */
@@ -111,7 +112,7 @@ function probe(turn: Turn, question: Omit<Probe, 'askedAt' | 'waitsFor'>): void 
 }
 
 function awaitProbe(turn: Turn, asked: Probe, milliseconds: number): void {
-  arm(turn, { name: 'probe', probe: asked, at: turn.now + milliseconds });
+  arm(turn.member, { name: 'probe', probe: asked, at: turn.now + milliseconds });
 }
 
 /** The time for answers is over, and was for so many milliseconds. */

@@ -11,7 +11,8 @@ import type { RingEvent } from './events.ts';
 import { silenceOf } from './neighbour-patience.ts';
 import type { Link, Member } from './state.ts';
 import { fullBucket } from '../machine/token-bucket.ts';
-import { arm, ask, disarm, tell, type Turn } from './turn.ts';
+import { arm, disarm } from '../machine/dues.ts';
+import { ask, tell, type Turn } from './turn.ts';
 
 /** After so many milliseconds without a frame a link is asked for a sign of life. */
 export const HEARTBEAT_INTERVAL = 1_000;
@@ -177,11 +178,11 @@ function awaitFirstHeld(turn: Turn, link: Link): void {
     (due) => due.name === 'send held' && due.link === link.id,
   );
   if (first !== undefined && !isAwaited)
-    arm(turn, { name: 'send held', link: link.id, at: first.due });
+    arm(turn.member, { name: 'send held', link: link.id, at: first.due });
 }
 
 function disarmHeld(turn: Turn, link: Link): void {
-  disarm(turn, (due) => due.name === 'send held' && due.link === link.id);
+  disarm(turn.member, (due) => due.name === 'send held' && due.link === link.id);
 }
 
 function flush(turn: Turn, link: Link): void {
@@ -232,12 +233,12 @@ export function fallSilent(turn: Turn, link: Link): void {
 function closeLater(turn: Turn, link: Link, milliseconds: number): void {
   // Without the server nothing can be said on a relayed link any more.
   if (link.kind === 'relayed' && isGone(turn.member)) return;
-  arm(turn, { name: 'close', link, at: turn.now + milliseconds });
+  arm(turn.member, { name: 'close', link, at: turn.now + milliseconds });
 }
 
 /** A link that this end has said goodbye on was closed meanwhile. */
 export function closedMeanwhile(turn: Turn, id: LinkId): void {
-  disarm(turn, (due) => due.name === 'close' && due.link.id === id);
+  disarm(turn.member, (due) => due.name === 'close' && due.link.id === id);
 }
 
 function loseHeld(turn: Turn, link: Link): void {

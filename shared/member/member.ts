@@ -1,6 +1,6 @@
 /**
  * A ring member: a state machine without I/O. It runs the pure election over links and signaling. Inputs
- * go in, outputs come out, and `nextDue` tells when time itself is the next input. It sets no timer, reads
+ * go in, outputs come out, and the first of the `dues` tells when time itself is the next input. It sets no timer, reads
  * no clock and draws no random number of its own; one driver does that in a browser tab, in Node and in
  * the simulator.
  */
@@ -37,7 +37,6 @@ import { settled } from './settling.ts';
 import type { Due, Link, Member } from './state.ts';
 import { attempt, attemptImpossible } from './successor.ts';
 import {
-  nextDue,
   tell,
   type Answer,
   type AskOf,
@@ -47,6 +46,7 @@ import {
   type Random,
   type Turn,
 } from './turn.ts';
+import { takeDue } from '../machine/dues.ts';
 import type { Moment } from '../machine/moment.ts';
 import { receiveSignals } from './signals.ts';
 import { applyView } from './views.ts';
@@ -199,12 +199,8 @@ function linkEvent(turn: Turn, link: Link, event: LinkEvent): void {
 
 /** Does the one thing that is due first. Of two with the same time it is the one that was set first. */
 function handleTime(turn: Turn): void {
-  const { member, now } = turn;
-  const at = nextDue(member);
-  const due = member.dues.find((each) => each.at === at);
-  if (due === undefined || due.at > now) return;
-  member.dues = member.dues.filter((each) => each !== due);
-  handleDue(turn, due, now - due.at);
+  const due = takeDue(turn.member, turn.now);
+  if (due !== undefined) handleDue(turn, due, turn.now - due.at);
 }
 
 /** @param late milliseconds since it was due */

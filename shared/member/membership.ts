@@ -18,7 +18,8 @@ import { drop } from './receiving.ts';
 import { settle } from './settling.ts';
 import type { Identity, Link, Member, Membership, Offer } from './state.ts';
 import { endSuccessor, forgetAttempts } from './successor.ts';
-import { arm, ask, disarm, disarmNamed, draw, tell, type LinkEvent, type Turn } from './turn.ts';
+import { arm, disarm } from '../machine/dues.ts';
+import { ask, disarmNamed, draw, tell, type LinkEvent, type Turn } from './turn.ts';
 import { applyView } from './views.ts';
 
 /** Milliseconds before a peer that had to come back twice in a row comes back again; doubled. */
@@ -292,7 +293,7 @@ function halt(turn: Turn): void {
   member.membership = { name: 'gone' };
   stopElection(turn);
   // Nothing can be said on a relayed link any more.
-  disarm(turn, (due) => due.name !== 'close' || due.link.kind === 'relayed');
+  disarm(turn.member, (due) => due.name !== 'close' || due.link.kind === 'relayed');
   if (membership.name !== 'joining') return;
   for (const edge of EDGES) closeOffer(turn, membership.offers[edge]);
 }
@@ -309,5 +310,5 @@ function comeBack(turn: Turn): void {
   }
   turn.member.membership = { name: 'returning' };
   const wait = Math.min(FIRST_PAUSE * 2 ** (device.returns - 2), LAST_PAUSE);
-  arm(turn, { name: 'return', at: turn.now + wait * (0.5 + draw(turn)) });
+  arm(turn.member, { name: 'return', at: turn.now + wait * (0.5 + draw(turn)) });
 }

@@ -1,8 +1,8 @@
-/** What can be read off a member's links and edges. Nothing is changed here. */
+/** What can be read off a member's state. Nothing is changed here. */
 import type { LinkId, PeerId } from '../protocol/ids.ts';
 import type { Edge } from '../protocol/signaling.ts';
 import type { LinkKind, Seat } from './events.ts';
-import type { Alive, Link, Member, Stage } from './state.ts';
+import type { Alive, Link, Member, PeerAt, Stage } from './state.ts';
 
 type Greeted = Extract<Stage, { name: 'greeted' }>;
 
@@ -102,4 +102,13 @@ export function isMember({ membership: { name } }: Member): boolean {
 /** Whether the server has given it a place over the present connection. */
 export function hasPlace({ membership, server }: Member): boolean {
   return membership.name === 'member' && server === 'connected';
+}
+
+/** Those about whom something was done within so many milliseconds. */
+export function recent(peers: readonly PeerAt[], milliseconds: number, now: number): PeerAt[] {
+  return peers.filter(({ at }) => at > now - milliseconds);
+}
+
+export function isNoted(peers: readonly PeerAt[], peer: PeerId): boolean {
+  return peers.some((each) => each.peer === peer);
 }

@@ -40,7 +40,8 @@ import {
 } from './successor.ts';
 import { hasteOf, judgeTerm, MAX_TERM_LEAP, type TermVerdict } from './admission.ts';
 import { takeOne } from '../machine/token-bucket.ts';
-import { arm, disarmNamed, isArmed, rearm, tell, type Turn } from './turn.ts';
+import { arm } from '../machine/dues.ts';
+import { disarmNamed, isArmed, rearm, tell, type Turn } from './turn.ts';
 
 /** The longest round trip that is believed, in milliseconds; what took longer was spent asleep. */
 const LONGEST_ROUND_TRIP = 8_000;
@@ -182,7 +183,7 @@ function takeInOrder(turn: Turn, link: Link, arrival: Arrival): void {
   }
   const { predecessor } = member;
   predecessor.waiting = [...predecessor.waiting, arrival];
-  if (!isArmed(turn, 'goodbye')) arm(turn, { name: 'goodbye', at: now + FAREWELL });
+  if (!isArmed(turn, 'goodbye')) arm(turn.member, { name: 'goodbye', at: now + FAREWELL });
   if (predecessor.waiting.length > MAX_WAITING) goodbyeOverdue(turn);
 }
 

@@ -58,7 +58,7 @@ export interface Member {
   readonly admission: Admission;
   /** Frames that could not be used. */
   droppedFrames: number;
-  /** Everything that is to happen at some time, in the order in which it was set. */
+  /** Everything that is to happen at some time. */
   dues: readonly Due[];
 }
 

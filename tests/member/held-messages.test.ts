@@ -4,7 +4,8 @@ import { retire, sendAfter, takeBack } from '../../shared/member/link.ts';
 import { handle } from '../../shared/member/member.ts';
 import type { Link } from '../../shared/member/state.ts';
 import { fullBucket } from '../../shared/machine/token-bucket.ts';
-import { nextDue, type Output, type Turn } from '../../shared/member/turn.ts';
+import { firstTime } from '../../shared/machine/dues.ts';
+import type { Output, Turn } from '../../shared/member/turn.ts';
 import type { ElectionMessage } from '../../shared/protocol/messages.ts';
 import { linkId, peerId, roomName } from '../support.ts';
 import { helloOf } from './played-ring.ts';
@@ -64,7 +65,7 @@ function stage() {
       return told.find(({ type }) => type === 'holding') ?? null;
     });
   const run = (until: number) => {
-    for (let at = nextDue(member); at !== null && at <= until; at = nextDue(member)) {
+    for (let at = firstTime(member); at !== null && at <= until; at = firstTime(member)) {
       now = at;
       note(handle(member, { type: 'time' }, { now, date: now }, () => 0));
     }
