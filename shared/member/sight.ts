@@ -76,8 +76,7 @@ export function linkSights(
   }));
 }
 
-/** How far a link has come: the predecessor of an edge decides which of its links is used. */
-function linkState(member: Member, link: Link): 'connecting' | 'open' | 'in use' {
+function linkState(member: Member, link: Link): LinkSight['state'] {
   if (!isOpen(link)) return 'connecting';
   return linkInUse(member) === link ? 'in use' : 'open';
 }

@@ -2,7 +2,7 @@
 import { describe, expect, test } from 'vitest';
 import { isConfirmed, leaseFor, type Lease } from '../../shared/member/leader-patience.ts';
 import { World } from '../../shared/simulation/world.ts';
-import { defined, peerId, roomName } from '../support.ts';
+import { defined } from '../support.ts';
 
 describe('R10: a lease', () => {
   test('ends by the clock that never falls, and by the date (R10b)', () => {
