@@ -797,8 +797,8 @@ export const MEMBER_MUTANTS = [
     rule: 'L10b',
     change: 'an offer to a successor of one that is no neighbour is taken',
     file: 'member/signals.ts',
-    find: 'member.successor.target === from && hasRoomForAttempt(member)',
-    replace: 'hasRoomForAttempt(member)',
+    find: 'member.successor.target === from && member.successor',
+    replace: 'member.successor',
     caughtBy: test('member/rules', 'L10: a signal that offers a link'),
   },
   {
@@ -820,9 +820,9 @@ export const MEMBER_MUTANTS = [
   {
     rule: 'L10c',
     change: 'any number of links is in the making towards a successor',
-    file: 'member/successor.ts',
-    find: 'return successor.attempts.length < MAX_ATTEMPTS;',
-    replace: 'return successor.attempts.length < Infinity;',
+    file: 'member/signals.ts',
+    find: 'member.successor.attempts.length < MAX_ATTEMPTS',
+    replace: 'member.successor.attempts.length < Infinity',
     caughtBy: test('member/spec-links', 'L10c'),
   },
   {

@@ -2,7 +2,7 @@
  * Runs the pure election: gives it inputs one after another, performs the effects it asks for, and keeps
  * its one timer (election/SPEC.md, R7).
  */
-import { decisionOf, initialElection, type ElectionState } from '../election/state.ts';
+import { decisionOf, type ElectionState } from '../election/state.ts';
 import {
   step,
   type ElectionEffect,
@@ -12,13 +12,7 @@ import {
 } from '../election/step.ts';
 import type { Frame } from '../protocol/frame.ts';
 import type { PeerId } from '../protocol/ids.ts';
-import {
-  isLap,
-  originOf,
-  type Decision,
-  type ElectionMessage,
-  type Policy,
-} from '../protocol/messages.ts';
+import { isLap, originOf, type Decision, type ElectionMessage } from '../protocol/messages.ts';
 import { mostMembers } from '../protocol/signaling.ts';
 import { extensionsFor, takeCensus } from './census.ts';
 import { kindOnward, latencyOf, leadsRound, linkInUse } from './queries.ts';
@@ -68,11 +62,6 @@ export function receive(turn: Turn, frame: Frame<ElectionMessage>, from: PeerId)
 
 function received({ message, extensions }: Frame<ElectionMessage>, from: PeerId): Pending {
   return { input: { type: 'receive', message }, because: 'receive', from, extensions };
-}
-
-/** Takes the policy that the room turns out to have. Nothing has happened before. */
-export function adoptPolicy({ member: { election } }: Turn, policy: Policy): void {
-  election.state = initialElection(election.state.self, policy);
 }
 
 function run(turn: Turn, first: Pending): void {

@@ -4,7 +4,7 @@
  * and then for its round trip. It answers where it takes frames: the timers of a page in the background
  * are too slow for that.
  */
-import type { LinkId, PeerId } from '../protocol/ids.ts';
+import type { PeerId } from '../protocol/ids.ts';
 import type { MembershipReply, Report } from '../protocol/signaling.ts';
 import { complain, endComplaint } from './complaints.ts';
 import { findLink, greetedLinks, isGreeted, isNeighbour, linksOf } from './queries.ts';
@@ -70,9 +70,9 @@ function isHeardElsewhere(member: Member, link: Link, now: number): boolean {
 /** The server has lost a neighbour: without life on the links with it, it is gone. */
 export function check(turn: Turn, peer: PeerId): void {
   if (!isNeighbour(turn.member, peer)) return;
-  const links = tellingLinks(turn.member, peer);
+  const links = tellingLinks(turn.member, peer).map(({ id }) => id);
   if (links.length === 0) complain(turn, peer, 'silent');
-  else probe(turn, { of: 'check', peer, links: idsOf(links), rounds: PROBE_ROUNDS });
+  else probe(turn, { of: 'check', peer, links, rounds: PROBE_ROUNDS });
 }
 
 /** A relayed link cannot live while the other end has lost the server: a direct one tells more. */
@@ -93,10 +93,6 @@ export function complaintAnswered(turn: Turn, complaint: Report, reply: Membersh
   for (const link of greetedLinks(turn.member, about))
     if (silenceOf(link, turn.now) >= patienceOf(link))
       probe(turn, { of: 'last chance', peer: about, links: [link.id], rounds: PROBE_ROUNDS });
-}
-
-function idsOf(links: readonly Link[]): readonly LinkId[] {
-  return links.map(({ id }) => id);
 }
 
 /** Asks on those of the links that are left. Without any, there is nothing to wait for. */

@@ -1,4 +1,6 @@
 /** How a peer becomes a member, loses the server, comes back, and leaves (SPEC.md, L2, L7, L9). */
+import { initialElection } from '../election/state.ts';
+import { arm, disarm } from '../machine/dues.ts';
 import type { PeerId } from '../protocol/ids.ts';
 import {
   MAX_REMOVED_IN_RESUME,
@@ -8,7 +10,7 @@ import {
   type Offer as OfferInRequest,
 } from '../protocol/signaling.ts';
 import { findLink, isGone, isGreeted, linksOf } from './queries.ts';
-import { adoptPolicy, stopElection } from './elections.ts';
+import { stopElection } from './elections.ts';
 import { startHeartbeats } from './failure-detector.ts';
 import { beginMembership } from './initial.ts';
 import { isStale } from './link.ts';
@@ -18,7 +20,6 @@ import { drop } from './receiving.ts';
 import { settle } from './settling.ts';
 import type { Identity, Link, Member, Membership, Offer } from './state.ts';
 import { endSuccessor, forgetAttempts } from './successor.ts';
-import { arm, disarm } from '../machine/dues.ts';
 import { ask, disarmNamed, draw, tell, type LinkEvent, type Turn } from './turn.ts';
 import { applyView } from './views.ts';
 
@@ -138,7 +139,8 @@ function joined(turn: Turn, { offers }: Joining, { view, policy, otherSpelling }
   const { member, now } = turn;
   member.membership = { name: 'member' };
   member.device.joinedAt = now;
-  adoptPolicy(turn, policy);
+  // Nothing has happened in the election yet.
+  member.election.state = initialElection(member.election.state.self, policy);
   const hint = otherSpelling === undefined ? {} : { otherSpelling };
   tell(turn, { type: 'joined', id: member.identity.id, room: member.config.room, ...hint });
   applyView(turn, view, offers);

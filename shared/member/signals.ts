@@ -3,16 +3,19 @@ import type { PeerId } from '../protocol/ids.ts';
 import type { Edge, Signal, SignalDelivery } from '../protocol/signaling.ts';
 import type { LinkKind } from './events.ts';
 import { signalOut } from './link.ts';
-import { answerLink, isTaken } from './make-link.ts';
+import { isTaken, makeEnd } from './make-link.ts';
 import { acceptFromPredecessor } from './predecessor.ts';
 import { findLink } from './queries.ts';
 import { lost, opened, receiveFrame } from './receiving.ts';
 import type { Link, Member } from './state.ts';
-import { addAttempt, hasRoomForAttempt } from './successor.ts';
+import { addAttempt } from './successor.ts';
 import type { Turn } from './turn.ts';
 
 /** Signals that are taken for one direct link: a description, and a candidate for each address. */
 const MAX_SIGNALS = 128;
+
+/** Links that may be in the making; more offers than that are a fault or an attack. */
+const MAX_ATTEMPTS = 4;
 
 /** A neighbour's step towards a link, or of a relayed one. */
 export function receiveSignals(
@@ -29,7 +32,7 @@ export function receiveSignals(
   if (isTaken(member, id)) return;
   const kind = kindOffered(signals);
   if (kind === null || !isWanted(member, edge, from)) return;
-  const link = answerLink(turn, edge, from, kind, id);
+  const link = makeEnd(turn, { id, edge, kind, peer: from, isInitiator: false });
   if (link === null) return;
   if (edge === 'successor') addAttempt(member, link);
   else acceptFromPredecessor(turn, link);
@@ -39,7 +42,7 @@ export function receiveSignals(
 /** Whether a link that a peer offers on an edge may be tried. */
 function isWanted(member: Member, edge: Edge, from: PeerId): boolean {
   return edge === 'successor'
-    ? member.successor.target === from && hasRoomForAttempt(member)
+    ? member.successor.target === from && member.successor.attempts.length < MAX_ATTEMPTS
     : member.predecessor.target === from;
 }
 

@@ -44,9 +44,6 @@ const LASTING = 5_000;
 /** After so many links that came into use and did not last, the neighbour is complained about. */
 const MOST_SHORT_LIVED = 6;
 
-/** Links that may be in the making; more offers than that are a fault or an attack. */
-const MAX_ATTEMPTS = 4;
-
 /**
  * Takes a new successor. The one in use stays until a link to the new one can replace it.
  * @param neighbour from the view
@@ -71,7 +68,7 @@ export function aimSuccessor(turn: Turn, { id, link }: Neighbour, offered: Link 
   }
   if (link !== null) {
     rearm(turn, { name: 'direct', at: turn.now + ATTEMPTS.direct.first });
-    rearm(turn, { name: 'relayed', at: turn.now + relayAfter(member) });
+    rearm(turn, { name: 'relayed', at: turn.now + RELAY_AFTER[member.device.lastAttempt] });
   } else if (successor.attempts.length === 0) attempt(turn, 'direct');
 }
 
@@ -79,11 +76,6 @@ export function aimSuccessor(turn: Turn, { id, link }: Neighbour, offered: Link 
 export function forgetAttempts(turn: Turn): void {
   turn.member.successor.failures = { direct: 0, relayed: 0 };
   closeAttempts(turn, (link) => !isOpen(link));
-}
-
-/** Whether another link offered by the successor may be tried. */
-export function hasRoomForAttempt({ successor }: Member): boolean {
-  return successor.attempts.length < MAX_ATTEMPTS;
 }
 
 /** Adds a link that may be used one day. */
@@ -167,7 +159,7 @@ export function attempt(turn: Turn, kind: LinkKind): void {
   const { first, last } = ATTEMPTS[kind];
   const wait = Math.min(first * 2 ** failures[kind], last);
   if (!isArmed(turn, 'relayed') && connection === null && kind === 'direct')
-    rearm(turn, { name: 'relayed', at: now + relayAfter(member) });
+    rearm(turn, { name: 'relayed', at: now + RELAY_AFTER[device.lastAttempt] });
   if (hasPlace(member)) {
     if (connection === 'relayed' && isTrying(member, 'direct')) device.lastAttempt = 'failed';
     closeAttempts(turn, (link) => link.kind === kind);
@@ -191,10 +183,6 @@ function noDirectLink(turn: Turn): void {
   const { member } = turn;
   if (connectionOf(member) === null && !isTrying(member, 'relayed'))
     rearm(turn, { name: 'relayed', at: turn.now });
-}
-
-function relayAfter({ device }: Member): number {
-  return RELAY_AFTER[device.lastAttempt];
 }
 
 function isTrying({ successor }: Member, kind: LinkKind): boolean {
