@@ -74,8 +74,8 @@ export interface ServerOptions {
   readonly logLevel: string;
   readonly peersPerRoom: number;
   readonly rooms: number;
-  readonly watchersPerRoom: number;
-  readonly watchers: number;
+  readonly spectatorsPerRoom: number;
+  readonly spectators: number;
   /** Origins, such as `https://example.org`, whose pages may connect besides the server's own. */
   readonly allowedOrigins: readonly string[];
 }
@@ -107,8 +107,8 @@ export function readOptions(
     logLevel: output.LOG_LEVEL,
     peersPerRoom: output.MAX_PEERS_PER_ROOM,
     rooms: output.MAX_ROOMS,
-    watchersPerRoom: output.MAX_WATCHERS_PER_ROOM,
-    watchers: output.MAX_WATCHERS,
+    spectatorsPerRoom: output.MAX_WATCHERS_PER_ROOM,
+    spectators: output.MAX_WATCHERS,
     allowedOrigins: origins(output.ALLOWED_ORIGINS),
   };
 }

@@ -32,10 +32,10 @@ import {
 import {
   parseTrace,
   parseWatchRequest,
-  type ReporterToServer,
-  type ServerToReporter,
-  type ServerToWatcher,
-  type WatcherToServer,
+  type TracerToServer,
+  type ServerToTracer,
+  type ServerToSpectator,
+  type SpectatorToServer,
 } from '../shared/protocol/watch.ts';
 import { fullBucket, takeOne, type TokenBucket } from '../shared/machine/token-bucket.ts';
 import { clockOf } from '../shared/driver/clock.ts';
@@ -71,12 +71,12 @@ interface SocketData {
   readonly moves: TokenBucket;
 }
 
-type FromClient = PeerToServer & ReporterToServer & WatcherToServer;
-type ToClient = ServerToPeer & ServerToReporter & ServerToWatcher;
+type FromClient = PeerToServer & TracerToServer & SpectatorToServer;
+type ToClient = ServerToPeer & ServerToTracer & ServerToSpectator;
 type PeerServer = Server<FromClient, ToClient, Record<string, never>, SocketData>;
 type PeerSocket = Socket<FromClient, ToClient, Record<string, never>, SocketData>;
 
-type OrderReply = Parameters<Parameters<WatcherToServer['watch']>[1]>[0];
+type OrderReply = Parameters<Parameters<SpectatorToServer['watch']>[1]>[0];
 type Answer = (reply: AnyReply | OrderReply) => void;
 
 /** An event of a client. */
@@ -103,7 +103,7 @@ const MAX_FAULTS = 20;
  */
 const ALL = { burst: 4_000, perSecond: 1_000 };
 
-/** The same for requests that move places. An honest client makes one, and seldom reports a neighbour. */
+/** The same for requests that move places. An honest client joins once, and seldom complains. */
 const MOVING = { burst: 30, perSecond: 2 };
 
 /** How long clients may take to answer that the server closes, in milliseconds. */
@@ -149,7 +149,7 @@ export class SignalingServer {
   }
 
   /** Connections that watch a room, in all rooms. */
-  get watchers(): number {
+  get spectators(): number {
     return this.#watching.size;
   }
 
@@ -379,14 +379,14 @@ export class SignalingServer {
     return placeOf(this.#driver.broker, data.session);
   }
 
-  /** A connection is a member's or a watcher's, and of one room. */
+  /** A connection is a member's or a spectator's, and of one room. */
   #refusalOfSecond(socket: PeerSocket): Refusal | null {
     if (this.#placeOf(socket) !== null) return ALREADY_JOINED;
     if (socket.data.unwatch === null) return null;
     return refusal('already-joined', 'this connection watches a room already');
   }
 
-  /** Takes what a member tells those who watch its room. */
+  /** Takes what a member tells the spectators of its room. */
   #trace({ socket, input, answer }: Call): void {
     const place = this.#placeOf(socket);
     if (place === null) {
@@ -394,22 +394,22 @@ export class SignalingServer {
       return;
     }
     const { room, id } = place;
-    // It may have been on its way as the last watcher went.
+    // It may have been on its way as the last spectator went.
     if (!this.#watching.isWatched(room)) {
       answer({ ok: true });
       return;
     }
-    if (!this.#watching.mayReport(room, id)) {
-      answer(refusal('malformed', 'more reports than a peer has to make'));
+    if (!this.#watching.mayTrace(room, id)) {
+      answer(refusal('malformed', 'more traces than a peer has to send'));
       return;
     }
-    const report = parseTrace(input);
-    if (!report.ok) {
-      answer(refusal('malformed', report.error));
+    const trace = parseTrace(input);
+    if (!trace.ok) {
+      answer(refusal('malformed', trace.error));
       return;
     }
-    this.metrics.reports.inc();
-    this.#watching.report(room, id, report.value);
+    this.metrics.traces.inc();
+    this.#watching.take(room, id, trace.value);
     answer({ ok: true });
   }
 
@@ -432,7 +432,7 @@ export class SignalingServer {
     }
     const { order, remove } = this.#watching.add(room, {
       order: (order, onTaken) => socket.emit('order', order, onTaken),
-      reports: (reports, onTaken) => socket.emit('reports', reports, onTaken),
+      traces: (traces, onTaken) => socket.emit('traces', traces, onTaken),
     });
     socket.data.unwatch = remove;
     this.#connections.allowWatching(socket.conn);

@@ -3,7 +3,7 @@
  * at a ring without joining it, and the traces that its members send for them.
  *
  * A spectator sends `watch` once. The server sends it `order`, the peers in ring order and the room's
- * policy, whenever that changes, and `reports`, the latest traces of the members. The spectator
+ * policy, whenever that changes, and `traces`, the latest traces of the members. The spectator
  * acknowledges each; one that does not soon misses entries. With `watched` the server tells the members of
  * a room that it has a spectator, again when a new spectator must learn their state, and that the last one
  * has gone. Members send `trace` only in between.
@@ -18,7 +18,7 @@ export const MAX_ENTRIES = 64;
 
 /** The most peers in an order, and traces in one message; more than the server allows or sends. */
 const MAX_ORDER = 10_000;
-const MAX_REPORTS = 4_096;
+const MAX_TRACES = 4_096;
 
 const wholeUpTo = (most: number) =>
   v.pipe(v.number(), v.safeInteger(), v.minValue(0), v.maxValue(most));
@@ -115,10 +115,10 @@ const WatchReplySchema = v.variant('ok', [
 ]);
 export type WatchReply = v.InferOutput<typeof WatchReplySchema>;
 
-const ReportsSchema = v.object({
-  reports: v.pipe(
+const TracesSchema = v.object({
+  traces: v.pipe(
     v.array(v.object({ peer: PeerIdSchema, at: MomentSchema, trace: TraceSchema })),
-    v.maxLength(MAX_REPORTS),
+    v.maxLength(MAX_TRACES),
   ),
   missed: CountSchema,
 });
@@ -126,21 +126,21 @@ const ReportsSchema = v.object({
  * What the members of a room have sent since the last time; `at` is when it came, by the server's clock.
  * `missed` entries are not in it: the spectator was too slow, or there were too many.
  */
-export type Reports = v.InferOutput<typeof ReportsSchema>;
-export type PeerReport = Reports['reports'][number];
+export type Traces = v.InferOutput<typeof TracesSchema>;
+export type PeerTrace = Traces['traces'][number];
 
 /** Events by which a peer sends its trace, besides those of signaling.ts. */
-export interface ReporterToServer {
+export interface TracerToServer {
   trace: (trace: Trace, reply: (reply: Reply) => void) => void;
 }
 
 /** Events by which the server asks for traces; without one, the room has no spectator. */
-export interface ServerToReporter {
+export interface ServerToTracer {
   watched: (isWatched: boolean) => void;
 }
 
 /** Events a spectator may send. */
-export interface WatcherToServer {
+export interface SpectatorToServer {
   watch: (
     request: WatchRequest,
     reply: (reply: { ok: true; order: Order } | Refusal) => void,
@@ -148,13 +148,13 @@ export interface WatcherToServer {
 }
 
 /** Events the server may send to a spectator; each is acknowledged. */
-export interface ServerToWatcher {
+export interface ServerToSpectator {
   order: (order: Order, taken: () => void) => void;
-  reports: (reports: Reports, taken: () => void) => void;
+  traces: (traces: Traces, taken: () => void) => void;
 }
 
 export const parseWatchRequest: Parser<WatchRequest> = parserOf(WatchRequestSchema);
 export const parseWatchReply: Parser<WatchReply> = parserOf(WatchReplySchema);
 export const parseTrace: Parser<Trace> = parserOf(TraceSchema);
 export const parseOrder: Parser<Order> = parserOf(OrderSchema);
-export const parseReports: Parser<Reports> = parserOf(ReportsSchema);
+export const parseTraces: Parser<Traces> = parserOf(TracesSchema);
