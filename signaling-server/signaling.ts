@@ -36,6 +36,7 @@ import {
   type ServerToTracer,
   type ServerToSpectator,
   type SpectatorToServer,
+  type WatchReply,
 } from '../shared/protocol/watch.ts';
 import { fullBucket, takeOne, type TokenBucket } from '../shared/machine/token-bucket.ts';
 import { clockOf } from '../shared/driver/clock.ts';
@@ -76,8 +77,7 @@ type ToClient = ServerToPeer & ServerToTracer & ServerToSpectator;
 type PeerServer = Server<FromClient, ToClient, Record<string, never>, SocketData>;
 type PeerSocket = Socket<FromClient, ToClient, Record<string, never>, SocketData>;
 
-type OrderReply = Parameters<Parameters<SpectatorToServer['watch']>[1]>[0];
-type Answer = (reply: AnyReply | OrderReply) => void;
+type Answer = (reply: AnyReply | WatchReply) => void;
 
 /** An event of a client. */
 interface Call {
@@ -103,7 +103,7 @@ const MAX_FAULTS = 20;
  */
 const ALL = { burst: 4_000, perSecond: 1_000 };
 
-/** The same for requests that move places. An honest client joins once, and seldom complains. */
+/** The same for requests that move places. An honest client makes one, and seldom complains. */
 const MOVING = { burst: 30, perSecond: 2 };
 
 /** How long clients may take to answer that the server closes, in milliseconds. */

@@ -93,7 +93,7 @@ const OfferSchema = v.strictObject({
 /** An offer made before the neighbour is known: a link id and the signals gathered so far. */
 export type Offer = v.InferOutput<typeof OfferSchema>;
 
-const VersionSchema = v.literal(
+export const VersionSchema = v.literal(
   SIGNALING_VERSION,
   'this page and this server are of different versions',
 );
@@ -107,7 +107,7 @@ const claimant = {
   secret: SecretSchema,
 };
 
-const PolicySchema = v.picklist(POLICIES);
+export const PolicySchema = v.picklist(POLICIES);
 
 const JoinRequestSchema = v.strictObject({
   ...claimant,
@@ -231,7 +231,7 @@ export const REFUSALS = [
 ] as const;
 export type RefusalCode = (typeof REFUSALS)[number];
 
-const RefusalSchema = v.object({
+export const RefusalSchema = v.object({
   ok: v.literal(false),
   code: v.picklist(REFUSALS),
   message: v.pipe(v.string(), v.maxLength(500)),

@@ -10,8 +10,8 @@
  */
 import * as v from 'valibot';
 import { parserOf, PeerIdSchema, RoomNameSchema, type Parser } from './ids.ts';
-import { MAX_HOP_DELAY, POLICIES } from './messages.ts';
-import { SIGNALING_VERSION, type Refusal, type Reply } from './signaling.ts';
+import { MAX_HOP_DELAY } from './messages.ts';
+import { PolicySchema, REFUSALS, RefusalSchema, VersionSchema, type Reply } from './signaling.ts';
 
 /** The most entries in one trace of a peer; some 250 bytes each. */
 export const MAX_ENTRIES = 64;
@@ -41,26 +41,21 @@ const TracedMessageSchema = v.strictObject({
 /** A message of an election, with the fields that identify it. */
 export type TracedMessage = v.InferOutput<typeof TracedMessageSchema>;
 
+const ofMessage = { at: MomentSchema, message: TracedMessageSchema };
+
 const EntrySchema = v.variant('type', [
-  v.strictObject({
-    type: v.literal('sent'),
-    at: MomentSchema,
-    to: PeerIdSchema,
-    message: TracedMessageSchema,
-  }),
+  v.strictObject({ type: v.literal('sent'), ...ofMessage, to: PeerIdSchema }),
   v.strictObject({
     type: v.literal('received'),
-    at: MomentSchema,
+    ...ofMessage,
     from: PeerIdSchema,
-    message: TracedMessageSchema,
     outcome: v.picklist(['forwarded', 'ignored', 'answered', 'elected', 'completed']),
     reason: v.pipe(v.string(), v.maxLength(64)),
   }),
   v.strictObject({
     /** A message that the hop delay holds here for so long before it is sent. */
     type: v.literal('holding'),
-    at: MomentSchema,
-    message: TracedMessageSchema,
+    ...ofMessage,
     milliseconds: wholeUpTo(MAX_HOP_DELAY),
   }),
   v.strictObject({
@@ -89,7 +84,7 @@ const TraceSchema = v.strictObject({
 export type Trace = v.InferOutput<typeof TraceSchema>;
 
 const WatchRequestSchema = v.strictObject({
-  version: v.literal(SIGNALING_VERSION, 'this page and this server are of different versions'),
+  version: VersionSchema,
   room: RoomNameSchema,
 });
 /** `watch`: asks to follow a room, which need not exist yet. */
@@ -99,19 +94,15 @@ const OrderSchema = v.object({
   /** In ring order. */
   peers: v.pipe(v.array(PeerIdSchema), v.maxLength(MAX_ORDER), v.readonly()),
   /** The room's policy; null where there is no room. */
-  policy: v.nullable(v.picklist(POLICIES)),
+  policy: v.nullable(PolicySchema),
 });
 /** The members of a room. */
 export type Order = v.InferOutput<typeof OrderSchema>;
 
 const WatchReplySchema = v.variant('ok', [
   v.object({ ok: v.literal(true), order: OrderSchema }),
-  v.object({
-    ok: v.literal(false),
-    /** A RefusalCode; this page treats an unknown one as a refusal, too. */
-    code: v.pipe(v.string(), v.maxLength(64)),
-    message: v.pipe(v.string(), v.maxLength(500)),
-  }),
+  // An unknown code is a refusal, too.
+  v.object({ ...RefusalSchema.entries, code: v.fallback(v.picklist(REFUSALS), 'malformed') }),
 ]);
 export type WatchReply = v.InferOutput<typeof WatchReplySchema>;
 
@@ -141,10 +132,7 @@ export interface ServerToTracer {
 
 /** Events a spectator may send. */
 export interface SpectatorToServer {
-  watch: (
-    request: WatchRequest,
-    reply: (reply: { ok: true; order: Order } | Refusal) => void,
-  ) => void;
+  watch: (request: WatchRequest, reply: (reply: WatchReply) => void) => void;
 }
 
 /** Events the server may send to a spectator; each is acknowledged. */

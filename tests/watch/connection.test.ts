@@ -97,10 +97,13 @@ afterAll(() => {
   vi.resetModules();
 });
 
-test('one that is refused says so and asks again', () => {
+test.each([
+  ['refused', REFUSAL],
+  ['refused for a reason that it does not know', { ...REFUSAL, code: 'of-a-later-version' }],
+])('one that is %s says so and asks again', (_, refusal) => {
   socket.open();
   expect(socket.asked[0]?.request).toEqual({ version: SIGNALING_VERSION, room: 'lobby' });
-  socket.answer(REFUSAL);
+  socket.answer(refusal);
   expect(problem).toMatch('there are too many');
   vi.advanceTimersByTime(A_LONG_TIME);
   expect(socket.asked).toHaveLength(1);
