@@ -203,10 +203,10 @@ const ViewSchema = v.object({
 });
 /**
  * A peer's place in the ring. `incarnation` changes when the server has lost its memory. `era` and the term
- * together order the leaders of the room (SPEC.md, R9): milliseconds since 1970 by the server's clock, or
- * null for a peer that has not settled. `size` is the number of members. `version` grows with every change
- * of the room. `removed` names the peers gone since this peer's last view. In a ring of one both neighbours
- * are the peer itself.
+ * together order the leaders of the room (election/SPEC.md, R9): milliseconds since 1970 by the server's
+ * clock, or null for a peer that has not settled. `size` is the number of members. `version` grows with
+ * every change of the room. `removed` names the peers gone since this peer's last view. In a ring of one
+ * both neighbours are the peer itself.
  */
 export type View = v.InferOutput<typeof ViewSchema>;
 
