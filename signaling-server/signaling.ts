@@ -386,58 +386,42 @@ export class SignalingServer {
     return refusal('already-joined', 'this connection watches a room already');
   }
 
-  /** Takes what a member tells the spectators of its room. */
   #trace({ socket, input, answer }: Call): void {
     const place = this.#placeOf(socket);
-    if (place === null) {
-      answer(NOT_JOINED);
-      return;
-    }
-    const { room, id } = place;
+    answer(place === null ? NOT_JOINED : this.#takeTrace(place, input));
+  }
+
+  /** Takes what a member tells the spectators of its room. */
+  #takeTrace({ room, id }: Membership, input: unknown): Reply {
     // It may have been on its way as the last spectator went.
-    if (!this.#watching.isWatched(room)) {
-      answer({ ok: true });
-      return;
-    }
-    if (!this.#watching.mayTrace(room, id)) {
-      answer(refusal('malformed', 'more traces than a peer has to send'));
-      return;
-    }
+    if (!this.#watching.isWatched(room)) return { ok: true };
+    if (!this.#watching.mayTrace(room, id))
+      return refusal('malformed', 'more traces than a peer has to send');
     const trace = parseTrace(input);
-    if (!trace.ok) {
-      answer(refusal('malformed', trace.error));
-      return;
-    }
+    if (!trace.ok) return refusal('malformed', trace.error);
     this.metrics.traces.inc();
     this.#watching.take(room, id, trace.value);
-    answer({ ok: true });
+    return { ok: true };
   }
 
   #watch({ socket, input, answer }: Call): void {
-    const refused = this.#refusalOfSecond(socket);
-    if (refused !== null) {
-      answer(refused);
-      return;
-    }
+    answer(this.#refusalOfSecond(socket) ?? this.#addSpectator(socket, input));
+  }
+
+  #addSpectator(socket: PeerSocket, input: unknown): WatchReply {
     const request = parseWatchRequest(input);
-    if (!request.ok) {
-      answer(refusal(codeFor(input), request.error));
-      return;
-    }
+    if (!request.ok) return refusal(codeFor(input), request.error);
     const { room } = request.value;
     const problem = this.#watching.problem(room);
-    if (problem !== null) {
-      answer(refusal('room-full', problem));
-      return;
-    }
+    if (problem !== null) return refusal('room-full', problem);
     const { order, remove } = this.#watching.add(room, {
       order: (order, onTaken) => socket.emit('order', order, onTaken),
       traces: (traces, onTaken) => socket.emit('traces', traces, onTaken),
     });
     socket.data.unwatch = remove;
     this.#connections.allowWatching(socket.conn);
-    answer({ ok: true, order });
     this.#options.logger.debug({ room }, 'watched');
+    return { ok: true, order };
   }
 
   #refuseLeave(refused: Refusal): Refusal {

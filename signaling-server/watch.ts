@@ -119,21 +119,7 @@ export class Watching {
    * @returns the room's order, and a function to call when the spectator goes
    */
   add(room: RoomName, port: SpectatorPort): { order: Order; remove: () => void } {
-    let open = this.#rooms.get(room);
-    if (open === undefined) {
-      open = {
-        spectators: new Set(),
-        traces: [],
-        entries: 0,
-        missed: 0,
-        isStale: false,
-        isTold: false,
-        tells: fullBucket(TELLS, this.#ports.clock.now()),
-        buckets: new Map(),
-      };
-      this.#rooms.set(room, open);
-    }
-    const watched = open;
+    const watched = this.#rooms.get(room) ?? this.#open(room);
     const { spectators } = watched;
     const order = this.#ports.order(room);
     const spectator: Spectator = { port, order, isOrderTaken: true, untaken: 0, missed: 0 };
@@ -180,6 +166,21 @@ export class Watching {
     }
     open.entries += size;
     open.traces.push({ peer, at: this.#ports.date(), trace });
+  }
+
+  #open(room: RoomName): WatchedRoom {
+    const open: WatchedRoom = {
+      spectators: new Set(),
+      traces: [],
+      entries: 0,
+      missed: 0,
+      isStale: false,
+      isTold: false,
+      tells: fullBucket(TELLS, this.#ports.clock.now()),
+      buckets: new Map(),
+    };
+    this.#rooms.set(room, open);
+    return open;
   }
 
   #tick(): void {
