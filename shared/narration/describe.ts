@@ -59,27 +59,22 @@ const WORDS: {
   readonly [Type in EventType]: (event: EventOf<Type>, speaker: Speaker) => Description;
 } = {
   joined: ({ id, room }) => say('server', `joined room ${room} as ${id}`),
-  neighbours: ({ successor, predecessor, removed }, { self, call }) =>
-    say(
-      'neighbour',
-      successor === self
-        ? 'I am alone in the ring'
-        : `my predecessor is ${call(predecessor)}, my successor ${call(successor)}`,
-      removed.length === 0 ? '' : `gone: ${removed.map(call).join(', ')}`,
-    ),
-  link: ({ edge, kind, peer, state, reason }, { call }) =>
-    say(
-      'link',
-      `${kind === 'relayed' ? 'relayed ' : ''}link to my ${edge} ${call(peer)} ${state}`,
-      reason,
-    ),
+  neighbours: ({ successor, predecessor, removed }, { self, call }) => {
+    const gone = removed.length === 0 ? '' : `gone: ${removed.map(call).join(', ')}`;
+    if (successor === self) return say('neighbour', 'I am alone in the ring', gone);
+    const both = `my predecessor is ${call(predecessor)}, my successor ${call(successor)}`;
+    return say('neighbour', both, gone);
+  },
+  link: ({ edge, kind, peer, state, reason }, { call }) => {
+    const link = kind === 'relayed' ? 'relayed link' : 'link';
+    return say('link', `${link} to my ${edge} ${call(peer)} ${state}`, reason);
+  },
   started: ({ term, because }) =>
     say('election', `started an election in term ${term}`, CAUSES[because]),
-  sent: ({ message, to }, speaker) =>
-    say(
-      isLap(message) ? 'lap' : 'sent',
-      `sent ${messageText(message, speaker)} to ${name(to, speaker)}`,
-    ),
+  sent: ({ message, to }, speaker) => {
+    const kind = isLap(message) ? 'lap' : 'sent';
+    return say(kind, `sent ${messageText(message, speaker)} to ${name(to, speaker)}`);
+  },
   received: ({ message, from, judgement }, speaker) =>
     say(
       isLap(message) ? 'lap' : judgement.outcome === 'ignored' ? 'ignored' : 'received',
@@ -102,19 +97,15 @@ const WORDS: {
     say('pace', `held ${messageText(message, speaker)} for ${milliseconds} ms`, WHY.holding),
   unsent: ({ message, reason }, speaker) =>
     say('pace', `did not send ${messageText(message, speaker)}, which I held`, UNSENT[reason]),
-  pace: ({ hopDelay, by }, { self, call }) =>
-    say(
-      'pace',
-      `hop delay of the room is ${hopDelay} ms`,
-      `set by ${by === self ? 'me' : call(by)}`,
-    ),
+  pace: ({ hopDelay, by }, { self, call }) => {
+    const setter = by === self ? 'me' : call(by);
+    return say('pace', `hop delay of the room is ${hopDelay} ms`, `set by ${setter}`);
+  },
   ring: () => say('lap', 'the ring has been counted anew'),
-  dropped: ({ from, reason, count }, { call }) =>
-    say(
-      'error',
-      `dropped a frame from ${from === null ? 'an unknown peer' : call(from)}`,
-      `${reason}; ${count} dropped so far`,
-    ),
+  dropped: ({ from, reason, count }, { call }) => {
+    const sender = from === null ? 'an unknown peer' : call(from);
+    return say('error', `dropped a frame from ${sender}`, `${reason}; ${count} dropped so far`);
+  },
   spent: () => say('link', 'made no direct link', WHY.spent),
   complained: ({ about, fault }, { call }) =>
     say('link', `complained to the server: ${call(about)} ${FAULTS[fault]}`, REMEDIES[fault]),
