@@ -43,7 +43,7 @@ const HEARD_SINCE = ASKED + 500;
 const FRESH = NOW;
 export const OVERDUE = NOW - 1;
 
-/** Time-outs that the checker does not let come: see election/SPEC.md, "How it is checked". */
+/** Time-outs that the checker does not let come: see SPEC.md, "How it is checked". */
 const NEVER: readonly Due['name'][] = ['heartbeat', 'lookup', 'relay'];
 
 /** The links that a member has said goodbye on, and not closed yet. */
