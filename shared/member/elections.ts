@@ -195,7 +195,7 @@ function takeBackOfDeparted(turn: Turn, queue: Queue): void {
 
 // --- waiting ------------------------------------------------------------------------------------
 
-/** Restarts the one election timer (SPEC.md, R7). */
+/** Restarts the one election timer (election/SPEC.md, R7). */
 function beginWait(turn: Turn, until: Wait): void {
   const { patience } = turn.member.election;
   if (until === 'return') patience.lapAt = turn.now;
@@ -316,7 +316,7 @@ function tellsLeader(input: ElectionInput, state: ElectionState): boolean {
   return originOf(input.message) === leader && (input.message.type === 'elected' || isOwn);
 }
 
-/** Whether a claim was met in the term of a message rather than in a new one (SPEC.md, R2a). */
+/** Whether a claim was met in the term of a message rather than in a new one (election/SPEC.md, R2a). */
 function isAnswer({ input }: Pending, { term }: ElectionState): boolean {
   return input.type === 'receive' && input.message.term === term;
 }

@@ -108,7 +108,7 @@ export interface RingState {
   /** null before the first election it hears of, and once it has left. */
   readonly term: number | null;
   readonly leader: PeerId | null;
-  /** Whether what was heard of the leader still confirms it (SPEC.md, R10). */
+  /** Whether what was heard of the leader still confirms it (election/SPEC.md, R10). */
   readonly isConfirmed: boolean;
   /** Until when it does, in milliseconds since 1970 by this peer's clock; null where no leader is known. */
   readonly confirmedUntil: number | null;

@@ -214,7 +214,7 @@ export interface Election {
   readonly patience: Patience;
   readonly gate: TermGate;
   readonly census: Census;
-  /** The one timer (SPEC.md, R7), while it runs; its due is named `election`. */
+  /** The one timer (election/SPEC.md, R7), while it runs; its due is named `election`. */
   wait: RunningWait | null;
   /** Until when what was heard confirms the leader. */
   lease: Lease | null;

@@ -265,7 +265,7 @@ function reached(turn: Turn, kind: LinkKind): void {
   closeAttempts(turn, (link) => link.kind === 'relayed');
 }
 
-/** Messages to the successor take another way from now on (SPEC.md, L5; R4). */
+/** Messages to the successor take another way from now on (SPEC.md, L5; election/SPEC.md, R4). */
 function switched(turn: Turn): void {
   const { member } = turn;
   const { successor, predecessor, hopDelay } = member;

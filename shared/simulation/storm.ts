@@ -55,7 +55,7 @@ interface Kind {
   readonly isWholeBefore?: boolean;
   /**
    * Whether the server may remove no member that is there. It may remove one that came first to a server
-   * without memory (SPEC.md, L14); `keepsAll` covers those that were there before.
+   * without memory (member/SPEC.md, L14); `keepsAll` covers those that were there before.
    */
   readonly keepsPlaces?: boolean;
   /** Whether no peer leaves, so that no peer may lose its id, its place in the order or its leader. */
@@ -236,7 +236,7 @@ export interface StormOptions {
  * How long after the last fault the ring may take to agree, in milliseconds: a neighbour's silence is
  * noticed and the server asks it (8 s in all), the second attempt at a link succeeds (6 s later), and a
  * peer that then hears of no leader starts an election (4.5 s later). Where a peer was away, its neighbour
- * may wait as long again before the next attempt at a link, because those waits double (SPEC.md, L3).
+ * may wait as long again before the next attempt at a link, because those waits double (member/SPEC.md, L3).
  */
 const PATIENCE =
   LINK_SILENCE + PROBE_PATIENCE + ATTEMPTS.direct.first + 1.5 * LEADER_SILENCE + 1_500;

@@ -1,7 +1,8 @@
 import { describe as group, expect, test } from 'vitest';
 import type { Judgement } from '../../shared/election/step.ts';
 import type { PeerId } from '../../shared/protocol/ids.ts';
-import { classicLine, describe } from '../../shared/narration/describe.ts';
+import { classicLine } from '../../shared/narration/classic-line.ts';
+import { describe } from '../../shared/narration/describe.ts';
 import type { RingEvent } from '../../shared/member/events.ts';
 import { peerId } from '../support.ts';
 
