@@ -6,7 +6,7 @@ import { countedRandom } from '../shared/driver/random.ts';
 import type { Signaling } from '../shared/driver/ports.ts';
 import type { RingPeerOptions, RingPeerPorts } from '../shared/driver/ring-peer.ts';
 import { RingPeer } from '../shared/driver/ring-peer.ts';
-import { Tracing } from './tracing.ts';
+import { LazyTracer } from './lazy-tracer.ts';
 import type { SocketOptions } from './socket-signaling.ts';
 
 export interface PeerPorts extends Pick<RingPeerPorts, 'openLink' | 'onEvent'> {
@@ -27,14 +27,14 @@ export function createRingPeer(
   options: RingPeerOptions = {},
 ): RingPeer {
   const clock = clockOf(globalThis);
-  const tracing = new Tracing(clock, () => peer.state);
+  const tracer = new LazyTracer(clock, () => peer.state);
   const peer: RingPeer = new RingPeer(
     room,
     {
       openLink: ports.openLink,
-      newSignaling: () => ports.newSignaling(tracing.options()),
+      newSignaling: () => ports.newSignaling(tracer.options()),
       onEvent: (event, state) => {
-        tracing.note(event, state);
+        tracer.note(event, state);
         ports.onEvent(event, state);
       },
       clock,

@@ -12,7 +12,7 @@ import {
   type LeaveRequest,
   type PeerToServer,
 } from '../shared/protocol/signaling.ts';
-import type { ReporterToServer, Trace } from '../shared/protocol/watch.ts';
+import type { TracerToServer, Trace } from '../shared/protocol/watch.ts';
 import type { Signaling, SignalingHandlers } from '../shared/driver/ports.ts';
 import { PLACE_PATIENCE, REPLY_PATIENCE } from '../shared/protocol/timeouts.ts';
 
@@ -64,7 +64,7 @@ export function socketSignaling(
 ): Signaling {
   // In an address given to the library, a path would mean a namespace.
   const { origin, pathname } = new URL('socket.io', url);
-  const socket: Socket<Unparsed, PeerToServer & ReporterToServer> = io(origin, {
+  const socket: Socket<Unparsed, PeerToServer & TracerToServer> = io(origin, {
     path: pathname,
     transports,
     autoConnect: false,

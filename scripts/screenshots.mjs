@@ -124,15 +124,15 @@ async function shoot(page, path, view) {
 const picture = (name) => join(root, 'docs', name);
 
 /** The ring on the projector page while the token goes round: once in slow motion, small. */
-async function animate(watcher, tabs, path) {
+async function animate(spectator, tabs, path) {
   const leader = await byRole(tabs, 'leader');
   await slowDown(tabs[0], 0.5);
   await leader.waitForFunction(
     () => document.querySelector('input[aria-label="Slow motion"]')?.value === '0.5',
   );
   // As wide as the ring needs to stay in its place, whatever text is beside it.
-  await show(watcher, { width: 1000, height: 900 });
-  const clip = await watcher.$eval('[data-testid=watched-ring]', (element) => {
+  await show(spectator, { width: 1000, height: 900 });
+  const clip = await spectator.$eval('[data-testid=watched-ring]', (element) => {
     const { x, y, width, height } = element.getBoundingClientRect();
     return { x, y, width, height };
   });
@@ -144,7 +144,7 @@ async function animate(watcher, tabs, path) {
     (await valueOf(leader, 'term')) !== term && (await valueOf(tabs[0], 'leader-id')) !== '';
   const end = performance.now() + tabs.length * 2 * 500 + 1_500;
   while (performance.now() < end || !(await isOver())) {
-    const shot = await watcher.screenshot({ clip, captureBeyondViewport: false });
+    const shot = await spectator.screenshot({ clip, captureBeyondViewport: false });
     const { width, height, data } = PNG.sync.read(Buffer.from(shot));
     const palette = gifenc.quantize(data, 64);
     const now = performance.now();
@@ -196,12 +196,12 @@ async function shootStates(folder) {
   await closeTabs([alone, ...three]);
   const thirty = await openRing('thirty', 30);
   await shootAll(await byRole(thirty, 'follower'), 'thirty');
-  const watcher = await open('thirty', { path: 'watch' });
-  await watcher.waitForSelector('[data-testid=watch-peers]');
+  const spectator = await open('thirty', { path: 'watch' });
+  await spectator.waitForSelector('[data-testid=watch-peers]');
   await press(await byRole(thirty, 'leader'), 'Start election');
   await sleep(5_000);
-  await shootAll(watcher, 'watch-thirty');
-  await closeTabs([watcher, ...thirty.slice(1)]);
+  await shootAll(spectator, 'watch-thirty');
+  await closeTabs([spectator, ...thirty.slice(1)]);
   await press(thirty[0], 'Leave ring');
   await shootAll(thirty[0], 'left');
   await closeTabs([thirty[0]]);
@@ -243,12 +243,12 @@ const follower = await byRole(tabs, 'follower');
 await shoot(follower, picture('page-desktop.png'), { width: 1280, height: 800, scheme: 'dark' });
 await shoot(follower, picture('page-phone.png'), { width: 390, height: 844 });
 
-const watcher = await open('classroom', { path: 'watch' });
-await watcher.waitForSelector('[data-testid=watched-ring]');
-await animate(watcher, tabs, picture('token.gif'));
-await shoot(watcher, picture('projector.png'), { width: 1920, height: 1080, scheme: 'dark' });
+const spectator = await open('classroom', { path: 'watch' });
+await spectator.waitForSelector('[data-testid=watched-ring]');
+await animate(spectator, tabs, picture('token.gif'));
+await shoot(spectator, picture('projector.png'), { width: 1920, height: 1080, scheme: 'dark' });
 
-await closeTabs([watcher, ...tabs]);
+await closeTabs([spectator, ...tabs]);
 if (options.states === undefined) await server.close();
 else await shootStates(resolve(options.states));
 await browser.close();

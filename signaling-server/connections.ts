@@ -23,11 +23,11 @@ interface RefusedHandshake {
 }
 
 /**
- * Bytes that may wait for a client to read them; with more it is cut off. An honest watcher may have to
+ * Bytes that may wait for a client to read them; with more it is cut off. An honest spectator may have to
  * catch up with MAX_UNTAKEN entries, of some 800 bytes at most.
  */
 const MAX_UNREAD_BYTES = 1_048_576;
-const MAX_UNREAD_BY_WATCHER = 4_194_304;
+const MAX_UNREAD_BY_SPECTATOR = 4_194_304;
 
 /** What keeping a packet takes besides its data, in bytes. */
 const PACKET_OVERHEAD = 256;
@@ -43,7 +43,7 @@ export class Connections {
   /** Those that were cut off by the server. */
   readonly #cutOff = new WeakSet<Connection>();
   /** Those that watch a room. */
-  readonly #watchers = new WeakSet<Connection>();
+  readonly #spectators = new WeakSet<Connection>();
   #isClosing = false;
 
   /** @param engine that makes them */
@@ -64,7 +64,7 @@ export class Connections {
 
   /** More may wait for a connection from now on. */
   allowWatching(connection: Connection): void {
-    this.#watchers.add(connection);
+    this.#spectators.add(connection);
   }
 
   /** A socket has ended. */
@@ -101,7 +101,7 @@ export class Connections {
     let waiting = 0;
     connection.on('packetCreate', ({ data }: Packet) => {
       waiting += PACKET_OVERHEAD + (data?.length ?? 0);
-      const most = this.#watchers.has(connection) ? MAX_UNREAD_BY_WATCHER : MAX_UNREAD_BYTES;
+      const most = this.#spectators.has(connection) ? MAX_UNREAD_BY_SPECTATOR : MAX_UNREAD_BYTES;
       if (waiting + socket.writableLength <= most || this.#cutOff.has(connection)) return;
       this.#cutOff.add(connection);
       this.#metrics.unread.inc();

@@ -17,7 +17,7 @@ export interface Metrics {
   readonly refusals: Counter<'code'>;
   readonly views: Counter;
   readonly signals: Counter;
-  readonly reports: Counter;
+  readonly traces: Counter;
   readonly evictions: Counter;
   readonly unread: Counter;
 }
@@ -41,7 +41,7 @@ export function createMetrics(size: () => { rooms: number; peers: number }): Met
     }),
     views: counter('views', 'Views sent to peers'),
     signals: counter('signals', 'Signals passed on to neighbours'),
-    reports: counter('reports', 'Reports of peers passed on to watchers'),
+    traces: counter('traces', 'Traces of peers passed on to spectators'),
     evictions: counter(
       'evictions',
       'Connected peers turned out: asleep, or accused by their neighbours',

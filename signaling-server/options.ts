@@ -64,21 +64,26 @@ const EnvironmentSchema = v.object({
   ),
 });
 
+const OptionsSchema = v.pipe(
+  EnvironmentSchema,
+  v.transform((given) => ({
+    port: given.PORT,
+    /** undefined for all addresses of this computer. */
+    host: given.HOST,
+    /** The path below which everything is served: `/`, or a path that begins and ends with a slash. */
+    basePath: given.BASE_PATH,
+    logLevel: given.LOG_LEVEL,
+    peersPerRoom: given.MAX_PEERS_PER_ROOM,
+    rooms: given.MAX_ROOMS,
+    spectatorsPerRoom: given.MAX_WATCHERS_PER_ROOM,
+    spectators: given.MAX_WATCHERS,
+    /** Origins, such as `https://example.org`, whose pages may connect besides the server's own. */
+    allowedOrigins: origins(given.ALLOWED_ORIGINS),
+  })),
+);
+
 /** The server's settings; docs/use.md gives the meaning of each. */
-export interface ServerOptions {
-  readonly port: number;
-  /** undefined for all addresses of this computer. */
-  readonly host: string | undefined;
-  /** The path below which everything is served: `/`, or a path that begins and ends with a slash. */
-  readonly basePath: string;
-  readonly logLevel: string;
-  readonly peersPerRoom: number;
-  readonly rooms: number;
-  readonly watchersPerRoom: number;
-  readonly watchers: number;
-  /** Origins, such as `https://example.org`, whose pages may connect besides the server's own. */
-  readonly allowedOrigins: readonly string[];
-}
+export type ServerOptions = Readonly<v.InferOutput<typeof OptionsSchema>>;
 
 /**
  * Reads the settings.
@@ -90,7 +95,7 @@ export function readOptions(
 ): ServerOptions {
   // An empty variable counts as not set, as compose files have it.
   const given = Object.entries(environment).filter(([, value]) => value !== '');
-  const result = v.safeParse(EnvironmentSchema, Object.fromEntries(given), {
+  const result = v.safeParse(OptionsSchema, Object.fromEntries(given), {
     abortEarly: true,
     abortPipeEarly: true,
   });
@@ -99,16 +104,5 @@ export function readOptions(
     const name = v.getDotPath(issue) ?? 'the environment';
     throw new Error(`${name} ${issue.message}, but is ${JSON.stringify(environment[name])}`);
   }
-  const { output } = result;
-  return {
-    port: output.PORT,
-    host: output.HOST,
-    basePath: output.BASE_PATH,
-    logLevel: output.LOG_LEVEL,
-    peersPerRoom: output.MAX_PEERS_PER_ROOM,
-    rooms: output.MAX_ROOMS,
-    watchersPerRoom: output.MAX_WATCHERS_PER_ROOM,
-    watchers: output.MAX_WATCHERS,
-    allowedOrigins: origins(output.ALLOWED_ORIGINS),
-  };
+  return result.output;
 }

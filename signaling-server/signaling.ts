@@ -32,10 +32,11 @@ import {
 import {
   parseTrace,
   parseWatchRequest,
-  type ReporterToServer,
-  type ServerToReporter,
-  type ServerToWatcher,
-  type WatcherToServer,
+  type TracerToServer,
+  type ServerToTracer,
+  type ServerToSpectator,
+  type SpectatorToServer,
+  type WatchReply,
 } from '../shared/protocol/watch.ts';
 import { fullBucket, takeOne, type TokenBucket } from '../shared/machine/token-bucket.ts';
 import { clockOf } from '../shared/driver/clock.ts';
@@ -71,13 +72,12 @@ interface SocketData {
   readonly moves: TokenBucket;
 }
 
-type FromClient = PeerToServer & ReporterToServer & WatcherToServer;
-type ToClient = ServerToPeer & ServerToReporter & ServerToWatcher;
+type FromClient = PeerToServer & TracerToServer & SpectatorToServer;
+type ToClient = ServerToPeer & ServerToTracer & ServerToSpectator;
 type PeerServer = Server<FromClient, ToClient, Record<string, never>, SocketData>;
 type PeerSocket = Socket<FromClient, ToClient, Record<string, never>, SocketData>;
 
-type OrderReply = Parameters<Parameters<WatcherToServer['watch']>[1]>[0];
-type Answer = (reply: AnyReply | OrderReply) => void;
+type Answer = (reply: AnyReply | WatchReply) => void;
 
 /** An event of a client. */
 interface Call {
@@ -103,7 +103,7 @@ const MAX_FAULTS = 20;
  */
 const ALL = { burst: 4_000, perSecond: 1_000 };
 
-/** The same for requests that move places. An honest client makes one, and seldom reports a neighbour. */
+/** The same for requests that move places. An honest client makes one, and seldom complains. */
 const MOVING = { burst: 30, perSecond: 2 };
 
 /** How long clients may take to answer that the server closes, in milliseconds. */
@@ -149,7 +149,7 @@ export class SignalingServer {
   }
 
   /** Connections that watch a room, in all rooms. */
-  get watchers(): number {
+  get spectators(): number {
     return this.#watching.size;
   }
 
@@ -379,65 +379,49 @@ export class SignalingServer {
     return placeOf(this.#driver.broker, data.session);
   }
 
-  /** A connection is a member's or a watcher's, and of one room. */
+  /** A connection is a member's or a spectator's, and of one room. */
   #refusalOfSecond(socket: PeerSocket): Refusal | null {
     if (this.#placeOf(socket) !== null) return ALREADY_JOINED;
     if (socket.data.unwatch === null) return null;
     return refusal('already-joined', 'this connection watches a room already');
   }
 
-  /** Takes what a member tells those who watch its room. */
   #trace({ socket, input, answer }: Call): void {
     const place = this.#placeOf(socket);
-    if (place === null) {
-      answer(NOT_JOINED);
-      return;
-    }
-    const { room, id } = place;
-    // It may have been on its way as the last watcher went.
-    if (!this.#watching.isWatched(room)) {
-      answer({ ok: true });
-      return;
-    }
-    if (!this.#watching.mayReport(room, id)) {
-      answer(refusal('malformed', 'more reports than a peer has to make'));
-      return;
-    }
-    const report = parseTrace(input);
-    if (!report.ok) {
-      answer(refusal('malformed', report.error));
-      return;
-    }
-    this.metrics.reports.inc();
-    this.#watching.report(room, id, report.value);
-    answer({ ok: true });
+    answer(place === null ? NOT_JOINED : this.#takeTrace(place, input));
+  }
+
+  /** Takes what a member tells the spectators of its room. */
+  #takeTrace({ room, id }: Membership, input: unknown): Reply {
+    // It may have been on its way as the last spectator went.
+    if (!this.#watching.isWatched(room)) return { ok: true };
+    if (!this.#watching.mayTrace(room, id))
+      return refusal('malformed', 'more traces than a peer has to send');
+    const trace = parseTrace(input);
+    if (!trace.ok) return refusal('malformed', trace.error);
+    this.metrics.traces.inc();
+    this.#watching.take(room, id, trace.value);
+    return { ok: true };
   }
 
   #watch({ socket, input, answer }: Call): void {
-    const refused = this.#refusalOfSecond(socket);
-    if (refused !== null) {
-      answer(refused);
-      return;
-    }
+    answer(this.#refusalOfSecond(socket) ?? this.#addSpectator(socket, input));
+  }
+
+  #addSpectator(socket: PeerSocket, input: unknown): WatchReply {
     const request = parseWatchRequest(input);
-    if (!request.ok) {
-      answer(refusal(codeFor(input), request.error));
-      return;
-    }
+    if (!request.ok) return refusal(codeFor(input), request.error);
     const { room } = request.value;
     const problem = this.#watching.problem(room);
-    if (problem !== null) {
-      answer(refusal('room-full', problem));
-      return;
-    }
+    if (problem !== null) return refusal('room-full', problem);
     const { order, remove } = this.#watching.add(room, {
       order: (order, onTaken) => socket.emit('order', order, onTaken),
-      reports: (reports, onTaken) => socket.emit('reports', reports, onTaken),
+      traces: (traces, onTaken) => socket.emit('traces', traces, onTaken),
     });
     socket.data.unwatch = remove;
     this.#connections.allowWatching(socket.conn);
-    answer({ ok: true, order });
     this.#options.logger.debug({ room }, 'watched');
+    return { ok: true, order };
   }
 
   #refuseLeave(refused: Refusal): Refusal {

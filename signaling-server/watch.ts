@@ -3,13 +3,13 @@
  * one message to all spectators of a room, and drops what exceeds the limits.
  */
 import type { PeerId, RoomName } from '../shared/protocol/ids.ts';
-import type { Order, Reports, Trace } from '../shared/protocol/watch.ts';
+import type { Order, Traces, Trace } from '../shared/protocol/watch.ts';
 import { fullBucket, isFull, takeOne, type TokenBucket } from '../shared/machine/token-bucket.ts';
 import type { Clock } from '../shared/driver/ports.ts';
 
 export interface WatchLimits {
-  readonly watchersPerRoom: number;
-  readonly watchers: number;
+  readonly spectatorsPerRoom: number;
+  readonly spectators: number;
 }
 
 export interface WatchPorts {
@@ -23,9 +23,9 @@ export interface WatchPorts {
 }
 
 /** A spectator's connection. Both messages call back once they have been taken. */
-export interface WatcherPort {
+export interface SpectatorPort {
   order(order: Order, onTaken: () => void): void;
-  reports(reports: Reports, onTaken: () => void): void;
+  traces(traces: Traces, onTaken: () => void): void;
 }
 
 /** Milliseconds between two looks at a room, and two messages to its spectators. */
@@ -58,7 +58,7 @@ export const MAX_TRACES_AT_ONCE = 20;
 const TRACES = { burst: MAX_TRACES_AT_ONCE, perSecond: 15 };
 
 interface Spectator {
-  readonly port: WatcherPort;
+  readonly port: SpectatorPort;
   /** The order it was last told. */
   order: Order;
   isOrderTaken: boolean;
@@ -69,7 +69,7 @@ interface Spectator {
 
 interface WatchedRoom {
   readonly spectators: Set<Spectator>;
-  reports: Reports['reports'];
+  traces: Traces['traces'];
   entries: number;
   missed: number;
   /** Whether a spectator is here that has not seen what members state only when they are told. */
@@ -105,12 +105,12 @@ export class Watching {
 
   /** Why a room takes no further spectator; null where it does. */
   problem(room: RoomName): string | null {
-    const { watchersPerRoom, watchers } = this.#limits;
+    const { spectatorsPerRoom, spectators } = this.#limits;
     const here = this.#rooms.get(room)?.spectators.size ?? 0;
-    if (here >= watchersPerRoom)
-      return `the limit of spectators for room ${room} is ${watchersPerRoom}`;
-    if (this.#spectators >= watchers)
-      return `the limit of spectators for this server is ${watchers}`;
+    if (here >= spectatorsPerRoom)
+      return `the limit of spectators for room ${room} is ${spectatorsPerRoom}`;
+    if (this.#spectators >= spectators)
+      return `the limit of spectators for this server is ${spectators}`;
     return null;
   }
 
@@ -118,22 +118,8 @@ export class Watching {
    * Adds a spectator. Call it only where `problem` returned null.
    * @returns the room's order, and a function to call when the spectator goes
    */
-  add(room: RoomName, port: WatcherPort): { order: Order; remove: () => void } {
-    let open = this.#rooms.get(room);
-    if (open === undefined) {
-      open = {
-        spectators: new Set(),
-        reports: [],
-        entries: 0,
-        missed: 0,
-        isStale: false,
-        isTold: false,
-        tells: fullBucket(TELLS, this.#ports.clock.now()),
-        buckets: new Map(),
-      };
-      this.#rooms.set(room, open);
-    }
-    const watched = open;
+  add(room: RoomName, port: SpectatorPort): { order: Order; remove: () => void } {
+    const watched = this.#rooms.get(room) ?? this.#open(room);
     const { spectators } = watched;
     const order = this.#ports.order(room);
     const spectator: Spectator = { port, order, isOrderTaken: true, untaken: 0, missed: 0 };
@@ -160,7 +146,7 @@ export class Watching {
   }
 
   /** Whether a peer may send a trace now, which is counted. */
-  mayReport(room: RoomName, id: PeerId): boolean {
+  mayTrace(room: RoomName, id: PeerId): boolean {
     const open = this.#rooms.get(room);
     if (open === undefined) return true;
     const now = this.#ports.clock.now();
@@ -170,7 +156,7 @@ export class Watching {
   }
 
   /** Takes a member's trace. */
-  report(room: RoomName, peer: PeerId, trace: Trace): void {
+  take(room: RoomName, peer: PeerId, trace: Trace): void {
     const open = this.#rooms.get(room);
     if (open === undefined) return;
     const size = trace.entries.length;
@@ -179,7 +165,22 @@ export class Watching {
       return;
     }
     open.entries += size;
-    open.reports.push({ peer, at: this.#ports.date(), trace });
+    open.traces.push({ peer, at: this.#ports.date(), trace });
+  }
+
+  #open(room: RoomName): WatchedRoom {
+    const open: WatchedRoom = {
+      spectators: new Set(),
+      traces: [],
+      entries: 0,
+      missed: 0,
+      isStale: false,
+      isTold: false,
+      tells: fullBucket(TELLS, this.#ports.clock.now()),
+      buckets: new Map(),
+    };
+    this.#rooms.set(room, open);
+    return open;
   }
 
   #tick(): void {
@@ -201,9 +202,9 @@ export class Watching {
   }
 
   #passOn(open: WatchedRoom): void {
-    const { reports, entries, missed } = open;
+    const { traces, entries, missed } = open;
     if (entries === 0) return;
-    open.reports = [];
+    open.traces = [];
     open.entries = 0;
     open.missed = 0;
     const size = Math.max(LEAST_PER_MESSAGE, entries);
@@ -215,7 +216,7 @@ export class Watching {
       }
       if (spectator.missed > 0) open.isStale = true;
       spectator.untaken += size;
-      spectator.port.reports({ reports, missed: spectator.missed }, () => {
+      spectator.port.traces({ traces, missed: spectator.missed }, () => {
         spectator.untaken -= size;
       });
       spectator.missed = 0;

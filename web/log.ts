@@ -1,6 +1,7 @@
 /** The log in words, and as files. */
 import type { PeerId } from '../shared/protocol/ids.ts';
-import { classicLine, describe, type Description } from '../shared/narration/describe.ts';
+import { classicLine } from '../shared/narration/classic-line.ts';
+import { describe, type Description } from '../shared/narration/describe.ts';
 import { jsonLine } from '../shared/narration/json-line.ts';
 import { nameOf, shortId } from '../shared/narration/names.ts';
 import type { LogRecord } from './ring-member.ts';

@@ -80,8 +80,8 @@ export const ELECTION_MUTANTS = [
     rule: 'R3b',
     change: 'a peer follows a leader that it outranks',
     file: 'election/step.ts',
-    find: "  if (compared.result === 'less')\n    return judged(start",
-    replace: '  if (compared === null)\n    return judged(start',
+    find: "  if (compared.result === 'less')\n    return startAbove",
+    replace: '  if (compared === null)\n    return startAbove',
     caughtBy: test('election/rules', 'receiving an ELECTED'),
   },
   {
@@ -185,9 +185,9 @@ export const ELECTION_MUTANTS = [
     rule: 'R6',
     change: 'nobody starts where what a dead peer left behind ends',
     file: 'election/step.ts',
-    find: "  return judged(start(state, message.term), message, {\n    outcome: 'answered',\n    reason: 'its origin is gone',",
+    find: "  return startAbove(state, message, 'its origin is gone');",
     replace:
-      "  return judged(quiet(state), message, {\n    outcome: 'answered',\n    reason: 'its origin is gone',",
+      "  return judged(quiet(state), message, { outcome: 'answered', reason: 'its origin is gone', compared: null });",
     caughtBy: test('election/rules', 'what a dead peer left behind'),
   },
   {

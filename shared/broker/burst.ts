@@ -1,4 +1,4 @@
-/** When newcomers get their places (SPEC.md, L2). */
+/** When newcomers get their places (member/SPEC.md, L2). */
 import { wakeRoom } from './absence.ts';
 import { join } from './places.ts';
 import { arm, disarm } from './dues.ts';

@@ -1,4 +1,4 @@
-/** What becomes of complaints about neighbours (SPEC.md, L12, L13, L16). */
+/** What becomes of complaints about neighbours (member/SPEC.md, L12, L13, L16). */
 import type { PeerId } from '../protocol/ids.ts';
 import type { Report } from '../protocol/signaling.ts';
 import { RELAYED_PROBE_SILENCE } from '../protocol/timeouts.ts';

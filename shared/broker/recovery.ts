@@ -1,4 +1,4 @@
-/** A room of a memory that the server has lost, gathered again from its members (SPEC.md, L14). */
+/** A room of a memory that the server has lost, gathered again from its members (member/SPEC.md, L14). */
 import type { PeerId } from '../protocol/ids.ts';
 import type { ResumeRequest } from '../protocol/signaling.ts';
 import { awaitReturns, keepChecking } from './absence.ts';

@@ -6,15 +6,9 @@ import { initialMember } from '../member/initial.ts';
 import { handle } from '../member/member.ts';
 import { linkSights, sightOf } from '../member/sight.ts';
 import type { Identity, Member } from '../member/state.ts';
-import {
-  nextDue,
-  type Ask,
-  type Answer,
-  type Input,
-  type Output,
-  type Random,
-} from '../member/turn.ts';
+import { type Ask, type Answer, type Input, type Output, type Random } from '../member/turn.ts';
 import { Loop, type Times } from './loop.ts';
+import { firstTime } from '../machine/dues.ts';
 import type { Moment } from '../machine/moment.ts';
 import type { Link, OpenLink, Signaling } from './ports.ts';
 
@@ -77,7 +71,7 @@ export class RingPeer {
         return handle(this.#member, input, moment, ports.random);
       },
       perform: (output: Output) => this.#perform(output),
-      nextDue: () => nextDue(this.#member),
+      nextDue: () => firstTime(this.#member),
       time: { type: 'time' as const },
     };
     this.#loop = new Loop<Input, Output>(machine, ports);

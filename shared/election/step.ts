@@ -238,11 +238,7 @@ function ownAnnouncement(state: ElectionState, message: ElectedMessage): Step {
 function firstAnnouncement(state: ElectionState, message: ElectedMessage): Step {
   const compared = compare(message.decision.leader, 'own claim', state.self);
   if (compared.result === 'less')
-    return judged(start(state, message.term), message, {
-      outcome: 'answered',
-      reason: 'outranks the announced leader',
-      compared,
-    });
+    return startAbove(state, message, 'outranks the announced leader', compared);
   return judged(becomeFollower(state, message.term, message.decision), message, {
     outcome: 'forwarded',
     reason: 'announcement',
@@ -252,11 +248,7 @@ function firstAnnouncement(state: ElectionState, message: ElectedMessage): Step 
 
 /** R3c: two rings that did not know of each other have met, or a peer lies. A new term settles it. */
 function contested(state: ElectionState, message: ElectedMessage): Step {
-  return judged(start(state, message.term), message, {
-    outcome: 'answered',
-    reason: 'a second leader in one term',
-    compared: null,
-  });
+  return startAbove(state, message, 'a second leader in one term');
 }
 
 /**
@@ -265,11 +257,7 @@ function contested(state: ElectionState, message: ElectedMessage): Step {
 function absorb(state: ElectionState, message: ElectionMessage): Step {
   if (message.term === state.term && decisionOf(state) !== null)
     return ignore(state, message, 'its origin is gone');
-  return judged(start(state, message.term), message, {
-    outcome: 'answered',
-    reason: 'its origin is gone',
-    compared: null,
-  });
+  return startAbove(state, message, 'its origin is gone');
 }
 
 // --- R4, R5, R7: links, departures and time ----------------------------------------------------
@@ -428,6 +416,16 @@ function ignore(
   compared: Compared | null = null,
 ): Step {
   return judged(quiet(state), message, { outcome: 'ignored', reason, compared });
+}
+
+/** Answers a message with a new term, above the message's. */
+function startAbove(
+  state: ElectionState,
+  message: ElectionMessage,
+  reason: Reason,
+  compared: Compared | null = null,
+): Step {
+  return judged(start(state, message.term), message, { outcome: 'answered', reason, compared });
 }
 
 /** Puts the judgement on a message before its effects. */

@@ -64,7 +64,7 @@ export function takeCensus(
   const before = census.ring?.term === term ? census.ring.messages : 0;
   const messages = Math.max(before, told.messages);
   const ring = { term, messages, seats: isWhole ? told.seats : [] };
-  if (isSame(census.ring, ring)) return false;
+  if (JSON.stringify(ring) === JSON.stringify(census.ring)) return false;
   census.ring = ring;
   census.toTell = TIMES_TOLD;
   return true;
@@ -155,13 +155,4 @@ function readFrom(reader: ByteReader): Tally | null {
     seats.push({ id, link });
   }
   return { messages, seats };
-}
-
-function isSame(a: WholeRing | null, b: WholeRing): boolean {
-  return (
-    a?.term === b.term &&
-    a.messages === b.messages &&
-    a.seats.length === b.seats.length &&
-    a.seats.every(({ id, link }, at) => id === b.seats[at]?.id && link === b.seats[at].link)
-  );
 }

@@ -2,7 +2,7 @@
  * Runs the pure election: gives it inputs one after another, performs the effects it asks for, and keeps
  * its one timer (election/SPEC.md, R7).
  */
-import { decisionOf, initialElection, type ElectionState } from '../election/state.ts';
+import { decisionOf, type ElectionState } from '../election/state.ts';
 import {
   step,
   type ElectionEffect,
@@ -10,24 +10,19 @@ import {
   type Judgement,
   type Wait,
 } from '../election/step.ts';
-import type { Extension } from '../protocol/frame.ts';
+import type { Frame } from '../protocol/frame.ts';
 import type { PeerId } from '../protocol/ids.ts';
-import {
-  isLap,
-  originOf,
-  type Decision,
-  type ElectionMessage,
-  type Policy,
-} from '../protocol/messages.ts';
+import { isLap, originOf, type Decision, type ElectionMessage } from '../protocol/messages.ts';
 import { mostMembers } from '../protocol/signaling.ts';
 import { extensionsFor, takeCensus } from './census.ts';
-import { kindOnward, latencyOf, leadsRound, linkInUse } from './edges.ts';
+import { kindOnward, latencyOf, leadsRound, linkInUse } from './queries.ts';
 import type { Cause } from './events.ts';
 import { hopDelayOf } from './hop-delay.ts';
-import { isConfirmed, renewLease } from './lease.ts';
 import { sendAfter, takeBack, tellUnsent } from './link.ts';
 import { doubtDeparture, noteLeader } from './lookups.ts';
 import {
+  isConfirmed,
+  leaseFor,
   noteDecided,
   noteLapPassed,
   noteTermRose,
@@ -48,7 +43,7 @@ interface Pending {
   readonly because: Cause;
   /** The neighbour whose message it is, or this peer. */
   readonly from: PeerId;
-  readonly extensions: readonly Extension[];
+  readonly extensions: Frame['extensions'];
 }
 
 /** Where inputs that are effects of the present one wait for its end. */
@@ -61,18 +56,12 @@ export function stepElection(turn: Turn, input: ElectionInput, because: Cause = 
 }
 
 /** Gives the election a message of a neighbour. */
-export function receive(
-  turn: Turn,
-  message: ElectionMessage,
-  from: PeerId,
-  extensions: readonly Extension[],
-): void {
-  run(turn, { input: { type: 'receive', message }, because: 'receive', from, extensions });
+export function receive(turn: Turn, frame: Frame<ElectionMessage>, from: PeerId): void {
+  run(turn, received(frame, from));
 }
 
-/** Takes the policy that the room turns out to have. Nothing has happened before. */
-export function adoptPolicy({ member: { election } }: Turn, policy: Policy): void {
-  election.state = initialElection(election.state.self, policy);
+function received({ message, extensions }: Frame<ElectionMessage>, from: PeerId): Pending {
+  return { input: { type: 'receive', message }, because: 'receive', from, extensions };
 }
 
 function run(turn: Turn, first: Pending): void {
@@ -97,7 +86,7 @@ function runOne(turn: Turn, pending: Pending, queue: Queue): void {
     // A peer that starts sends its claim once, and after its judgement on what made it start.
     if (hasStarted && effect.type === 'send')
       tell(turn, { type: 'started', term: state.term, because: pending.because });
-    perform(turn, effect, pending.from, extensions, queue);
+    perform(turn, effect, { ...pending, extensions }, queue);
   }
   learnRing(turn, pending, effects);
   confirmLeader(turn, pending.input, effects);
@@ -107,18 +96,12 @@ function runOne(turn: Turn, pending: Pending, queue: Queue): void {
   settle(turn);
 }
 
-function perform(
-  turn: Turn,
-  effect: ElectionEffect,
-  from: PeerId,
-  extensions: readonly Extension[],
-  queue: Queue,
-): void {
+function perform(turn: Turn, effect: ElectionEffect, pending: Pending, queue: Queue): void {
   switch (effect.type) {
     case 'send':
-      return send(turn, effect.message, extensions, queue);
+      return send(turn, effect.message, pending.extensions, queue);
     case 'judge':
-      return judged(turn, effect.message, from, effect.judgement);
+      return judged(turn, effect.message, pending.from, effect.judgement);
     case 'decide':
       return decided(turn, effect.term, effect.decision);
     case 'wait':
@@ -147,11 +130,8 @@ function decided(turn: Turn, term: number, decision: Decision): void {
 }
 
 /** What an announcement says of the whole ring, where it was news or has come home. */
-function learnRing(
-  turn: Turn,
-  { input, extensions }: Pending,
-  effects: readonly ElectionEffect[],
-): void {
+function learnRing(turn: Turn, pending: Pending, effects: readonly ElectionEffect[]): void {
+  const { input, extensions } = pending;
   if (input.type !== 'receive' || input.message.type !== 'elected') return;
   const { census } = turn.member.election;
   for (const effect of effects) {
@@ -171,7 +151,7 @@ function learnRing(
 function send(
   turn: Turn,
   message: ElectionMessage,
-  received: readonly Extension[],
+  along: Frame['extensions'],
   queue: Queue,
 ): void {
   const { member, now } = turn;
@@ -181,20 +161,15 @@ function send(
   // Where the view names another successor, the ring may be deciding without this peer.
   if (isLoopback && message.type === 'claim' && !leadsRound(member)) return;
   const self = { id: identity.id, link: kindOnward(member) };
-  const extensions = extensionsFor(election.census, self, message, received);
+  const extensions = extensionsFor(election.census, self, message, along);
   if (message.type === 'claim') election.patience.claimAt = now;
   if (successor.outlet === 'loopback') {
     tell(turn, { type: 'sent', message, to: self.id });
-    queue.push({
-      input: { type: 'receive', message },
-      because: 'receive',
-      from: self.id,
-      extensions,
-    });
+    queue.push(received({ message, extensions }, self.id));
     return;
   }
   const delay = isLap(message) ? 0 : hopDelayOf(hopDelay);
-  sendAfter(turn, successor.outlet, message, extensions, delay);
+  sendAfter(turn, successor.outlet, { message, extensions }, delay);
 }
 
 /**
@@ -214,17 +189,13 @@ function takeBackOfDeparted(turn: Turn, queue: Queue): void {
     message.type === 'elected' && message.term === term && originOf(message) === leader;
   if (!taken.some(isOfLeader)) return;
   const from = member.identity.id;
-  queue.push({
-    input: { type: 'start' },
-    because: 'announcement taken back',
-    from,
-    extensions: [],
-  });
+  const because = 'announcement taken back';
+  queue.push({ input: { type: 'start' }, because, from, extensions: [] });
 }
 
 // --- waiting ------------------------------------------------------------------------------------
 
-/** Restarts the one election timer (SPEC.md, R7). */
+/** Restarts the one election timer (election/SPEC.md, R7). */
 function beginWait(turn: Turn, until: Wait): void {
   const { patience } = turn.member.election;
   if (until === 'return') patience.lapAt = turn.now;
@@ -266,7 +237,7 @@ function prolong(turn: Turn, { until, since, share }: RunningWait): void {
   const { election } = turn.member;
   const due = setWait(turn, until, since, share);
   if (decisionOf(election.state) !== null && !election.isDoubted)
-    renewLease(election, due - turn.now, turn);
+    election.lease = leaseFor(due - turn.now, turn);
 }
 
 /** The hop delay was set. A wait that is too long for it begins anew; one too short is prolonged. */
@@ -300,11 +271,7 @@ function sizeOf(member: Member): RingSize {
 // --- the lease ----------------------------------------------------------------------------------
 
 /** What was heard of the leader confirms it for as long as the wait for the next lap takes (R10). */
-function confirmLeader(
-  turn: Turn,
-  { type }: ElectionInput,
-  effects: readonly ElectionEffect[],
-): void {
+function confirmLeader(turn: Turn, input: ElectionInput, effects: readonly ElectionEffect[]): void {
   const { election } = turn.member;
   if (decisionOf(election.state) === null) {
     election.lease = null;
@@ -312,10 +279,10 @@ function confirmLeader(
     return;
   }
   const { wait, patience } = election;
-  const isHeard = type === 'receive' || type === 'hello';
+  const isHeard = input.type === 'receive' || input.type === 'hello';
   if (wait === null || !isHeard || !effects.some((effect) => effect.type === 'wait')) return;
   const back = wait.until === 'lap' ? waitFor(patience, 'return', 0, sizeOf(turn.member)) : 0;
-  renewLease(election, wait.due - turn.now + back, turn);
+  election.lease = leaseFor(wait.due - turn.now + back, turn);
   tellConfirmation(turn);
 }
 
@@ -349,7 +316,7 @@ function tellsLeader(input: ElectionInput, state: ElectionState): boolean {
   return originOf(input.message) === leader && (input.message.type === 'elected' || isOwn);
 }
 
-/** Whether a claim was met in the term of a message rather than in a new one (SPEC.md, R2a). */
+/** Whether a claim was met in the term of a message rather than in a new one (election/SPEC.md, R2a). */
 function isAnswer({ input }: Pending, { term }: ElectionState): boolean {
   return input.type === 'receive' && input.message.term === term;
 }

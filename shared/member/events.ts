@@ -7,6 +7,9 @@ import type { Edge, RefusalCode, Report } from '../protocol/signaling.ts';
 /** Whether frames go from device to device or through the signaling server. */
 export type LinkKind = 'direct' | 'relayed';
 
+/** How far a link has come; the predecessor of an edge decides which of its links is in use. */
+export type LinkState = 'connecting' | 'open' | 'in use' | 'closed';
+
 export type ServerLink = 'connected' | 'reconnecting' | 'offline';
 export type NeighbourLinkState = 'none' | 'connecting' | 'direct' | 'relayed';
 
@@ -16,94 +19,56 @@ export type NeighbourLinkState = 'none' | 'connecting' | 'direct' | 'relayed';
  */
 export type Cause = ElectionInput['type'] | 'no such leader' | 'announcement taken back';
 
-export type RingEvent =
+export type RingEvent = Readonly<
+  /** `otherSpelling`: a room whose name differs in case alone, where somebody is. */
+  | { type: 'joined'; id: PeerId; room: RoomName; otherSpelling?: RoomName }
   | {
-      readonly type: 'joined';
-      readonly id: PeerId;
-      readonly room: RoomName;
-      /** A room whose name differs in case alone: somebody is there, and nobody else in this one. */
-      readonly otherSpelling?: RoomName;
+      type: 'neighbours';
+      successor: PeerId;
+      predecessor: PeerId;
+      removed: readonly PeerId[];
+      version: number;
     }
-  | {
-      readonly type: 'neighbours';
-      readonly successor: PeerId;
-      readonly predecessor: PeerId;
-      readonly removed: readonly PeerId[];
-      readonly version: number;
-    }
-  | {
-      readonly type: 'link';
-      readonly edge: Edge;
-      readonly kind: LinkKind;
-      readonly peer: PeerId;
-      readonly state: 'connecting' | 'open' | 'in use' | 'closed';
-      readonly reason: string;
-    }
+  | { type: 'link'; edge: Edge; kind: LinkKind; peer: PeerId; state: LinkState; reason: string }
   /** A new election, and what made this peer start it. */
-  | { readonly type: 'started'; readonly term: number; readonly because: Cause }
-  | { readonly type: 'sent'; readonly message: ElectionMessage; readonly to: PeerId }
-  | {
-      readonly type: 'received';
-      readonly message: ElectionMessage;
-      readonly from: PeerId;
-      readonly judgement: Judgement;
-    }
-  | {
-      readonly type: 'leader';
-      readonly leader: PeerId;
-      readonly term: number;
-      readonly size: number;
-      readonly isSelf: boolean;
-    }
+  | { type: 'started'; term: number; because: Cause }
+  | { type: 'sent'; message: ElectionMessage; to: PeerId }
+  | { type: 'received'; message: ElectionMessage; from: PeerId; judgement: Judgement }
+  | { type: 'leader'; leader: PeerId; term: number; size: number; isSelf: boolean }
   /** A message that is to be sent once the room's hop delay is over: the token is here so long. */
-  | { readonly type: 'holding'; readonly message: ElectionMessage; readonly milliseconds: number }
-  /** What was heard of the leader confirms it no more, or does so again (SPEC.md, R10). */
-  | { readonly type: 'confirmation'; readonly leader: PeerId; readonly isConfirmed: boolean }
-  /** The server has named the era in which this peer acts when it leads (SPEC.md, R9). */
-  | { readonly type: 'era'; readonly era: number }
+  | { type: 'holding'; message: ElectionMessage; milliseconds: number }
+  /** What was heard of the leader confirms it no more, or does so again (election/SPEC.md, R10). */
+  | { type: 'confirmation'; leader: PeerId; isConfirmed: boolean }
+  /** The server has named the era in which this peer acts when it leads (election/SPEC.md, R9). */
+  | { type: 'era'; era: number }
   /** A message that was held is not sent: its origin, or the link that it was for, is gone. */
-  | {
-      readonly type: 'unsent';
-      readonly message: ElectionMessage;
-      readonly reason: 'its origin is gone' | 'the link is lost';
-    }
+  | { type: 'unsent'; message: ElectionMessage; reason: 'its origin is gone' | 'the link is lost' }
   /** The room's hop delay has changed, by this peer or another. */
-  | { readonly type: 'pace'; readonly hopDelay: number; readonly by: PeerId }
+  | { type: 'pace'; hopDelay: number; by: PeerId }
   /** What is known of the whole ring has changed: see {@link RingState.ring}. */
-  | { readonly type: 'ring' }
+  | { type: 'ring' }
   /** A frame that could not be used. `count` is the number of such frames so far. */
-  | {
-      readonly type: 'dropped';
-      readonly from: PeerId | null;
-      readonly reason: string;
-      readonly count: number;
-    }
+  | { type: 'dropped'; from: PeerId; reason: string; count: number }
   /** A direct link is not made: as many were as a page may make. */
-  | { readonly type: 'spent' }
-  /** A report about a neighbour was sent to the server. */
-  | { readonly type: 'complained'; readonly about: PeerId; readonly fault: Report['fault'] }
+  | { type: 'spent' }
+  /** A complaint about a neighbour was sent to the server. */
+  | { type: 'complained'; about: PeerId; fault: Report['fault'] }
   /** One that was presumed departed is a member, by the server's word. */
-  | { readonly type: 'returned'; readonly peer: PeerId }
-  /** The server was not told of a neighbour, as far as is known. */
-  | {
-      readonly type: 'unreported';
-      readonly about: PeerId;
-      readonly fault: Report['fault'];
-      readonly reason: 'no connection' | 'no answer';
-    }
-  | { readonly type: 'server'; readonly state: ServerLink; readonly reason: string }
-  | { readonly type: 'refused'; readonly code: RefusalCode; readonly message: string }
-  | { readonly type: 'error'; readonly message: string }
-  | { readonly type: 'left' }
+  | { type: 'returned'; peer: PeerId }
+  | { type: 'server'; state: ServerLink; reason: string }
+  | { type: 'refused'; code: RefusalCode; message: string }
+  | { type: 'error'; message: string }
+  | { type: 'left' }
   /** It is gone without a goodbye to anyone. */
-  | { readonly type: 'vanished' };
+  | { type: 'vanished' }
+>;
 
 /** A link to a neighbour at one moment. */
 export interface LinkSight {
   readonly edge: Edge;
   readonly peer: PeerId;
   readonly kind: LinkKind;
-  readonly state: 'connecting' | 'open' | 'in use';
+  readonly state: Exclude<LinkState, 'closed'>;
   /** Milliseconds since this end was made. */
   readonly age: number;
   /** Milliseconds that a heartbeat took there and back, the mean of the last few; null before the first. */
@@ -143,7 +108,7 @@ export interface RingState {
   /** null before the first election it hears of, and once it has left. */
   readonly term: number | null;
   readonly leader: PeerId | null;
-  /** Whether what was heard of the leader still confirms it (SPEC.md, R10). */
+  /** Whether what was heard of the leader still confirms it (election/SPEC.md, R10). */
   readonly isConfirmed: boolean;
   /** Until when it does, in milliseconds since 1970 by this peer's clock; null where no leader is known. */
   readonly confirmedUntil: number | null;

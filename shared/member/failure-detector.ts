@@ -4,15 +4,16 @@
  * and then for its round trip. It answers where it takes frames: the timers of a page in the background
  * are too slow for that.
  */
-import type { LinkId, PeerId } from '../protocol/ids.ts';
-import type { MembershipReply } from '../protocol/signaling.ts';
-import { closeComplaint, complain } from './complaints.ts';
-import { findLink, greetedLinks, isGreeted, isNeighbour, linksOf } from './edges.ts';
+import type { PeerId } from '../protocol/ids.ts';
+import type { MembershipReply, Report } from '../protocol/signaling.ts';
+import { complain, endComplaint } from './complaints.ts';
+import { findLink, greetedLinks, isGreeted, isNeighbour, linksOf } from './queries.ts';
 import { beat, forgive, HEARTBEAT_INTERVAL, isBeatDue } from './link.ts';
 import { drop } from './receiving.ts';
 import { patienceOf, probePatienceOf, silenceOf } from './neighbour-patience.ts';
-import type { Complaint, Link, Member, Probe } from './state.ts';
-import { arm, type Turn } from './turn.ts';
+import type { Link, Member, Probe } from './state.ts';
+import { arm } from '../machine/dues.ts';
+import { type Turn } from './turn.ts';
 
 /** A heartbeat's timer that is so late shows that this peer was asleep, in milliseconds. */
 const OVERSLEPT = 1.5 * HEARTBEAT_INTERVAL;
@@ -30,7 +31,7 @@ const HIDDEN_LATE = 1_200;
 const PROBE_ROUNDS = 3;
 
 export function startHeartbeats(turn: Turn): void {
-  arm(turn, { name: 'heartbeat', at: turn.now + HEARTBEAT_INTERVAL });
+  arm(turn.member, { name: 'heartbeat', at: turn.now + HEARTBEAT_INTERVAL });
 }
 
 /** It is time for heartbeats, and was for so many milliseconds. */
@@ -69,9 +70,9 @@ function isHeardElsewhere(member: Member, link: Link, now: number): boolean {
 /** The server has lost a neighbour: without life on the links with it, it is gone. */
 export function check(turn: Turn, peer: PeerId): void {
   if (!isNeighbour(turn.member, peer)) return;
-  const links = tellingLinks(turn.member, peer);
+  const links = tellingLinks(turn.member, peer).map(({ id }) => id);
   if (links.length === 0) complain(turn, peer, 'silent');
-  else probe(turn, 'check', peer, idsOf(links), PROBE_ROUNDS);
+  else probe(turn, { of: 'check', peer, links, rounds: PROBE_ROUNDS });
 }
 
 /** A relayed link cannot live while the other end has lost the server: a direct one tells more. */
@@ -85,29 +86,19 @@ function tellingLinks(member: Member, peer: PeerId): readonly Link[] {
  * The server has answered a complaint. A neighbour that is still a member is awake, perhaps only just: a
  * last chance for the link before another is made.
  */
-export function complaintAnswered(turn: Turn, complaint: Complaint, reply: MembershipReply): void {
+export function complaintAnswered(turn: Turn, complaint: Report, reply: MembershipReply): void {
   const { about } = complaint;
-  closeComplaint(turn, complaint);
+  endComplaint(turn, complaint);
   if (!reply.ok || !reply.isMember) return;
   for (const link of greetedLinks(turn.member, about))
     if (silenceOf(link, turn.now) >= patienceOf(link))
-      probe(turn, 'last chance', about, [link.id], PROBE_ROUNDS);
-}
-
-function idsOf(links: readonly Link[]): readonly LinkId[] {
-  return links.map(({ id }) => id);
+      probe(turn, { of: 'last chance', peer: about, links: [link.id], rounds: PROBE_ROUNDS });
 }
 
 /** Asks on those of the links that are left. Without any, there is nothing to wait for. */
-function probe(
-  turn: Turn,
-  of: Probe['of'],
-  peer: PeerId,
-  ids: readonly LinkId[],
-  rounds: number,
-): void {
-  const links = ids.flatMap((id) => findLink(turn.member, id) ?? []);
-  const asked: Probe = { of, peer, links: ids, askedAt: turn.now, rounds, waitsFor: 'answers' };
+function probe(turn: Turn, question: Omit<Probe, 'askedAt' | 'waitsFor'>): void {
+  const links = question.links.flatMap((id) => findLink(turn.member, id) ?? []);
+  const asked: Probe = { ...question, askedAt: turn.now, waitsFor: 'answers' };
   if (links.length === 0) {
     judge(turn, asked);
     return;
@@ -117,16 +108,16 @@ function probe(
 }
 
 function awaitProbe(turn: Turn, asked: Probe, milliseconds: number): void {
-  arm(turn, { name: 'probe', probe: asked, at: turn.now + milliseconds });
+  arm(turn.member, { name: 'probe', probe: asked, at: turn.now + milliseconds });
 }
 
 /** The time for answers is over, and was for so many milliseconds. */
 export function probeOver(turn: Turn, asked: Probe, late: number): void {
-  const { of, peer, links, rounds, waitsFor } = asked;
+  const { rounds, waitsFor } = asked;
   const isInTime = late <= (waitsFor === 'answers' ? LATE : HIDDEN_LATE);
   if (isInTime || rounds === 1) judge(turn, asked);
   // Answers may be there already, and only this peer was too busy to take them.
-  else if (late > HIDDEN_LATE) probe(turn, of, peer, links, rounds - 1);
+  else if (late > HIDDEN_LATE) probe(turn, { ...asked, rounds: rounds - 1 });
   // They are taken before what is set now: by a page that is not stalled, and in time.
   else awaitProbe(turn, { ...asked, waitsFor: 'arrivals' }, 0);
 }

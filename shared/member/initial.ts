@@ -3,10 +3,10 @@ import { initialElection } from '../election/state.ts';
 import { initialAdmission } from './admission.ts';
 import { initialCensus } from './census.ts';
 import { initialHopDelay } from './hop-delay.ts';
-import { initialConnections } from './link-budget.ts';
+import { initialConnections } from './make-link.ts';
 import { initialPatience } from './leader-patience.ts';
-import type { Config, Identity, Member, PredecessorEdge, SuccessorEdge } from './state.ts';
-import { initialTermGate } from './term-gate.ts';
+import type { Config, Identity, Member } from './state.ts';
+import { initialTermGate } from './admission.ts';
 
 export function initialMember(config: Config, identity: Identity, now: number): Member {
   return {
@@ -40,8 +40,16 @@ function initialMembership(
     membership: { name: 'new' },
     server: 'reconnecting',
     place: { view: null, era: null, latestEra: null, settlingUntil: null },
-    successor: noSuccessor(),
-    predecessor: noPredecessor(),
+    successor: {
+      target: null,
+      outlet: 'none',
+      attempts: [],
+      failures: { direct: 0, relayed: 0 },
+      shortLived: 0,
+      reachedAt: 0,
+      isReadyTold: false,
+    },
+    predecessor: { target: null, links: [], waiting: [] },
     offered: [],
     shares: [],
     election: {
@@ -55,26 +63,9 @@ function initialMembership(
       isTold: false,
     },
     hopDelay: initialHopDelay(now),
-    neighbours: { broken: [], complaints: [], unreported: [] },
+    neighbours: { broken: [], complaints: [] },
     lookups: { doubts: [], confirmed: null },
     admission: initialAdmission(now),
     droppedFrames: 0,
   };
-}
-
-function noSuccessor(): SuccessorEdge {
-  return {
-    target: null,
-    outlet: 'none',
-    attempts: [],
-    failures: 0,
-    relayFailures: 0,
-    shortLived: 0,
-    reachedAt: 0,
-    isReadyTold: false,
-  };
-}
-
-function noPredecessor(): PredecessorEdge {
-  return { target: null, links: [], waiting: [] };
 }

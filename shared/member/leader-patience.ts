@@ -1,5 +1,6 @@
 /** How long a peer waits for news of a leader (election/SPEC.md, R7), by what a circuit of the ring takes. */
 import type { Wait } from '../election/step.ts';
+import type { Moment } from '../machine/moment.ts';
 
 /** From the return of the leader's lap to the next one, in milliseconds. */
 const LAP_PAUSE = 1_000;
@@ -34,6 +35,15 @@ export interface Patience {
   vainTerms: number;
 }
 
+/**
+ * Until when a peer may count on the leader that it names (election/SPEC.md, R10), by two of its own
+ * clocks: one that never falls may stand still while the device sleeps.
+ */
+export interface Lease {
+  readonly at: number;
+  readonly date: number;
+}
+
 /** What is known of the ring at the moment. */
 export interface RingSize {
   /** Peers, as far as they are known, with some to spare. */
@@ -46,6 +56,16 @@ export interface RingSize {
 
 export function initialPatience(): Patience {
   return { claimAt: null, lapAt: null, circuit: 0, vainTerms: 0 };
+}
+
+/** A lease of so many milliseconds from now on. */
+export function leaseFor(milliseconds: number, { now, date }: Moment): Lease {
+  return { at: now + milliseconds, date: date + milliseconds };
+}
+
+/** Whether there is a leader, and neither clock is past the end. */
+export function isConfirmed(lease: Lease | null, { now, date }: Moment): boolean {
+  return lease !== null && now < lease.at && date < lease.date;
 }
 
 export function noteTermRose(patience: Patience): void {

@@ -2,16 +2,17 @@
  * One end of a link with a neighbour: from open to closed, and messages instead of bytes. The frames of a
  * relayed link are signals that the server carries.
  */
-import { encodeFrame, type Extension } from '../protocol/frame.ts';
+import { encodeFrame, type Frame } from '../protocol/frame.ts';
 import type { LinkId } from '../protocol/ids.ts';
 import { isLap, type ElectionMessage, type PeerMessage } from '../protocol/messages.ts';
 import { MAX_SIGNALS_PER_MESSAGE, type Signal } from '../protocol/signaling.ts';
-import { aliveOf, greetedOf, isGone } from './edges.ts';
+import { aliveOf, greetedOf, isGone } from './queries.ts';
 import type { RingEvent } from './events.ts';
 import { silenceOf } from './neighbour-patience.ts';
-import type { Held, Link, Member } from './state.ts';
+import type { Link, Member } from './state.ts';
 import { fullBucket } from '../machine/token-bucket.ts';
-import { arm, ask, disarm, tell, type Turn } from './turn.ts';
+import { arm, disarm } from '../machine/dues.ts';
+import { ask, tell, type Turn } from './turn.ts';
 
 /** After so many milliseconds without a frame a link is asked for a sign of life. */
 export const HEARTBEAT_INTERVAL = 1_000;
@@ -48,12 +49,12 @@ export function markOpen(link: Link, now: number): void {
 }
 
 /** Sends a message at once. Does nothing on a link that is not open. */
-export function send(
-  turn: Turn,
-  link: Link,
-  message: PeerMessage,
-  extensions: readonly Extension[] = [],
-): void {
+export function send(turn: Turn, link: Link, message: PeerMessage): void {
+  sendFrame(turn, link, { message, extensions: [] });
+}
+
+/** The same with what goes along. */
+export function sendFrame(turn: Turn, link: Link, { message, extensions }: Frame): void {
   if (aliveOf(link) === null) return;
   const frame = encodeFrame(message, extensions);
   if (link.kind === 'direct') {
@@ -114,18 +115,18 @@ export function forgive(link: Link, now: number): void {
 export function sendAfter(
   turn: Turn,
   link: Link,
-  message: ElectionMessage,
-  extensions: readonly Extension[],
+  frame: Frame<ElectionMessage>,
   milliseconds: number,
 ): void {
   const greeted = greetedOf(link);
   if (greeted === null) return;
+  const { message } = frame;
   const due = Math.max(turn.now + milliseconds, greeted.held.at(-1)?.due ?? 0);
   if (greeted.held.length === 0 && due <= turn.now) {
-    sendHeld(turn, link, { message, extensions, due });
+    sendNow(turn, link, frame);
     return;
   }
-  greeted.held = [...greeted.held, { message, extensions, due }];
+  greeted.held = [...greeted.held, { ...frame, due }];
   awaitFirstHeld(turn, link);
   if (due > turn.now && !isLap(message))
     tell(turn, { type: 'holding', message, milliseconds: due - turn.now });
@@ -137,7 +138,7 @@ export function sendFirstHeld(turn: Turn, link: Link | undefined): void {
   const [first, ...rest] = greeted?.held ?? [];
   if (!link || !greeted || !first) return;
   greeted.held = rest;
-  sendHeld(turn, link, first);
+  sendNow(turn, link, first);
   awaitFirstHeld(turn, link);
 }
 
@@ -166,9 +167,9 @@ export function tellUnsent(
     if (!isLap(message)) tell(turn, { type: 'unsent', message, reason });
 }
 
-function sendHeld(turn: Turn, link: Link, { message, extensions }: Held): void {
-  send(turn, link, message, extensions);
-  tell(turn, { type: 'sent', message, to: link.peer });
+function sendNow(turn: Turn, link: Link, frame: Frame<ElectionMessage>): void {
+  sendFrame(turn, link, frame);
+  tell(turn, { type: 'sent', message: frame.message, to: link.peer });
 }
 
 function awaitFirstHeld(turn: Turn, link: Link): void {
@@ -177,17 +178,17 @@ function awaitFirstHeld(turn: Turn, link: Link): void {
     (due) => due.name === 'send held' && due.link === link.id,
   );
   if (first !== undefined && !isAwaited)
-    arm(turn, { name: 'send held', link: link.id, at: first.due });
+    arm(turn.member, { name: 'send held', link: link.id, at: first.due });
 }
 
 function disarmHeld(turn: Turn, link: Link): void {
-  disarm(turn, (due) => due.name === 'send held' && due.link === link.id);
+  disarm(turn.member, (due) => due.name === 'send held' && due.link === link.id);
 }
 
 function flush(turn: Turn, link: Link): void {
   const held = greetedOf(link)?.held ?? [];
   disarmHeld(turn, link);
-  for (const each of held) sendHeld(turn, link, each);
+  for (const each of held) sendNow(turn, link, each);
 }
 
 // --- its end ------------------------------------------------------------------------------------
@@ -232,23 +233,20 @@ export function fallSilent(turn: Turn, link: Link): void {
 function closeLater(turn: Turn, link: Link, milliseconds: number): void {
   // Without the server nothing can be said on a relayed link any more.
   if (link.kind === 'relayed' && isGone(turn.member)) return;
-  arm(turn, { name: 'close', link, at: turn.now + milliseconds });
+  arm(turn.member, { name: 'close', link, at: turn.now + milliseconds });
 }
 
 /** A link that this end has said goodbye on was closed meanwhile. */
 export function closedMeanwhile(turn: Turn, id: LinkId): void {
-  disarm(turn, (due) => due.name === 'close' && due.link.id === id);
+  disarm(turn.member, (due) => due.name === 'close' && due.link.id === id);
 }
 
 function loseHeld(turn: Turn, link: Link): void {
   const held = greetedOf(link)?.held ?? [];
   disarmHeld(turn, link);
   if (isGone(turn.member)) return;
-  tellUnsent(
-    turn,
-    held.map(({ message }) => message),
-    'the link is lost',
-  );
+  const messages = held.map(({ message }) => message);
+  tellUnsent(turn, messages, 'the link is lost');
 }
 
 /** That a relayed link is closed is said by a signal. */

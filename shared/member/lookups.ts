@@ -2,10 +2,10 @@
 import { decisionOf } from '../election/state.ts';
 import type { PeerId } from '../protocol/ids.ts';
 import type { Decision } from '../protocol/messages.ts';
-import { isNeighbour } from './edges.ts';
-import { includesPeer, recent } from './recent.ts';
+import { isNeighbour, isNoted, recent } from './queries.ts';
 import type { Member } from './state.ts';
-import { arm, ask, draw, isArmed, type Turn } from './turn.ts';
+import { arm } from '../machine/dues.ts';
+import { ask, draw, isArmed, type Turn } from './turn.ts';
 
 /** How many peers of a ring ask the server about a leader: at first, and in each of its laps. */
 const LOOKUPS_PER_DECISION = 3;
@@ -43,7 +43,7 @@ export function noteLeader(
   // One that the server has never confirmed is asked about by everyone.
   const isKnown = leader === member.lookups.confirmed;
   if (isKnown && draw(turn) * Math.min(size, SIZE_BELIEVED) >= times) return;
-  arm(turn, { name: 'lookup', at: now + LOOKUP_DELAY });
+  arm(turn.member, { name: 'lookup', at: now + LOOKUP_DELAY });
 }
 
 /** Asks about the leader that is followed by now: it may have been invented after the first was heard. */
@@ -63,7 +63,7 @@ export function doubtDeparture(turn: Turn, peer: PeerId): void {
   const doubts = recent(member.lookups.doubts, DOUBT_INTERVAL, now);
   member.lookups.doubts = doubts;
   if (member.server !== 'connected') return;
-  if (includesPeer(doubts, peer) || doubts.length >= MAX_DOUBTS) return;
+  if (isNoted(doubts, peer) || doubts.length >= MAX_DOUBTS) return;
   member.lookups.doubts = [...doubts, { peer, at: now }];
   ask(turn, { of: 'lookup', peer, why: 'departed' });
 }

@@ -1,14 +1,13 @@
 /**
  * A ring member: a state machine without I/O. It runs the pure election over links and signaling. Inputs
- * go in, outputs come out, and `nextDue` tells when time itself is the next input. It sets no timer, reads
+ * go in, outputs come out, and the first of the `dues` tells when time itself is the next input. It sets no timer, reads
  * no clock and draws no random number of its own; one driver does that in a browser tab, in Node and in
  * the simulator.
  */
 import { complaintAnswered, check, heartbeat, probeOver } from './failure-detector.ts';
-import { giveUpComplaint } from './complaints.ts';
 import type { LinkId } from '../protocol/ids.ts';
 import type { MembershipReply, Reply } from '../protocol/signaling.ts';
-import { findLink, isGone, isMember, isOpen } from './edges.ts';
+import { findLink, isGone, isMember, isOpen } from './queries.ts';
 import { endWait, stepElection } from './elections.ts';
 import { setHopDelay } from './hop-delay.ts';
 import { close, closedMeanwhile, markClosed, sendFirstHeld, signalOut } from './link.ts';
@@ -36,9 +35,8 @@ import {
 } from './receiving.ts';
 import { settled } from './settling.ts';
 import type { Due, Link, Member } from './state.ts';
-import { attempt, attemptImpossible, attemptRelay } from './successor.ts';
+import { attempt, attemptImpossible } from './successor.ts';
 import {
-  nextDue,
   tell,
   type Answer,
   type AskOf,
@@ -48,8 +46,10 @@ import {
   type Random,
   type Turn,
 } from './turn.ts';
+import { takeDue } from '../machine/dues.ts';
 import type { Moment } from '../machine/moment.ts';
-import { applyView, receiveSignals } from './views.ts';
+import { receiveSignals } from './signals.ts';
+import { applyView } from './views.ts';
 
 type ServerInput = Extract<
   Input,
@@ -133,7 +133,7 @@ function handleAnswer(turn: Turn, answer: Answer): void {
     case 'settle':
       return settled(turn, answer.to, answer.reply);
     case 'report':
-      return complaintAnswered(turn, answer.to.complaint, answer.reply);
+      return complaintAnswered(turn, answer.to.report, answer.reply);
     case 'lookup':
       return lookupAnswered(turn, answer.to, answer.reply);
   }
@@ -199,12 +199,8 @@ function linkEvent(turn: Turn, link: Link, event: LinkEvent): void {
 
 /** Does the one thing that is due first. Of two with the same time it is the one that was set first. */
 function handleTime(turn: Turn): void {
-  const { member, now } = turn;
-  const at = nextDue(member);
-  const due = member.dues.find((each) => each.at === at);
-  if (due === undefined || due.at > now) return;
-  member.dues = member.dues.filter((each) => each !== due);
-  handleDue(turn, due, now - due.at);
+  const due = takeDue(turn.member, turn.now);
+  if (due !== undefined) handleDue(turn, due, turn.now - due.at);
 }
 
 /** @param late milliseconds since it was due */
@@ -216,10 +212,9 @@ function handleDue(turn: Turn, due: Due, late: number): void {
       return probeOver(turn, due.probe, late);
     case 'election':
       return endWait(turn);
-    case 'offer':
-      return attempt(turn);
-    case 'relay':
-      return attemptRelay(turn);
+    case 'direct':
+    case 'relayed':
+      return attempt(turn, due.name);
     case 'send held':
       return sendFirstHeld(turn, findLink(turn.member, due.link));
     case 'goodbye':
@@ -230,8 +225,6 @@ function handleDue(turn: Turn, due: Due, late: number): void {
       return admitLater(turn, due.arrival);
     case 'lookup':
       return askAboutLeader(turn);
-    case 'no answer':
-      return giveUpComplaint(turn, due.complaint);
     case 'return':
       return renew(turn);
   }

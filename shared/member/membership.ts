@@ -1,4 +1,6 @@
 /** How a peer becomes a member, loses the server, comes back, and leaves (SPEC.md, L2, L7, L9). */
+import { initialElection } from '../election/state.ts';
+import { arm, disarm } from '../machine/dues.ts';
 import type { PeerId } from '../protocol/ids.ts';
 import {
   MAX_REMOVED_IN_RESUME,
@@ -7,8 +9,8 @@ import {
   type JoinReply,
   type Offer as OfferInRequest,
 } from '../protocol/signaling.ts';
-import { findLink, isGone, isGreeted, linksOf } from './edges.ts';
-import { adoptPolicy, stopElection } from './elections.ts';
+import { findLink, isGone, isGreeted, linksOf } from './queries.ts';
+import { stopElection } from './elections.ts';
 import { startHeartbeats } from './failure-detector.ts';
 import { beginMembership } from './initial.ts';
 import { isStale } from './link.ts';
@@ -18,7 +20,7 @@ import { drop } from './receiving.ts';
 import { settle } from './settling.ts';
 import type { Identity, Link, Member, Membership, Offer } from './state.ts';
 import { endSuccessor, forgetAttempts } from './successor.ts';
-import { arm, ask, disarm, disarmNamed, draw, tell, type LinkEvent, type Turn } from './turn.ts';
+import { ask, disarmNamed, draw, tell, type LinkEvent, type Turn } from './turn.ts';
 import { applyView } from './views.ts';
 
 /** Milliseconds before a peer that had to come back twice in a row comes back again; doubled. */
@@ -137,7 +139,8 @@ function joined(turn: Turn, { offers }: Joining, { view, policy, otherSpelling }
   const { member, now } = turn;
   member.membership = { name: 'member' };
   member.device.joinedAt = now;
-  adoptPolicy(turn, policy);
+  // Nothing has happened in the election yet.
+  member.election.state = initialElection(member.election.state.self, policy);
   const hint = otherSpelling === undefined ? {} : { otherSpelling };
   tell(turn, { type: 'joined', id: member.identity.id, room: member.config.room, ...hint });
   applyView(turn, view, offers);
@@ -292,7 +295,7 @@ function halt(turn: Turn): void {
   member.membership = { name: 'gone' };
   stopElection(turn);
   // Nothing can be said on a relayed link any more.
-  disarm(turn, (due) => due.name !== 'close' || due.link.kind === 'relayed');
+  disarm(turn.member, (due) => due.name !== 'close' || due.link.kind === 'relayed');
   if (membership.name !== 'joining') return;
   for (const edge of EDGES) closeOffer(turn, membership.offers[edge]);
 }
@@ -309,5 +312,5 @@ function comeBack(turn: Turn): void {
   }
   turn.member.membership = { name: 'returning' };
   const wait = Math.min(FIRST_PAUSE * 2 ** (device.returns - 2), LAST_PAUSE);
-  arm(turn, { name: 'return', at: turn.now + wait * (0.5 + draw(turn)) });
+  arm(turn.member, { name: 'return', at: turn.now + wait * (0.5 + draw(turn)) });
 }

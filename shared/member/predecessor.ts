@@ -3,7 +3,7 @@
  * one, has not yet said goodbye on (SPEC.md, L6).
  */
 import type { LinkId, PeerId } from '../protocol/ids.ts';
-import { isGreeted, isOpen } from './edges.ts';
+import { isGreeted, isOpen } from './queries.ts';
 import { close, fallSilent, retire } from './link.ts';
 import type { Arrival, Link, Member } from './state.ts';
 import type { Turn } from './turn.ts';

@@ -1,5 +1,5 @@
 /** What a member does with what arrives on a link, and with links that close. */
-import { parseFrame, type Extension } from '../protocol/frame.ts';
+import { parseFrame, type Frame } from '../protocol/frame.ts';
 import {
   MAX_HOPS,
   originOf,
@@ -24,17 +24,24 @@ import {
   isOpen,
   linkInUse,
   linksOn,
-} from './edges.ts';
+} from './queries.ts';
 import { paceChanged, receive, stepElection } from './elections.ts';
 import { takeSetting } from './hop-delay.ts';
 import { ANSWERS, close, FAREWELL, FRAMES, markClosed, markOpen, send } from './link.ts';
 import { dropPredecessors, forgetPredecessor, relayedBefore, takeReady } from './predecessor.ts';
-import { withSample } from './round-trip.ts';
+import { withRoundTrip } from './neighbour-patience.ts';
 import type { Alive, Arrival, Link } from './state.ts';
-import { dropSuccessors, sendHello, successorClosed, trySwitch } from './successor.ts';
-import { hasteOf, judgeTerm, MAX_TERM_LEAP, type TermVerdict } from './term-gate.ts';
+import {
+  dropSuccessors,
+  sendHello,
+  successorClosed,
+  trySwitch,
+  type LinkEnd,
+} from './successor.ts';
+import { hasteOf, judgeTerm, MAX_TERM_LEAP, type TermVerdict } from './admission.ts';
 import { takeOne } from '../machine/token-bucket.ts';
-import { arm, disarmNamed, isArmed, rearm, tell, type Turn } from './turn.ts';
+import { arm } from '../machine/dues.ts';
+import { disarmNamed, isArmed, rearm, tell, type Turn } from './turn.ts';
 
 /** The longest round trip that is believed, in milliseconds; what took longer was spent asleep. */
 const LONGEST_ROUND_TRIP = 8_000;
@@ -68,16 +75,11 @@ export function receiveFrame(turn: Turn, link: Link, bytes: Uint8Array): void {
   }
   // Before HELLO nothing counts: such a link is of no use, whatever else it carries.
   if (isGreeted(link)) alive.heardAt = turn.now;
-  receiveMessage(turn, link, alive, frame.value.message, frame.value.extensions);
+  receiveMessage(turn, link, alive, frame.value);
 }
 
-function receiveMessage(
-  turn: Turn,
-  link: Link,
-  alive: Alive,
-  message: PeerMessage,
-  extensions: readonly Extension[],
-): void {
+function receiveMessage(turn: Turn, link: Link, alive: Alive, frame: Frame): void {
+  const { message, extensions } = frame;
   switch (message.type) {
     case 'heartbeat':
       return receiveHeartbeat(turn, link, alive, message);
@@ -105,12 +107,8 @@ function isExpected(turn: Turn, link: Link, { type }: PeerMessage): boolean {
   return false;
 }
 
-function receiveHeartbeat(
-  turn: Turn,
-  link: Link,
-  alive: Alive,
-  { isReply, count }: HeartbeatMessage,
-): void {
+function receiveHeartbeat(turn: Turn, link: Link, alive: Alive, beat: HeartbeatMessage): void {
+  const { isReply, count } = beat;
   if (!isReply) {
     // On a relayed link an answer takes more than the question: ten of those are one signal. That
     // there are more of them is no fault: they may have waited for this peer to wake up.
@@ -119,7 +117,7 @@ function receiveHeartbeat(
   } else if (alive.beat?.count === count) {
     const took = turn.now - alive.beat.at;
     if (took <= LONGEST_ROUND_TRIP) {
-      alive.roundTrips = withSample(alive.roundTrips, took);
+      alive.roundTrips = withRoundTrip(alive.roundTrips, took);
       alive.measuredAt = turn.now;
     }
     alive.beat = null;
@@ -185,7 +183,7 @@ function takeInOrder(turn: Turn, link: Link, arrival: Arrival): void {
   }
   const { predecessor } = member;
   predecessor.waiting = [...predecessor.waiting, arrival];
-  if (!isArmed(turn, 'goodbye')) arm(turn, { name: 'goodbye', at: now + FAREWELL });
+  if (!isArmed(turn, 'goodbye')) arm(turn.member, { name: 'goodbye', at: now + FAREWELL });
   if (predecessor.waiting.length > MAX_WAITING) goodbyeOverdue(turn);
 }
 
@@ -215,16 +213,12 @@ function takeWaiting(turn: Turn): void {
 
 function takeArrival(turn: Turn, link: Link, { message, extensions }: Arrival): void {
   if (message.type === 'bye') receiveBye(turn, link, message);
-  else admit(turn, link, message, extensions);
+  else admit(turn, link, { link: link.id, message, extensions });
 }
 
 /** Gives the election a message that it may take. */
-function admit(
-  turn: Turn,
-  link: Link,
-  message: ElectionMessage,
-  extensions: readonly Extension[],
-): void {
+function admit(turn: Turn, link: Link, arrival: Arrival<ElectionMessage>): void {
+  const { message } = arrival;
   if (isForged(message, link.peer)) {
     dropFrame(turn, link, `${message.type} of ${originOf(message)} after 1 hop`);
     return;
@@ -237,11 +231,11 @@ function admit(
   const { term } = message;
   switch (judge(turn, 'predecessor', term)) {
     case 'fine':
-      return receive(turn, message, link.peer, extensions);
+      return receive(turn, arrival, link.peer);
     case 'haste':
       // No fault of a neighbour's that took it a moment before.
       noteDropped(turn, link, `term ${term} comes too soon`);
-      if (gate.hasKnownLeader) putOff(turn, { link: link.id, message, extensions });
+      if (gate.hasKnownLeader) putOff(turn, arrival);
       return;
     case 'leap':
       noteDropped(turn, link, `term ${term}, far above ${state.term}`);
@@ -259,11 +253,10 @@ function putOff(turn: Turn, arrival: Arrival<ElectionMessage>): void {
 
 /** The time has come for a message whose term came too soon. */
 export function admitLater(turn: Turn, arrival: Arrival<ElectionMessage>): void {
-  const { message, extensions } = arrival;
   const link = findLink(turn.member, arrival.link);
   if (link === undefined) return;
-  const verdict = judge(turn, 'predecessor', message.term);
-  if (verdict === 'fine') receive(turn, message, link.peer, extensions);
+  const verdict = judge(turn, 'predecessor', arrival.message.term);
+  if (verdict === 'fine') receive(turn, arrival, link.peer);
   else if (verdict === 'haste') putOff(turn, arrival);
 }
 
@@ -306,7 +299,7 @@ function receiveBye(turn: Turn, link: Link, { reason }: ByeMessage): void {
     dropDeparted(turn, [link.peer]);
   }
   close(turn, link);
-  closed(turn, link, reason, 'others', wasGreeted);
+  closed(turn, link, { reason, by: 'others', wasGreeted });
 }
 
 /** Peers are gone: their departure is noted before their links are closed (SPEC.md, L8). */
@@ -322,7 +315,7 @@ export function lost(turn: Turn, link: Link, reason: string): void {
   const wasGreeted = isGreeted(link);
   markClosed(turn, link);
   noteBroken(turn, link, wasGreeted);
-  closed(turn, link, reason, 'others', wasGreeted);
+  closed(turn, link, { reason, by: 'others', wasGreeted });
 }
 
 /** Closes a link that is of no use; its edge makes another where one is needed. */
@@ -330,25 +323,19 @@ export function drop(turn: Turn, link: Link, reason: string): void {
   const wasGreeted = isGreeted(link);
   close(turn, link);
   noteBroken(turn, link, wasGreeted);
-  closed(turn, link, reason, 'self', wasGreeted);
+  closed(turn, link, { reason, by: 'self', wasGreeted });
 }
 
 /** A link of an edge is closed. */
-function closed(
-  turn: Turn,
-  link: Link,
-  reason: string,
-  by: 'self' | 'others',
-  wasGreeted: boolean,
-): void {
+function closed(turn: Turn, link: Link, end: LinkEnd): void {
   if (link.edge === 'successor') {
-    successorClosed(turn, link, reason, by, wasGreeted);
+    successorClosed(turn, link, end);
     return;
   }
   if (!forgetPredecessor(turn.member, link.id)) return;
   takeWaiting(turn);
   const { edge, kind, peer } = link;
-  tell(turn, { type: 'link', edge, kind, peer, state: 'closed', reason });
+  tell(turn, { type: 'link', edge, kind, peer, state: 'closed', reason: end.reason });
 }
 
 // --- faults (SPEC.md, L16) ----------------------------------------------------------------------

@@ -3,7 +3,7 @@
  * which it acts when it leads (election/SPEC.md, R9b).
  */
 import { REPLY_PATIENCE } from '../protocol/timeouts.ts';
-import { hasPlace } from './edges.ts';
+import { hasPlace } from './queries.ts';
 import type { SettleReply } from '../protocol/signaling.ts';
 import { ask, tell, type AskOf, type Turn } from './turn.ts';
 

@@ -1,16 +1,16 @@
 /** A member as its observers see it. */
 import { decisionOf } from '../election/state.ts';
-import { isConfirmed } from './lease.ts';
+import { isConfirmed } from './leader-patience.ts';
 import {
+  connectionOf,
   isGone,
+  isGreeted,
   isOpen,
+  linkInUse,
   linksOf,
-  linkState,
-  predecessorLinkState,
   roundTripOf,
-  successorLinkState,
-} from './edges.ts';
-import type { LinkSight, RingState } from './events.ts';
+} from './queries.ts';
+import type { LinkSight, NeighbourLinkState, RingState } from './events.ts';
 import { hopDelayOf } from './hop-delay.ts';
 import type { Link, Member } from './state.ts';
 import type { Moment } from '../machine/moment.ts';
@@ -74,4 +74,24 @@ export function linkSights(
       roundTrip: isOpen(link) ? roundTripOf(link) : null,
     },
   }));
+}
+
+function linkState(member: Member, link: Link): LinkSight['state'] {
+  if (!isOpen(link)) return 'connecting';
+  return linkInUse(member) === link ? 'in use' : 'open';
+}
+
+function successorLinkState(member: Member): NeighbourLinkState {
+  const { target } = member.successor;
+  if (target === null || target === member.identity.id) return 'none';
+  return connectionOf(member) ?? 'connecting';
+}
+
+function predecessorLinkState({ predecessor, identity }: Member): NeighbourLinkState {
+  const { target, links } = predecessor;
+  if (target === null || target === identity.id) return 'none';
+  const kinds = links
+    .filter((link) => link.peer === target && isGreeted(link))
+    .map(({ kind }) => kind);
+  return kinds.find((kind) => kind === 'direct') ?? kinds[0] ?? 'connecting';
 }

@@ -4,15 +4,21 @@
  */
 import type { ElectionState } from '../election/state.ts';
 import type { Wait } from '../election/step.ts';
-import type { Extension } from '../protocol/frame.ts';
+import type { Frame } from '../protocol/frame.ts';
 import type { LinkId, PeerId, RoomName } from '../protocol/ids.ts';
-import type { ByeMessage, ElectionMessage, HelloMessage, Policy } from '../protocol/messages.ts';
-import type { Edge, Report, Signal, View } from '../protocol/signaling.ts';
+import type {
+  ByeMessage,
+  ElectionMessage,
+  HelloMessage,
+  PeerMessage,
+  Policy,
+} from '../protocol/messages.ts';
+import type { Edge, Signal, View } from '../protocol/signaling.ts';
 import type { Census } from './census.ts';
 import type { LinkKind, ServerLink } from './events.ts';
 import type { HopDelay } from './hop-delay.ts';
-import type { Patience } from './leader-patience.ts';
-import type { TermGate } from './term-gate.ts';
+import type { Lease, Patience } from './leader-patience.ts';
+import type { TermGate } from './admission.ts';
 import type { TokenBucket } from '../machine/token-bucket.ts';
 
 /** What a member is given and never changes. */
@@ -52,7 +58,7 @@ export interface Member {
   readonly admission: Admission;
   /** Frames that could not be used. */
   droppedFrames: number;
-  /** Everything that is to happen at some time, in the order in which it was set. */
+  /** Everything that is to happen at some time. */
   dues: readonly Due[];
 }
 
@@ -159,11 +165,7 @@ export interface Alive {
 }
 
 /** A message that a link holds for the room's hop delay (SPEC.md, C5). */
-export interface Held {
-  readonly message: ElectionMessage;
-  readonly extensions: readonly Extension[];
-  readonly due: number;
-}
+export type Held = Frame<ElectionMessage> & { readonly due: number };
 
 /** Where messages to the successor go: over a link, straight back in a ring of one, or nowhere. */
 export type Outlet = Link | 'loopback' | 'none';
@@ -175,9 +177,8 @@ export interface SuccessorEdge {
   outlet: Outlet;
   /** Links in the making, and those that wait to be used. */
   attempts: readonly Link[];
-  /** Attempts at a direct link, and at a relayed one, to this target that have failed. */
-  failures: number;
-  relayFailures: number;
+  /** Attempts at a link to this target that have failed. */
+  failures: Record<LinkKind, number>;
   /** Links to this target, one after the other, that came into use and did not last. */
   shortLived: number;
   /** When the target was reached by the link in use. */
@@ -197,11 +198,9 @@ export interface PredecessorEdge {
 }
 
 /** A message that has come on a link. */
-export interface Arrival<Message = ElectionMessage | ByeMessage> {
+export type Arrival<Message extends PeerMessage = ElectionMessage | ByeMessage> = Frame<Message> & {
   readonly link: LinkId;
-  readonly message: Message;
-  readonly extensions: readonly Extension[];
-}
+};
 
 /** What one neighbour may still have made with it. */
 export interface LinkShare {
@@ -215,10 +214,10 @@ export interface Election {
   readonly patience: Patience;
   readonly gate: TermGate;
   readonly census: Census;
-  /** The one timer (SPEC.md, R7), while it runs; its due is named `election`. */
+  /** The one timer (election/SPEC.md, R7), while it runs; its due is named `election`. */
   wait: RunningWait | null;
-  /** Until when what was heard confirms the leader (SPEC.md, R10), by both clocks. */
-  lease: { readonly at: number; readonly date: number } | null;
+  /** Until when what was heard confirms the leader. */
+  lease: Lease | null;
   /** Whether it was said that the present leader is not confirmed any more. */
   isDoubted: boolean;
   /** Whether a message from the predecessor has told the ring's term and its leader. */
@@ -237,18 +236,8 @@ export interface RunningWait {
 interface Suspicions {
   /** Peers with whom a direct link broke or ended with their goodbye, and no link has come up since. */
   broken: readonly PeerId[];
-  /** Complaints that the server has not answered yet. */
-  complaints: readonly Complaint[];
-  /** Neighbours that it could not be told of for want of a connection, and when. */
-  unreported: readonly PeerAt[];
-}
-
-export type Fault = Report['fault'];
-
-export interface Complaint {
-  readonly about: PeerId;
-  readonly fault: Fault;
-  readonly at: number;
+  /** Whom it has complained about, and when, where the server has not answered yet. */
+  complaints: readonly PeerAt[];
 }
 
 export interface PeerAt {
@@ -274,7 +263,7 @@ export interface Admission {
 export type Due = { readonly at: number } & (
   | { readonly name: 'heartbeat' }
   /** The next attempt at a direct link to the successor, and at a relayed one. */
-  | { readonly name: 'offer' | 'relay' }
+  | { readonly name: LinkKind }
   /** The end of a link that this end has said goodbye on, or fallen silent on. */
   | { readonly name: 'close'; readonly link: Link }
   /** The next held message of the link in use. */
@@ -286,7 +275,6 @@ export type Due = { readonly at: number } & (
   /** A message whose term came too soon. */
   | { readonly name: 'put off'; readonly arrival: Arrival<ElectionMessage> }
   | { readonly name: 'lookup' }
-  | { readonly name: 'no answer'; readonly complaint: Complaint }
   /** The membership begins anew. */
   | { readonly name: 'return' }
 );

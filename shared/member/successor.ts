@@ -7,7 +7,7 @@ import type { HelloMessage } from '../protocol/messages.ts';
 import type { Neighbour } from '../protocol/signaling.ts';
 import { decisionOf } from '../election/state.ts';
 import { complain } from './complaints.ts';
-import { connectionOf, greetedOf, hasPlace, isOpen, linkInUse, successorLinks } from './edges.ts';
+import { connectionOf, greetedOf, hasPlace, isOpen, linkInUse, successorLinks } from './queries.ts';
 import { stepElection } from './elections.ts';
 import type { LinkKind } from './events.ts';
 import { close, fallSilent, retire, send } from './link.ts';
@@ -18,20 +18,18 @@ import { disarmNamed, isArmed, rearm, tell, type Turn } from './turn.ts';
 
 /**
  * How long a link may take to open before the next attempt, in milliseconds; doubled each time up to the
- * last, as each attempt counts in the page's budget of connections.
+ * last, as each attempt at a direct link counts in the page's budget of connections.
  */
-export const FIRST_ATTEMPT = 6_000;
-const LAST_ATTEMPT = 20 * FIRST_ATTEMPT;
+export const ATTEMPTS = {
+  direct: { first: 6_000, last: 120_000 },
+  relayed: { first: 4_000, last: 8_000 },
+};
 
 /**
  * How long a direct link may take before one through the server is offered as well, in milliseconds: by
  * how the last attempt at a direct link on this device has ended.
  */
 export const RELAY_AFTER = { none: 500, succeeded: 2_000, failed: 0 };
-
-/** After how long a relayed link that does not come up is offered again; doubled up to the last. */
-const FIRST_RELAY_RETRY = 4_000;
-const LAST_RELAY_RETRY = 2 * FIRST_RELAY_RETRY;
 
 /** After so many relayed links that did not come up, nothing will. */
 const RELAYS_IN_VAIN = 2;
@@ -45,9 +43,6 @@ const LASTING = 5_000;
 
 /** After so many links that came into use and did not last, the neighbour is complained about. */
 const MOST_SHORT_LIVED = 6;
-
-/** Links that may be in the making; more offers than that are a fault or an attack. */
-const MAX_ATTEMPTS = 4;
 
 /**
  * Takes a new successor. The one in use stays until a link to the new one can replace it.
@@ -72,22 +67,15 @@ export function aimSuccessor(turn: Turn, { id, link }: Neighbour, offered: Link 
     return;
   }
   if (link !== null) {
-    rearm(turn, { name: 'offer', at: turn.now + FIRST_ATTEMPT });
-    rearm(turn, { name: 'relay', at: turn.now + relayAfter(member) });
-  } else if (successor.attempts.length === 0) attempt(turn);
+    rearm(turn, { name: 'direct', at: turn.now + ATTEMPTS.direct.first });
+    rearm(turn, { name: 'relayed', at: turn.now + RELAY_AFTER[member.device.lastAttempt] });
+  } else if (successor.attempts.length === 0) attempt(turn, 'direct');
 }
 
 /** Gives up what is in the making and begins afresh: its signals were lost with a connection. */
 export function forgetAttempts(turn: Turn): void {
-  const { successor } = turn.member;
-  successor.failures = 0;
-  successor.relayFailures = 0;
+  turn.member.successor.failures = { direct: 0, relayed: 0 };
   closeAttempts(turn, (link) => !isOpen(link));
-}
-
-/** Whether another link offered by the successor may be tried. */
-export function hasRoomForAttempt({ successor }: Member): boolean {
-  return successor.attempts.length < MAX_ATTEMPTS;
 }
 
 /** Adds a link that may be used one day. */
@@ -105,18 +93,16 @@ export function trySwitch(turn: Turn): void {
   switchTo(turn, best);
 }
 
-/**
- * A link is closed.
- * @param by whether this peer closed it, or the other end or the network did
- * @param wasGreeted whether the neighbour has ever said HELLO on it
- */
-export function successorClosed(
-  turn: Turn,
-  link: Link,
-  reason: string,
-  by: 'self' | 'others',
-  wasGreeted: boolean,
-): void {
+/** How a link has ended. */
+export interface LinkEnd {
+  readonly reason: string;
+  /** Whether this peer closed it, or the other end or the network did. */
+  readonly by: 'self' | 'others';
+  /** Whether the neighbour had said HELLO on it. */
+  readonly wasGreeted: boolean;
+}
+
+export function successorClosed(turn: Turn, link: Link, { reason, by, wasGreeted }: LinkEnd): void {
   const { member } = turn;
   const { successor, device } = member;
   const wasAttempt = removeAttempt(member, link.id) && by === 'others' && !wasGreeted;
@@ -130,10 +116,8 @@ export function successorClosed(
   }
   if (connectionOf(member) !== null || successor.target === null) return;
   // Where nothing but the server has led to this successor, it will again.
-  if (link.kind === 'relayed')
-    rearm(turn, { name: 'relay', at: turn.now + afterLoss(member, successor.relayFailures) });
-  if (!isTrying(member, 'direct'))
-    rearm(turn, { name: 'offer', at: turn.now + afterLoss(member, successor.failures) });
+  if (link.kind === 'relayed') attemptAfterLoss(turn, 'relayed');
+  if (!isTrying(member, 'direct')) attemptAfterLoss(turn, 'direct');
 }
 
 /** Closes links to peers that are gone. */
@@ -164,25 +148,28 @@ export function endSuccessor(turn: Turn, how: 'leave' | 'vanish'): void {
 
 // --- attempts -----------------------------------------------------------------------------------
 
-/** Offers a direct link, again and again until one is in use. */
-export function attempt(turn: Turn): void {
+/** Offers a link, again and again: a direct one until one is in use, a relayed one until any is. */
+export function attempt(turn: Turn, kind: LinkKind): void {
   const { member, now } = turn;
   const { successor, device, identity } = member;
-  const { target } = successor;
+  const { target, failures } = successor;
   const connection = connectionOf(member);
   if (target === null || target === identity.id || connection === 'direct') return;
-  const wait = Math.min(FIRST_ATTEMPT * 2 ** successor.failures, LAST_ATTEMPT);
-  if (!isArmed(turn, 'relay') && connection === null)
-    rearm(turn, { name: 'relay', at: now + relayAfter(member) });
+  if (connection === 'relayed' && kind === 'relayed') return;
+  const { first, last } = ATTEMPTS[kind];
+  const wait = Math.min(first * 2 ** failures[kind], last);
+  if (!isArmed(turn, 'relayed') && connection === null && kind === 'direct')
+    rearm(turn, { name: 'relayed', at: now + RELAY_AFTER[device.lastAttempt] });
   if (hasPlace(member)) {
     if (connection === 'relayed' && isTrying(member, 'direct')) device.lastAttempt = 'failed';
-    closeAttempts(turn, ({ kind }) => kind === 'direct');
-    successor.failures += 1;
-    const link = offerLink(turn, 'successor', target, 'direct');
+    closeAttempts(turn, (link) => link.kind === kind);
+    if (kind === 'relayed' && failures.relayed >= RELAYS_IN_VAIN) complain(turn, target, 'silent');
+    failures[kind] += 1;
+    const link = offerLink(turn, 'successor', target, kind);
     if (link !== null) addAttempt(member, link);
-    else noDirectLink(turn);
+    else if (kind === 'direct') noDirectLink(turn);
   }
-  rearm(turn, { name: 'offer', at: now + wait });
+  rearm(turn, { name: kind, at: now + wait });
 }
 
 /** The platform cannot make a link. */
@@ -195,28 +182,7 @@ export function attemptImpossible(turn: Turn, { id }: Link): void {
 function noDirectLink(turn: Turn): void {
   const { member } = turn;
   if (connectionOf(member) === null && !isTrying(member, 'relayed'))
-    rearm(turn, { name: 'relay', at: turn.now });
-}
-
-/** Offers a link through the server, again and again until there is one of any kind. */
-export function attemptRelay(turn: Turn): void {
-  const { member, now } = turn;
-  const { successor, identity } = member;
-  const { target } = successor;
-  if (target === null || target === identity.id || connectionOf(member) !== null) return;
-  const wait = Math.min(FIRST_RELAY_RETRY * 2 ** successor.relayFailures, LAST_RELAY_RETRY);
-  if (hasPlace(member)) {
-    closeAttempts(turn, ({ kind }) => kind === 'relayed');
-    if (successor.relayFailures >= RELAYS_IN_VAIN) complain(turn, target, 'silent');
-    successor.relayFailures += 1;
-    const link = offerLink(turn, 'successor', target, 'relayed');
-    if (link !== null) addAttempt(member, link);
-  }
-  rearm(turn, { name: 'relay', at: now + wait });
-}
-
-function relayAfter({ device }: Member): number {
-  return RELAY_AFTER[device.lastAttempt];
+    rearm(turn, { name: 'relayed', at: turn.now });
 }
 
 function isTrying({ successor }: Member, kind: LinkKind): boolean {
@@ -244,13 +210,10 @@ function startAfresh(turn: Turn): void {
 }
 
 function stopTrying(turn: Turn): void {
-  const { successor } = turn.member;
-  successor.failures = 0;
-  successor.relayFailures = 0;
-  disarmNamed(turn, 'offer');
-  disarmNamed(turn, 'relay');
-  closeAttempts(turn, ({ kind }) => kind === 'direct');
-  closeAttempts(turn, ({ kind }) => kind === 'relayed');
+  turn.member.successor.failures = { direct: 0, relayed: 0 };
+  disarmNamed(turn, 'direct');
+  disarmNamed(turn, 'relayed');
+  closeAttempts(turn, () => true);
 }
 
 // --- the link in use ----------------------------------------------------------------------------
@@ -297,12 +260,12 @@ function reached(turn: Turn, kind: LinkKind): void {
     stopTrying(turn);
     return;
   }
-  disarmNamed(turn, 'relay');
-  successor.relayFailures = 0;
+  disarmNamed(turn, 'relayed');
+  successor.failures.relayed = 0;
   closeAttempts(turn, (link) => link.kind === 'relayed');
 }
 
-/** Messages to the successor take another way from now on (SPEC.md, L5; R4). */
+/** Messages to the successor take another way from now on (SPEC.md, L5; election/SPEC.md, R4). */
 function switched(turn: Turn): void {
   const { member } = turn;
   const { successor, predecessor, hopDelay } = member;
@@ -345,10 +308,12 @@ function noteLoss(turn: Turn, target: PeerId): void {
   if (successor.shortLived > MOST_SHORT_LIVED) complain(turn, target, 'silent');
 }
 
-/** How long to wait after a lost link where so many attempts at another have failed, in milliseconds. */
-function afterLoss({ successor }: Member, failures: number): number {
-  const tooMany = Math.max(0, successor.shortLived - MOST_SHORT_LIVED);
-  return AFTER_A_LOSS * 2 ** Math.min(failures + tooMany, MOST_DOUBLINGS);
+/** The later, the more attempts have failed, and the more links that came up were lost again. */
+function attemptAfterLoss(turn: Turn, kind: LinkKind): void {
+  const { failures, shortLived } = turn.member.successor;
+  const tooMany = Math.max(0, shortLived - MOST_SHORT_LIVED);
+  const wait = AFTER_A_LOSS * 2 ** Math.min(failures[kind] + tooMany, MOST_DOUBLINGS);
+  rearm(turn, { name: kind, at: turn.now + wait });
 }
 
 function tellClosed(turn: Turn, { edge, kind, peer }: Link, reason: string): void {

@@ -2,6 +2,7 @@
  * What goes into a ring member, what comes out, and the turn in which it handles one input. The manner
  * is that of etcd-io/raft (`Step`, `Ready`) and of str0m (`handle_input`, `poll_output`).
  */
+import { arm, disarm } from '../machine/dues.ts';
 import type { Moment } from '../machine/moment.ts';
 import type { LinkId, PeerId } from '../protocol/ids.ts';
 import type {
@@ -19,7 +20,7 @@ import type {
 } from '../protocol/signaling.ts';
 import type { RingEvent, RingState } from './events.ts';
 import { sightOf } from './sight.ts';
-import type { Complaint, Due, Identity, Member } from './state.ts';
+import type { Due, Identity, Member } from './state.ts';
 
 /** What the member's user asks of it. */
 type Command =
@@ -34,7 +35,7 @@ export type Ask =
   | { readonly of: 'signal'; readonly request: SignalRequest }
   /** `incarnation`: the server's memory in which it is asked. */
   | { readonly of: 'settle'; readonly incarnation: string | null }
-  | { readonly of: 'report'; readonly report: Report; readonly complaint: Complaint }
+  | { readonly of: 'report'; readonly report: Report }
   | { readonly of: 'lookup'; readonly peer: PeerId; readonly why: 'leader' | 'departed' };
 
 export type AskOf<Of extends Ask['of']> = Extract<Ask, { of: Of }>;
@@ -116,24 +117,14 @@ export function draw({ member: { device }, random }: Turn): number {
   return random(device.drawn);
 }
 
-/** Has something happen at a time. */
-export function arm({ member }: Turn, due: Due): void {
-  member.dues = [...member.dues, due];
-}
-
-/** What matches does not happen any more. */
-export function disarm({ member }: Turn, matches: (due: Due) => boolean): void {
-  member.dues = member.dues.filter((due) => !matches(due));
-}
-
 /** Has something happen at a time, and not at the one that was set for it before. */
 export function rearm(turn: Turn, due: Due & { readonly name: UniqueName }): void {
   disarmNamed(turn, due.name);
-  arm(turn, due);
+  arm(turn.member, due);
 }
 
-export function disarmNamed(turn: Turn, name: UniqueName): void {
-  disarm(turn, (due) => due.name === name);
+export function disarmNamed({ member }: Turn, name: UniqueName): void {
+  disarm(member, (due) => due.name === name);
 }
 
 export function isArmed({ member }: Turn, name: UniqueName): boolean {
@@ -141,9 +132,4 @@ export function isArmed({ member }: Turn, name: UniqueName): boolean {
 }
 
 /** Of these there is one at a time. */
-export type UniqueName = Exclude<Due['name'], 'close' | 'send held' | 'probe' | 'no answer'>;
-
-/** When the next due time is; null where there is none. */
-export function nextDue({ dues }: Member): number | null {
-  return dues.length === 0 ? null : Math.min(...dues.map(({ at }) => at));
-}
+export type UniqueName = Exclude<Due['name'], 'close' | 'send held' | 'probe'>;

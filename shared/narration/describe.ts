@@ -1,11 +1,11 @@
 /**
- * Ring events in words, in the first person: one sentence on what happened and one on why, and the line
- * that a classic Chang-Roberts program would print.
+ * Ring events in words, in the first person: one sentence on what happened and one on why. WORDS has those
+ * of each event, EXPLANATIONS what is said of a message that was received.
  */
 import type { Judgement, Reason } from '../election/step.ts';
 import type { PeerId } from '../protocol/ids.ts';
 import { isLap, type Claim, type ElectionMessage } from '../protocol/messages.ts';
-import type { Cause, RingEvent } from '../member/events.ts';
+import type { RingEvent } from '../member/events.ts';
 import { shortId } from './names.ts';
 
 type EventKind =
@@ -35,17 +35,11 @@ interface Speaker {
   readonly call: (id: PeerId) => string;
 }
 
-/** The peer of a claim, with its priority where that is not the ordinary one. */
-export function claimant({ id, priority }: Claim, call: Speaker['call'] = shortId): string {
-  return priority === ORDINARY ? call(id) : `${call(id)} (priority ${priority})`;
-}
-
-/** The priority of peers that were given none. */
-const ORDINARY = 1;
+type EventType = RingEvent['type'];
+type EventOf<Type extends EventType> = Extract<RingEvent, { type: Type }>;
 
 /**
  * Puts an event into words.
- * @param event of a RingNode
  * @param self the peer that speaks
  * @param call what to call a peer; by default the first block of its uuid
  */
@@ -54,159 +48,100 @@ export function describe(
   self: PeerId,
   call: Speaker['call'] = shortId,
 ): Description {
-  const speaker = { self, call };
-  switch (event.type) {
-    case 'joined':
-      return { kind: 'server', what: `joined room ${event.room} as ${event.id}`, why: '' };
-    case 'neighbours':
-      return describeNeighbours(event, speaker);
-    case 'link':
-      return {
-        kind: 'link',
-        what: `${event.kind === 'relayed' ? 'relayed ' : ''}link to my ${event.edge} ${call(event.peer)} ${event.state}`,
-        why: event.reason,
-      };
-    case 'started':
-      return {
-        kind: 'election',
-        what: `started an election in term ${event.term}`,
-        why: CAUSES[event.because],
-      };
-    case 'sent':
-      return {
-        kind: isLap(event.message) ? 'lap' : 'sent',
-        what: `sent ${messageText(event.message, speaker)} to ${name(event.to, speaker)}`,
-        why: '',
-      };
-    case 'received':
-      return describeReceived(event.message, event.judgement, event.from, speaker);
-    case 'leader':
-      return {
-        kind: 'leader',
-        what: `${event.isSelf ? 'I am' : `${call(event.leader)} is`} the leader of term ${event.term}`,
-        why: event.isSelf ? victory(event.size) : '',
-      };
-    case 'dropped':
-      return {
-        kind: 'error',
-        what: `dropped a frame from ${event.from === null ? 'an unknown peer' : call(event.from)}`,
-        why: `${event.reason}; ${event.count} dropped so far`,
-      };
-    case 'complained':
-      return {
-        kind: 'link',
-        what: `complained to the server: ${call(event.about)} ${COMPLAINTS[event.fault].what}`,
-        why: COMPLAINTS[event.fault].why,
-      };
-    case 'returned':
-      return {
-        kind: 'server',
-        what: `${call(event.peer)} is a member of the ring`,
-        why: 'I had presumed it departed, but the server has its place',
-      };
-    case 'unreported':
-      return {
-        kind: 'link',
-        what: `could not complain to the server: ${call(event.about)} ${COMPLAINTS[event.fault].what}`,
-        why: UNREPORTED[event.reason],
-      };
-    case 'spent':
-      return {
-        kind: 'link',
-        what: 'made no direct link',
-        why: 'this page has made as many as it may for now; another is tried later',
-      };
-    case 'server':
-      return { kind: 'server', what: `server ${event.state}`, why: event.reason };
-    case 'refused':
-      return { kind: 'error', what: 'the server refused me', why: event.message };
-    case 'error':
-      return { kind: 'error', what: event.message, why: '' };
-    case 'left':
-      return { kind: 'server', what: 'left the ring', why: '' };
-    case 'vanished':
-      return {
-        kind: 'server',
-        what: 'vanished from the ring',
-        why: 'without a goodbye: neighbours and server have to find out by themselves',
-      };
-    case 'holding':
-      return {
-        kind: 'pace',
-        what: `held ${messageText(event.message, speaker)} for ${event.milliseconds} ms`,
-        why: 'the hop delay of the room',
-      };
-    case 'confirmation':
-      return describeConfirmation(event, speaker);
-    case 'era':
-      return {
-        kind: 'server',
-        what: `the room is in era ${event.era}`,
-        why: 'era and term together tell a late old leader from the present one',
-      };
-    case 'unsent':
-      return {
-        kind: 'pace',
-        what: `did not send ${messageText(event.message, speaker)}, which I held`,
-        why: UNSENT[event.reason],
-      };
-    case 'pace':
-      return {
-        kind: 'pace',
-        what: `hop delay of the room is ${event.hopDelay} ms`,
-        why: `set by ${event.by === self ? 'me' : call(event.by)}`,
-      };
-    case 'ring':
-      return { kind: 'lap', what: 'the ring has been counted anew', why: '' };
+  return wordsFor(event.type, event, { self, call });
+}
+
+function wordsFor<Type extends EventType>(type: Type, event: EventOf<Type>, speaker: Speaker) {
+  return WORDS[type](event, speaker);
+}
+
+const WORDS: {
+  readonly [Type in EventType]: (event: EventOf<Type>, speaker: Speaker) => Description;
+} = {
+  joined: ({ id, room }) => say('server', `joined room ${room} as ${id}`),
+  neighbours: ({ successor, predecessor, removed }, { self, call }) => {
+    const gone = removed.length === 0 ? '' : `gone: ${removed.map(call).join(', ')}`;
+    if (successor === self) return say('neighbour', 'I am alone in the ring', gone);
+    const both = `my predecessor is ${call(predecessor)}, my successor ${call(successor)}`;
+    return say('neighbour', both, gone);
+  },
+  link: ({ edge, kind, peer, state, reason }, { call }) => {
+    const link = kind === 'relayed' ? 'relayed link' : 'link';
+    return say('link', `${link} to my ${edge} ${call(peer)} ${state}`, reason);
+  },
+  started: ({ term, because }) =>
+    say('election', `started an election in term ${term}`, CAUSES[because]),
+  sent: ({ message, to }, speaker) => {
+    const kind = isLap(message) ? 'lap' : 'sent';
+    return say(kind, `sent ${messageText(message, speaker)} to ${name(to, speaker)}`);
+  },
+  received: ({ message, from, judgement }, speaker) =>
+    say(
+      isLap(message) ? 'lap' : judgement.outcome === 'ignored' ? 'ignored' : 'received',
+      `received ${messageText(message, speaker)} from ${name(from, speaker)}`,
+      reasoning(judgement, speaker),
+    ),
+  leader: ({ leader, term, size, isSelf }, { call }) => {
+    if (!isSelf) return say('leader', `${call(leader)} is the leader of term ${term}`);
+    const why = size === 1 ? 'I am alone in the ring' : `my claim went round a ring of ${size}`;
+    return say('leader', `I am the leader of term ${term}`, why);
+  },
+  confirmation: ({ leader, isConfirmed }, { self, call }) => {
+    const who = leader === self ? 'I am' : `${call(leader)} is`;
+    if (isConfirmed) return say('leader', `${who} confirmed as the leader again`);
+    const why = leader === self ? WHY['no lap back'] : WHY['no lap here'];
+    return say('leader', `${who} not confirmed as the leader any more`, why);
+  },
+  era: ({ era }) => say('server', `the room is in era ${era}`, WHY.era),
+  holding: ({ message, milliseconds }, speaker) =>
+    say('pace', `held ${messageText(message, speaker)} for ${milliseconds} ms`, WHY.holding),
+  unsent: ({ message, reason }, speaker) =>
+    say('pace', `did not send ${messageText(message, speaker)}, which I held`, UNSENT[reason]),
+  pace: ({ hopDelay, by }, { self, call }) => {
+    const setter = by === self ? 'me' : call(by);
+    return say('pace', `hop delay of the room is ${hopDelay} ms`, `set by ${setter}`);
+  },
+  ring: () => say('lap', 'the ring has been counted anew'),
+  dropped: ({ from, reason, count }, { call }) =>
+    say('error', `dropped a frame from ${call(from)}`, `${reason}; ${count} dropped so far`),
+  spent: () => say('link', 'made no direct link', WHY.spent),
+  complained: ({ about, fault }, { call }) =>
+    say('link', `complained to the server: ${call(about)} ${FAULTS[fault]}`, REMEDIES[fault]),
+  returned: ({ peer }, { call }) =>
+    say('server', `${call(peer)} is a member of the ring`, WHY.returned),
+  server: ({ state, reason }) => say('server', `server ${state}`, reason),
+  refused: ({ message }) => say('error', 'the server refused me', message),
+  error: ({ message }) => say('error', message),
+  left: () => say('server', 'left the ring'),
+  vanished: () => say('server', 'vanished from the ring', WHY.vanished),
+};
+
+function say(kind: EventKind, what: string, why = ''): Description {
+  return { kind, what, why };
+}
+
+function messageText(message: ElectionMessage, { self, call }: Speaker): string {
+  const { type, term } = message;
+  if (type === 'claim') {
+    const whose = message.claim.id === self ? 'my claim' : 'claim';
+    return `${whose} ${claimant(message.claim, call)} of term ${term}`;
   }
+  const { leader, lap } = message.decision;
+  return lap === 0
+    ? `announcement that ${claimant(leader, call)} leads term ${term}`
+    : `lap ${lap}: ${claimant(leader, call)} still leads term ${term}`;
 }
 
-function describeNeighbours(
-  { successor, predecessor, removed }: Extract<RingEvent, { type: 'neighbours' }>,
-  { self, call }: Speaker,
-): Description {
-  const why = removed.length === 0 ? '' : `gone: ${removed.map(call).join(', ')}`;
-  const what =
-    successor === self
-      ? 'I am alone in the ring'
-      : `my predecessor is ${call(predecessor)}, my successor ${call(successor)}`;
-  return { kind: 'neighbour', what, why };
+/** The priority of peers that were given none. */
+export const ORDINARY = 1;
+
+/** The peer of a claim, with its priority where that is not the ordinary one. */
+export function claimant({ id, priority }: Claim, call: Speaker['call'] = shortId): string {
+  return priority === ORDINARY ? call(id) : `${call(id)} (priority ${priority})`;
 }
 
-function describeConfirmation(
-  { leader, isConfirmed }: Extract<RingEvent, { type: 'confirmation' }>,
-  { self, call }: Speaker,
-): Description {
-  const who = leader === self ? 'I am' : `${call(leader)} is`;
-  if (isConfirmed) return { kind: 'leader', what: `${who} confirmed as the leader again`, why: '' };
-  const missing =
-    leader === self
-      ? 'my lap has not come back in time'
-      : 'no lap has come in time, and I have no way to my successor';
-  const why = `${missing}: the ring may have another leader by now`;
-  return { kind: 'leader', what: `${who} not confirmed as the leader any more`, why };
-}
-
-function victory(size: number): string {
-  return size === 1 ? 'I am alone in the ring' : `my claim went round a ring of ${size}`;
-}
-
-function describeReceived(
-  message: ElectionMessage,
-  judgement: Judgement,
-  from: PeerId,
-  speaker: Speaker,
-): Description {
-  return {
-    kind: receivedKind(message, judgement),
-    what: `received ${messageText(message, speaker)} from ${name(from, speaker)}`,
-    why: reasoning(judgement, speaker),
-  };
-}
-
-function receivedKind(message: ElectionMessage, { outcome }: Judgement): EventKind {
-  if (isLap(message)) return 'lap';
-  return outcome === 'ignored' ? 'ignored' : 'received';
+function name(id: PeerId, { self, call }: Speaker): string {
+  return id === self ? 'myself' : call(id);
 }
 
 /** As "> mine 386d…, so I forwarded it". */
@@ -220,68 +155,8 @@ function reasoning(judgement: Judgement, { call }: Speaker): string {
   return `${sign} ${other} ${claimant(compared.claim, call)}${joint} ${text}`;
 }
 
-function messageText(message: ElectionMessage, { self, call }: Speaker): string {
-  switch (message.type) {
-    case 'claim': {
-      const whose = message.claim.id === self ? 'my claim' : 'claim';
-      return `${whose} ${claimant(message.claim, call)} of term ${message.term}`;
-    }
-    case 'elected': {
-      const { leader, lap } = message.decision;
-      return lap === 0
-        ? `announcement that ${claimant(leader, call)} leads term ${message.term}`
-        : `lap ${lap}: ${claimant(leader, call)} still leads term ${message.term}`;
-    }
-  }
-}
-
-function name(id: PeerId, { self, call }: Speaker): string {
-  return id === self ? 'myself' : call(id);
-}
-
-const CAUSES: Record<Cause, string> = {
-  start: 'asked for here',
-  receive: 'because of that message',
-  'no such leader': 'the server knows of no such leader',
-  'new-successor':
-    'I have a new way to my successor, and no living leader greater than myself to tell it of',
-  hello: 'HELLO came, and the peer that I followed or deferred to is gone',
-  removed: 'the candidate that I deferred to is gone',
-  'announcement taken back': 'the leader that I was to announce to my successor is gone',
-  returned: 'a peer has returned',
-  timeout: 'no word of a leader for too long',
-};
-
-const UNSENT: Record<Extract<RingEvent, { type: 'unsent' }>['reason'], string> = {
-  'its origin is gone': 'its origin has left the ring meanwhile',
-  'the link is lost': 'the link that it was for is lost',
-};
-
-const UNREPORTED: Record<Extract<RingEvent, { type: 'unreported' }>['reason'], string> = {
-  'no connection': 'there is no connection to it',
-  'no answer': 'it has not answered the complaint',
-};
-
-const COMPLAINTS: Record<
-  Extract<RingEvent, { type: 'complained' }>['fault'],
-  Pick<Description, 'what' | 'why'>
-> = {
-  silent: {
-    what: 'is silent',
-    why: 'the ring closes over it if nobody else can reach it, either',
-  },
-  unlinked: {
-    what: 'cannot be linked with',
-    why: 'the ring closes over it if nobody can reach it for a while',
-  },
-  misbehaves: {
-    what: 'violates the protocol',
-    why: 'the ring closes over it, or over a peer that says so too often',
-  },
-};
-
 /** Why a message had its outcome. Two of the reasons can end in two ways. */
-function explanation({ reason, outcome }: Judgement): string {
+export function explanation({ reason, outcome }: Judgement): string {
   if (reason === 'its origin is gone' && outcome === 'answered')
     return 'its origin has left the ring, so I started a new term instead of forwarding it';
   if (reason === 'never leads' && outcome === 'ignored')
@@ -307,41 +182,45 @@ const EXPLANATIONS: Record<Reason, string> = {
   'a second leader in one term': 'not the leader that I know of, so I started a new term',
 };
 
-/**
- * The line of a classic program's log, with whole uuids.
- * @param time of the event in the form in which it is written
- */
-export function classicLine(event: RingEvent, self: PeerId, time: string): string {
-  const { what, why } = describe(event, self);
-  return `${time} ${classicText(event) ?? (why === '' ? what : `${what} (${why})`)}`;
-}
+const CAUSES: Record<EventOf<'started'>['because'], string> = {
+  start: 'asked for here',
+  receive: 'because of that message',
+  'no such leader': 'the server knows of no such leader',
+  'new-successor':
+    'I have a new way to my successor, and no living leader greater than myself to tell it of',
+  hello: 'HELLO came, and the peer that I followed or deferred to is gone',
+  removed: 'the candidate that I deferred to is gone',
+  'announcement taken back': 'the leader that I was to announce to my successor is gone',
+  returned: 'a peer has returned',
+  timeout: 'no word of a leader for too long',
+};
 
-function classicText(event: RingEvent): string | null {
-  switch (event.type) {
-    case 'sent':
-      return `Sent: ${classicMessage(event.message)}`;
-    case 'received': {
-      const { outcome, compared } = event.judgement;
-      const verb = outcome === 'ignored' ? 'Ignored' : 'Received';
-      const result =
-        compared === null ? '' : `, ${compared.result}, compared to ${compared.claim.id}`;
-      return `${verb}: ${classicMessage(event.message)}${result} (${explanation(event.judgement)})`;
-    }
-    case 'joined':
-      return `This peer is ${event.id}, room ${event.room}`;
-    case 'leader':
-      return `leader is ${event.leader}, term=${event.term}`;
-    case 'link':
-      if (event.state !== 'open') return null;
-      return `${event.edge === 'successor' ? 'Connected to' : 'Accepted'} ${event.peer}`;
-    default:
-      return null;
-  }
-}
+const UNSENT: Record<EventOf<'unsent'>['reason'], string> = {
+  'its origin is gone': 'its origin has left the ring meanwhile',
+  'the link is lost': 'the link that it was for is lost',
+};
 
-function classicMessage(message: ElectionMessage): string {
-  const flag = message.type === 'claim' ? 0 : 1;
-  const { id, priority } = message.type === 'claim' ? message.claim : message.decision.leader;
-  const rank = priority === ORDINARY ? '' : `, priority=${priority}`;
-  return `uuid=${id}, flag=${flag}, term=${message.term}${rank}`;
-}
+const FAULTS: Record<EventOf<'complained'>['fault'], string> = {
+  silent: 'is silent',
+  unlinked: 'cannot be linked with',
+  misbehaves: 'violates the protocol',
+};
+
+/** What comes of a complaint. */
+const REMEDIES: Record<EventOf<'complained'>['fault'], string> = {
+  silent: 'the ring closes over it if nobody else can reach it, either',
+  unlinked: 'the ring closes over it if nobody can reach it for a while',
+  misbehaves: 'the ring closes over it, or over a peer that says so too often',
+};
+
+/** What is said of other events. */
+const WHY = {
+  era: 'era and term together tell a late old leader from the present one',
+  holding: 'the hop delay of the room',
+  'no lap back': 'my lap has not come back in time: the ring may have another leader by now',
+  'no lap here':
+    'no lap has come in time, and I have no way to my successor: the ring may have another leader by now',
+  returned: 'I had presumed it departed, but the server has its place',
+  spent: 'this page has made as many as it may for now; another is tried later',
+  vanished: 'without a goodbye: neighbours and server have to find out by themselves',
+};

@@ -93,7 +93,7 @@ const OfferSchema = v.strictObject({
 /** An offer made before the neighbour is known: a link id and the signals gathered so far. */
 export type Offer = v.InferOutput<typeof OfferSchema>;
 
-const VersionSchema = v.literal(
+export const VersionSchema = v.literal(
   SIGNALING_VERSION,
   'this page and this server are of different versions',
 );
@@ -107,7 +107,7 @@ const claimant = {
   secret: SecretSchema,
 };
 
-const PolicySchema = v.picklist(POLICIES);
+export const PolicySchema = v.picklist(POLICIES);
 
 const JoinRequestSchema = v.strictObject({
   ...claimant,
@@ -203,10 +203,10 @@ const ViewSchema = v.object({
 });
 /**
  * A peer's place in the ring. `incarnation` changes when the server has lost its memory. `era` and the term
- * together order the leaders of the room (SPEC.md, R9): milliseconds since 1970 by the server's clock, or
- * null for a peer that has not settled. `size` is the number of members. `version` grows with every change
- * of the room. `removed` names the peers gone since this peer's last view. In a ring of one both neighbours
- * are the peer itself.
+ * together order the leaders of the room (election/SPEC.md, R9): milliseconds since 1970 by the server's
+ * clock, or null for a peer that has not settled. `size` is the number of members. `version` grows with
+ * every change of the room. `removed` names the peers gone since this peer's last view. In a ring of one
+ * both neighbours are the peer itself.
  */
 export type View = v.InferOutput<typeof ViewSchema>;
 
@@ -231,7 +231,7 @@ export const REFUSALS = [
 ] as const;
 export type RefusalCode = (typeof REFUSALS)[number];
 
-const RefusalSchema = v.object({
+export const RefusalSchema = v.object({
   ok: v.literal(false),
   code: v.picklist(REFUSALS),
   message: v.pipe(v.string(), v.maxLength(500)),

@@ -3,22 +3,22 @@
  * at a ring without joining it, and the traces that its members send for them.
  *
  * A spectator sends `watch` once. The server sends it `order`, the peers in ring order and the room's
- * policy, whenever that changes, and `reports`, the latest traces of the members. The spectator
+ * policy, whenever that changes, and `traces`, the latest traces of the members. The spectator
  * acknowledges each; one that does not soon misses entries. With `watched` the server tells the members of
  * a room that it has a spectator, again when a new spectator must learn their state, and that the last one
  * has gone. Members send `trace` only in between.
  */
 import * as v from 'valibot';
 import { parserOf, PeerIdSchema, RoomNameSchema, type Parser } from './ids.ts';
-import { MAX_HOP_DELAY, POLICIES } from './messages.ts';
-import { SIGNALING_VERSION, type Refusal, type Reply } from './signaling.ts';
+import { MAX_HOP_DELAY } from './messages.ts';
+import { PolicySchema, REFUSALS, RefusalSchema, VersionSchema, type Reply } from './signaling.ts';
 
 /** The most entries in one trace of a peer; some 250 bytes each. */
 export const MAX_ENTRIES = 64;
 
 /** The most peers in an order, and traces in one message; more than the server allows or sends. */
 const MAX_ORDER = 10_000;
-const MAX_REPORTS = 4_096;
+const MAX_TRACES = 4_096;
 
 const wholeUpTo = (most: number) =>
   v.pipe(v.number(), v.safeInteger(), v.minValue(0), v.maxValue(most));
@@ -41,26 +41,21 @@ const TracedMessageSchema = v.strictObject({
 /** A message of an election, with the fields that identify it. */
 export type TracedMessage = v.InferOutput<typeof TracedMessageSchema>;
 
+const ofMessage = { at: MomentSchema, message: TracedMessageSchema };
+
 const EntrySchema = v.variant('type', [
-  v.strictObject({
-    type: v.literal('sent'),
-    at: MomentSchema,
-    to: PeerIdSchema,
-    message: TracedMessageSchema,
-  }),
+  v.strictObject({ type: v.literal('sent'), ...ofMessage, to: PeerIdSchema }),
   v.strictObject({
     type: v.literal('received'),
-    at: MomentSchema,
+    ...ofMessage,
     from: PeerIdSchema,
-    message: TracedMessageSchema,
     outcome: v.picklist(['forwarded', 'ignored', 'answered', 'elected', 'completed']),
     reason: v.pipe(v.string(), v.maxLength(64)),
   }),
   v.strictObject({
     /** A message that the hop delay holds here for so long before it is sent. */
     type: v.literal('holding'),
-    at: MomentSchema,
-    message: TracedMessageSchema,
+    ...ofMessage,
     milliseconds: wholeUpTo(MAX_HOP_DELAY),
   }),
   v.strictObject({
@@ -89,7 +84,7 @@ const TraceSchema = v.strictObject({
 export type Trace = v.InferOutput<typeof TraceSchema>;
 
 const WatchRequestSchema = v.strictObject({
-  version: v.literal(SIGNALING_VERSION, 'this page and this server are of different versions'),
+  version: VersionSchema,
   room: RoomNameSchema,
 });
 /** `watch`: asks to follow a room, which need not exist yet. */
@@ -99,26 +94,22 @@ const OrderSchema = v.object({
   /** In ring order. */
   peers: v.pipe(v.array(PeerIdSchema), v.maxLength(MAX_ORDER), v.readonly()),
   /** The room's policy; null where there is no room. */
-  policy: v.nullable(v.picklist(POLICIES)),
+  policy: v.nullable(PolicySchema),
 });
 /** The members of a room. */
 export type Order = v.InferOutput<typeof OrderSchema>;
 
 const WatchReplySchema = v.variant('ok', [
   v.object({ ok: v.literal(true), order: OrderSchema }),
-  v.object({
-    ok: v.literal(false),
-    /** A RefusalCode; this page treats an unknown one as a refusal, too. */
-    code: v.pipe(v.string(), v.maxLength(64)),
-    message: v.pipe(v.string(), v.maxLength(500)),
-  }),
+  // An unknown code is a refusal, too.
+  v.object({ ...RefusalSchema.entries, code: v.fallback(v.picklist(REFUSALS), 'malformed') }),
 ]);
 export type WatchReply = v.InferOutput<typeof WatchReplySchema>;
 
-const ReportsSchema = v.object({
-  reports: v.pipe(
+const TracesSchema = v.object({
+  traces: v.pipe(
     v.array(v.object({ peer: PeerIdSchema, at: MomentSchema, trace: TraceSchema })),
-    v.maxLength(MAX_REPORTS),
+    v.maxLength(MAX_TRACES),
   ),
   missed: CountSchema,
 });
@@ -126,35 +117,32 @@ const ReportsSchema = v.object({
  * What the members of a room have sent since the last time; `at` is when it came, by the server's clock.
  * `missed` entries are not in it: the spectator was too slow, or there were too many.
  */
-export type Reports = v.InferOutput<typeof ReportsSchema>;
-export type PeerReport = Reports['reports'][number];
+export type Traces = v.InferOutput<typeof TracesSchema>;
+export type PeerTrace = Traces['traces'][number];
 
 /** Events by which a peer sends its trace, besides those of signaling.ts. */
-export interface ReporterToServer {
+export interface TracerToServer {
   trace: (trace: Trace, reply: (reply: Reply) => void) => void;
 }
 
 /** Events by which the server asks for traces; without one, the room has no spectator. */
-export interface ServerToReporter {
+export interface ServerToTracer {
   watched: (isWatched: boolean) => void;
 }
 
 /** Events a spectator may send. */
-export interface WatcherToServer {
-  watch: (
-    request: WatchRequest,
-    reply: (reply: { ok: true; order: Order } | Refusal) => void,
-  ) => void;
+export interface SpectatorToServer {
+  watch: (request: WatchRequest, reply: (reply: WatchReply) => void) => void;
 }
 
 /** Events the server may send to a spectator; each is acknowledged. */
-export interface ServerToWatcher {
+export interface ServerToSpectator {
   order: (order: Order, taken: () => void) => void;
-  reports: (reports: Reports, taken: () => void) => void;
+  traces: (traces: Traces, taken: () => void) => void;
 }
 
 export const parseWatchRequest: Parser<WatchRequest> = parserOf(WatchRequestSchema);
 export const parseWatchReply: Parser<WatchReply> = parserOf(WatchReplySchema);
 export const parseTrace: Parser<Trace> = parserOf(TraceSchema);
 export const parseOrder: Parser<Order> = parserOf(OrderSchema);
-export const parseReports: Parser<Reports> = parserOf(ReportsSchema);
+export const parseTraces: Parser<Traces> = parserOf(TracesSchema);

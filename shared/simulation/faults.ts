@@ -34,7 +34,7 @@ const LONGEST_HOP_DELAY = 400;
 
 /**
  * The most by which the server's clock is wrong, in milliseconds: where memory is lost, within what a new
- * server believes of eras (SPEC.md, R9); else as far as a clock is ever set.
+ * server believes of eras (election/SPEC.md, R9); else as far as a clock is ever set.
  */
 const SMALL_ERROR = 290_000;
 const LARGE_ERROR = 3_600_000;
@@ -76,8 +76,8 @@ export const blip: Fault = (world, peer) => {
 };
 
 /**
- * A connection is lost for less time than a place is kept, whatever the neighbours say (SPEC.md, L13); not
- * that of a peer that is already without one.
+ * A connection is lost for less time than a place is kept, whatever the neighbours say (member/SPEC.md,
+ * L13); not that of a peer that is already without one.
  */
 export const blipOfPresent: Fault = (world, peer) => {
   if (peer.ring.state.server !== 'connected') return;
@@ -109,7 +109,10 @@ export const loseMemoryTwice: Fault = (world) => {
   loseMemory(world, anyOf(world) ?? world.join());
 };
 
-/** Two memories lost at once may leave two rings, neither of which consists of newcomers (SPEC.md, R3c). */
+/**
+ * Two memories lost at once may leave two rings, neither of which consists of newcomers (election/SPEC.md,
+ * R3c).
+ */
 export const loseMemoryWhenSettled: Fault = (world, peer) => {
   world.settle(AGREEMENT);
   loseMemory(world, peer);

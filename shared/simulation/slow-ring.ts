@@ -1,4 +1,4 @@
-/** Rings in which a circuit takes longer than any wait for a leader in a quick ring (SPEC.md, R7). */
+/** Rings in which a circuit takes longer than any wait for a leader in a quick ring (election/SPEC.md, R7). */
 import { World } from './world.ts';
 
 /** More than any ring needs: a ring that has not agreed by then never will. */

@@ -7,7 +7,7 @@ import { PROBE_PATIENCE } from '../broker/complaints.ts';
 import { LEADER_SILENCE, SHORTEST_LONG_WAIT, slownessOf } from '../member/leader-patience.ts';
 import type { RunningRecording } from '../driver/recording.ts';
 import { LINK_SILENCE } from '../member/neighbour-patience.ts';
-import { FIRST_ATTEMPT } from '../member/successor.ts';
+import { ATTEMPTS } from '../member/successor.ts';
 import * as faults from './faults.ts';
 import { Keepsakes } from './judges/keepsakes.ts';
 import type { Delays } from './network.ts';
@@ -55,7 +55,7 @@ interface Kind {
   readonly isWholeBefore?: boolean;
   /**
    * Whether the server may remove no member that is there. It may remove one that came first to a server
-   * without memory (SPEC.md, L14); `keepsAll` covers those that were there before.
+   * without memory (member/SPEC.md, L14); `keepsAll` covers those that were there before.
    */
   readonly keepsPlaces?: boolean;
   /** Whether no peer leaves, so that no peer may lose its id, its place in the order or its leader. */
@@ -236,9 +236,10 @@ export interface StormOptions {
  * How long after the last fault the ring may take to agree, in milliseconds: a neighbour's silence is
  * noticed and the server asks it (8 s in all), the second attempt at a link succeeds (6 s later), and a
  * peer that then hears of no leader starts an election (4.5 s later). Where a peer was away, its neighbour
- * may wait as long again before the next attempt at a link, because those waits double (SPEC.md, L3).
+ * may wait as long again before the next attempt at a link, because those waits double (member/SPEC.md, L3).
  */
-const PATIENCE = LINK_SILENCE + PROBE_PATIENCE + FIRST_ATTEMPT + 1.5 * LEADER_SILENCE + 1_500;
+const PATIENCE =
+  LINK_SILENCE + PROBE_PATIENCE + ATTEMPTS.direct.first + 1.5 * LEADER_SILENCE + 1_500;
 
 /** The number of further peers that members allow for at least. */
 const SPARE_PEERS = 12;

@@ -406,7 +406,7 @@ export class World {
 
   /**
    * Under `highest` the greatest peer that may lead. Under `incumbent` the present leader, unless the base
-   * claim of another peer outranks the leader's claim in office (SPEC.md, Policies).
+   * claim of another peer outranks the leader's claim in office (election/SPEC.md, Policies).
    */
   #rightfulLeader(): PeerId | null {
     const bases = this.peers.map(({ ring, priority }) => ({ priority, id: ring.state.id }));

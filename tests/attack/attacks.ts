@@ -150,7 +150,7 @@ async function resumes(port: number, onEffect: () => void): Promise<void> {
 }
 
 /** A spectator that comes and leaves. */
-async function watchers(port: number, onEffect: () => void): Promise<void> {
+async function spectators(port: number, onEffect: () => void): Promise<void> {
   for (const room of [CROWD_ROOM, RING_ROOM]) {
     const stranger = new Stranger(port);
     await stranger.connected();
@@ -181,6 +181,6 @@ export const ATTACKS: Readonly<Record<string, Attack>> = {
   fragments: { strangers: 50, blow: fragments },
   // In its first minute a server collects the members of a lost memory; others have to come again.
   resumes: { strangers: 4, blow: resumes, after: 61_000 },
-  watchers: { strangers: 4, blow: watchers },
+  spectators: { strangers: 4, blow: spectators },
   faults: { strangers: 4, blow: faults },
 };

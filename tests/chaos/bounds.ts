@@ -1,7 +1,7 @@
 /** How long a ring may take to come to rest after the last fault, and what it may cost. */
 import { FAREWELL } from '../../shared/member/link.ts';
 import { LONGEST_HOP, SHORTEST_LONG_WAIT } from '../../shared/member/leader-patience.ts';
-import { FIRST_ATTEMPT } from '../../shared/member/successor.ts';
+import { ATTEMPTS } from '../../shared/member/successor.ts';
 import type { Network } from './network.ts';
 
 /** What the present ring does not do yet, each to be switched on with the change that does it. */
@@ -28,7 +28,7 @@ const UNNOTICED: Delay = {
 };
 
 const LINK: Delay = {
-  milliseconds: FIRST_ATTEMPT + 2 * FIRST_ATTEMPT,
+  milliseconds: 3 * ATTEMPTS.direct.first,
   why: 'a first attempt at a link that fails, and a second that works at its last moment',
 };
 

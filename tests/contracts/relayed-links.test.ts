@@ -4,9 +4,9 @@
  */
 import { countedRandom } from '../../shared/driver/random.ts';
 import type { Link, LinkHandlers, OpenLink } from '../../shared/driver/ports.ts';
-import { findLink, isOpen } from '../../shared/member/edges.ts';
+import { findLink, isOpen } from '../../shared/member/queries.ts';
 import { initialMember } from '../../shared/member/initial.ts';
-import { close, send, signalOut } from '../../shared/member/link.ts';
+import { close, sendFrame, signalOut } from '../../shared/member/link.ts';
 import { handle } from '../../shared/member/member.ts';
 import type { Link as MemberLink, Member } from '../../shared/member/state.ts';
 import type { Input, Output, Turn } from '../../shared/member/turn.ts';
@@ -102,7 +102,7 @@ class RelayedEnd implements Link {
   send(frame: Uint8Array): void {
     this.#turn((turn, link) => {
       const parsed = parseFrame(frame);
-      if (parsed.ok) send(turn, link, parsed.value.message, parsed.value.extensions);
+      if (parsed.ok) sendFrame(turn, link, parsed.value);
       // No member sends such a frame; a liar's would arrive like this.
       else if (isOpen(link)) signalOut(turn, link, [{ type: 'frame', frame }]);
     });

@@ -4,8 +4,8 @@ import { beforeAll, afterAll, expect, test } from 'vitest';
 import type { RingEvent, RingState } from '../../shared/member/events.ts';
 import { nameOf } from '../../shared/narration/names.ts';
 import { defined, peerId, roomName } from '../support.ts';
-import { threeReports } from '../watch/reports.ts';
-import { ReportingRing } from '../watch/simulated.ts';
+import { threeTraces } from '../watch/traces.ts';
+import { TracedRing } from '../watch/simulated.ts';
 import { ringState } from '../web/ring-state.ts';
 import { DIRECT_LINK_PATIENCE } from '../../web/troubles.ts';
 import { openShowcase, passTime, showMember, showWatched, tellMember } from './showcase.ts';
@@ -122,33 +122,33 @@ test('the projector page', async () => {
   });
   wide.push(...(await tooWide('problem')));
   for (const size of [0, 3, 30]) {
-    const ring = new ReportingRing(Math.max(1, size));
+    const ring = new TracedRing(Math.max(1, size));
     ring.campaign(false);
     ring.run(5_000);
     const order = size === 0 ? { peers: [], policy: null } : ring.order;
-    const reports = size === 0 ? [] : ring.takeReports();
+    const traces = size === 0 ? [] : ring.takeTraces();
     await showWatched(page);
     await page.evaluate(
-      (order, reports) => {
+      (order, traces) => {
         watched.onProblem(null);
         watched.onOrder(order);
-        watched.onReports({ reports, missed: 0 });
+        watched.onTraces({ traces, missed: 0 });
       },
       order,
-      reports,
+      traces,
     );
     await page.waitForSelector(`[data-testid=watch-peers][data-value="${size}"]`);
     wide.push(...(await tooWide(`${size} peers`)));
   }
   await showWatched(page);
   await page.evaluate(
-    (peers, reports) => {
+    (peers, traces) => {
       watched.onProblem(null);
       watched.onOrder({ peers, policy: 'highest' });
-      watched.onReports({ reports, missed: 0 });
+      watched.onTraces({ traces, missed: 0 });
     },
     [1, 2, 3].map(peerId),
-    threeReports(),
+    threeTraces(),
   );
   await page.waitForSelector('[data-testid=watch-term]');
   wide.push(...(await tooWide('an election')));

@@ -1,11 +1,11 @@
 /** The projector page without a server, given rings that no small machine could run. */
 import type { Browser, Page } from 'puppeteer-core';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
-import type { Order, PeerReport, TraceEntry } from '../../shared/protocol/watch.ts';
+import type { Order, PeerTrace, TraceEntry } from '../../shared/protocol/watch.ts';
 import { nameOf } from '../../shared/narration/names.ts';
 import { defined, peerId } from '../support.ts';
-import { announcement, claim, report, sent, standing, threeReports } from '../watch/reports.ts';
-import { ReportingRing } from '../watch/simulated.ts';
+import { announcement, claim, traceOf, sent, standing, threeTraces } from '../watch/traces.ts';
+import { TracedRing } from '../watch/simulated.ts';
 import { showWatched, openShowcase } from './showcase.ts';
 import { launchChromium, until } from './support.ts';
 
@@ -42,12 +42,12 @@ function tellOrder(order: Order): Promise<void> {
   }, order);
 }
 
-function tell(reports: PeerReport[]): Promise<void> {
+function tell(traces: PeerTrace[]): Promise<void> {
   return page.evaluate(
     (given) => {
-      watched.onReports(given);
+      watched.onTraces(given);
     },
-    { reports, missed: 0 },
+    { traces, missed: 0 },
   );
 }
 
@@ -66,9 +66,9 @@ async function press(name: string): Promise<void> {
 const THREE: Order = { peers: [1, 2, 3].map(peerId), policy: 'highest' };
 
 /** A later election, which 3 wins again. */
-function electionOf(term: number): PeerReport[] {
+function electionOf(term: number): PeerTrace[] {
   return [
-    report(
+    traceOf(
       3,
       [
         sent(term * 100, 1, claim(3, 1, term)),
@@ -76,7 +76,7 @@ function electionOf(term: number): PeerReport[] {
       ],
       { first: term * 10 },
     ),
-    report(
+    traceOf(
       1,
       [sent(term * 100 + 5, 2, claim(3, 2, term)), standing(term * 100 + 8, 'follower', 3, term)],
       { first: term * 10 },
@@ -85,13 +85,13 @@ function electionOf(term: number): PeerReport[] {
 }
 
 test('a token that is held stands at its peer, and its time there is on the peer’s line', async () => {
-  const ring = new ReportingRing(8);
+  const ring = new TracedRing(8);
   ring.setHopDelay(1_000);
   await tellOrder(ring.order);
-  await tell(ring.takeReports());
+  await tell(ring.takeTraces());
   ring.campaign(false);
   ring.run(1_500);
-  await tell(ring.takeReports());
+  await tell(ring.takeTraces());
   const starter = defined(ring.world.peers[0]).ring.state.id;
   const at = ring.order.peers.indexOf(starter);
   const next = defined(ring.order.peers[(at + 1) % 8]);
@@ -123,7 +123,7 @@ test('a token that is held stands at its peer, and its time there is on the peer
   expect(titles[0]).toMatch(`${nameOf(starter)} holds the claim of ${nameOf(starter)}`);
   // Nothing is awaited any more once it is over.
   ring.run(25_000);
-  await tell(ring.takeReports());
+  await tell(ring.takeTraces());
   await until(async () => {
     expect(await page.$$('[data-testid=held-token]')).toHaveLength(0);
     expect(await valueOf('watch-leader')).toBe(ring.order.peers[0]);
@@ -145,17 +145,17 @@ test('says what it waits for: the server, then the ring, then its election', asy
   await says('Nobody is in this ring yet');
   await tellOrder(THREE);
   await says('Asking the ring');
-  await tell([report(1, [standing(1, 'follower', 3)])]);
-  await tell([report(2, [standing(1, 'candidate', null)])]);
+  await tell([traceOf(1, [standing(1, 'follower', 3)])]);
+  await tell([traceOf(2, [standing(1, 'candidate', null)])]);
   await says('Electing a leader');
-  await tell([report(3, [standing(1, 'leader', 3)])]);
+  await tell([traceOf(3, [standing(1, 'leader', 3)])]);
   await says('leads');
 });
 
 test('the moment is read aloud while it stands still, not with each picture of one that moves', async () => {
   await page.emulateMediaFeatures([{ name: 'prefers-reduced-motion', value: 'no-preference' }]);
   await tellOrder(THREE);
-  await tell(threeReports());
+  await tell(threeTraces());
   await page.waitForSelector('[data-testid=watch-moment]');
   const valueText = () =>
     page.$eval('[data-testid=watch-moment]', (element) => element.getAttribute('aria-valuetext'));
@@ -179,7 +179,7 @@ test('the moment is read aloud while it stands still, not with each picture of o
   });
 });
 
-test('links are drawn by their kind, as members report it', async () => {
+test('links are drawn by their kind, as members tell it', async () => {
   const order: Order = { peers: [1, 2, 3, 4].map(peerId), policy: 'highest' };
   await tellOrder(order);
   const links = ['direct', 'relayed', 'connecting', 'none'] as const;
@@ -191,7 +191,7 @@ test('links are drawn by their kind, as members report it', async () => {
   await until(async () => {
     expect(await edges()).toEqual(Array(4).fill('unknown'));
   });
-  await tell(links.map((link, at) => report(at + 1, [entry(link)])));
+  await tell(links.map((link, at) => traceOf(at + 1, [entry(link)])));
   await until(async () => {
     expect(await edges()).toEqual(['direct', 'relayed', 'connecting', 'broken']);
   });
@@ -200,7 +200,7 @@ test('links are drawn by their kind, as members report it', async () => {
       all.map((each) => each.textContent.trim()),
     ),
   ).toEqual(expect.arrayContaining(['direct', 'relayed', 'connecting', 'broken']));
-  await tell([report(2, [entry('direct')], { first: 1 })]);
+  await tell([traceOf(2, [entry('direct')], { first: 1 })]);
   await until(async () => {
     expect(await edges()).toEqual(['direct', 'direct', 'connecting', 'broken']);
   });
@@ -208,7 +208,7 @@ test('links are drawn by their kind, as members report it', async () => {
 
 test('the last ten elections can be looked at again, and the last is shown unless another is chosen', async () => {
   await tellOrder(THREE);
-  await tell(threeReports());
+  await tell(threeTraces());
   const shows = (term: number) =>
     until(async () => {
       expect(await valueOf('watch-term')).toBe(String(term));
@@ -290,12 +290,12 @@ function overlaps(): Promise<string[]> {
 test.each([3, 12, 16, 60, 100])(
   '%i peers: no names touch, and a projector needs no scrolling',
   async (size) => {
-    const ring = new ReportingRing(size);
+    const ring = new TracedRing(size);
     await tellOrder(ring.order);
-    await tell(ring.takeReports());
+    await tell(ring.takeTraces());
     ring.campaign(true);
     ring.run(4_000);
-    await tell(ring.takeReports());
+    await tell(ring.takeTraces());
     await until(async () => {
       expect(await valueOf('watch-leader')).toBe(ring.order.peers[0]);
       expect(Number(await valueOf('space-time'))).toBeGreaterThanOrEqual(2 * size);

@@ -5,11 +5,11 @@
 import type { Page } from 'puppeteer-core';
 import { expect, test } from 'vitest';
 import { parsePeerId, type PeerId } from '../../shared/protocol/ids.ts';
-import type { Order, PeerReport } from '../../shared/protocol/watch.ts';
+import type { Order, PeerTrace } from '../../shared/protocol/watch.ts';
 import type { RingEvent, RingState } from '../../shared/member/events.ts';
 import { nameOf } from '../../shared/narration/names.ts';
 import { defined, peerId, valueOf } from '../support.ts';
-import { announcement, claim, report, sent, standing, threeReports } from '../watch/reports.ts';
+import { announcement, claim, traceOf, sent, standing, threeTraces } from '../watch/traces.ts';
 import { ringState } from '../web/ring-state.ts';
 import { DIRECT_LINK_PATIENCE } from '../../web/troubles.ts';
 import { openShowcase, passTime, showMember, showWatched, tellMember } from './showcase.ts';
@@ -179,9 +179,9 @@ test('a projector page that is translated says in each state what is so', async 
       },
       { peers, policy: peers.length === 0 ? null : 'highest' },
     );
-  const reports = (...all: PeerReport[]) =>
-    inEach((given: PeerReport[]) => {
-      watched.onReports({ reports: given, missed: 0 });
+  const traces = (...all: PeerTrace[]) =>
+    inEach((given: PeerTrace[]) => {
+      watched.onTraces({ traces: given, missed: 0 });
     }, all);
   const same = (...sentences: string[]) => expectSame(twins, ...sentences);
   await Promise.all(twins.map((page) => showWatched(page)));
@@ -193,12 +193,12 @@ test('a projector page that is translated says in each state what is so', async 
   await same('Nobody is in this ring yet', 'Scan the code');
   await order([A, B, C]);
   await same('Asking the ring', '3 peers');
-  await reports(...threeReports());
+  await traces(...threeTraces());
   await same(`${nameOf(C)} leads`, 'elected in term 1', 'The last election', 'Theory for 3 peers');
   // The leader leaves, and another is elected.
   await order([A, B]);
-  await reports(
-    report(
+  await traces(
+    traceOf(
       2,
       [
         sent(200, 1, claim(2, 1, 2)),
@@ -207,7 +207,7 @@ test('a projector page that is translated says in each state what is so', async 
       ],
       { first: 7 },
     ),
-    report(1, [sent(205, 2, claim(2, 2, 2)), standing(208, 'follower', 2, 2)], { first: 7 }),
+    traceOf(1, [sent(205, 2, claim(2, 2, 2)), standing(208, 'follower', 2, 2)], { first: 7 }),
   );
   await same(`${nameOf(B)} leads`, 'elected in term 2', '2 peers', 'Theory for 2 peers');
   await Promise.all(
@@ -218,7 +218,7 @@ test('a projector page that is translated says in each state what is so', async 
     ),
   );
   await same('An earlier election', 'in the election of term 1');
-  await reports(report(1, [standing(300, 'follower', 2, 2)], { first: 9, lost: 7 }));
+  await traces(traceOf(1, [standing(300, 'follower', 2, 2)], { first: 9, lost: 7 }));
   await same('7 events could not be shown');
 });
 

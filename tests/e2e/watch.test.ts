@@ -190,21 +190,21 @@ test('a ring of twelve: each message of an election is there once, can be gone t
 
 test('members send traces only while a projector page is open', async () => {
   const { watching, tabs } = await watchedRing(3);
-  const reports = async () => (await server.signaling.metrics.reports.get()).values[0]?.value ?? 0;
-  expect(await reports()).toBeGreaterThan(0);
+  const traces = async () => (await server.signaling.metrics.traces.get()).values[0]?.value ?? 0;
+  expect(await traces()).toBeGreaterThan(0);
   await watching.close();
   pages = pages.filter((page) => page !== watching);
   await until(() => {
-    expect(server.signaling.watchers).toBe(0);
+    expect(server.signaling.spectators).toBe(0);
   });
-  const before = await reports();
+  const before = await traces();
   const [{ term } = {}] = await untilOneRing(tabs);
   await tabs[0]?.click('Start election');
   await until(async () => {
     const [values] = await untilOneRing(tabs);
     expect(Number(values?.['term'])).toBeGreaterThan(Number(term));
   });
-  expect(await reports()).toBe(before);
+  expect(await traces()).toBe(before);
 });
 
 test('a room that is empty is watched until somebody comes, and a server until it is back', async () => {
@@ -254,7 +254,7 @@ test('a page that others can open has its own address in the code to join by', a
 
 test('a spectator too many is told so, and one of a room without a name', async () => {
   await server.close();
-  server = await serve({ watchersPerRoom: 1 });
+  server = await serve({ spectatorsPerRoom: 1 });
   url = `http://localhost:${server.port}`;
   await watch();
   const second = await Tab.open(browser, `${url}/watch`);

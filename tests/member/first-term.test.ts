@@ -2,7 +2,7 @@
 import { describe, expect, test } from 'vitest';
 import type { Decision } from '../../shared/protocol/messages.ts';
 import type { Edge } from '../../shared/protocol/signaling.ts';
-import { MAX_TERM_LEAP } from '../../shared/member/term-gate.ts';
+import { MAX_TERM_LEAP } from '../../shared/member/admission.ts';
 import { peerId } from '../support.ts';
 import { Ring } from './played-ring.ts';
 

@@ -4,7 +4,8 @@ import { retire, sendAfter, takeBack } from '../../shared/member/link.ts';
 import { handle } from '../../shared/member/member.ts';
 import type { Link } from '../../shared/member/state.ts';
 import { fullBucket } from '../../shared/machine/token-bucket.ts';
-import { nextDue, type Output, type Turn } from '../../shared/member/turn.ts';
+import { firstTime } from '../../shared/machine/dues.ts';
+import type { Output, Turn } from '../../shared/member/turn.ts';
 import type { ElectionMessage } from '../../shared/protocol/messages.ts';
 import { linkId, peerId, roomName } from '../support.ts';
 import { helloOf } from './played-ring.ts';
@@ -59,12 +60,12 @@ function stage() {
   /** Holds a message. Returns for how long, as it is told. */
   const add = (number: number, milliseconds: number) =>
     act((turn) => {
-      sendAfter(turn, link, claim(number), [], milliseconds);
+      sendAfter(turn, link, { message: claim(number), extensions: [] }, milliseconds);
       const told = turn.outputs.flatMap((output) => (output.do === 'tell' ? [output.event] : []));
       return told.find(({ type }) => type === 'holding') ?? null;
     });
   const run = (until: number) => {
-    for (let at = nextDue(member); at !== null && at <= until; at = nextDue(member)) {
+    for (let at = firstTime(member); at !== null && at <= until; at = firstTime(member)) {
       now = at;
       note(handle(member, { type: 'time' }, { now, date: now }, () => 0));
     }

@@ -1,32 +1,23 @@
 /** Until when a leader is confirmed, by the clocks of the peer that names it (shared/election/SPEC.md, R10). */
 import { describe, expect, test } from 'vitest';
-import { initialMember } from '../../shared/member/initial.ts';
-import { isConfirmed, renewLease } from '../../shared/member/lease.ts';
+import { isConfirmed, leaseFor, type Lease } from '../../shared/member/leader-patience.ts';
 import { World } from '../../shared/simulation/world.ts';
-import { defined, peerId, roomName } from '../support.ts';
+import { defined } from '../support.ts';
 
 describe('R10: a lease', () => {
   test('ends by the clock that never falls, and by the date (R10b)', () => {
     const date = 1e12;
-    const { election } = initialMember(
-      { room: roomName('lobby'), priority: 1, policy: 'highest', connections: 450 },
-      { id: peerId(1), secret: 'a secret of some length' },
-      0,
-    );
-    const lease = (now: number, ahead = 0) => {
-      const moment = { now, date: date + now + ahead };
-      return [isConfirmed(election.lease, moment), election.lease?.date ?? null];
-    };
-    expect(lease(0)).toEqual([false, null]);
-    renewLease(election, 3_000, { now: 0, date });
-    expect(lease(0)).toEqual([true, date + 3_000]);
-    expect(lease(2_999)).toEqual([true, date + 3_000]);
-    expect(lease(3_000)).toEqual([false, date + 3_000]);
+    const holds = (lease: Lease | null, now: number, ahead = 0) =>
+      isConfirmed(lease, { now, date: date + now + ahead });
+    expect(holds(null, 0)).toBe(false);
+    const lease = leaseFor(3_000, { now: 0, date });
+    expect(lease.date).toBe(date + 3_000);
+    expect(holds(lease, 0)).toBe(true);
+    expect(holds(lease, 2_999)).toBe(true);
+    expect(holds(lease, 3_000)).toBe(false);
     // The device has slept, and one of the clocks stood still meanwhile.
-    expect(lease(0, 3_000)).toEqual([false, date + 3_000]);
-    expect(lease(3_000, -3_000)).toEqual([false, date + 3_000]);
-    renewLease(election, 3_000, { now: 3_000, date: date + 3_000 });
-    expect(lease(3_000)).toEqual([true, date + 6_000]);
+    expect(holds(lease, 0, 3_000)).toBe(false);
+    expect(holds(lease, 3_000, -3_000)).toBe(false);
   });
 });
 

@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest';
 import type { Extension } from '../../shared/protocol/frame.ts';
 import type { PeerId } from '../../shared/protocol/ids.ts';
 import type { Decision } from '../../shared/protocol/messages.ts';
-import { initialTermGate, judgeTerm, MAX_TERM_LEAP } from '../../shared/member/term-gate.ts';
+import { initialTermGate, judgeTerm, MAX_TERM_LEAP } from '../../shared/member/admission.ts';
 import { defined, linkId, peerId } from '../support.ts';
 import { NEIGHBOURS, Ring } from './played-ring.ts';
 

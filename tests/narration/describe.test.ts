@@ -1,7 +1,8 @@
 import { describe as group, expect, test } from 'vitest';
 import type { Judgement } from '../../shared/election/step.ts';
 import type { PeerId } from '../../shared/protocol/ids.ts';
-import { classicLine, describe } from '../../shared/narration/describe.ts';
+import { classicLine } from '../../shared/narration/classic-line.ts';
+import { describe } from '../../shared/narration/describe.ts';
 import type { RingEvent } from '../../shared/member/events.ts';
 import { peerId } from '../support.ts';
 
@@ -76,18 +77,6 @@ group('what is said of a neighbour to the server, and what comes of it:', () => 
       what: `complained to the server: 00000000 ${what}`,
       why,
     });
-  });
-});
-
-test.each([
-  ['no connection', 'there is no connection to it'],
-  ['no answer', 'it has not answered the complaint'],
-] as const)('a complaint that may not have arrived is not said to have: %s', (reason, why) => {
-  const event = { type: 'unreported', about: OTHER, fault: 'silent', reason } as const;
-  expect(describe(event, SELF)).toEqual({
-    kind: 'link',
-    what: 'could not complain to the server: 00000000 is silent',
-    why,
   });
 });
 

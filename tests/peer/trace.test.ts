@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest';
 import type { ElectionMessage } from '../../shared/protocol/messages.ts';
 import { MAX_ENTRIES, parseTrace, type Trace } from '../../shared/protocol/watch.ts';
 import type { RingEvent, RingState } from '../../shared/member/events.ts';
-import { MAX_WAITING, REPORT_INTERVAL, Reporter } from '../../peer/trace-reporter.ts';
+import { MAX_WAITING, TRACE_INTERVAL, Tracer } from '../../peer/tracer.ts';
 import { SimulatedClock } from '../../shared/simulation/clock.ts';
 import { defined, peerId, roomName, valueOf } from '../support.ts';
 
@@ -44,9 +44,9 @@ const sent = (message: ElectionMessage): RingEvent => ({ type: 'sent', message, 
 class Stage {
   readonly clock = new SimulatedClock();
   readonly traces: Trace[] = [];
-  /** Traces whose arrival the reporter waits for. */
+  /** Traces whose arrival the tracer waits for. */
   readonly pending: (() => void)[] = [];
-  readonly reporter = new Reporter(STATE, {
+  readonly tracer = new Tracer(STATE, {
     clock: this.clock,
     send: (trace, onDone) => {
       this.traces.push(valueOf(parseTrace(trace)));
@@ -54,7 +54,7 @@ class Stage {
     },
   });
 
-  pass(milliseconds = REPORT_INTERVAL): void {
+  pass(milliseconds = TRACE_INTERVAL): void {
     const until = this.clock.now() + milliseconds;
     while (this.clock.advance(until));
   }
@@ -73,13 +73,13 @@ class Stage {
   }
 }
 
-describe('a reporter', () => {
+describe('a tracer', () => {
   test('begins with what the peer is', () => {
     const stage = new Stage();
     stage.drain();
     expect(stage.traces).toEqual([
       {
-        at: REPORT_INTERVAL,
+        at: TRACE_INTERVAL,
         first: 0,
         entries: [{ type: 'state', at: 0, role: 'joining', term: 0, leader: null, link: 'none' }],
         lost: 0,
@@ -89,12 +89,12 @@ describe('a reporter', () => {
 
   test('tells of messages with what became of them, and of changes of state once', () => {
     const stage = new Stage();
-    stage.reporter.note({ type: 'started', term: 1, because: 'start' }, CANDIDATE);
+    stage.tracer.note({ type: 'started', term: 1, because: 'start' }, CANDIDATE);
     stage.pass(10);
-    stage.reporter.note(sent(claim(1)), CANDIDATE);
+    stage.tracer.note(sent(claim(1)), CANDIDATE);
     stage.pass(10);
     const judgement = { outcome: 'forwarded', reason: 'greater claim', compared: null } as const;
-    stage.reporter.note(
+    stage.tracer.note(
       { type: 'received', message: claim(5), from: peerId(4), judgement },
       CANDIDATE,
     );
@@ -113,7 +113,7 @@ describe('a reporter', () => {
 
   test('tells the distance and the priority of an announcement', () => {
     const stage = new Stage();
-    stage.reporter.note(sent(announcement(0)), STATE);
+    stage.tracer.note(sent(announcement(0)), STATE);
     stage.drain();
     expect(stage.entries.at(-1)).toMatchObject({
       message: { type: 'elected', origin: peerId(9), priority: 3, hops: 2, lap: 0 },
@@ -122,8 +122,8 @@ describe('a reporter', () => {
 
   test('tells what is held and for how long, and by what messages are passed on', () => {
     const stage = new Stage();
-    stage.reporter.note({ type: 'holding', message: claim(1), milliseconds: 1_499.6 }, STATE);
-    stage.reporter.note({ type: 'ring' }, { ...STATE, successorLink: 'relayed' });
+    stage.tracer.note({ type: 'holding', message: claim(1), milliseconds: 1_499.6 }, STATE);
+    stage.tracer.note({ type: 'ring' }, { ...STATE, successorLink: 'relayed' });
     stage.drain();
     expect(stage.entries.slice(1)).toMatchObject([
       { type: 'holding', at: 0, message: { type: 'claim', hops: 2 }, milliseconds: 1_500 },
@@ -134,7 +134,7 @@ describe('a reporter', () => {
   test('of laps tells few, the same as all others', () => {
     const stage = new Stage();
     for (let lap = 1; lap <= 24; lap += 1) {
-      stage.reporter.note(sent(announcement(lap)), STATE);
+      stage.tracer.note(sent(announcement(lap)), STATE);
       stage.drain();
     }
     const laps = stage.entries.flatMap((entry) =>
@@ -149,7 +149,7 @@ describe('a reporter', () => {
     stage.pass(10_000);
     expect(stage.traces).toHaveLength(1);
     for (let number = 0; number < 3; number += 1) {
-      stage.reporter.note(sent(claim(number)), STATE);
+      stage.tracer.note(sent(claim(number)), STATE);
       stage.pass(1_000);
     }
     expect(stage.traces).toHaveLength(1);
@@ -163,8 +163,7 @@ describe('a reporter', () => {
 
   test('sends no more in a trace than the server takes', () => {
     const stage = new Stage();
-    for (let number = 1; number <= 100; number += 1)
-      stage.reporter.note(sent(claim(number)), STATE);
+    for (let number = 1; number <= 100; number += 1) stage.tracer.note(sent(claim(number)), STATE);
     stage.drain();
     expect(stage.traces.map(({ first, entries }) => [first, entries.length])).toEqual([
       [0, MAX_ENTRIES],
@@ -174,11 +173,10 @@ describe('a reporter', () => {
 
   test('in a storm leaves out laps first, then counts what it leaves out', () => {
     const stage = new Stage();
-    for (let number = 1; number <= 100; number += 1)
-      stage.reporter.note(sent(claim(number)), STATE);
-    stage.reporter.note(sent(announcement(8)), STATE);
+    for (let number = 1; number <= 100; number += 1) stage.tracer.note(sent(claim(number)), STATE);
+    stage.tracer.note(sent(announcement(8)), STATE);
     for (let number = 101; number <= MAX_WAITING + 40; number += 1)
-      stage.reporter.note(sent(claim(number)), STATE);
+      stage.tracer.note(sent(claim(number)), STATE);
     stage.drain();
     expect(stage.entries).toHaveLength(MAX_WAITING);
     expect(stage.entries.some((entry) => entry.type === 'sent' && entry.message.lap > 0)).toBe(
@@ -190,11 +188,11 @@ describe('a reporter', () => {
   test('tells of a state that was left out with the next event', () => {
     const stage = new Stage();
     for (let number = 1; number <= MAX_WAITING; number += 1)
-      stage.reporter.note(sent(claim(number)), STATE);
-    stage.reporter.note({ type: 'ring' }, CANDIDATE);
+      stage.tracer.note(sent(claim(number)), STATE);
+    stage.tracer.note({ type: 'ring' }, CANDIDATE);
     stage.drain();
     expect(stage.entries.at(-1)?.type).toBe('sent');
-    stage.reporter.note({ type: 'ring' }, CANDIDATE);
+    stage.tracer.note({ type: 'ring' }, CANDIDATE);
     stage.drain();
     expect(stage.entries.at(-1)).toMatchObject({ type: 'state', role: 'candidate' });
   });
@@ -202,15 +200,15 @@ describe('a reporter', () => {
   test('says again what the peer is when somebody else comes', () => {
     const stage = new Stage();
     stage.drain();
-    stage.reporter.restate();
+    stage.tracer.restate();
     stage.drain();
     expect(defined(stage.traces.at(-1))).toMatchObject({ first: 1, entries: [{ type: 'state' }] });
   });
 
   test('that has been stopped sends nothing', () => {
     const stage = new Stage();
-    stage.reporter.stop();
-    stage.reporter.note(sent(claim(1)), CANDIDATE);
+    stage.tracer.stop();
+    stage.tracer.note(sent(claim(1)), CANDIDATE);
     stage.pass(10_000);
     expect(stage.traces).toEqual([]);
   });

@@ -11,8 +11,8 @@ describe('the settings', () => {
       logLevel: 'warn',
       peersPerRoom: 1_000,
       rooms: 10_000,
-      watchersPerRoom: 8,
-      watchers: 64,
+      spectatorsPerRoom: 8,
+      spectators: 64,
       allowedOrigins: [],
     });
   });
@@ -42,8 +42,8 @@ describe('the settings', () => {
       logLevel: 'silent',
       peersPerRoom: 1,
       rooms: 7,
-      watchersPerRoom: 0,
-      watchers: 9,
+      spectatorsPerRoom: 0,
+      spectators: 9,
       allowedOrigins: ['https://example.org', 'http://localhost:5173'],
     });
     expect(readOptions({ PORT: '65535', ALLOWED_ORIGINS: '*' })).toMatchObject({

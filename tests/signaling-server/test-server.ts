@@ -72,8 +72,8 @@ export async function startTestServer(
     {
       peersPerRoom: 1_000,
       rooms: 100,
-      watchersPerRoom: 8,
-      watchers: 64,
+      spectatorsPerRoom: 8,
+      spectators: 64,
       allowedOrigins: [],
       basePath: '/',
       ...limits,

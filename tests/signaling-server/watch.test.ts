@@ -5,9 +5,9 @@ import { SIGNALING_VERSION } from '../../shared/protocol/signaling.ts';
 import {
   MAX_ENTRIES,
   parseOrder,
-  parseReports,
+  parseTraces,
   parseWatchReply,
-  type PeerReport,
+  type PeerTrace,
   type Trace,
 } from '../../shared/protocol/watch.ts';
 import {
@@ -44,11 +44,11 @@ function trace(term = 1, length = 1, changes: Partial<Trace> = {}): Trace {
   return { at: 6, first: 0, entries: Array.from({ length }, () => entry), lost: 0, ...changes };
 }
 
-class Watcher {
+class Spectator {
   readonly socket: Socket;
   readonly orders: (readonly string[])[] = [];
   policy: string | null = null;
-  readonly reports: PeerReport[] = [];
+  readonly traces: PeerTrace[] = [];
   missed = 0;
   /** The acknowledgements that it withholds, while it must. */
   isSlow = false;
@@ -62,9 +62,9 @@ class Watcher {
       this.policy = policy;
       this.#take(taken);
     });
-    socket.on('reports', (input: unknown, taken: () => void) => {
-      const { reports, missed } = valueOf(parseReports(input));
-      this.reports.push(...reports);
+    socket.on('traces', (input: unknown, taken: () => void) => {
+      const { traces, missed } = valueOf(parseTraces(input));
+      this.traces.push(...traces);
       this.missed += missed;
       this.#take(taken);
     });
@@ -75,7 +75,7 @@ class Watcher {
   }
 
   get entries(): number {
-    return this.reports.reduce((sum, { trace }) => sum + trace.entries.length, 0);
+    return this.traces.reduce((sum, { trace }) => sum + trace.entries.length, 0);
   }
 
   #take(taken: () => void): void {
@@ -89,9 +89,9 @@ class Watcher {
   }
 }
 
-async function watcher(server: TestServer, request: unknown = WATCH): Promise<Watcher> {
+async function spectator(server: TestServer, request: unknown = WATCH): Promise<Spectator> {
   const socket = await connect(server);
-  const watching = new Watcher(socket);
+  const watching = new Spectator(socket);
   const reply = valueOf(parseWatchReply(await socket.emitWithAck('watch', request)));
   if (!reply.ok) throw new Error(reply.message);
   watching.orders.push(reply.order.peers);
@@ -113,7 +113,7 @@ async function member(
 describe('a spectator', () => {
   test('of a room that is not there yet is told its order as it grows, and when it is empty', async () => {
     const server = await startTestServer();
-    const watching = await watcher(server);
+    const watching = await spectator(server);
     expect(watching.orders).toEqual([[]]);
     const one = await member(server, 1);
     await vi.waitFor(() => {
@@ -135,20 +135,20 @@ describe('a spectator', () => {
 
   test('is no member', async () => {
     const server = await startTestServer();
-    await watcher(server);
+    await spectator(server);
     expect(server.signaling.size).toEqual({ rooms: 0, peers: 0 });
-    expect(server.signaling.watchers).toBe(1);
+    expect(server.signaling.spectators).toBe(1);
   });
 
   test('gets what members send, and whose it is', async () => {
     const server = await startTestServer();
     const one = await member(server, 1);
     const two = await member(server, 2);
-    const watching = await watcher(server);
+    const watching = await spectator(server);
     expect(await ask(one.socket, 'trace', trace(7))).toEqual({ ok: true });
     expect(await ask(two.socket, 'trace', trace(8))).toEqual({ ok: true });
     await vi.waitFor(() => {
-      expect(watching.reports.map(({ peer, trace: { entries } }) => [peer, entries])).toEqual([
+      expect(watching.traces.map(({ peer, trace: { entries } }) => [peer, entries])).toEqual([
         [peerId(1), trace(7).entries],
         [peerId(2), trace(8).entries],
       ]);
@@ -158,16 +158,16 @@ describe('a spectator', () => {
   test('hears nothing of other rooms', async () => {
     const server = await startTestServer();
     const one = await member(server, 1);
-    const elsewhere = await watcher(server, {
+    const elsewhere = await spectator(server, {
       version: SIGNALING_VERSION,
       room: roomName('elsewhere'),
     });
-    const here = await watcher(server);
+    const here = await spectator(server);
     await ask(one.socket, 'trace', trace());
     await vi.waitFor(() => {
-      expect(here.reports).toHaveLength(1);
+      expect(here.traces).toHaveLength(1);
     });
-    expect(elsewhere.reports).toEqual([]);
+    expect(elsewhere.traces).toEqual([]);
     expect(elsewhere.orders).toEqual([[]]);
   });
 
@@ -181,19 +181,19 @@ describe('a spectator', () => {
     const server = await startTestServer();
     const socket = await connect(server);
     expect(await ask(socket, 'watch', request)).toMatchObject({ ok: false, code });
-    expect(server.signaling.watchers).toBe(0);
+    expect(server.signaling.spectators).toBe(0);
   });
 
   test('beyond those that a room or the server takes is refused, until one goes', async () => {
-    const server = await startTestServer({ watchersPerRoom: 2, watchers: 3 });
-    const first = await watcher(server);
-    await watcher(server);
+    const server = await startTestServer({ spectatorsPerRoom: 2, spectators: 3 });
+    const first = await spectator(server);
+    await spectator(server);
     const socket = await connect(server);
     expect(await ask(socket, 'watch', WATCH)).toMatchObject({
       code: 'room-full',
       message: 'the limit of spectators for room lobby is 2',
     });
-    await watcher(server, { version: SIGNALING_VERSION, room: 'elsewhere' });
+    await spectator(server, { version: SIGNALING_VERSION, room: 'elsewhere' });
     expect(await ask(socket, 'watch', { version: SIGNALING_VERSION, room: 'third' })).toMatchObject(
       {
         code: 'room-full',
@@ -208,7 +208,7 @@ describe('a spectator', () => {
 
   test('cannot join, and a member cannot watch, nor anyone two rooms', async () => {
     const server = await startTestServer();
-    const { socket } = await watcher(server);
+    const { socket } = await spectator(server);
     const refused = { code: 'already-joined' };
     expect(await ask(socket, 'join', joinRequest(1))).toMatchObject(refused);
     expect(await ask(socket, 'watch', { ...WATCH, room: 'other' })).toMatchObject(refused);
@@ -218,29 +218,29 @@ describe('a spectator', () => {
 
   test('cannot send traces', async () => {
     const server = await startTestServer();
-    const { socket, reports } = await watcher(server);
+    const { socket, traces } = await spectator(server);
     expect(await ask(socket, 'trace', trace())).toMatchObject({ code: 'not-joined' });
-    expect(reports).toEqual([]);
+    expect(traces).toEqual([]);
   });
 
   test('that does nothing for a while misses none of what little comes, each with a message of its own', async () => {
     const server = await startTestServer();
     const one = await member(server, 1);
-    const slow = await watcher(server);
-    const quick = await watcher(server);
+    const slow = await spectator(server);
+    const quick = await spectator(server);
     slow.isSlow = true;
     const count = 15;
     for (let term = 1; term <= count; term += 1) {
       expect(await ask(one.socket, 'trace', trace(term))).toEqual({ ok: true });
       await vi.waitFor(() => {
-        expect(quick.reports).toHaveLength(term);
+        expect(quick.traces).toHaveLength(term);
       }, WAIT);
     }
     await vi.waitFor(() => {
       expect(slow.held).toBe(count);
     }, WAIT);
     slow.hurry();
-    expect(slow.reports).toEqual(quick.reports);
+    expect(slow.traces).toEqual(quick.traces);
     expect(slow.missed).toBe(0);
   });
 
@@ -252,10 +252,10 @@ describe('a spectator', () => {
         member(server, number + 1),
       ),
     );
-    const slow = await watcher(server);
-    const quick = await watcher(server);
+    const slow = await spectator(server);
+    const quick = await spectator(server);
     /** Makes all members send traces, a tick's worth at a time. */
-    const report = async () => {
+    const sendTrace = async () => {
       for (const { socket } of members) {
         const expected = quick.entries + each * MAX_ENTRIES;
         const replies = Array.from({ length: each }, () =>
@@ -268,7 +268,7 @@ describe('a spectator', () => {
       }
     };
     slow.isSlow = true;
-    await report();
+    await sendTrace();
     const got = slow.entries;
     expect(got).toBeLessThanOrEqual(MAX_UNTAKEN);
     expect(got).toBeGreaterThan(MAX_UNTAKEN - each * MAX_ENTRIES);
@@ -287,7 +287,7 @@ describe('a spectator', () => {
     }, WAIT);
 
     // Nobody misses as much again.
-    await report();
+    await sendTrace();
     await vi.waitFor(() => {
       expect(slow.entries + missed).toBe(quick.entries);
     }, WAIT);
@@ -301,8 +301,8 @@ describe('members', () => {
     const server = await startTestServer();
     const one = await member(server, 1);
     expect(one.watched).toEqual([]);
-    const first = await watcher(server);
-    const second = await watcher(server);
+    const first = await spectator(server);
+    const second = await spectator(server);
     await vi.waitFor(() => {
       // Once for each, which must learn the peer's state.
       expect(one.watched).toEqual([true, true]);
@@ -311,7 +311,7 @@ describe('members', () => {
     expect(two.watched).toEqual([true]);
     first.socket.disconnect();
     await vi.waitFor(() => {
-      expect(server.signaling.watchers).toBe(1);
+      expect(server.signaling.spectators).toBe(1);
     });
     second.socket.disconnect();
     await vi.waitFor(() => {
@@ -328,10 +328,10 @@ describe('members', () => {
     const start = performance.now();
     const times = 40;
     for (let time = 0; time < times; time += 1) {
-      const { socket } = await watcher(server);
+      const { socket } = await spectator(server);
       socket.disconnect();
       await vi.waitFor(() => {
-        expect(server.signaling.watchers).toBe(0);
+        expect(server.signaling.spectators).toBe(0);
       }, WAIT);
     }
     await vi.waitFor(() => {
@@ -342,7 +342,7 @@ describe('members', () => {
     expect(one.watched.length).toBeLessThanOrEqual(most);
     expect(most).toBeLessThan(times);
     // Spectators that come later learn the peers' state nevertheless.
-    await watcher(server);
+    await spectator(server);
     await vi.waitFor(() => {
       expect(one.watched.at(-1)).toBe(true);
     }, WAIT);
@@ -353,11 +353,11 @@ describe('members', () => {
     const one = await member(server, 1);
     /** Has a spectator present during something. */
     const beside = async (happen: () => Promise<void>) => {
-      const { socket } = await watcher(server);
+      const { socket } = await spectator(server);
       await happen();
       socket.disconnect();
       await vi.waitFor(() => {
-        expect(server.signaling.watchers).toBe(0);
+        expect(server.signaling.spectators).toBe(0);
       }, WAIT);
     };
     // So often that nothing more may be told for now.
@@ -383,12 +383,12 @@ describe('members', () => {
     const server = await startTestServer();
     const one = await member(server, 1);
     await member(server, 2);
-    const watching = await watcher(server);
+    const watching = await spectator(server);
     const forged = { ...trace(), peer: peerId(2) };
     expect(await ask(one.socket, 'trace', forged)).toMatchObject({ code: 'malformed' });
     await ask(one.socket, 'trace', trace());
     await vi.waitFor(() => {
-      expect(watching.reports.map(({ peer }) => peer)).toEqual([peerId(1)]);
+      expect(watching.traces.map(({ peer }) => peer)).toEqual([peerId(1)]);
     });
   });
 
@@ -401,21 +401,21 @@ describe('members', () => {
     ['a clock that runs backwards', { ...trace(), at: -1 }],
     ['a long reason', { ...trace(), entries: [{ type: 'received', reason: 'x'.repeat(65) }] }],
     ['an unknown event', { ...trace(), entries: [{ type: 'won', at: 1 }] }],
-  ])('that report %s are refused and nothing is passed on', async (_, report) => {
+  ])('that say %s are refused and nothing is passed on', async (_, faulty) => {
     const server = await startTestServer();
     const one = await member(server, 1);
-    const watching = await watcher(server);
-    expect(await ask(one.socket, 'trace', report)).toMatchObject({ code: 'malformed' });
+    const watching = await spectator(server);
+    expect(await ask(one.socket, 'trace', faulty)).toMatchObject({ code: 'malformed' });
     await ask(one.socket, 'trace', trace());
     await vi.waitFor(() => {
-      expect(watching.reports).toHaveLength(1);
+      expect(watching.traces).toHaveLength(1);
     });
   });
 
   test('that send traces too often are refused', async () => {
     const server = await startTestServer();
     const one = await member(server, 1);
-    const watching = await watcher(server);
+    const watching = await spectator(server);
     const replies = await Promise.all(
       Array.from({ length: MAX_TRACES_AT_ONCE + 5 }, () => ask(one.socket, 'trace', trace())),
     );
@@ -423,13 +423,13 @@ describe('members', () => {
     expect(taken).toBeGreaterThanOrEqual(MAX_TRACES_AT_ONCE);
     expect(taken).toBeLessThan(replies.length);
     await vi.waitFor(() => {
-      expect(watching.reports).toHaveLength(taken);
+      expect(watching.traces).toHaveLength(taken);
     });
   });
 
   test('that send more together than is passed on at once are counted', async () => {
     const server = await startTestServer();
-    const watching = await watcher(server);
+    const watching = await spectator(server);
     const many = MAX_ENTRIES_PER_TICK / MAX_ENTRIES + 8;
     const one = (await member(server, 1)).socket;
     const two = (await member(server, 2)).socket;
@@ -439,7 +439,7 @@ describe('members', () => {
       ),
     );
     await vi.waitFor(() => {
-      const entries = watching.reports.reduce(
+      const entries = watching.traces.reduce(
         (sum, { trace: each }) => sum + each.entries.length,
         0,
       );

@@ -1,6 +1,6 @@
 /** One peer of a ring lies, floods or keeps silent: what it can do to the others, and for how long. */
 import { describe, expect, test, vi } from 'vitest';
-import { MAX_TERM_LEAP } from '../../shared/member/term-gate.ts';
+import { MAX_TERM_LEAP } from '../../shared/member/admission.ts';
 import { Dice } from '../../shared/simulation/fuzz/dice.ts';
 import { anyFrame, anyMessage } from '../../shared/simulation/fuzz/frames.ts';
 import { defined, linkId } from '../support.ts';

@@ -1,7 +1,7 @@
 /** Newcomers and the ring's term: one that is a lie, and one that is truly high. */
 import { expect, test } from 'vitest';
 import { parseFrame } from '../../shared/protocol/frame.ts';
-import { MAX_TERM_LEAP } from '../../shared/member/term-gate.ts';
+import { MAX_TERM_LEAP } from '../../shared/member/admission.ts';
 import { Dice } from '../../shared/simulation/fuzz/dice.ts';
 import { defined } from '../support.ts';
 import { HostileRing, type Hostility } from './hostile.ts';

@@ -36,7 +36,7 @@ class FakeSocket {
   }
 
   /** The server sends something. */
-  tell(name: 'order' | 'reports', input: unknown): void {
+  tell(name: 'order' | 'traces', input: unknown): void {
     this.#events.emit(name, input, () => undefined);
   }
 
@@ -78,7 +78,7 @@ beforeEach(() => {
   socket = new FakeSocket();
   watchRoom(roomName('lobby'), {
     onOrder: () => undefined,
-    onReports: () => undefined,
+    onTraces: () => undefined,
     onProblem: (given, helps) => {
       problem = given;
       isReloadOffered = helps === 'reload';
@@ -97,10 +97,13 @@ afterAll(() => {
   vi.resetModules();
 });
 
-test('one that is refused says so and asks again', () => {
+test.each([
+  ['refused', REFUSAL],
+  ['refused for a reason that it does not know', { ...REFUSAL, code: 'of-a-later-version' }],
+])('one that is %s says so and asks again', (_, refusal) => {
   socket.open();
   expect(socket.asked[0]?.request).toEqual({ version: SIGNALING_VERSION, room: 'lobby' });
-  socket.answer(REFUSAL);
+  socket.answer(refusal);
   expect(problem).toMatch('there are too many');
   vi.advanceTimersByTime(A_LONG_TIME);
   expect(socket.asked).toHaveLength(1);
@@ -153,7 +156,7 @@ test('one of another version than the server says so, offers to reload, and asks
 
 test.each([
   ['order', { peers: [7], policy: null }],
-  ['reports', { reports: [{ peer: 'x' }], missed: 0 }],
+  ['traces', { traces: [{ peer: 'x' }], missed: 0 }],
 ] as const)('one that cannot read its %s says so, and offers to reload', (name, input) => {
   socket.open();
   socket.answer(ORDER);

@@ -3,30 +3,30 @@ import { describe, expect, test } from 'vitest';
 import { diagramOf } from '../../web/watch/diagram.ts';
 import { electionOf, stateAt, theoryOf, type Election } from '../../web/watch/election.ts';
 import { leaderOf, MAX_ELECTIONS, MAX_HAPPENINGS, Recording } from '../../web/watch/recording.ts';
-import type { PeerReport } from '../../shared/protocol/watch.ts';
+import type { PeerTrace } from '../../shared/protocol/watch.ts';
 import { defined, peerId } from '../support.ts';
 import {
   announcement,
   claim,
   holding,
   received,
-  report,
+  traceOf,
   sent,
   standing,
-  threeReports,
-} from './reports.ts';
+  threeTraces,
+} from './traces.ts';
 
 const THREE = [1, 2, 3].map(peerId);
 
-function recordingOf(reports: PeerReport[], order = THREE): Recording {
+function recordingOf(traces: PeerTrace[], order = THREE): Recording {
   const recording = new Recording();
   recording.setOrder(order);
-  recording.add({ reports, missed: 0 });
+  recording.add({ traces, missed: 0 });
   return recording;
 }
 
-function record(reports: PeerReport[], order = THREE): Election {
-  return electionOf(defined(recordingOf(reports, order).election()));
+function record(traces: PeerTrace[], order = THREE): Election {
+  return electionOf(defined(recordingOf(traces, order).election()));
 }
 
 const statesAt = (election: Election, time: number) => [...stateAt(election, time).states.values()];
@@ -39,8 +39,8 @@ function expectCausal({ arrows }: Election): void {
 
 describe('an election of three', () => {
   test('has each message once, whatever the order in which traces come', () => {
-    for (const reports of [threeReports(), threeReports().toReversed()]) {
-      const { arrows, term } = record(reports);
+    for (const traces of [threeTraces(), threeTraces().toReversed()]) {
+      const { arrows, term } = record(traces);
       expect(term).toBe(1);
       expect(arrows.map(({ from, to, message }) => [from, to, message.type, message.hops])).toEqual(
         [
@@ -60,7 +60,7 @@ describe('an election of three', () => {
   });
 
   test('begins with all idle and ends with a leader and its followers', () => {
-    const election = record(threeReports());
+    const election = record(threeTraces());
     expect(stateAt(election, 0)).toMatchObject({ messages: 0, tokens: [], leader: null });
     expect(statesAt(election, 0)).toEqual(['idle', 'idle', 'idle']);
     expect(statesAt(election, election.duration)).toEqual(['follower', 'follower', 'leader']);
@@ -73,16 +73,16 @@ describe('an election of three', () => {
 
   test('begins with all idle, too, where the starter sends its first message long after it started', () => {
     const election = record([
-      report(2, [received(902, 1, claim(1, 1))]),
-      report(1, [standing(1, 'candidate', null), sent(900, 2, claim(1, 1))]),
-      report(3, []),
+      traceOf(2, [received(902, 1, claim(1, 1))]),
+      traceOf(1, [standing(1, 'candidate', null), sent(900, 2, claim(1, 1))]),
+      traceOf(3, []),
     ]);
     expect(statesAt(election, 0)).toEqual(['idle', 'idle', 'idle']);
     expect(statesAt(election, defined(election.moments[1]))).toEqual(['candidate', 'idle', 'idle']);
   });
 
   test('shows at each moment who claims, who is beaten, and what is on its way', () => {
-    const election = record(threeReports());
+    const election = record(threeTraces());
     const begin = defined(election.moments[1]);
     const later = (milliseconds: number) => begin + milliseconds;
     expect(statesAt(election, later(1))).toEqual(['candidate', 'idle', 'idle']);
@@ -98,7 +98,7 @@ describe('an election of three', () => {
   });
 
   test('of which a peer’s trace is missing shows what the others saw', () => {
-    const { arrows } = record(threeReports().slice(0, 2));
+    const { arrows } = record(threeTraces().slice(0, 2));
     const fromThree = arrows.filter(({ from }) => from === peerId(3));
     expect(fromThree.map(({ sentAt }) => sentAt)).toEqual([null, null]);
     const toThree = arrows.filter(({ to }) => to === peerId(3));
@@ -111,8 +111,8 @@ describe('an election of three', () => {
   test('counts messages that are alike as many, and matches them in order', () => {
     const message = claim(1, 1);
     const { arrows } = record([
-      report(1, [sent(1, 2, message), sent(5, 2, message)]),
-      report(2, [received(3, 1, message), received(7, 1, message)]),
+      traceOf(1, [sent(1, 2, message), sent(5, 2, message)]),
+      traceOf(2, [received(3, 1, message), received(7, 1, message)]),
     ]);
     expect(arrows.map(({ sentAt, receivedAt }) => (receivedAt ?? 0) - (sentAt ?? 0))).toEqual([
       2, 2,
@@ -125,8 +125,8 @@ describe('the hop delay', () => {
   /** 1 holds its claim for a second, then 2 holds it; that 2 has sent it is told later, if at all. */
   const slow = (isSentOn: boolean) =>
     record([
-      report(1, [holding(10, 1_000, claim(1, 1)), sent(1_010, 2, claim(1, 1))]),
-      report(2, [
+      traceOf(1, [holding(10, 1_000, claim(1, 1)), sent(1_010, 2, claim(1, 1))]),
+      traceOf(2, [
         received(1_012, 1, claim(1, 1)),
         holding(1_012, 1_000, claim(1, 2)),
         ...(isSentOn ? [sent(2_015, 3, claim(1, 2))] : []),
@@ -169,23 +169,23 @@ describe('the hop delay', () => {
 
 describe('clocks', () => {
   test('that are hours apart make no difference', () => {
-    const together = record(threeReports());
-    const apart = record(threeReports([7_200_000, 1_000, 0]));
+    const together = record(threeTraces());
+    const apart = record(threeTraces([7_200_000, 1_000, 0]));
     expect(apart.arrows.map(({ key }) => key)).toEqual(together.arrows.map(({ key }) => key));
     expect(apart.duration).toBeCloseTo(together.duration, 6);
   });
 
   test('are set by the quickest trace', () => {
     const recording = recordingOf([
-      report(1, [standing(1, 'candidate', null)], { ahead: 1_900 }),
-      report(1, [standing(2, 'candidate', null)], { ahead: 1_030, first: 1 }),
-      report(1, [sent(3, 2, claim(1, 1))], { ahead: 1_400, first: 2 }),
-      report(2, [received(4, 1, claim(1, 1))]),
+      traceOf(1, [standing(1, 'candidate', null)], { ahead: 1_900 }),
+      traceOf(1, [standing(2, 'candidate', null)], { ahead: 1_030, first: 1 }),
+      traceOf(1, [sent(3, 2, claim(1, 1))], { ahead: 1_400, first: 2 }),
+      traceOf(2, [received(4, 1, claim(1, 1))]),
     ]);
     expect(defined(recording.election()).offsets.get(peerId(1))).toBeCloseTo(1_030, 0);
     // Also by one that comes later.
     recording.add({
-      reports: [report(1, [standing(9, 'candidate', null)], { ahead: 1_010, first: 3 })],
+      traces: [traceOf(1, [standing(9, 'candidate', null)], { ahead: 1_010, first: 3 })],
       missed: 0,
     });
     expect(defined(recording.election()).offsets.get(peerId(1))).toBeCloseTo(1_010, 0);
@@ -198,14 +198,14 @@ describe('clocks', () => {
     'that are %s by 50 in a million are set anew: each election has what was right then',
     (_, drift) => {
       const hour = 3_600_000;
-      const recording = recordingOf(threeReports());
+      const recording = recordingOf(threeTraces());
       recording.add({
-        reports: [
-          report(1, [sent(hour, 2, claim(1, 1, 2)), received(hour + 8, 3, claim(3, 1, 2))], {
+        traces: [
+          traceOf(1, [sent(hour, 2, claim(1, 1, 2)), received(hour + 8, 3, claim(3, 1, 2))], {
             ahead: 1_000 + drift,
             first: 7,
           }),
-          report(3, [sent(hour + drift + 7, 1, claim(3, 1, 2))], { first: 6 }),
+          traceOf(3, [sent(hour + drift + 7, 1, claim(3, 1, 2))], { first: 6 }),
         ],
         missed: 0,
       });
@@ -220,18 +220,18 @@ describe('clocks', () => {
     ['40 ms', [960, 1_040, 1_000]],
     ['half a second', [1_500, 1_000, 500]],
   ] as const)('thought wrong by %s turn no arrow back', (_, wrong) => {
-    const reports = threeReports().map((each, at) => ({
+    const traces = threeTraces().map((each, at) => ({
       ...each,
       at: each.at + (wrong[at] ?? 0) - 1_000,
     }));
-    const election = record(reports);
+    const election = record(traces);
     expectCausal(election);
     expect(election.arrows.every(({ receivedAt }) => receivedAt !== null)).toBe(true);
     expect(statesAt(election, election.duration)).toEqual(['follower', 'follower', 'leader']);
   });
 
   test('are left alone where they are right', () => {
-    const { arrows } = record(threeReports());
+    const { arrows } = record(threeTraces());
     expect(arrows.map(({ sentAt, receivedAt }) => (receivedAt ?? 0) - (sentAt ?? 0))).toEqual([
       2, 2, 2, 2, 2, 1, 2, 2,
     ]);
@@ -239,8 +239,8 @@ describe('clocks', () => {
 
   test('of liars whose messages were sent after they were received come to an end', () => {
     const election = record([
-      report(1, [received(1, 2, claim(2, 1)), sent(2, 2, claim(1, 1))]),
-      report(2, [received(1, 1, claim(1, 1)), sent(2, 1, claim(2, 1))]),
+      traceOf(1, [received(1, 2, claim(2, 1)), sent(2, 2, claim(1, 1))]),
+      traceOf(2, [received(1, 1, claim(1, 1)), sent(2, 1, claim(2, 1))]),
     ]);
     expect(election.arrows).toHaveLength(2);
   });
@@ -249,28 +249,28 @@ describe('clocks', () => {
 describe('a recording', () => {
   test('counts what it was not told', () => {
     const recording = recordingOf([
-      report(1, [standing(1, 'follower', 3)]),
-      report(1, [standing(2, 'follower', 3)], { first: 5, lost: 2 }),
+      traceOf(1, [standing(1, 'follower', 3)]),
+      traceOf(1, [standing(2, 'follower', 3)], { first: 5, lost: 2 }),
     ]);
     expect(recording.missed).toBe(4 + 2);
   });
 
   test('counts once what the server had no room for', () => {
-    const recording = recordingOf([report(1, [standing(1, 'follower', 3)])]);
-    recording.add({ reports: [], missed: 10 });
-    recording.add({ reports: [report(1, [standing(2, 'follower', 3)], { first: 11 })], missed: 0 });
+    const recording = recordingOf([traceOf(1, [standing(1, 'follower', 3)])]);
+    recording.add({ traces: [], missed: 10 });
+    recording.add({ traces: [traceOf(1, [standing(2, 'follower', 3)], { first: 11 })], missed: 0 });
     expect(recording.missed).toBe(10);
   });
 
   test('begins with the first trace of each peer, whatever its number', () => {
-    const recording = recordingOf([report(1, [standing(1, 'follower', 3)], { first: 70 })]);
+    const recording = recordingOf([traceOf(1, [standing(1, 'follower', 3)], { first: 70 })]);
     expect(recording.missed).toBe(0);
   });
 
   test('keeps the last election, not the highest term that one peer tells of', () => {
-    const recording = recordingOf(threeReports());
+    const recording = recordingOf(threeTraces());
     recording.add({
-      reports: [report(2, [sent(99, 3, claim(2, 1, 4_000_000_000))], { first: 7 })],
+      traces: [traceOf(2, [sent(99, 3, claim(2, 1, 4_000_000_000))], { first: 7 })],
       missed: 0,
     });
     expect(recording.election()?.term).toBe(1);
@@ -279,10 +279,10 @@ describe('a recording', () => {
   /** An election of two messages, told by so many peers. */
   function addElection(recording: Recording, term: number, tellers: number): void {
     const both = [
-      report(1, [sent(1, 2, claim(1, 1, term))]),
-      report(2, [sent(1, 3, announcement(3, 1, 0, term))]),
+      traceOf(1, [sent(1, 2, claim(1, 1, term))]),
+      traceOf(2, [sent(1, 3, announcement(3, 1, 0, term))]),
     ];
-    recording.add({ reports: both.slice(0, tellers), missed: 0 });
+    recording.add({ traces: both.slice(0, tellers), missed: 0 });
   }
 
   test('keeps the last few elections, each with who was elected', () => {
@@ -305,23 +305,23 @@ describe('a recording', () => {
   });
 
   test('of an election is the same until there is more of it: nothing is worked out twice', () => {
-    const recording = recordingOf(threeReports());
+    const recording = recordingOf(threeTraces());
     addElection(recording, 2, 2);
     const scripts = [recording.election(1), recording.election(2)];
     addElection(recording, 3, 2);
     expect([recording.election(1), recording.election(2)]).toEqual(scripts);
     expect(recording.election(1)).toBe(scripts[0]);
-    recording.add({ reports: [report(1, [sent(9, 2, claim(1, 1, 2))], { first: 9 })], missed: 0 });
+    recording.add({ traces: [traceOf(1, [sent(9, 2, claim(1, 1, 2))], { first: 9 })], missed: 0 });
     expect(recording.election(1)).toBe(scripts[0]);
     expect(recording.election(2)).not.toBe(scripts[1]);
   });
 
   test('has the laps of the leader apart from the election', () => {
-    const recording = recordingOf(threeReports());
+    const recording = recordingOf(threeTraces());
     recording.add({
-      reports: [
-        report(3, [sent(50, 1, announcement(3, 1, 8))], { first: 6 }),
-        report(1, [received(51, 3, announcement(3, 1, 8))], { first: 7 }),
+      traces: [
+        traceOf(3, [sent(50, 1, announcement(3, 1, 8))], { first: 6 }),
+        traceOf(1, [received(51, 3, announcement(3, 1, 8))], { first: 7 }),
       ],
       missed: 0,
     });
@@ -331,7 +331,7 @@ describe('a recording', () => {
   });
 
   test('is of another ring when all peers are others', () => {
-    const recording = recordingOf(threeReports());
+    const recording = recordingOf(threeTraces());
     recording.setOrder([2, 3, 4].map(peerId));
     expect(recording.election()?.term).toBe(1);
     recording.setOrder([5, 6].map(peerId));
@@ -340,7 +340,7 @@ describe('a recording', () => {
   });
 
   test('is of the same ring when its peers are back after a time without any', () => {
-    const recording = recordingOf(threeReports());
+    const recording = recordingOf(threeTraces());
     recording.setOrder([]);
     expect(recording.standings.size).toBe(0);
     expect(recording.election()?.order).toEqual(THREE);
@@ -352,7 +352,7 @@ describe('a recording', () => {
   });
 
   test('keeps the ring of an election that goes on while there is no order', () => {
-    const recording = recordingOf(threeReports().slice(0, 2));
+    const recording = recordingOf(threeTraces().slice(0, 2));
     recording.setOrder([]);
     expect(recording.election()?.order).toEqual(THREE);
   });
@@ -365,7 +365,7 @@ describe('a recording', () => {
   });
 
   test('keeps the ring of an election that is over as it was', () => {
-    const recording = recordingOf(threeReports());
+    const recording = recordingOf(threeTraces());
     recording.setOrder([1, 2, 3, 4].map(peerId));
     expect(recording.election()?.order).toEqual(THREE);
   });
@@ -375,14 +375,14 @@ describe('a recording', () => {
     const entries = Array.from({ length: 1_000 }, (_, at) => sent(at, 2, claim(1, 1)));
     for (let first = 0; first < MAX_HAPPENINGS + 3_000; first += 1_000)
       recording.add({
-        reports: [report(1, entries, { first }), report(2, [sent(1, 3, claim(1, 2))], { first })],
+        traces: [traceOf(1, entries, { first }), traceOf(2, [sent(1, 3, claim(1, 2))], { first })],
         missed: 0,
       });
     expect(recording.election()?.happenings).toHaveLength(MAX_HAPPENINGS);
     expect(recording.missed).toBeGreaterThanOrEqual(3_000);
     for (let term = 2; term < 30; term += 1)
       recording.add({
-        reports: [1, 2].map((peer) => report(peer, [sent(1, 2, claim(1, 1, term))])),
+        traces: [1, 2].map((peer) => traceOf(peer, [sent(1, 2, claim(1, 1, term))])),
         missed: 0,
       });
     expect(recording.election()?.term).toBe(29);
@@ -391,7 +391,7 @@ describe('a recording', () => {
 
 describe('the diagram', () => {
   test('has no arrow that goes back in time or all the way up', () => {
-    const diagram = diagramOf(record(threeReports()), {
+    const diagram = diagramOf(record(threeTraces()), {
       width: 800,
       height: 300,
       label: 100,
@@ -410,9 +410,9 @@ describe('the diagram', () => {
 
   test('has what a peer is once, where it became something else in the same moment', () => {
     const election = record([
-      report(1, [sent(10, 2, claim(1, 1)), sent(10, 2, claim(3, 2))]),
-      report(3, [sent(9, 1, claim(3, 1))]),
-      report(2, [
+      traceOf(1, [sent(10, 2, claim(1, 1)), sent(10, 2, claim(3, 2))]),
+      traceOf(3, [sent(9, 1, claim(3, 1))]),
+      traceOf(2, [
         received(12, 1, claim(1, 1), 'answered'),
         sent(12, 3, claim(2, 1)),
         received(12, 1, claim(3, 2)),
@@ -428,8 +428,8 @@ describe('the diagram', () => {
 
   test('has what is held on the line of its peer, as long as it is', () => {
     const election = record([
-      report(1, [holding(10, 1_000, claim(1, 1)), sent(1_010, 2, claim(1, 1))]),
-      report(2, [received(1_012, 1, claim(1, 1)), holding(1_012, 500, claim(1, 2))]),
+      traceOf(1, [holding(10, 1_000, claim(1, 1)), sent(1_010, 2, claim(1, 1))]),
+      traceOf(2, [received(1_012, 1, claim(1, 1)), holding(1_012, 500, claim(1, 2))]),
     ]);
     const diagram = diagramOf(election, { width: 800, height: 300, label: 100, font: 12 });
     const [first, second] = diagram.holds.map(({ from, to }) => to - from);
@@ -439,10 +439,10 @@ describe('the diagram', () => {
 
   test('leaves room for time to come while an election goes on, and none once it is over', () => {
     const frame = { width: 800, height: 300, label: 100, font: 12 };
-    const over = record(threeReports());
+    const over = record(threeTraces());
     expect(diagramOf(over, frame).extent).toBe(over.duration);
-    const [one] = threeReports();
-    const going = record([defined(one), report(2, [sent(20, 3, claim(2, 1))])]);
+    const [one] = threeTraces();
+    const going = record([defined(one), traceOf(2, [sent(20, 3, claim(2, 1))])]);
     expect(diagramOf(going, frame).extent).toBeGreaterThan(going.duration);
     expect(diagramOf({ ...going, duration: going.duration + 0.01 }, frame).extent).toBe(
       diagramOf(going, frame).extent,
@@ -451,7 +451,7 @@ describe('the diagram', () => {
 
   test.each([3, 12, 30, 60, 100])('of %i peers has no names that touch, and fits', (size) => {
     const peers = Array.from({ length: size }, (_, at) => peerId(at + 1));
-    const election = { ...record(threeReports()), peers };
+    const election = { ...record(threeTraces()), peers };
     for (const height of [230, 400]) {
       const diagram = diagramOf(election, { width: 800, height, label: 100, font: 14 });
       expect(diagram.height).toBeLessThanOrEqual(height + 1);
@@ -465,7 +465,7 @@ describe('the diagram', () => {
 
   test('fits what it is given', () => {
     for (const width of [320, 1_800]) {
-      const diagram = diagramOf(record(threeReports()), {
+      const diagram = diagramOf(record(threeTraces()), {
         width,
         height: 300,
         label: 100,
@@ -479,7 +479,7 @@ describe('the diagram', () => {
 });
 
 test('the leader is the peer that more than half of the ring name, in the same term', () => {
-  const { standings } = recordingOf(threeReports());
+  const { standings } = recordingOf(threeTraces());
   const states = [...standings.values()];
   const other = defined(states[0]);
   expect(leaderOf(states, 3)).toEqual({ id: peerId(3), term: 1 });

@@ -1,8 +1,8 @@
 /** The traces of the peers of a simulated ring, as their server passes them on. */
 import type { PeerId } from '../../shared/protocol/ids.ts';
 import type { Policy } from '../../shared/protocol/messages.ts';
-import type { Order, PeerReport, Trace } from '../../shared/protocol/watch.ts';
-import { REPORT_INTERVAL, Reporter } from '../../peer/trace-reporter.ts';
+import type { Order, PeerTrace, Trace } from '../../shared/protocol/watch.ts';
+import { TRACE_INTERVAL, Tracer } from '../../peer/tracer.ts';
 import { World } from '../../shared/simulation/world.ts';
 import { defined, peerId } from '../support.ts';
 
@@ -13,11 +13,11 @@ export interface RingOptions {
 }
 
 /** A ring whose members send traces, once it has settled. */
-export class ReportingRing {
+export class TracedRing {
   readonly world: World;
   readonly order: Order;
-  readonly #reporters = new Map<PeerId, Reporter>();
-  readonly #told: PeerReport[] = [];
+  readonly #tracers = new Map<PeerId, Tracer>();
+  readonly #told: PeerTrace[] = [];
   #seen: number;
 
   constructor(size: number, { policy = 'highest', isWorst = false }: RingOptions = {}) {
@@ -36,10 +36,10 @@ export class ReportingRing {
         this.#told.push({ peer: id, at: world.clock.now(), trace });
         world.clock.after(5, onDone);
       };
-      this.#reporters.set(id, new Reporter(ring.state, { clock: world.clock, send }));
+      this.#tracers.set(id, new Tracer(ring.state, { clock: world.clock, send }));
     }
     this.order = { peers: this.#peers(), policy };
-    this.run(2 * REPORT_INTERVAL);
+    this.run(2 * TRACE_INTERVAL);
   }
 
   /** All are asked for an election at once; or only the first. */
@@ -59,13 +59,13 @@ export class ReportingRing {
       for (; this.#seen < world.trace.length; this.#seen += 1) {
         const { peer, event } = defined(world.trace[this.#seen]);
         const found = world.peers.find(({ ring }) => ring.state.id === peer);
-        if (found !== undefined) this.#reporters.get(peer)?.note(event, found.ring.state);
+        if (found !== undefined) this.#tracers.get(peer)?.note(event, found.ring.state);
       }
     }
   }
 
   /** The traces since the last call. */
-  takeReports(): PeerReport[] {
+  takeTraces(): PeerTrace[] {
     return this.#told.splice(0);
   }
 

@@ -1,17 +1,17 @@
 /** Why the winner won, in a sentence. */
 import { describe, expect, test } from 'vitest';
-import type { PeerReport, TracedMessage } from '../../shared/protocol/watch.ts';
+import type { PeerTrace, TracedMessage } from '../../shared/protocol/watch.ts';
 import { nameOf } from '../../shared/narration/names.ts';
 import { electionOf } from '../../web/watch/election.ts';
 import { Recording } from '../../web/watch/recording.ts';
 import { standingOf, whyOf, winnerOf } from '../../web/watch/why.ts';
 import { defined, peerId } from '../support.ts';
-import { announcement, claim, report, sent, threeReports } from './reports.ts';
+import { announcement, claim, traceOf, sent, threeTraces } from './traces.ts';
 
-function record(reports: PeerReport[], order = [1, 2, 3]) {
+function record(traces: PeerTrace[], order = [1, 2, 3]) {
   const recording = new Recording();
   recording.setOrder(order.map(peerId));
-  recording.add({ reports, missed: 0 });
+  recording.add({ traces, missed: 0 });
   return electionOf(defined(recording.election()));
 }
 
@@ -19,7 +19,7 @@ function record(reports: PeerReport[], order = [1, 2, 3]) {
 function recordOf(messages: TracedMessage[], order = [1, 2, 3]) {
   return record(
     [1, 2].map((peer) =>
-      report(
+      traceOf(
         peer,
         messages.map((message, at) => sent(at, peer + 1, message)),
       ),
@@ -30,7 +30,7 @@ function recordOf(messages: TracedMessage[], order = [1, 2, 3]) {
 
 describe('the winner', () => {
   test('has the highest uuid, next to which is another', () => {
-    const election = record(threeReports());
+    const election = record(threeTraces());
     expect(winnerOf(election)).toBe(peerId(3));
     const why = whyOf(election, 'highest');
     expect(why).toMatch(/^The highest uuid leads: /);
@@ -66,7 +66,7 @@ describe('the winner', () => {
 
   test('is alone', () => {
     const messages = [sent(1, 1, claim(1, 1)), sent(2, 1, announcement(1, 1))];
-    expect(whyOf(record([report(1, messages)], [1]), 'highest')).toMatch(/alone/);
+    expect(whyOf(record([traceOf(1, messages)], [1]), 'highest')).toMatch(/alone/);
   });
 });
 

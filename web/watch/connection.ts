@@ -5,11 +5,11 @@ import type { RoomName } from '../../shared/protocol/ids.ts';
 import { SIGNALING_VERSION } from '../../shared/protocol/signaling.ts';
 import {
   parseOrder,
-  parseReports,
+  parseTraces,
   parseWatchReply,
   type Order,
-  type Reports,
-  type WatcherToServer,
+  type Traces,
+  type SpectatorToServer,
 } from '../../shared/protocol/watch.ts';
 import { reachText, ReachWatch, type Reach } from '../reach.ts';
 import { timeOfDay } from '../time.ts';
@@ -17,12 +17,12 @@ import { timeOfDay } from '../time.ts';
 /** Events from the server before they are parsed. */
 interface Unparsed {
   order: (order: unknown, taken: unknown) => void;
-  reports: (reports: unknown, taken: unknown) => void;
+  traces: (traces: unknown, taken: unknown) => void;
 }
 
 export interface WatchHandlers {
   readonly onOrder: (order: Order) => void;
-  readonly onReports: (reports: Reports) => void;
+  readonly onTraces: (traces: Traces) => void;
   /**
    * What keeps this page from watching, in a sentence; null when nothing does.
    * @param helps what to do, where waiting is not enough
@@ -36,7 +36,7 @@ const RETRY = 5_000;
 
 /** Watches a room for as long as the page is open. */
 export function watchRoom(room: RoomName, handlers: WatchHandlers): void {
-  const socket: Socket<Unparsed, WatcherToServer> = io(location.origin, {
+  const socket: Socket<Unparsed, SpectatorToServer> = io(location.origin, {
     path: new URL('socket.io', location.href).pathname,
     transports: ['websocket'],
     reconnectionDelay: 300,
@@ -125,10 +125,10 @@ export function watchRoom(room: RoomName, handlers: WatchHandlers): void {
     else sayUnknown(order.error);
     acknowledge(taken);
   });
-  socket.on('reports', (input, taken) => {
-    const reports = parseReports(input);
-    if (reports.ok) handlers.onReports(reports.value);
-    else sayUnknown(reports.error);
+  socket.on('traces', (input, taken) => {
+    const traces = parseTraces(input);
+    if (traces.ok) handlers.onTraces(traces.value);
+    else sayUnknown(traces.error);
     acknowledge(taken);
   });
 }

@@ -3,7 +3,7 @@
  * last elections. Pure: it takes traces and answers questions; election.ts evaluates them.
  */
 import type { PeerId } from '../../shared/protocol/ids.ts';
-import type { Reports, TraceEntry } from '../../shared/protocol/watch.ts';
+import type { Traces, TraceEntry } from '../../shared/protocol/watch.ts';
 
 /** Something that happened, and the peer it happened to. `at` is by the clock of the peer. */
 export type Happening = TraceEntry & { readonly peer: PeerId };
@@ -131,8 +131,8 @@ export class Recording {
    * Takes the peers' traces. What the server dropped is missing from the peers' numbers, like everything
    * else that was lost. Only the gaps in the numbers are counted; otherwise it would count twice.
    */
-  add({ reports }: Reports): void {
-    for (const { peer, at, trace } of reports) {
+  add({ traces }: Traces): void {
+    for (const { peer, at, trace } of traces) {
       const clock = this.#noteClock(peer, { offset: at - trace.at, at });
       const next = this.#senders.get(peer)?.next ?? trace.first;
       // A peer that begins its trace again counts from 0.

@@ -50,8 +50,8 @@ export class WatchedRoom {
         this.#policy = policy;
         this.#later();
       },
-      onReports: (reports) => {
-        this.#recording.add(reports);
+      onTraces: (traces) => {
+        this.#recording.add(traces);
         this.#later();
       },
       onProblem: (problem, helps) => {

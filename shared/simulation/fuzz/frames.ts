@@ -2,7 +2,7 @@
 import { encodeFrame, type Extension } from '../../protocol/frame.ts';
 import type { LinkId, PeerId } from '../../protocol/ids.ts';
 import type { Claim, Decision, PeerMessage } from '../../protocol/messages.ts';
-import { MAX_TERM_LEAP } from '../../member/term-gate.ts';
+import { MAX_TERM_LEAP } from '../../member/admission.ts';
 import type { Dice } from './dice.ts';
 
 /** What the sender knows, so that its lies are plausible. */

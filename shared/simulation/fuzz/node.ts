@@ -6,7 +6,7 @@ import type { LinkId, PeerId } from '../../protocol/ids.ts';
 import type { Claim } from '../../protocol/messages.ts';
 import type { Edge, Neighbour, Signal, View } from '../../protocol/signaling.ts';
 import { LOOKUP_DELAY, MAX_DOUBTS } from '../../member/lookups.ts';
-import { MAX_TERM_LEAP, TERM_RATE } from '../../member/term-gate.ts';
+import { MAX_TERM_LEAP, TERM_RATE } from '../../member/admission.ts';
 import { REPLY_PATIENCE } from '../../protocol/timeouts.ts';
 import { Bench, BenchLink } from './bench.ts';
 import { Dice } from './dice.ts';

@@ -1,8 +1,8 @@
 /**
- * No leader is refused for good (SPEC.md, R9). When it is elected, or its era changes, one of these holds:
- * the fence lets it act; or some member knows the later mandate that the fence has seen, and will make it
- * known where the parts of a divided ring meet; or it has no connection to the server, which will tell it
- * of a later era.
+ * No leader is refused for good (election/SPEC.md, R9). When it is elected, or its era changes, one of these
+ * holds: the fence lets it act; or some member knows the later mandate that the fence has seen, and will
+ * make it known where the parts of a divided ring meet; or it has no connection to the server, which will
+ * tell it of a later era.
  */
 import { Fence, type Mandate } from '../../election/fence.ts';
 import type { PeerId } from '../../protocol/ids.ts';

@@ -1,5 +1,5 @@
 /** What can happen next in a world: on its own, when nothing else does, and as an event of the budget. */
-import { connectionOf, hasPlace, isMember } from '../../../member/edges.ts';
+import { connectionOf, hasPlace, isMember } from '../../../member/queries.ts';
 import type { Due, Member } from '../../../member/state.ts';
 import { SOON } from './canonical-member.ts';
 import type { Machines } from './machines.ts';
@@ -62,7 +62,7 @@ function pushDues(
 /** Time-outs that may come before anything else does. */
 function isSoon(machines: Machines, world: World, member: Member, due: Due): boolean {
   switch (due.name) {
-    case 'offer':
+    case 'direct':
       return due.at === SOON && isOfferDue(machines, member);
     case 'probe':
       return !isAlive(machines, world, due.probe.peer);
@@ -90,14 +90,14 @@ function lateActions(machines: Machines, { members, broker }: World): Action[] {
   return actions;
 }
 
-const LATE: readonly Due['name'][] = ['probe', 'goodbye', 'put off', 'close', 'no answer'];
+const LATE: readonly Due['name'][] = ['probe', 'goodbye', 'put off', 'close'];
 
 /**
  * Offers are made again where there is nothing else to wait for: first by members that have made none yet, as
  * the pause grows with each that fails.
  */
 function lastActions(machines: Machines, world: World): Action[] {
-  const first = offers(machines, world, ({ successor }) => successor.failures === 0);
+  const first = offers(machines, world, ({ successor }) => successor.failures.direct === 0);
   return first.length > 0 ? first : offers(machines, world, () => true);
 }
 
@@ -111,7 +111,7 @@ function offers(
     if (number < 0) continue;
     const member = machines.members.get(number);
     if (isMeant(member) && isOfferDue(machines, member))
-      pushDues(actions, slot, member, ({ name }) => name === 'offer');
+      pushDues(actions, slot, member, ({ name }) => name === 'direct');
   }
   return actions;
 }

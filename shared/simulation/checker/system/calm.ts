@@ -1,7 +1,7 @@
 /** What must hold once nothing is on its way any more, at once or after time has passed (R7). */
 import { compareClaims } from '../../../election/claim.ts';
 import { decisionOf, sittingClaim } from '../../../election/state.ts';
-import { linkInUse } from '../../../member/edges.ts';
+import { linkInUse } from '../../../member/queries.ts';
 import type { Member } from '../../../member/state.ts';
 import type { PeerId } from '../../../protocol/ids.ts';
 import type { Claim, Policy } from '../../../protocol/messages.ts';

@@ -6,7 +6,7 @@
  */
 import { initialAdmission } from '../../../member/admission.ts';
 import { initialCensus } from '../../../member/census.ts';
-import { initialConnections } from '../../../member/link-budget.ts';
+import { initialConnections } from '../../../member/make-link.ts';
 import { ANSWERS, FRAMES } from '../../../member/link.ts';
 import { initialPatience } from '../../../member/leader-patience.ts';
 import type {
@@ -21,7 +21,7 @@ import type {
   Stage,
 } from '../../../member/state.ts';
 import { initialHopDelay } from '../../../member/hop-delay.ts';
-import { initialTermGate } from '../../../member/term-gate.ts';
+import { initialTermGate } from '../../../member/admission.ts';
 import { fullBucket } from '../../../machine/token-bucket.ts';
 import type { PeerId } from '../../../protocol/ids.ts';
 
@@ -44,7 +44,7 @@ const FRESH = NOW;
 export const OVERDUE = NOW - 1;
 
 /** Time-outs that the checker does not let come: see SPEC.md, "How it is checked". */
-const NEVER: readonly Due['name'][] = ['heartbeat', 'lookup', 'relay'];
+const NEVER: readonly Due['name'][] = ['heartbeat', 'lookup', 'relayed'];
 
 /** The links that a member has said goodbye on, and not closed yet. */
 export function closingLinks({ dues }: Member): readonly Link[] {
@@ -71,8 +71,7 @@ export function canonicalMember(member: Member): Member {
     hopDelay: { ...member.hopDelay, bucket: initialHopDelay(NOW).bucket },
     neighbours: {
       broken: [...neighbours.broken].sort(),
-      complaints: neighbours.complaints.map((complaint) => ({ ...complaint, at: NOW })),
-      unreported: [],
+      complaints: neighbours.complaints.map(({ peer }) => ({ peer, at: NOW })),
     },
     lookups: {
       doubts: member.lookups.doubts.map(({ peer }) => ({ peer, at: NOW })),
@@ -110,8 +109,7 @@ function canonicalSuccessor(
     outlet: outlet === 'none' || outlet === 'loopback' ? outlet : link(outlet),
     attempts: attempts.map(link),
     // Whether one has failed: the next comes later than what is on its way then.
-    failures: Math.min(failures, 1),
-    relayFailures: 0,
+    failures: { direct: Math.min(failures.direct, 1), relayed: 0 },
     shortLived: 0,
     reachedAt: 0,
     isReadyTold,
@@ -127,9 +125,7 @@ function canonicalDue(due: Due): Due {
   switch (due.name) {
     case 'probe':
       return { ...due, at: LATER, probe: { ...due.probe, askedAt: ASKED } };
-    case 'no answer':
-      return { ...due, at: LATER, complaint: { ...due.complaint, at: NOW } };
-    case 'offer':
+    case 'direct':
       return { ...due, at: due.at <= SOON ? SOON : LATER };
     case 'close':
       return { ...due, at: LATER, link: canonicalLink(due.link, []) };

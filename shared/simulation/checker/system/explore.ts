@@ -3,7 +3,7 @@
  * shortest trace. The worlds are made by the shipped member and broker.
  */
 import { decisionOf } from '../../../election/state.ts';
-import { linkInUse } from '../../../member/edges.ts';
+import { linkInUse } from '../../../member/queries.ts';
 import { freeActions, ownActions } from './actions.ts';
 import { disagreement, Patience, type Expectation } from './calm.ts';
 import { Machines, type Change } from './machines.ts';

@@ -1,25 +1,25 @@
 /**
- * A peer's reports to those who watch its ring. While nobody does there is no Reporter. What happens
- * is only noted; it is put together and sent later, a little at a time, so that no election waits.
+ * A peer's traces for the spectators of its ring. While there are none there is no Tracer. What happens is
+ * only noted; it is put together and sent later, a little at a time, so that no election waits.
  */
 import type { ElectionMessage } from '../shared/protocol/messages.ts';
 import type { Trace, TraceEntry, TracedMessage } from '../shared/protocol/watch.ts';
 import type { RingEvent, RingState } from '../shared/member/events.ts';
 import type { Clock } from '../shared/driver/ports.ts';
 
-/** Milliseconds between reports, which gather what has happened meanwhile. */
-export const REPORT_INTERVAL = 100;
+/** Milliseconds between traces, which gather what has happened meanwhile. */
+export const TRACE_INTERVAL = 100;
 
-/** Entries that wait to be reported; with more the newest are only counted. */
+/** Entries that wait to be sent; with more the newest are only counted. */
 export const MAX_WAITING = 256;
 
 /** With more than so many, laps are left out. */
 const MAX_WAITING_WITH_LAPS = 64;
 
-/** Of laps, which go on for ever, all peers report the same few: one that is seen goes all round. */
-const LAPS_PER_REPORT = 8;
+/** Of laps, which go on for ever, all peers tell the same few: one that is seen goes all round. */
+const LAPS_PER_ENTRY = 8;
 
-/** Entries of one report; MAX_ENTRIES of the protocol, which has code of its own. */
+/** Entries of one trace; MAX_ENTRIES of the protocol, which has code of its own. */
 const MAX_ENTRIES = 64;
 
 interface Noted {
@@ -28,33 +28,27 @@ interface Noted {
 }
 
 /** What is to be told of a peer's state. */
-interface Standing {
-  readonly type: 'state';
-  readonly role: RingState['role'];
-  readonly term: number;
-  readonly leader: RingState['leader'];
-  readonly link: RingState['successorLink'];
-}
+type Standing = Readonly<Omit<Extract<TraceEntry, { type: 'state' }>, 'at'>>;
 
-export interface ReporterPorts {
+export interface TracerPorts {
   readonly clock: Clock;
-  /** Sends a report; `onDone` is called once it has arrived, or never will. */
+  /** Sends a trace; `onDone` is called once it has arrived, or never will. */
   readonly send: (trace: Trace, onDone: () => void) => void;
 }
 
-export class Reporter {
-  readonly #ports: ReporterPorts;
+export class Tracer {
+  readonly #ports: TracerPorts;
   #waiting: Noted[] = [];
   #standing: Standing;
-  /** Entries reported so far, and those left out since the last report. */
-  #reported = 0;
+  /** Entries sent so far, and those left out since the last trace. */
+  #sent = 0;
   #lost = 0;
   #isSending = false;
   #hasStopped = false;
   #cancelTimer: (() => void) | null = null;
 
   /** Begins with what the peer is now. */
-  constructor(state: RingState, ports: ReporterPorts) {
+  constructor(state: RingState, ports: TracerPorts) {
     this.#ports = ports;
     this.#standing = standingOf(state);
     this.#keep(this.#standing);
@@ -79,7 +73,7 @@ export class Reporter {
     this.#keep(this.#standing);
   }
 
-  /** Reports no more. */
+  /** Sends no more. */
   stop(): void {
     this.#hasStopped = true;
     this.#cancelTimer?.();
@@ -88,7 +82,7 @@ export class Reporter {
 
   #isOfInterest(message: ElectionMessage): boolean {
     if (message.type === 'claim' || message.decision.lap === 0) return true;
-    const isRare = message.decision.lap % LAPS_PER_REPORT === 0;
+    const isRare = message.decision.lap % LAPS_PER_ENTRY === 0;
     return isRare && this.#waiting.length < MAX_WAITING_WITH_LAPS;
   }
 
@@ -106,7 +100,7 @@ export class Reporter {
 
   #sendLater(): void {
     if (this.#isSending || this.#cancelTimer !== null) return;
-    this.#cancelTimer = this.#ports.clock.after(REPORT_INTERVAL, () => {
+    this.#cancelTimer = this.#ports.clock.after(TRACE_INTERVAL, () => {
       this.#cancelTimer = null;
       this.#send();
     });
@@ -119,11 +113,11 @@ export class Reporter {
     this.#isSending = true;
     const trace = {
       at: tenths(this.#ports.clock.now()),
-      first: this.#reported,
+      first: this.#sent,
       entries: noted.map(entryOf),
       lost: this.#lost,
     };
-    this.#reported += noted.length;
+    this.#sent += noted.length;
     this.#lost = 0;
     this.#ports.send(trace, () => {
       this.#isSending = false;

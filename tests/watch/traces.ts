@@ -1,6 +1,6 @@
 /** Traces for tests, from peers whose clocks may be wrong. */
 import type { PeerId } from '../../shared/protocol/ids.ts';
-import type { PeerReport, TracedMessage, TraceEntry } from '../../shared/protocol/watch.ts';
+import type { PeerTrace, TracedMessage, TraceEntry } from '../../shared/protocol/watch.ts';
 import { peerId } from '../support.ts';
 
 export function claim(origin: number, hops: number, term = 1, priority = 1): TracedMessage {
@@ -48,11 +48,11 @@ export function standing(
  * A trace of a peer.
  * @param ahead by how much the server's clock is ahead of the peer's, the trace's way included
  */
-export function report(
+export function traceOf(
   peer: number,
   entries: readonly TraceEntry[],
   { ahead = 1_000, first = 0, lost = 0 } = {},
-): PeerReport {
+): PeerTrace {
   const at = entries.at(-1)?.at ?? 0;
   return {
     peer: peerId(peer),
@@ -62,11 +62,11 @@ export function report(
 }
 
 /** A ring of three in which 1 starts and 3 wins: 1 -> 2 -> 3 -> 1. */
-export function threeReports(ahead: readonly [number, number, number] = [1_000, 1_000, 1_000]) {
+export function threeTraces(ahead: readonly [number, number, number] = [1_000, 1_000, 1_000]) {
   const off = ahead.map((each) => 1_000 - each);
   const [one = 0, two = 0, three = 0] = off;
   return [
-    report(
+    traceOf(
       1,
       [
         standing(10 + one, 'candidate', null),
@@ -79,7 +79,7 @@ export function threeReports(ahead: readonly [number, number, number] = [1_000, 
       ],
       { ahead: ahead[0] },
     ),
-    report(
+    traceOf(
       2,
       [
         received(12 + two, 1, claim(1, 1), 'answered'),
@@ -92,7 +92,7 @@ export function threeReports(ahead: readonly [number, number, number] = [1_000, 
       ],
       { ahead: ahead[1] },
     ),
-    report(
+    traceOf(
       3,
       [
         received(15 + three, 2, claim(2, 1), 'answered'),

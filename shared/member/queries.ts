@@ -1,9 +1,8 @@
-/** What can be read off a member's links and edges. Nothing is changed here. */
+/** What can be read off a member's state. Nothing is changed here. */
 import type { LinkId, PeerId } from '../protocol/ids.ts';
 import type { Edge } from '../protocol/signaling.ts';
-import type { LinkKind, NeighbourLinkState, Seat } from './events.ts';
-import { meanRoundTrip } from './round-trip.ts';
-import type { Alive, Link, Member, Stage } from './state.ts';
+import type { LinkKind, Seat } from './events.ts';
+import type { Alive, Link, Member, PeerAt, Stage } from './state.ts';
 
 type Greeted = Extract<Stage, { name: 'greeted' }>;
 
@@ -27,7 +26,9 @@ export function isGreeted(link: Link): boolean {
 
 /** Milliseconds that a heartbeat took there and back, the mean of the last few; null before the first. */
 export function roundTripOf(link: Link): number | null {
-  return meanRoundTrip(aliveOf(link)?.roundTrips ?? []);
+  const roundTrips = aliveOf(link)?.roundTrips ?? [];
+  if (roundTrips.length === 0) return null;
+  return roundTrips.reduce((sum, each) => sum + each) / roundTrips.length;
 }
 
 /** The link in use to the successor; null where there is none. */
@@ -88,27 +89,6 @@ export function latencyOf(member: Member): number {
   return Math.max(0, ...used.map((link) => roundTripOf(link) ?? 0)) / 2;
 }
 
-/** How far a link has come: the predecessor of an edge decides which of its links is used. */
-export function linkState(member: Member, link: Link): 'connecting' | 'open' | 'in use' {
-  if (!isOpen(link)) return 'connecting';
-  return linkInUse(member) === link ? 'in use' : 'open';
-}
-
-export function successorLinkState(member: Member): NeighbourLinkState {
-  const { target } = member.successor;
-  if (target === null || target === member.identity.id) return 'none';
-  return connectionOf(member) ?? 'connecting';
-}
-
-export function predecessorLinkState({ predecessor, identity }: Member): NeighbourLinkState {
-  const { target, links } = predecessor;
-  if (target === null || target === identity.id) return 'none';
-  const kinds = links
-    .filter((link) => link.peer === target && isGreeted(link))
-    .map(({ kind }) => kind);
-  return kinds.find((kind) => kind === 'direct') ?? kinds[0] ?? 'connecting';
-}
-
 /** Whether the membership has ended. */
 export function isGone({ membership: { name } }: Member): boolean {
   return name === 'gone' || name === 'returning';
@@ -122,4 +102,13 @@ export function isMember({ membership: { name } }: Member): boolean {
 /** Whether the server has given it a place over the present connection. */
 export function hasPlace({ membership, server }: Member): boolean {
   return membership.name === 'member' && server === 'connected';
+}
+
+/** Those about whom something was done within so many milliseconds. */
+export function recent(peers: readonly PeerAt[], milliseconds: number, now: number): PeerAt[] {
+  return peers.filter(({ at }) => at > now - milliseconds);
+}
+
+export function isNoted(peers: readonly PeerAt[], peer: PeerId): boolean {
+  return peers.some((each) => each.peer === peer);
 }

@@ -4,13 +4,13 @@
  */
 import type { RingEvent, RingState } from '../shared/member/events.ts';
 import type { Clock } from '../shared/driver/ports.ts';
-import type { Reporter } from './trace-reporter.ts';
+import type { Tracer } from './tracer.ts';
 import type { SendTrace, SocketOptions } from './socket-signaling.ts';
 
-export class Tracing {
+export class LazyTracer {
   readonly #clock: Clock;
   readonly #state: () => RingState;
-  #reporter: Reporter | null = null;
+  #tracer: Tracer | null = null;
   /** Counts the requests: only the last one is in force. */
   #asked = 0;
 
@@ -26,29 +26,29 @@ export class Tracing {
     return {
       onWatched: (send) => {
         if (send === null) this.#stop();
-        else if (this.#reporter === null) void this.#begin(send);
-        else this.#reporter.restate();
+        else if (this.#tracer === null) void this.#begin(send);
+        else this.#tracer.restate();
       },
     };
   }
 
   note(event: RingEvent, state: RingState): void {
-    this.#reporter?.note(event, state);
+    this.#tracer?.note(event, state);
   }
 
   #stop(): void {
     this.#asked += 1;
-    this.#reporter?.stop();
-    this.#reporter = null;
+    this.#tracer?.stop();
+    this.#tracer = null;
   }
 
   async #begin(send: SendTrace): Promise<void> {
     this.#asked += 1;
     const asked = this.#asked;
     try {
-      const { Reporter } = await import('./trace-reporter.ts');
+      const { Tracer } = await import('./tracer.ts');
       if (asked !== this.#asked) return;
-      this.#reporter = new Reporter(this.#state(), { clock: this.#clock, send });
+      this.#tracer = new Tracer(this.#state(), { clock: this.#clock, send });
     } catch {
       // The server has just gone; it asks again when it is back.
     }
