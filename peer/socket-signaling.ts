@@ -2,15 +2,13 @@
 import { io, type ManagerOptions, type Socket } from 'socket.io-client';
 import { parsePeerId, type Parsed } from '../shared/protocol/ids.ts';
 import {
-  parseJoinReply,
-  parseMembershipReply,
-  parseReply,
-  parseSettleReply,
+  claimOf,
+  parseReplyTo,
   parseSignalDelivery,
   parseView,
-  type JoinReply,
   type LeaveRequest,
-  type PeerToServer,
+  type Request,
+  type RequestType,
 } from '../shared/protocol/signaling.ts';
 import type { ReporterToServer, Trace } from '../shared/protocol/watch.ts';
 import type { Signaling, SignalingHandlers } from '../shared/driver/ports.ts';
@@ -24,6 +22,9 @@ interface Unparsed {
   probe: (acknowledge: unknown) => void;
   watched: (isWatched: unknown) => void;
 }
+
+/** Requests, some of which have nothing but an acknowledgement. */
+type Requested = Record<RequestType, (...parameters: unknown[]) => void>;
 
 /** Sends a trace; `onDone` is called once it has arrived, or is known to be lost. */
 export type SendTrace = (trace: Trace, onDone: () => void) => void;
@@ -64,7 +65,7 @@ export function socketSignaling(
 ): Signaling {
   // In an address given to the library, a path would mean a namespace.
   const { origin, pathname } = new URL('socket.io', url);
-  const socket: Socket<Unparsed, PeerToServer & ReporterToServer> = io(origin, {
+  const socket: Socket<Unparsed, Requested & ReporterToServer> = io(origin, {
     path: pathname,
     transports,
     autoConnect: false,
@@ -74,10 +75,7 @@ export function socketSignaling(
     timeout: ATTEMPT_PATIENCE,
   });
 
-  let onInvalid: SignalingHandlers['onInvalid'] = () => undefined;
-
   function listen(handlers: SignalingHandlers): void {
-    onInvalid = handlers.onInvalid;
     const parsed =
       <T>(parse: (input: unknown) => Parsed<T>, use: (value: T) => void) =>
       (input: unknown) => {
@@ -123,30 +121,21 @@ export function socketSignaling(
     retry = setTimeout(() => socket.connect(), LAST_RETRY * (0.5 + Math.random()));
   }
 
-  /** Takes the reply to a request for a place; without a valid one, connects again later. */
-  function placed({ room, id, secret }: LeaveRequest, onReply: (reply: JoinReply) => void) {
-    return (error: Error | null, input: unknown) => {
-      const reply = parseJoinReply(input);
-      if (error === null && reply.ok) {
-        holder = reply.value.ok ? { room, id, secret } : null;
-        onReply(reply.value);
-        return;
-      }
-      if (!reply.ok && error === null) onInvalid(reply.error);
-      if (!socket.connected) return;
+  /** Without a valid reply to a request for a place it connects again later. Nothing else is asked again. */
+  function ask(request: Request, onReply: (reply: unknown) => void): void {
+    if (!socket.connected) return;
+    const { type, body } = request;
+    const claim = claimOf(request);
+    const patience = type === 'join' ? PLACE_PATIENCE : REPLY_PATIENCE;
+    const take = (error: Error | null, reply: unknown) => {
+      const placed = claim && parseReplyTo('join', reply);
+      if (placed?.ok === true) holder = placed.value.ok ? claim : null;
+      if (error === null) onReply(reply);
+      if (placed?.ok !== false || !socket.connected) return;
       socket.disconnect();
       connectLater();
     };
-  }
-
-  /** Takes the reply to any other request. What is lost with the connection is not asked again. */
-  function answered<T>(parse: (input: unknown) => Parsed<T>, onReply: (reply: T) => void) {
-    return (error: Error | null, input: unknown) => {
-      const reply = parse(input);
-      if (error !== null) return;
-      if (reply.ok) onReply(reply.value);
-      else onInvalid(reply.error);
-    };
+    socket.timeout(patience).emit(type, ...(body === null ? [] : [body]), take);
   }
 
   /** Whatever the reply: what was not taken is not sent again. */
@@ -181,30 +170,7 @@ export function socketSignaling(
       listen(handlers);
       socket.connect();
     },
-    join: (request, onReply) => {
-      socket.timeout(PLACE_PATIENCE).emit('join', request, placed(request, onReply));
-    },
-    resume: (request, onReply) => {
-      socket.timeout(REPLY_PATIENCE).emit('resume', request, placed(request, onReply));
-    },
-    signal: (request, onReply) => {
-      if (!socket.connected) return;
-      socket.timeout(REPLY_PATIENCE).emit('signal', request, answered(parseReply, onReply));
-    },
-    settle: (onReply) => {
-      if (!socket.connected) return;
-      socket.timeout(REPLY_PATIENCE).emit('settle', answered(parseSettleReply, onReply));
-    },
-    report: (report, onReply) => {
-      if (!socket.connected) return;
-      socket
-        .timeout(REPLY_PATIENCE)
-        .emit('report', report, answered(parseMembershipReply, onReply));
-    },
-    lookup: (peer, onReply) => {
-      if (!socket.connected) return;
-      socket.timeout(REPLY_PATIENCE).emit('lookup', peer, answered(parseMembershipReply, onReply));
-    },
+    ask,
     leave: () => {
       hasLeft = true;
       clearTimeout(retry);

@@ -1,17 +1,5 @@
 /** What a ring member needs from the world around it. The browser, Node and the simulator provide it. */
-import type {
-  JoinReply,
-  JoinRequest,
-  MembershipReply,
-  Reply,
-  Report,
-  ResumeRequest,
-  SettleReply,
-  Signal,
-  SignalDelivery,
-  SignalRequest,
-  View,
-} from '../protocol/signaling.ts';
+import type { Request, Signal, SignalDelivery, View } from '../protocol/signaling.ts';
 import type { PeerId } from '../protocol/ids.ts';
 
 export interface Clock {
@@ -59,21 +47,13 @@ export type OpenLink = (initiator: boolean, handlers: LinkHandlers) => Link;
 
 /**
  * The way to the signaling server. It reconnects by itself until it is closed, also where no reply to
- * `join` comes within PLACE_PATIENCE, or none to `resume` within REPLY_PATIENCE (timing.ts). A reply to
- * anything else may never come: it is not waited for beyond that time, nor once the connection is lost.
+ * `join` comes within PLACE_PATIENCE, or none to `resume` within REPLY_PATIENCE. A reply to anything else
+ * may never come: it is not waited for beyond that time, nor once the connection is lost.
  */
 export interface Signaling {
   connect(handlers: SignalingHandlers): void;
-  join(request: JoinRequest, onReply: (reply: JoinReply) => void): void;
-  /** Asks for the place held before the connection was lost. */
-  resume(request: ResumeRequest, onReply: (reply: JoinReply) => void): void;
-  signal(request: SignalRequest, onReply: (reply: Reply) => void): void;
-  /** Says that this member knows the ring's term, and asks for the era. */
-  settle(onReply: (reply: SettleReply) => void): void;
-  /** Complains about a neighbour. */
-  report(report: Report, onReply: (reply: MembershipReply) => void): void;
-  /** Asks whether a peer is a member of the room. */
-  lookup(peer: PeerId, onReply: (reply: MembershipReply) => void): void;
+  /** Does nothing while there is no connection. The reply is as it came, never trusted. */
+  ask(request: Request, onReply: (reply: unknown) => void): void;
   /** Gives up the place in the ring and closes the connection. */
   leave(): void;
   /** Closes the connection without a word, as if the process were killed. */

@@ -7,9 +7,9 @@ import { handle } from '../member/member.ts';
 import { linkSights, sightOf } from '../member/sight.ts';
 import type { Identity, Member } from '../member/state.ts';
 import {
+  answerTo,
   nextDue,
   type Ask,
-  type Answer,
   type Input,
   type Output,
   type Random,
@@ -208,30 +208,14 @@ export class RingPeer {
     };
   }
 
-  #ask(to: Ask): void {
+  #ask(ask: Ask): void {
     const signaling = this.#signaling;
     if (signaling === null) return;
     const give = this.#givingFrom(signaling);
-    const answer = (given: Answer) => give({ type: 'answer', answer: given });
-    switch (to.of) {
-      case 'join':
-        signaling.join(to.request, (reply) => answer({ of: 'place', reply }));
-        return;
-      case 'resume':
-        signaling.resume(to.request, (reply) => answer({ of: 'place', reply }));
-        return;
-      case 'signal':
-        signaling.signal(to.request, (reply) => answer({ of: 'signal', to, reply }));
-        return;
-      case 'settle':
-        signaling.settle((reply) => answer({ of: 'settle', to, reply }));
-        return;
-      case 'report':
-        signaling.report(to.report, (reply) => answer({ of: 'report', to, reply }));
-        return;
-      case 'lookup':
-        signaling.lookup(to.peer, (reply) => answer({ of: 'lookup', to, reply }));
-        return;
-    }
+    signaling.ask(ask.request, (reply) => {
+      const answer = answerTo(ask, reply);
+      if (answer.ok) give({ type: 'answer', answer: answer.value });
+      else give({ type: 'invalid', error: answer.error });
+    });
   }
 }

@@ -1,9 +1,10 @@
 /** What a member tells the server of neighbours that are silent or violate the protocol (SPEC.md, L12, L16). */
 import type { PeerId } from '../protocol/ids.ts';
+import type { Fault } from '../protocol/signaling.ts';
 import { REPLY_PATIENCE } from '../protocol/timeouts.ts';
 import { greetedLinks } from './edges.ts';
 import { includesPeer, recent } from './recent.ts';
-import type { Complaint, Fault, Link, Member } from './state.ts';
+import type { Complaint, Link, Member } from './state.ts';
 import { arm, ask, disarm, tell, type Turn } from './turn.ts';
 
 /** How long one complaint about a neighbour stands before the next, in milliseconds. */
@@ -30,7 +31,7 @@ export function complain(turn: Turn, about: PeerId, found: 'silent' | 'misbehave
   neighbours.complaints = [...neighbours.complaints, complaint];
   tell(turn, { type: 'complained', about, fault });
   arm(turn, { name: 'no answer', complaint, at: now + REPLY_PATIENCE });
-  ask(turn, { of: 'report', report: { about, fault }, complaint });
+  ask(turn, { request: { type: 'complain', body: { about, fault } }, context: complaint });
 }
 
 /** The server has answered a complaint, or will not any more. */

@@ -2,7 +2,7 @@
 import type { ElectionInput, Judgement } from '../election/step.ts';
 import type { PeerId, RoomName } from '../protocol/ids.ts';
 import type { ElectionMessage } from '../protocol/messages.ts';
-import type { Edge, RefusalCode, Report } from '../protocol/signaling.ts';
+import type { Edge, Fault, RefusalCode } from '../protocol/signaling.ts';
 
 /** Whether frames go from device to device or through the signaling server. */
 export type LinkKind = 'direct' | 'relayed';
@@ -80,15 +80,15 @@ export type RingEvent =
     }
   /** A direct link is not made: as many were as a page may make. */
   | { readonly type: 'spent' }
-  /** A report about a neighbour was sent to the server. */
-  | { readonly type: 'complained'; readonly about: PeerId; readonly fault: Report['fault'] }
+  /** A complaint about a neighbour was sent to the server. */
+  | { readonly type: 'complained'; readonly about: PeerId; readonly fault: Fault }
   /** One that was presumed departed is a member, by the server's word. */
   | { readonly type: 'returned'; readonly peer: PeerId }
   /** The server was not told of a neighbour, as far as is known. */
   | {
       readonly type: 'unreported';
       readonly about: PeerId;
-      readonly fault: Report['fault'];
+      readonly fault: Fault;
       readonly reason: 'no connection' | 'no answer';
     }
   | { readonly type: 'server'; readonly state: ServerLink; readonly reason: string }

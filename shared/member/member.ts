@@ -7,7 +7,7 @@
 import { complaintAnswered, check, heartbeat, probeOver } from './failure-detector.ts';
 import { giveUpComplaint } from './complaints.ts';
 import type { LinkId } from '../protocol/ids.ts';
-import type { MembershipReply, Reply } from '../protocol/signaling.ts';
+import type { Reply } from '../protocol/signaling.ts';
 import { findLink, isGone, isMember, isOpen } from './edges.ts';
 import { endWait, stepElection } from './elections.ts';
 import { setHopDelay } from './hop-delay.ts';
@@ -41,7 +41,6 @@ import {
   nextDue,
   tell,
   type Answer,
-  type AskOf,
   type Input,
   type LinkEvent,
   type Output,
@@ -125,17 +124,17 @@ function handleServer(turn: Turn, input: ServerInput): void {
 }
 
 function handleAnswer(turn: Turn, answer: Answer): void {
-  switch (answer.of) {
+  switch (answer.to) {
     case 'place':
       return placeAnswered(turn, answer.reply);
     case 'signal':
-      return signalAnswered(turn, answer.to.request.link, answer.reply);
+      return signalAnswered(turn, answer.link, answer.reply);
     case 'settle':
-      return settled(turn, answer.to, answer.reply);
-    case 'report':
-      return complaintAnswered(turn, answer.to.complaint, answer.reply);
+      return settled(turn, answer.incarnation, answer.reply);
+    case 'complain':
+      return complaintAnswered(turn, answer.complaint, answer.reply);
     case 'lookup':
-      return lookupAnswered(turn, answer.to, answer.reply);
+      return lookupAnswered(turn, answer);
   }
 }
 
@@ -147,7 +146,7 @@ function signalAnswered(turn: Turn, id: LinkId, reply: Reply): void {
   if (!isDirect) drop(turn, link, reply.message);
 }
 
-function lookupAnswered(turn: Turn, { peer, why }: AskOf<'lookup'>, reply: MembershipReply): void {
+function lookupAnswered(turn: Turn, { peer, why, reply }: Extract<Answer, { to: 'lookup' }>): void {
   if (!reply.ok) return;
   if (reply.isMember) noteMember(turn, peer, why);
   if (why === 'leader' && !reply.isMember && followed(turn.member) === peer) {

@@ -7,7 +7,7 @@ import type { Wait } from '../election/step.ts';
 import type { Extension } from '../protocol/frame.ts';
 import type { LinkId, PeerId, RoomName } from '../protocol/ids.ts';
 import type { ByeMessage, ElectionMessage, HelloMessage, Policy } from '../protocol/messages.ts';
-import type { Edge, Report, Signal, View } from '../protocol/signaling.ts';
+import type { Edge, Fault, Signal, View } from '../protocol/signaling.ts';
 import type { Census } from './census.ts';
 import type { LinkKind, ServerLink } from './events.ts';
 import type { HopDelay } from './hop-delay.ts';
@@ -242,8 +242,6 @@ interface Suspicions {
   /** Neighbours that it could not be told of for want of a connection, and when. */
   unreported: readonly PeerAt[];
 }
-
-export type Fault = Report['fault'];
 
 export interface Complaint {
   readonly about: PeerId;

@@ -3,19 +3,18 @@
  * is that of etcd-io/raft (`Step`, `Ready`) and of str0m (`handle_input`, `poll_output`).
  */
 import type { Moment } from '../machine/moment.ts';
-import type { LinkId, PeerId } from '../protocol/ids.ts';
-import type {
-  JoinReply,
-  JoinRequest,
-  MembershipReply,
-  Reply,
-  Report,
-  ResumeRequest,
-  SettleReply,
-  Signal,
-  SignalDelivery,
-  SignalRequest,
-  View,
+import type { LinkId, Parsed, PeerId } from '../protocol/ids.ts';
+import {
+  parseReplyTo,
+  type JoinReply,
+  type MembershipReply,
+  type Reply,
+  type ReplyTo,
+  type Request,
+  type SettleReply,
+  type Signal,
+  type SignalDelivery,
+  type View,
 } from '../protocol/signaling.ts';
 import type { RingEvent, RingState } from './events.ts';
 import { sightOf } from './sight.ts';
@@ -27,24 +26,48 @@ type Command =
   /** A whole number of milliseconds from 0 to MAX_HOP_DELAY. */
   | { readonly type: 'set hop delay'; readonly hopDelay: number };
 
-/** A question to the server. It holds all that its answer needs. */
-export type Ask =
-  | { readonly of: 'join'; readonly request: JoinRequest }
-  | { readonly of: 'resume'; readonly request: ResumeRequest }
-  | { readonly of: 'signal'; readonly request: SignalRequest }
-  /** `incarnation`: the server's memory in which it is asked. */
-  | { readonly of: 'settle'; readonly incarnation: string | null }
-  | { readonly of: 'report'; readonly report: Report; readonly complaint: Complaint }
-  | { readonly of: 'lookup'; readonly peer: PeerId; readonly why: 'leader' | 'departed' };
+/** What a member asks of the server, each with what it has to know again when the answer comes. */
+interface Contexts {
+  readonly join: null;
+  readonly resume: null;
+  /** The link. */
+  readonly signal: LinkId;
+  /** The server's memory in which it is asked. */
+  readonly settle: string | null;
+  readonly complain: Complaint;
+  readonly lookup: { readonly peer: PeerId; readonly why: 'leader' | 'departed' };
+}
 
-export type AskOf<Of extends Ask['of']> = Extract<Ask, { of: Of }>;
+export type Ask<Type extends keyof Contexts = keyof Contexts> = {
+  [T in Type]: { readonly request: Request<T>; readonly context: Contexts[T] };
+}[Type];
 
 export type Answer =
-  | { readonly of: 'place'; readonly reply: JoinReply }
-  | { readonly of: 'signal'; readonly to: AskOf<'signal'>; readonly reply: Reply }
-  | { readonly of: 'settle'; readonly to: AskOf<'settle'>; readonly reply: SettleReply }
-  | { readonly of: 'report'; readonly to: AskOf<'report'>; readonly reply: MembershipReply }
-  | { readonly of: 'lookup'; readonly to: AskOf<'lookup'>; readonly reply: MembershipReply };
+  | { readonly to: 'place'; readonly reply: JoinReply }
+  | { readonly to: 'signal'; readonly link: LinkId; readonly reply: Reply }
+  | { readonly to: 'settle'; readonly incarnation: string | null; readonly reply: SettleReply }
+  | { readonly to: 'complain'; readonly complaint: Complaint; readonly reply: MembershipReply }
+  | (Contexts['lookup'] & { readonly to: 'lookup'; readonly reply: MembershipReply });
+
+const ANSWERS: {
+  readonly [T in keyof Contexts]: (reply: ReplyTo<T>, context: Contexts[T]) => Answer;
+} = {
+  join: (reply) => ({ to: 'place', reply }),
+  resume: (reply) => ({ to: 'place', reply }),
+  signal: (reply, link) => ({ to: 'signal', link, reply }),
+  settle: (reply, incarnation) => ({ to: 'settle', incarnation, reply }),
+  complain: (reply, complaint) => ({ to: 'complain', complaint, reply }),
+  lookup: (reply, context) => ({ to: 'lookup', ...context, reply }),
+};
+
+/** @param given the reply to a question, as it came */
+export function answerTo<Type extends keyof Contexts>(
+  { request, context }: Ask<Type>,
+  given: unknown,
+): Parsed<Answer> {
+  const reply = parseReplyTo(request.type, given);
+  return reply.ok ? { ok: true, value: ANSWERS[request.type](reply.value, context) } : reply;
+}
 
 /** What has happened to the platform's end of a direct link. */
 export type LinkEvent =

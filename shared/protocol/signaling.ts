@@ -2,7 +2,7 @@
  * The signaling protocol: Socket.IO events between a peer and the signaling server.
  *
  * A peer sends `join` once, then `signal` as its links need, and `leave` when it leaves; after a lost
- * connection it sends `resume`. With `settle` it says that it knows the ring's term, with `report` it
+ * connection it sends `resume`. With `settle` it says that it knows the ring's term, with `complain` it
  * complains about a neighbour, and with `lookup` it asks whether a peer is a member. Each is acknowledged.
  * The server sends `view` whenever the peer's place changes, and passes `signal`s on with the sender filled
  * in. With `check` it asks about a neighbour whose connection it has lost, and with `probe` whether the
@@ -15,9 +15,11 @@ import * as v from 'valibot';
 import { MAX_FRAME_BYTES } from './frame.ts';
 import {
   LinkIdSchema,
+  parse,
   parserOf,
   PeerIdSchema,
   RoomNameSchema,
+  type Parsed,
   type Parser,
   type PeerId,
 } from './ids.ts';
@@ -97,20 +99,19 @@ const VersionSchema = v.literal(
   SIGNALING_VERSION,
   'this page and this server are of different versions',
 );
-const SecretSchema = v.pipe(v.string(), v.minLength(16), v.maxLength(64));
 
-/** The peer that asks, and the room and id that it asks for. */
-const claimant = {
-  version: VersionSchema,
+/** A place, and the proof that it is the sender's. */
+const place = {
   room: RoomNameSchema,
   id: PeerIdSchema,
-  secret: SecretSchema,
+  secret: v.pipe(v.string(), v.minLength(16), v.maxLength(64)),
 };
 
 const PolicySchema = v.picklist(POLICIES);
 
 const JoinRequestSchema = v.strictObject({
-  ...claimant,
+  version: VersionSchema,
+  ...place,
   policy: PolicySchema,
   offers: v.strictObject({ successor: OfferSchema, predecessor: OfferSchema }),
 });
@@ -129,7 +130,8 @@ const EraSchema = v.pipe(v.number(), v.safeInteger(), v.minValue(0));
 const ViewVersionSchema = v.pipe(v.number(), v.safeInteger(), v.minValue(1));
 
 const ResumeRequestSchema = v.strictObject({
-  ...claimant,
+  version: VersionSchema,
+  ...place,
   policy: PolicySchema,
   place: v.strictObject({
     incarnation: IncarnationSchema,
@@ -146,11 +148,7 @@ const ResumeRequestSchema = v.strictObject({
  */
 export type ResumeRequest = v.InferOutput<typeof ResumeRequestSchema>;
 
-const LeaveRequestSchema = v.strictObject({
-  room: RoomNameSchema,
-  id: PeerIdSchema,
-  secret: SecretSchema,
-});
+const LeaveRequestSchema = v.strictObject(place);
 /**
  * A member leaves, and says so over HTTP: when a page is being closed, its last message on the connection
  * may not arrive. Only the secret proves the sender.
@@ -175,15 +173,16 @@ const SignalDeliverySchema = v.object({
 /** `signal` to a peer; `from` is filled in by the server, `edge` is the recipient's own. */
 export type SignalDelivery = v.InferOutput<typeof SignalDeliverySchema>;
 
-const ReportSchema = v.strictObject({
+const ComplaintSchema = v.strictObject({
   about: PeerIdSchema,
   fault: v.picklist(['silent', 'unlinked', 'misbehaves']),
 });
 /**
- * `report`: a complaint about a neighbour. Its links are `silent`, or no direct link with it ever opened
+ * `complain`: something is wrong with a neighbour. Its links are `silent`, or no direct link with it ever opened
  * (`unlinked`), or it `misbehaves` past all limits. The reply says whether the neighbour is still a member.
  */
-export type Report = v.InferOutput<typeof ReportSchema>;
+export type Complaint = v.InferOutput<typeof ComplaintSchema>;
+export type Fault = Complaint['fault'];
 
 const NeighbourSchema = v.object({ id: PeerIdSchema, link: v.nullable(LinkIdSchema) });
 /**
@@ -267,17 +266,46 @@ const MembershipReplySchema = v.variant('ok', [
 /** Whether the peer that was asked or complained about is a member of the room. */
 export type MembershipReply = v.InferOutput<typeof MembershipReplySchema>;
 
-/** Events a peer may send. Their arguments are what the sender promises, not what arrives. */
-export interface PeerToServer {
-  join: (request: JoinRequest, reply: (reply: JoinReply) => void) => void;
-  resume: (request: ResumeRequest, reply: (reply: JoinReply) => void) => void;
-  signal: (request: SignalRequest, reply: (reply: Reply) => void) => void;
+/** What a peer may ask: what comes with it, and the reply to it. Nothing comes with `settle` and `leave`. */
+const REQUESTS = {
+  join: { body: JoinRequestSchema, reply: JoinReplySchema },
+  resume: { body: ResumeRequestSchema, reply: JoinReplySchema },
+  signal: { body: SignalRequestSchema, reply: ReplySchema },
   /** The peer knows the leader of the ring's term. Until then it is a newcomer. */
-  settle: (reply: (reply: SettleReply) => void) => void;
-  report: (report: Report, reply: (reply: MembershipReply) => void) => void;
-  lookup: (peer: PeerId, reply: (reply: MembershipReply) => void) => void;
-  leave: (reply: (reply: Reply) => void) => void;
+  settle: { body: v.null(), reply: SettleReplySchema },
+  complain: { body: ComplaintSchema, reply: MembershipReplySchema },
+  lookup: { body: PeerIdSchema, reply: MembershipReplySchema },
+  leave: { body: v.null(), reply: ReplySchema },
+};
+
+export type RequestType = keyof typeof REQUESTS;
+
+export function isRequestType(event: string): event is RequestType {
+  return Object.hasOwn(REQUESTS, event);
 }
+
+/** An event of a peer, and what comes with it. */
+export type Request<Type extends RequestType = RequestType> = {
+  [T in Type]: { readonly type: T; readonly body: v.InferOutput<(typeof REQUESTS)[T]['body']> };
+}[Type];
+
+export type ReplyTo<Type extends RequestType = RequestType> = {
+  [T in Type]: v.InferOutput<(typeof REQUESTS)[T]['reply']>;
+}[Type];
+
+/** With what a peer will leave the place that it asks for; null where it asks for none. */
+export function claimOf(request: Request): LeaveRequest | null {
+  if (request.type !== 'join' && request.type !== 'resume') return null;
+  const { room, id, secret } = request.body;
+  return { room, id, secret };
+}
+
+/** Events a peer may send, each with what takes the reply. Only the sender promises what comes with them. */
+export type PeerToServer = {
+  [T in RequestType]: Request<T>['body'] extends null
+    ? (onReply: (reply: ReplyTo<T>) => void) => void
+    : (body: Request<T>['body'], onReply: (reply: ReplyTo<T>) => void) => void;
+};
 
 /** Events the server may send. */
 export interface ServerToPeer {
@@ -289,14 +317,21 @@ export interface ServerToPeer {
   probe: (reply: () => void) => void;
 }
 
-export const parseJoinRequest: Parser<JoinRequest> = parserOf(JoinRequestSchema);
-export const parseResumeRequest: Parser<ResumeRequest> = parserOf(ResumeRequestSchema);
 export const parseLeaveRequest: Parser<LeaveRequest> = parserOf(LeaveRequestSchema);
-export const parseSignalRequest: Parser<SignalRequest> = parserOf(SignalRequestSchema);
-export const parseReport: Parser<Report> = parserOf(ReportSchema);
-export const parseJoinReply: Parser<JoinReply> = parserOf(JoinReplySchema);
-export const parseReply: Parser<Reply> = parserOf(ReplySchema);
-export const parseSettleReply: Parser<SettleReply> = parserOf(SettleReplySchema);
-export const parseMembershipReply: Parser<MembershipReply> = parserOf(MembershipReplySchema);
 export const parseView: Parser<View> = parserOf(ViewSchema);
 export const parseSignalDelivery: Parser<SignalDelivery> = parserOf(SignalDeliverySchema);
+
+export function parseRequest<Type extends RequestType>(
+  type: Type,
+  body: unknown,
+): Parsed<Request<Type>> {
+  const parsed = parse(REQUESTS[type].body, body);
+  return parsed.ok ? { ok: true, value: { type, body: parsed.value } } : parsed;
+}
+
+export function parseReplyTo<Type extends RequestType>(
+  type: Type,
+  reply: unknown,
+): Parsed<ReplyTo<Type>> {
+  return parse(REQUESTS[type].reply, reply);
+}

@@ -1,14 +1,8 @@
 /** What carries to the broker and back in a simulation: connections that are slow and may break. */
 import { BrokerDriver } from '../broker/driver.ts';
 import type { Told } from '../broker/room.ts';
-import {
-  newBroker,
-  type AnyReply,
-  type Delivery,
-  type Request,
-  type SessionId,
-} from '../broker/state.ts';
-import type { JoinReply, LeaveRequest, MembershipReply } from '../protocol/signaling.ts';
+import { newBroker, type Delivery, type SessionId } from '../broker/state.ts';
+import { claimOf, type LeaveRequest, type ReplyTo, type Request } from '../protocol/signaling.ts';
 import type { Signaling, SignalingHandlers } from '../driver/ports.ts';
 import { PLACE_PATIENCE, REPLY_PATIENCE } from '../protocol/timeouts.ts';
 import type { Device } from './device.ts';
@@ -54,6 +48,8 @@ const PING_PATIENCE = 15_000;
 /** When simulated time begins by the server's clock, in milliseconds since 1970: in 2026. */
 const FIRST_DATE = 1_767_225_600_000;
 
+const GOODBYE: Request = { type: 'leave', body: null };
+
 export class SimulatedServer {
   readonly #network: SimulatedNetwork;
   #driver: BrokerDriver;
@@ -65,7 +61,7 @@ export class SimulatedServer {
   readonly #connections = new Map<SessionId, Connection>();
   #sessions = 0;
   /** What brings each reply to the peer that asked, by the number of its request. */
-  readonly #replies = new Map<number, (reply: AnyReply) => void>();
+  readonly #replies = new Map<number, (reply: ReplyTo) => void>();
   #requests = 0;
 
   constructor(network: SimulatedNetwork) {
@@ -75,32 +71,9 @@ export class SimulatedServer {
 
   /** The port for a member. */
   port(route: Route): Signaling {
-    const ask = (request: Request, onReply: (reply: AnyReply) => void) =>
-      this.#ask(route.connection, request, onReply);
     return {
       connect: (handlers) => this.#connect(route, handlers, 0),
-      join: (request, onReply) => {
-        const placed = this.#awaitPlace(route, request, PLACE_PATIENCE, onReply);
-        ask({ type: 'join', request }, placed);
-      },
-      resume: (request, onReply) => {
-        const placed = this.#awaitPlace(route, request, REPLY_PATIENCE, onReply);
-        ask({ type: 'resume', request }, placed);
-      },
-      signal: (request, onReply) => {
-        ask({ type: 'signal', request }, onReply);
-      },
-      settle: (onReply) => {
-        ask({ type: 'settle' }, (reply) => {
-          if (!reply.ok || 'era' in reply) onReply(reply);
-        });
-      },
-      report: (report, onReply) => {
-        ask({ type: 'report', report }, membershipTo(onReply));
-      },
-      lookup: (peer, onReply) => {
-        ask({ type: 'lookup', peer }, membershipTo(onReply));
-      },
+      ask: (request, onReply) => this.#ask(route, request, onReply),
       leave: () => this.#leave(route),
       drop: () => this.#vanish(route),
     };
@@ -214,14 +187,25 @@ export class SimulatedServer {
     });
   }
 
-  /** Brings a request to the server, and the reply back. */
-  #ask(connection: Connection | null, request: Request, onReply: (reply: AnyReply) => void): void {
+  /**
+   * Brings a request to the server, and the reply back. A peer that gets no answer to a request for a place
+   * lets go of its connection, and asks again.
+   */
+  #ask(route: Route, request: Request, onReply: (reply: ReplyTo) => void): void {
+    const { connection, device } = route;
     if (connection === null) return;
     const { session } = connection;
+    const claim = claimOf(request);
+    const patience = request.type === 'join' ? PLACE_PATIENCE : REPLY_PATIENCE;
+    const cancel = claim && device.after(patience, () => this.#giveUp(connection));
     this.#toServer(connection, () => {
       this.#requests += 1;
       this.#replies.set(this.#requests, (reply) => {
-        this.#toPeer(connection, () => onReply(reply));
+        this.#toPeer(connection, () => {
+          cancel?.();
+          if (claim !== null && reply.ok) route.holder = claim;
+          onReply(reply);
+        });
       });
       this.#driver.give({ type: 'request', session, number: this.#requests, request });
     });
@@ -278,25 +262,6 @@ export class SimulatedServer {
     this.#driver.give({ type: 'closed', session: connection.session });
   }
 
-  /** A peer that gets no answer to a request for a place lets go of its connection, and asks again. */
-  #awaitPlace(
-    route: Route,
-    { room, id, secret }: LeaveRequest,
-    patience: number,
-    onReply: (reply: JoinReply) => void,
-  ): (reply: AnyReply) => void {
-    const { connection } = route;
-    const cancel = route.device.after(patience, () => {
-      if (connection !== null) this.#giveUp(connection);
-    });
-    return (reply) => {
-      if (reply.ok && !('view' in reply)) return;
-      cancel();
-      if (reply.ok) route.holder = { room, id, secret };
-      onReply(reply);
-    };
-  }
-
   /** A member says goodbye, and ends its connection. */
   #leave(route: Route): void {
     const { connection } = route;
@@ -306,7 +271,7 @@ export class SimulatedServer {
     const { session } = connection;
     this.#toServer(connection, () => {
       // Nobody waits for the reply. The connection stays among the others until the server dies.
-      this.#driver.give({ type: 'request', session, number: 0, request: { type: 'leave' } });
+      this.#driver.give({ type: 'request', session, number: 0, request: GOODBYE });
       this.#shut(connection);
     });
     connection.isOpen = false;
@@ -374,13 +339,6 @@ export class SimulatedServer {
       if (connection.isOpenAtServer && this.#isUp) call();
     });
   }
-}
-
-/** What takes the reply to a question about a member. */
-function membershipTo(onReply: (reply: MembershipReply) => void): (reply: AnyReply) => void {
-  return (reply) => {
-    if (!reply.ok || 'isMember' in reply) onReply(reply);
-  };
 }
 
 /** Gives a peer what the server has told it. */

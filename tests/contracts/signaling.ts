@@ -2,19 +2,22 @@
 import { describe, expect, onTestFinished, test } from 'vitest';
 import type { Signaling, SignalingHandlers } from '../../shared/driver/ports.ts';
 import type { PeerId } from '../../shared/protocol/ids.ts';
-import type {
-  JoinReply,
-  JoinRequest,
-  MembershipReply,
-  Reply,
-  ResumeRequest,
-  SettleReply,
-  Signal,
-  SignalDelivery,
-  View,
+import {
+  parseReplyTo,
+  type JoinReply,
+  type JoinRequest,
+  type MembershipReply,
+  type Reply,
+  type ReplyTo,
+  type Request,
+  type ResumeRequest,
+  type SettleReply,
+  type Signal,
+  type SignalDelivery,
+  type View,
 } from '../../shared/protocol/signaling.ts';
 import { joinRequest } from '../signaling-server/test-server.ts';
-import { defined, linkId, peerId } from '../support.ts';
+import { defined, linkId, peerId, valueOf } from '../support.ts';
 
 /** A way to the server, and what may happen to it. */
 interface Way {
@@ -97,9 +100,7 @@ class Peer implements SignalingHandlers {
   }
 
   async join(): Promise<JoinReply> {
-    const reply = await this.#answer<JoinReply>((onReply) => {
-      this.signaling.join(this.request, onReply);
-    });
+    const reply = await this.#answer({ type: 'join', body: this.request });
     if (reply.ok) this.views.push(reply.view);
     return reply;
   }
@@ -109,35 +110,25 @@ class Peer implements SignalingHandlers {
     const { incarnation, era, version: of, successor, predecessor } = this.view;
     const neighbours = { successor: successor.id, predecessor: predecessor.id };
     const place = { incarnation, era, version: of, ...neighbours };
-    const request = { version, room, id, secret, policy, place, removed: [], ...changes };
-    return this.#answer<JoinReply>((onReply) => {
-      this.signaling.resume(request, onReply);
-    });
+    const body = { version, room, id, secret, policy, place, removed: [], ...changes };
+    return this.#answer({ type: 'resume', body });
   }
 
   signal(to: PeerId, ...signals: Signal[]): Promise<Reply> {
-    const request = { to, edge: 'successor', link: LINK, signals } as const;
-    return this.#answer<Reply>((onReply) => {
-      this.signaling.signal(request, onReply);
-    });
+    const body = { to, edge: 'successor', link: LINK, signals } as const;
+    return this.#answer({ type: 'signal', body });
   }
 
   settle(): Promise<SettleReply> {
-    return this.#answer<SettleReply>((onReply) => {
-      this.signaling.settle(onReply);
-    });
+    return this.#answer({ type: 'settle', body: null });
   }
 
   lookup(peer: PeerId): Promise<MembershipReply> {
-    return this.#answer<MembershipReply>((onReply) => {
-      this.signaling.lookup(peer, onReply);
-    });
+    return this.#answer({ type: 'lookup', body: peer });
   }
 
   complain(about: PeerId): Promise<MembershipReply> {
-    return this.#answer<MembershipReply>((onReply) => {
-      this.signaling.report({ about, fault: 'silent' }, onReply);
-    });
+    return this.#answer({ type: 'complain', body: { about, fault: 'silent' } });
   }
 
   /** The network ends its connection, and it comes back by itself. */
@@ -147,12 +138,12 @@ class Peer implements SignalingHandlers {
     await this.#until(() => this.told.length > before && this.told.at(-1) === 'connect');
   }
 
-  async #answer<R>(ask: (onReply: (reply: R) => void) => void): Promise<R> {
-    const replies: R[] = [];
-    ask((reply) => replies.push(reply));
+  async #answer<Asked extends Request>(request: Asked): Promise<ReplyTo<Asked['type']>> {
+    const replies: unknown[] = [];
+    this.signaling.ask(request, (reply) => replies.push(reply));
     await this.#until(() => replies.length > 0);
     expect(replies).toHaveLength(1);
-    return defined(replies[0]);
+    return valueOf(parseReplyTo<Asked['type']>(request.type, replies[0]));
   }
 }
 

@@ -42,12 +42,10 @@ function memberOf(openLink: OpenLink) {
       connect: (handlers) => {
         server = handlers;
       },
-      join: (request, reply) => joins.push({ request, reply }),
-      resume: (request, reply) => resumes.push({ request, reply }),
-      signal: () => undefined,
-      settle: () => undefined,
-      report: () => undefined,
-      lookup: () => undefined,
+      ask: ({ type, body }, reply) => {
+        if (type === 'join') joins.push({ request: body, reply });
+        if (type === 'resume') resumes.push({ request: body, reply });
+      },
       leave: () => undefined,
       drop: () => undefined,
     }),
@@ -217,7 +215,7 @@ test('a member that the server refuses for its version keeps its ring, and asks 
   // It complains about no broken neighbour, and offers no link through the server.
   ring.successor.handlers.onClose('broke');
   ring.pass(60_000);
-  expect([ring.reports, ring.lookups, ring.signals]).toEqual([[], [], []]);
+  expect([ring.complaints, ring.lookups, ring.signals]).toEqual([[], [], []]);
   expect(ring.resumes).toHaveLength(1);
   ring.node.leave();
   expect(ring.node.state.role).toBe('offline');

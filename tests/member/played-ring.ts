@@ -8,11 +8,12 @@ import {
 import type { LinkId, PeerId } from '../../shared/protocol/ids.ts';
 import type { Decision, HelloMessage, PeerMessage } from '../../shared/protocol/messages.ts';
 import type {
+  Complaint,
   Edge,
   JoinReply,
   MembershipReply,
   Reply,
-  Report,
+  Request,
   ResumeRequest,
   SettleReply,
   Signal,
@@ -62,7 +63,7 @@ export class Ring {
   readonly links: TestLink[] = [];
   readonly node: RingPeer;
   readonly signals: Asked<SignalRequest, Reply>[] = [];
-  readonly reports: Asked<Report, MembershipReply>[] = [];
+  readonly complaints: Asked<Complaint, MembershipReply>[] = [];
   readonly lookups: Asked<PeerId, MembershipReply>[] = [];
   readonly settles: ((reply: SettleReply) => void)[] = [];
   readonly resumes: Asked<ResumeRequest, JoinReply>[] = [];
@@ -105,18 +106,13 @@ export class Ring {
         connect: (handlers) => {
           server = handlers;
         },
-        join: ({ offers }, onReply) => {
-          ids = {
-            successor: offers.successor.link,
-            predecessor: offers.predecessor.link,
-          };
-          reply = onReply;
+        ask: (request, onReply) => {
+          if (request.type === 'join') {
+            const { successor, predecessor } = request.body.offers;
+            ids = { successor: successor.link, predecessor: predecessor.link };
+            reply = onReply;
+          } else this.#take(request, onReply);
         },
-        resume: (request, onReply) => this.resumes.push({ request, reply: onReply }),
-        signal: (request, onReply) => this.signals.push({ request, reply: onReply }),
-        settle: (onReply) => this.settles.push(onReply),
-        report: (request, onReply) => this.reports.push({ request, reply: onReply }),
-        lookup: (request, onReply) => this.lookups.push({ request, reply: onReply }),
         leave: () => {
           this.hasLeft = true;
         },
@@ -240,6 +236,24 @@ export class Ring {
       removed: [],
       ...part,
     };
+  }
+
+  #take(request: Request, reply: (reply: unknown) => void): void {
+    switch (request.type) {
+      case 'resume':
+        return void this.resumes.push({ request: request.body, reply });
+      case 'signal':
+        return void this.signals.push({ request: request.body, reply });
+      case 'settle':
+        return void this.settles.push(reply);
+      case 'complain':
+        return void this.complaints.push({ request: request.body, reply });
+      case 'lookup':
+        return void this.lookups.push({ request: request.body, reply });
+      case 'join':
+      case 'leave':
+        throw new Error(`it asks to ${request.type}`);
+    }
   }
 
   pass(milliseconds: number): void {

@@ -37,14 +37,11 @@ class Played {
           this.#server = handlers;
           handlers.onConnect();
         },
-        join: (request, reply) => this.joins.push({ request, reply, at: this.clock.now() }),
-        resume: (_request, reply) => {
-          reply({ ok: false, code: 'place-lost', message: 'the place is lost' });
+        ask: ({ type, body }, reply) => {
+          if (type === 'join') this.joins.push({ request: body, reply, at: this.clock.now() });
+          if (type === 'resume')
+            reply({ ok: false, code: 'place-lost', message: 'the place is lost' });
         },
-        signal: () => undefined,
-        settle: () => undefined,
-        report: () => undefined,
-        lookup: () => undefined,
         leave: () => undefined,
         drop: () => undefined,
       }),

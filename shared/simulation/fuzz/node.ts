@@ -23,7 +23,7 @@ const MOST_TIMERS = 150;
 const MOST_LOOKUPS = Math.ceil(REPLY_PATIENCE / LOOKUP_DELAY) + 2 * MAX_DOUBTS;
 
 /** about neighbours, of which there are as many as there are ids, and two complaints about each. */
-const MOST_REPORTS = 16;
+const MOST_COMPLAINTS = 16;
 
 /** Milliseconds until a member must be useful to honest neighbours after everything. */
 const RECOVERY = 200_000;
@@ -353,7 +353,7 @@ export class NodeFuzz {
         });
         return;
       case 2:
-        bench.reports.splice(0).forEach(({ reply }) => {
+        bench.complaints.splice(0).forEach(({ reply }) => {
           reply({ ok: true, isMember: dice.chance(0.5) });
         });
         return;
@@ -386,14 +386,15 @@ export class NodeFuzz {
 
   #inspect(): void {
     this.#bench.forgetQuestions(this.#bench.clock.now() - REPLY_PATIENCE);
-    const { links, timers, faults, lookups, reports, signals } = this.#bench;
+    const { links, timers, faults, lookups, complaints, signals } = this.#bench;
     const [fault] = [...faults, ...this.#broken];
     if (fault !== undefined) throw new Error(fault);
     const direct = [...links].filter((link) => !link.isRelayed).length;
     if (direct > MOST_LINKS) throw new Error(`it keeps ${direct} links`);
     if (timers > MOST_TIMERS) throw new Error(`it keeps ${timers} timers`);
     if (lookups.length > MOST_LOOKUPS) throw new Error(`it has ${lookups.length} lookups open`);
-    if (reports.length > MOST_REPORTS) throw new Error(`it has ${reports.length} reports open`);
+    if (complaints.length > MOST_COMPLAINTS)
+      throw new Error(`it has ${complaints.length} complaints open`);
     // Forgotten by the server, as after a lost connection.
     if (signals.length > 1_000) signals.length = 0;
     for (const link of links) if (link.isClosed) links.delete(link);
@@ -484,7 +485,7 @@ class Honest {
    */
   #serve(): void {
     const bench = this.#bench;
-    for (const { about, reply } of [...bench.lookups.splice(0), ...bench.reports.splice(0)])
+    for (const { about, reply } of [...bench.lookups.splice(0), ...bench.complaints.splice(0)])
       reply({ ok: true, isMember: this.#isMember(about) });
     for (const { request, reply } of bench.signals.splice(0))
       reply(
