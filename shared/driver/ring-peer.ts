@@ -6,14 +6,7 @@ import { initialMember } from '../member/initial.ts';
 import { handle } from '../member/member.ts';
 import { linkSights, sightOf } from '../member/sight.ts';
 import type { Identity, Member } from '../member/state.ts';
-import {
-  answerTo,
-  nextDue,
-  type Ask,
-  type Input,
-  type Output,
-  type Random,
-} from '../member/turn.ts';
+import { nextDue, type Ask, type Input, type Output, type Random } from '../member/turn.ts';
 import { Loop, type Times } from './loop.ts';
 import type { Moment } from '../machine/moment.ts';
 import type { Link, OpenLink, Signaling } from './ports.ts';
@@ -208,14 +201,10 @@ export class RingPeer {
     };
   }
 
-  #ask(ask: Ask): void {
+  #ask(to: Ask): void {
     const signaling = this.#signaling;
     if (signaling === null) return;
     const give = this.#givingFrom(signaling);
-    signaling.ask(ask.request, (reply) => {
-      const answer = answerTo(ask, reply);
-      if (answer.ok) give({ type: 'answer', answer: answer.value });
-      else give({ type: 'invalid', error: answer.error });
-    });
+    signaling.ask(to.request, (reply) => give({ type: 'answer', to, reply }));
   }
 }

@@ -7,7 +7,12 @@
 import { complaintAnswered, check, heartbeat, probeOver } from './failure-detector.ts';
 import { giveUpComplaint } from './complaints.ts';
 import type { LinkId } from '../protocol/ids.ts';
-import type { Reply } from '../protocol/signaling.ts';
+import {
+  parseReplyTo,
+  type MembershipReply,
+  type Reply,
+  type ReplyTo,
+} from '../protocol/signaling.ts';
 import { findLink, isGone, isMember, isOpen } from './edges.ts';
 import { endWait, stepElection } from './elections.ts';
 import { setHopDelay } from './hop-delay.ts';
@@ -40,7 +45,8 @@ import { attempt, attemptImpossible, attemptRelay } from './successor.ts';
 import {
   nextDue,
   tell,
-  type Answer,
+  type Ask,
+  type Contexts,
   type Input,
   type LinkEvent,
   type Output,
@@ -114,28 +120,36 @@ function handleServer(turn: Turn, input: ServerInput): void {
       if (isMember(turn.member)) check(turn, input.peer);
       return;
     case 'invalid':
-      return tell(turn, {
-        type: 'error',
-        message: `the server sent an invalid message: ${input.error}`,
-      });
+      return invalid(turn, input.error);
     case 'answer':
-      return handleAnswer(turn, input.answer);
+      return answered(turn, input.to, input.reply);
   }
 }
 
-function handleAnswer(turn: Turn, answer: Answer): void {
-  switch (answer.to) {
-    case 'place':
-      return placeAnswered(turn, answer.reply);
-    case 'signal':
-      return signalAnswered(turn, answer.link, answer.reply);
-    case 'settle':
-      return settled(turn, answer.incarnation, answer.reply);
-    case 'complain':
-      return complaintAnswered(turn, answer.complaint, answer.reply);
-    case 'lookup':
-      return lookupAnswered(turn, answer);
-  }
+function invalid(turn: Turn, error: string): void {
+  tell(turn, { type: 'error', message: `the server sent an invalid message: ${error}` });
+}
+
+/** What the reply to each request does. */
+const ANSWERED: {
+  readonly [T in keyof Contexts]: (turn: Turn, context: Contexts[T], reply: ReplyTo<T>) => void;
+} = {
+  join: placeAnswered,
+  resume: placeAnswered,
+  signal: signalAnswered,
+  settle: settled,
+  complain: complaintAnswered,
+  lookup: lookupAnswered,
+};
+
+function answered<Type extends keyof Contexts>(
+  turn: Turn,
+  { request: { type }, context }: Ask<Type>,
+  given: unknown,
+): void {
+  const reply = parseReplyTo(type, given);
+  if (reply.ok) ANSWERED[type](turn, context, reply.value);
+  else invalid(turn, reply.error);
 }
 
 /** A link whose signals are not passed on cannot be made, nor go on where it is relayed. */
@@ -146,7 +160,11 @@ function signalAnswered(turn: Turn, id: LinkId, reply: Reply): void {
   if (!isDirect) drop(turn, link, reply.message);
 }
 
-function lookupAnswered(turn: Turn, { peer, why, reply }: Extract<Answer, { to: 'lookup' }>): void {
+function lookupAnswered(
+  turn: Turn,
+  { peer, why }: Contexts['lookup'],
+  reply: MembershipReply,
+): void {
   if (!reply.ok) return;
   if (reply.isMember) noteMember(turn, peer, why);
   if (why === 'leader' && !reply.isMember && followed(turn.member) === peer) {

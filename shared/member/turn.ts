@@ -3,19 +3,8 @@
  * is that of etcd-io/raft (`Step`, `Ready`) and of str0m (`handle_input`, `poll_output`).
  */
 import type { Moment } from '../machine/moment.ts';
-import type { LinkId, Parsed, PeerId } from '../protocol/ids.ts';
-import {
-  parseReplyTo,
-  type JoinReply,
-  type MembershipReply,
-  type Reply,
-  type ReplyTo,
-  type Request,
-  type SettleReply,
-  type Signal,
-  type SignalDelivery,
-  type View,
-} from '../protocol/signaling.ts';
+import type { LinkId, PeerId } from '../protocol/ids.ts';
+import type { Request, Signal, SignalDelivery, View } from '../protocol/signaling.ts';
 import type { RingEvent, RingState } from './events.ts';
 import { sightOf } from './sight.ts';
 import type { Complaint, Due, Identity, Member } from './state.ts';
@@ -26,8 +15,8 @@ type Command =
   /** A whole number of milliseconds from 0 to MAX_HOP_DELAY. */
   | { readonly type: 'set hop delay'; readonly hopDelay: number };
 
-/** What a member asks of the server, each with what it has to know again when the answer comes. */
-interface Contexts {
+/** By request: what its answer needs besides the reply. */
+export interface Contexts {
   readonly join: null;
   readonly resume: null;
   /** The link. */
@@ -38,36 +27,10 @@ interface Contexts {
   readonly lookup: { readonly peer: PeerId; readonly why: 'leader' | 'departed' };
 }
 
+/** A question to the server. */
 export type Ask<Type extends keyof Contexts = keyof Contexts> = {
   [T in Type]: { readonly request: Request<T>; readonly context: Contexts[T] };
 }[Type];
-
-export type Answer =
-  | { readonly to: 'place'; readonly reply: JoinReply }
-  | { readonly to: 'signal'; readonly link: LinkId; readonly reply: Reply }
-  | { readonly to: 'settle'; readonly incarnation: string | null; readonly reply: SettleReply }
-  | { readonly to: 'complain'; readonly complaint: Complaint; readonly reply: MembershipReply }
-  | (Contexts['lookup'] & { readonly to: 'lookup'; readonly reply: MembershipReply });
-
-const ANSWERS: {
-  readonly [T in keyof Contexts]: (reply: ReplyTo<T>, context: Contexts[T]) => Answer;
-} = {
-  join: (reply) => ({ to: 'place', reply }),
-  resume: (reply) => ({ to: 'place', reply }),
-  signal: (reply, link) => ({ to: 'signal', link, reply }),
-  settle: (reply, incarnation) => ({ to: 'settle', incarnation, reply }),
-  complain: (reply, complaint) => ({ to: 'complain', complaint, reply }),
-  lookup: (reply, context) => ({ to: 'lookup', ...context, reply }),
-};
-
-/** @param given the reply to a question, as it came */
-export function answerTo<Type extends keyof Contexts>(
-  { request, context }: Ask<Type>,
-  given: unknown,
-): Parsed<Answer> {
-  const reply = parseReplyTo(request.type, given);
-  return reply.ok ? { ok: true, value: ANSWERS[request.type](reply.value, context) } : reply;
-}
 
 /** What has happened to the platform's end of a direct link. */
 export type LinkEvent =
@@ -94,7 +57,8 @@ export type Input =
   | { readonly type: 'check'; readonly peer: PeerId }
   /** The server sent an invalid message. */
   | { readonly type: 'invalid'; readonly error: string }
-  | { readonly type: 'answer'; readonly answer: Answer }
+  /** The server's reply to a question as it came, never trusted. */
+  | { readonly type: 'answer'; readonly to: Ask; readonly reply: unknown }
   | { readonly type: 'link'; readonly link: LinkId; readonly event: LinkEvent }
   /** A due time has come. */
   | { readonly type: 'time' };

@@ -19,6 +19,7 @@ import {
   type Signal,
   type View,
 } from '../../shared/protocol/signaling.ts';
+import { requestOf } from '../broker/test-broker.ts';
 import { peerId, roomName, valueOf } from '../support.ts';
 import type { LinkGround } from './link-promises.ts';
 import { linkContract } from './links.ts';
@@ -73,7 +74,8 @@ class RelayedEnd implements Link {
     this.#give({ type: 'join' });
     this.#give({ type: 'connected' });
     const reply = { ok: true, view: viewOf(end), policy: 'highest' } as const;
-    this.#give({ type: 'answer', answer: { to: 'place', reply } });
+    const request = { type: 'join', body: requestOf(1) } as const;
+    this.#give({ type: 'answer', to: { request, context: null }, reply });
     // The member offers a relayed link at once, but not before the turn is over.
     if (end === 'first') this.#give({ type: 'time' });
   }

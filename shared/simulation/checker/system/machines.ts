@@ -7,10 +7,10 @@ import type { Broker, Delivery, Input as BrokerInput, SessionId } from '../../..
 import type { RingEvent } from '../../../member/events.ts';
 import { handle as handleMember } from '../../../member/member.ts';
 import type { Link, Member, Offer, Offers } from '../../../member/state.ts';
-import { answerTo, type Ask, type Input, type Output } from '../../../member/turn.ts';
+import type { Ask, Input, Output } from '../../../member/turn.ts';
 import { encodeFrame, parseFrame } from '../../../protocol/frame.ts';
 import { numberedId } from '../ids.ts';
-import type { Request, View } from '../../../protocol/signaling.ts';
+import { parseReplyTo, type Request, type View } from '../../../protocol/signaling.ts';
 import { get, valuesOf } from '../../../broker/table.ts';
 import type { PeerId } from '../../../protocol/ids.ts';
 import { peersOf } from '../../../broker/room.ts';
@@ -191,13 +191,12 @@ export class Machines {
         const { session, number, reply } = delivery;
         // Nobody waits for the answer to a goodbye.
         if (number < 0) return [];
-        const parsed = answerTo(this.#asks.get(number), reply);
-        if (!parsed.ok) throw new Error(`the broker gives an invalid reply: ${parsed.error}`);
-        const answer = parsed.value;
+        const to = this.#asks.get(number);
+        const { type } = to.request;
         // It changes nothing.
-        if (answer.to === 'signal' && answer.reply.ok) return [];
-        const input = this.input({ type: 'answer', answer });
-        const isAtOnce = answer.to === 'settle' || answer.to === 'complain';
+        if (type === 'signal' && reply.ok) return [];
+        const input = this.input({ type: 'answer', to, reply });
+        const isAtOnce = type === 'settle' || type === 'complain';
         return [{ type: 'input', session, input, isAtOnce }];
       }
       case 'push': {
@@ -318,9 +317,10 @@ function linksNamed(happening: Happening): number {
     case 'view':
       return view(happening.view);
     case 'answer': {
-      const { answer } = happening;
-      if (answer.to === 'signal') return bitOf(answer.link);
-      return answer.to === 'place' && answer.reply.ok ? view(answer.reply.view) : 0;
+      const { request } = happening.to;
+      if (request.type === 'signal') return bitOf(request.body.link);
+      const placed = parseReplyTo('join', happening.reply);
+      return placed.ok && placed.value.ok ? view(placed.value.view) : 0;
     }
     default:
       return 0;
