@@ -7,8 +7,7 @@ import { handle } from '../member/member.ts';
 import { linkSights, sightOf } from '../member/sight.ts';
 import type { Identity, Member } from '../member/state.ts';
 import { nextDue, type Ask, type Input, type Output, type Random } from '../member/turn.ts';
-import { Loop, type Times } from './loop.ts';
-import type { Moment } from '../machine/moment.ts';
+import { Loop, type Machine, type Times } from './loop.ts';
 import type { Link, OpenLink, Signaling } from './ports.ts';
 
 /** What a peer asks for beside a room; all are optional. */
@@ -32,10 +31,8 @@ export interface RingPeerPorts extends Times {
   readonly newSecret: () => string;
   /** Told of each event with the member's state after it. */
   readonly onEvent: (event: RingEvent, state: RingState) => void;
-  /** Given the member, which only the peer may change, before anything has happened to it. */
-  readonly onBegin?: (member: Readonly<Member>, now: number) => void;
-  /** Told of each input before it is handled. */
-  readonly onInput?: (input: Input, moment: Moment) => void;
+  /** The member's own by default; others do something besides. */
+  readonly handle?: typeof handle;
 }
 
 /**
@@ -63,17 +60,13 @@ export class RingPeer {
     const now = ports.clock.now();
     const config = { room, policy, priority, connections };
     this.#member = initialMember(config, this.#newIdentity(), now);
-    ports.onBegin?.(this.#member, now);
-    const machine = {
-      handle: (input: Input, moment: Moment) => {
-        ports.onInput?.(input, moment);
-        return handle(this.#member, input, moment, ports.random);
-      },
-      perform: (output: Output) => this.#perform(output),
+    const handleOne = ports.handle ?? handle;
+    const machine: Machine<Input, Output> = {
+      handle: (input, moment) => handleOne(this.#member, input, moment, ports.random),
+      perform: (output) => this.#perform(output),
       nextDue: () => nextDue(this.#member),
-      time: { type: 'time' as const },
     };
-    this.#loop = new Loop<Input, Output>(machine, ports);
+    this.#loop = new Loop(machine, ports);
   }
 
   get state(): RingState {
@@ -139,19 +132,17 @@ export class RingPeer {
         return this.#connect();
       case 'ask':
         return this.#ask(output.ask);
-      case 'hang up':
-        return this.#hangUp(output.how);
+      case 'hang up': {
+        const signaling = this.#signaling;
+        this.#signaling = null;
+        signaling?.[output.how]();
+        return;
+      }
       case 'renew':
         return this.#loop.give({ type: 'renewed', identity: this.#newIdentity() });
       case 'tell':
         return this.#ports.onEvent(output.event, output.state);
     }
-  }
-
-  #hangUp(how: 'leave' | 'drop'): void {
-    const signaling = this.#signaling;
-    this.#signaling = null;
-    signaling?.[how]();
   }
 
   #newIdentity(): Identity {
