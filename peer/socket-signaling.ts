@@ -7,8 +7,8 @@ import {
   parseSignalDelivery,
   parseView,
   type LeaveRequest,
+  type PeerToServer,
   type Request,
-  type RequestType,
 } from '../shared/protocol/signaling.ts';
 import type { ReporterToServer, Trace } from '../shared/protocol/watch.ts';
 import type { Signaling, SignalingHandlers } from '../shared/driver/ports.ts';
@@ -22,9 +22,6 @@ interface Unparsed {
   probe: (acknowledge: unknown) => void;
   watched: (isWatched: unknown) => void;
 }
-
-/** Requests, some of which have nothing but an acknowledgement. */
-type Requested = Record<RequestType, (...parameters: unknown[]) => void>;
 
 /** Sends a trace; `onDone` is called once it has arrived, or is known to be lost. */
 export type SendTrace = (trace: Trace, onDone: () => void) => void;
@@ -65,7 +62,7 @@ export function socketSignaling(
 ): Signaling {
   // In an address given to the library, a path would mean a namespace.
   const { origin, pathname } = new URL('socket.io', url);
-  const socket: Socket<Unparsed, Requested & ReporterToServer> = io(origin, {
+  const socket: Socket<Unparsed, PeerToServer & ReporterToServer> = io(origin, {
     path: pathname,
     transports,
     autoConnect: false,

@@ -88,17 +88,11 @@ export function opposite(edge: Edge): Edge {
   return edge === 'successor' ? 'predecessor' : 'successor';
 }
 
-const OfferSchema = v.strictObject({
-  link: LinkIdSchema,
-  signals: SignalsSchema,
-});
+const ofLink = { link: LinkIdSchema, signals: SignalsSchema };
+
+const OfferSchema = v.strictObject(ofLink);
 /** An offer made before the neighbour is known: a link id and the signals gathered so far. */
 export type Offer = v.InferOutput<typeof OfferSchema>;
-
-const VersionSchema = v.literal(
-  SIGNALING_VERSION,
-  'this page and this server are of different versions',
-);
 
 /** A place, and the proof that it is the sender's. */
 const place = {
@@ -109,10 +103,14 @@ const place = {
 
 const PolicySchema = v.picklist(POLICIES);
 
-const JoinRequestSchema = v.strictObject({
-  version: VersionSchema,
+const claim = {
+  version: v.literal(SIGNALING_VERSION, 'this page and this server are of different versions'),
   ...place,
   policy: PolicySchema,
+};
+
+const JoinRequestSchema = v.strictObject({
+  ...claim,
   offers: v.strictObject({ successor: OfferSchema, predecessor: OfferSchema }),
 });
 /**
@@ -126,13 +124,12 @@ export type JoinRequest = v.InferOutput<typeof JoinRequestSchema>;
 export const MAX_REMOVED_IN_RESUME = 16;
 
 const IncarnationSchema = v.pipe(v.string(), v.minLength(1), v.maxLength(64));
-const EraSchema = v.pipe(v.number(), v.safeInteger(), v.minValue(0));
-const ViewVersionSchema = v.pipe(v.number(), v.safeInteger(), v.minValue(1));
+const wholeFrom = (least: number) => v.pipe(v.number(), v.safeInteger(), v.minValue(least));
+const EraSchema = wholeFrom(0);
+const ViewVersionSchema = wholeFrom(1);
 
 const ResumeRequestSchema = v.strictObject({
-  version: VersionSchema,
-  ...place,
-  policy: PolicySchema,
+  ...claim,
   place: v.strictObject({
     incarnation: IncarnationSchema,
     era: v.nullable(EraSchema),
@@ -155,21 +152,11 @@ const LeaveRequestSchema = v.strictObject(place);
  */
 export type LeaveRequest = v.InferOutput<typeof LeaveRequestSchema>;
 
-const SignalRequestSchema = v.strictObject({
-  to: PeerIdSchema,
-  edge: EdgeSchema,
-  link: LinkIdSchema,
-  signals: SignalsSchema,
-});
+const SignalRequestSchema = v.strictObject({ to: PeerIdSchema, edge: EdgeSchema, ...ofLink });
 /** `signal` from a peer; `edge` is the sender's own. */
 export type SignalRequest = v.InferOutput<typeof SignalRequestSchema>;
 
-const SignalDeliverySchema = v.object({
-  from: PeerIdSchema,
-  edge: EdgeSchema,
-  link: LinkIdSchema,
-  signals: SignalsSchema,
-});
+const SignalDeliverySchema = v.object({ from: PeerIdSchema, edge: EdgeSchema, ...ofLink });
 /** `signal` to a peer; `from` is filled in by the server, `edge` is the recipient's own. */
 export type SignalDelivery = v.InferOutput<typeof SignalDeliverySchema>;
 
@@ -195,7 +182,7 @@ const ViewSchema = v.object({
   incarnation: IncarnationSchema,
   era: v.nullable(EraSchema),
   version: ViewVersionSchema,
-  size: v.pipe(v.number(), v.safeInteger(), v.minValue(1)),
+  size: wholeFrom(1),
   successor: NeighbourSchema,
   predecessor: NeighbourSchema,
   removed: v.pipe(v.array(PeerIdSchema), v.maxLength(256)),
@@ -237,32 +224,25 @@ const RefusalSchema = v.object({
 });
 export type Refusal = v.InferOutput<typeof RefusalSchema>;
 
-const JoinReplySchema = v.variant('ok', [
-  v.object({
-    ok: v.literal(true),
-    view: ViewSchema,
-    policy: PolicySchema,
-    /** To a newcomer that is alone: a room whose name differs only in capitals, and that has members. */
-    otherSpelling: v.optional(RoomNameSchema),
-  }),
-  RefusalSchema,
-]);
+const replyWith = <Entries extends v.ObjectEntries>(entries: Entries) =>
+  v.variant('ok', [v.object({ ok: v.literal(true), ...entries }), RefusalSchema]);
+
+const JoinReplySchema = replyWith({
+  view: ViewSchema,
+  policy: PolicySchema,
+  /** To a newcomer that is alone: a room whose name differs only in capitals, and that has members. */
+  otherSpelling: v.optional(RoomNameSchema),
+});
 export type JoinReply = v.InferOutput<typeof JoinReplySchema>;
 
-const ReplySchema = v.variant('ok', [v.object({ ok: v.literal(true) }), RefusalSchema]);
+const ReplySchema = replyWith({});
 export type Reply = v.InferOutput<typeof ReplySchema>;
 
-const SettleReplySchema = v.variant('ok', [
-  v.object({ ok: v.literal(true), era: EraSchema }),
-  RefusalSchema,
-]);
+const SettleReplySchema = replyWith({ era: EraSchema });
 /** The era of the room in which the member acts from now on, if it leads. */
 export type SettleReply = v.InferOutput<typeof SettleReplySchema>;
 
-const MembershipReplySchema = v.variant('ok', [
-  v.object({ ok: v.literal(true), isMember: v.boolean() }),
-  RefusalSchema,
-]);
+const MembershipReplySchema = replyWith({ isMember: v.boolean() });
 /** Whether the peer that was asked or complained about is a member of the room. */
 export type MembershipReply = v.InferOutput<typeof MembershipReplySchema>;
 
@@ -300,12 +280,8 @@ export function claimOf(request: Request): LeaveRequest | null {
   return { room, id, secret };
 }
 
-/** Events a peer may send, each with what takes the reply. Only the sender promises what comes with them. */
-export type PeerToServer = {
-  [T in RequestType]: Request<T>['body'] extends null
-    ? (onReply: (reply: ReplyTo<T>) => void) => void
-    : (body: Request<T>['body'], onReply: (reply: ReplyTo<T>) => void) => void;
-};
+/** Events a peer may send: what comes with the request, unless it is nothing, and what takes the reply. */
+export type PeerToServer = Record<RequestType, (...parameters: unknown[]) => void>;
 
 /** Events the server may send. */
 export interface ServerToPeer {
@@ -321,17 +297,11 @@ export const parseLeaveRequest: Parser<LeaveRequest> = parserOf(LeaveRequestSche
 export const parseView: Parser<View> = parserOf(ViewSchema);
 export const parseSignalDelivery: Parser<SignalDelivery> = parserOf(SignalDeliverySchema);
 
-export function parseRequest<Type extends RequestType>(
-  type: Type,
-  body: unknown,
-): Parsed<Request<Type>> {
+export function parseRequest<T extends RequestType>(type: T, body: unknown): Parsed<Request<T>> {
   const parsed = parse(REQUESTS[type].body, body);
   return parsed.ok ? { ok: true, value: { type, body: parsed.value } } : parsed;
 }
 
-export function parseReplyTo<Type extends RequestType>(
-  type: Type,
-  reply: unknown,
-): Parsed<ReplyTo<Type>> {
+export function parseReplyTo<T extends RequestType>(type: T, reply: unknown): Parsed<ReplyTo<T>> {
   return parse(REQUESTS[type].reply, reply);
 }
