@@ -11,7 +11,8 @@ import {
   type Request,
 } from '../shared/protocol/signaling.ts';
 import type { ReporterToServer, Trace } from '../shared/protocol/watch.ts';
-import type { Signaling, SignalingHandlers } from '../shared/driver/ports.ts';
+import type { Signaling } from '../shared/driver/ports.ts';
+import type { ServerNews } from '../shared/member/turn.ts';
 import { PLACE_PATIENCE, REPLY_PATIENCE } from '../shared/protocol/timeouts.ts';
 
 /** Events from the server before they are parsed. */
@@ -72,30 +73,38 @@ export function socketSignaling(
     timeout: ATTEMPT_PATIENCE,
   });
 
-  function listen(handlers: SignalingHandlers): void {
+  function listen(onNews: (news: ServerNews) => void): void {
     const parsed =
-      <T>(parse: (input: unknown) => Parsed<T>, use: (value: T) => void) =>
+      <T>(parse: (input: unknown) => Parsed<T>, newsOf: (value: T) => ServerNews) =>
       (input: unknown) => {
         const result = parse(input);
-        if (result.ok) use(result.value);
-        else handlers.onInvalid(result.error);
+        onNews(result.ok ? newsOf(result.value) : { type: 'invalid', error: result.error });
       };
     socket.on('connect', () => {
-      handlers.onConnect();
+      onNews({ type: 'connected' });
     });
     socket.on('connect_error', (error) => {
-      handlers.onDisconnect(error.message);
+      onNews({ type: 'disconnected', reason: error.message });
     });
     socket.on('disconnect', (reason) => {
       // A member that comes back is told again.
       onWatched(null);
-      handlers.onDisconnect(reason);
+      onNews({ type: 'disconnected', reason });
       // The library leaves this one case to its user: the server itself ended the connection.
       if (reason === 'io server disconnect') connectLater();
     });
-    socket.on('view', parsed(parseView, handlers.onView));
-    socket.on('signal', parsed(parseSignalDelivery, handlers.onSignal));
-    socket.on('check', parsed(parsePeerId, handlers.onCheck));
+    socket.on(
+      'view',
+      parsed(parseView, (view) => ({ type: 'view', view })),
+    );
+    socket.on(
+      'signal',
+      parsed(parseSignalDelivery, (delivery) => ({ type: 'signal', delivery })),
+    );
+    socket.on(
+      'check',
+      parsed(parsePeerId, (peer) => ({ type: 'check', peer })),
+    );
     socket.on('watched', (isWatched) => {
       onWatched(isWatched === true ? sendTrace : null);
     });
@@ -163,8 +172,8 @@ export function socketSignaling(
   }
 
   return {
-    connect: (handlers) => {
-      listen(handlers);
+    connect: (onNews) => {
+      listen(onNews);
       socket.connect();
     },
     ask,

@@ -1,6 +1,6 @@
 /** What a ring member needs from the world around it. The browser, Node and the simulator provide it. */
-import type { Request, Signal, SignalDelivery, View } from '../protocol/signaling.ts';
-import type { PeerId } from '../protocol/ids.ts';
+import type { ServerNews } from '../member/turn.ts';
+import type { Request, Signal } from '../protocol/signaling.ts';
 
 export interface Clock {
   /** Milliseconds since any fixed moment; never falls. */
@@ -51,23 +51,11 @@ export type OpenLink = (initiator: boolean, handlers: LinkHandlers) => Link;
  * may never come: it is not waited for beyond that time, nor once the connection is lost.
  */
 export interface Signaling {
-  connect(handlers: SignalingHandlers): void;
+  connect(onNews: (news: ServerNews) => void): void;
   /** Does nothing while there is no connection. The reply is as it came, never trusted. */
   ask(request: Request, onReply: (reply: unknown) => void): void;
   /** Gives up the place in the ring and closes the connection. */
   leave(): void;
   /** Closes the connection without a word, as if the process were killed. */
   drop(): void;
-}
-
-export interface SignalingHandlers {
-  readonly onConnect: () => void;
-  /** The connection is lost, or could not be made; another attempt follows. */
-  readonly onDisconnect: (reason: string) => void;
-  readonly onView: (view: View) => void;
-  readonly onSignal: (delivery: SignalDelivery) => void;
-  /** The server has lost a neighbour's connection and asks for life on the links with it. */
-  readonly onCheck: (peer: PeerId) => void;
-  /** The server sent what cannot be understood. */
-  readonly onInvalid: (error: string) => void;
 }

@@ -174,15 +174,7 @@ export class RingPeer {
   #connect(): void {
     const signaling = this.#ports.newSignaling();
     this.#signaling = signaling;
-    const give = this.#givingFrom(signaling);
-    signaling.connect({
-      onConnect: () => give({ type: 'connected' }),
-      onDisconnect: (reason) => give({ type: 'disconnected', reason }),
-      onView: (view) => give({ type: 'view', view }),
-      onSignal: (delivery) => give({ type: 'signal', delivery }),
-      onCheck: (peer) => give({ type: 'check', peer }),
-      onInvalid: (error) => give({ type: 'invalid', error }),
-    });
+    signaling.connect(this.#givingFrom(signaling));
   }
 
   /** Gives what comes over a connection to the server, while that is of the present membership. */

@@ -51,15 +51,13 @@ import {
   type LinkEvent,
   type Output,
   type Random,
+  type ServerNews,
   type Turn,
 } from './turn.ts';
 import type { Moment } from '../machine/moment.ts';
 import { applyView, receiveSignals } from './views.ts';
 
-type ServerInput = Extract<
-  Input,
-  { type: 'connected' | 'disconnected' | 'view' | 'signal' | 'check' | 'invalid' | 'answer' }
->;
+type ServerInput = ServerNews | Extract<Input, { type: 'answer' }>;
 
 /**
  * Handles one input.

@@ -44,10 +44,8 @@ export type LinkEvent =
   /** The platform cannot make links at all. Nothing follows. */
   | { readonly type: 'impossible'; readonly reason: string };
 
-export type Input =
-  | Command
-  /** A new identity, as asked for: the next membership begins. */
-  | { readonly type: 'renewed'; readonly identity: Identity }
+/** What comes from the server unasked, or from the connection to it. */
+export type ServerNews =
   | { readonly type: 'connected' }
   /** The connection to the server is lost, or could not be made; another attempt follows. */
   | { readonly type: 'disconnected'; readonly reason: string }
@@ -56,7 +54,13 @@ export type Input =
   /** The server has lost this neighbour's connection and asks for life on the links with it. */
   | { readonly type: 'check'; readonly peer: PeerId }
   /** The server sent an invalid message. */
-  | { readonly type: 'invalid'; readonly error: string }
+  | { readonly type: 'invalid'; readonly error: string };
+
+export type Input =
+  | Command
+  /** A new identity, as asked for: the next membership begins. */
+  | { readonly type: 'renewed'; readonly identity: Identity }
+  | ServerNews
   /** The server's reply to a question as it came, never trusted. */
   | { readonly type: 'answer'; readonly to: Ask; readonly reply: unknown }
   | { readonly type: 'link'; readonly link: LinkId; readonly event: LinkEvent }

@@ -3,7 +3,8 @@ import { BrokerDriver } from '../broker/driver.ts';
 import type { Told } from '../broker/room.ts';
 import { newBroker, type Delivery, type SessionId } from '../broker/state.ts';
 import { claimOf, type LeaveRequest, type ReplyTo, type Request } from '../protocol/signaling.ts';
-import type { Signaling, SignalingHandlers } from '../driver/ports.ts';
+import type { Signaling } from '../driver/ports.ts';
+import type { ServerNews } from '../member/turn.ts';
 import { PLACE_PATIENCE, REPLY_PATIENCE } from '../protocol/timeouts.ts';
 import type { Device } from './device.ts';
 import type { SimulatedNetwork } from './network.ts';
@@ -21,7 +22,7 @@ export interface Route {
 interface Connection {
   readonly session: SessionId;
   readonly route: Route;
-  readonly handlers: SignalingHandlers;
+  readonly onNews: (news: ServerNews) => void;
   /** As its peer sees it, and as the server does. */
   isOpen: boolean;
   isOpenAtServer: boolean;
@@ -72,7 +73,7 @@ export class SimulatedServer {
   /** The port for a member. */
   port(route: Route): Signaling {
     return {
-      connect: (handlers) => this.#connect(route, handlers, 0),
+      connect: (onNews) => this.#connect(route, onNews, 0),
       ask: (request, onReply) => this.#ask(route, request, onReply),
       leave: () => this.#leave(route),
       drop: () => this.#vanish(route),
@@ -166,7 +167,7 @@ export class SimulatedServer {
     switch (delivery.type) {
       case 'push': {
         const { told } = delivery;
-        this.#toPeer(connection, () => tell(connection.handlers, told));
+        this.#toPeer(connection, () => connection.onNews(newsOf(told)));
         return;
       }
       case 'probe':
@@ -211,19 +212,19 @@ export class SimulatedServer {
     });
   }
 
-  #connect(route: Route, handlers: SignalingHandlers, wait: number): void {
+  #connect(route: Route, onNews: Connection['onNews'], wait: number): void {
     route.device.after(wait, () => {
       if (route.isLeft) return;
       const isCutOff = this.#network.separatedUntil(route.device, null) > this.#network.clock.now();
       if (!this.#isUp || isCutOff) {
-        this.#connect(route, handlers, RETRY / 2 + this.#network.upTo(RETRY));
+        this.#connect(route, onNews, RETRY / 2 + this.#network.upTo(RETRY));
         return;
       }
       this.#sessions += 1;
       const connection = {
         session: this.#sessions,
         route,
-        handlers,
+        onNews,
         isOpen: true,
         isOpenAtServer: true,
         lastDown: 0,
@@ -234,19 +235,19 @@ export class SimulatedServer {
       route.connection = connection;
       this.#connections.set(connection.session, connection);
       this.#driver.give({ type: 'opened', session: connection.session });
-      this.#toPeer(connection, handlers.onConnect);
+      this.#toPeer(connection, () => onNews({ type: 'connected' }));
     });
   }
 
   /** The peer learns that its connection is lost, and tries again. */
   #notice(connection: Connection, reason: string, back: number): void {
-    const { route, handlers } = connection;
+    const { route, onNews } = connection;
     route.device.run(() => {
       if (!connection.isOpen) return;
       connection.isOpen = false;
       route.connection = null;
-      handlers.onDisconnect(reason);
-      this.#connect(route, handlers, back);
+      onNews({ type: 'disconnected', reason });
+      this.#connect(route, onNews, back);
     });
   }
 
@@ -341,14 +342,7 @@ export class SimulatedServer {
   }
 }
 
-/** Gives a peer what the server has told it. */
-function tell(handlers: SignalingHandlers, told: Told): void {
-  switch (told.type) {
-    case 'view':
-      return handlers.onView(told.view);
-    case 'signal':
-      return handlers.onSignal(told.signal);
-    case 'check':
-      return handlers.onCheck(told.peer);
-  }
+/** What the server tells, as the peer hears it. */
+function newsOf(told: Told): ServerNews {
+  return told.type === 'signal' ? { type: 'signal', delivery: told.signal } : told;
 }

@@ -1,6 +1,7 @@
 /** What every way to the signaling server promises ({@link Signaling}), as tests of one implementation. */
 import { describe, expect, onTestFinished, test } from 'vitest';
-import type { Signaling, SignalingHandlers } from '../../shared/driver/ports.ts';
+import type { Signaling } from '../../shared/driver/ports.ts';
+import type { ServerNews } from '../../shared/member/turn.ts';
 import type { PeerId } from '../../shared/protocol/ids.ts';
 import {
   parseReplyTo,
@@ -37,7 +38,7 @@ export interface SignalingGround {
 const LINK = linkId(7);
 
 /** A peer at the server, and what it was told. */
-class Peer implements SignalingHandlers {
+class Peer {
   readonly request: JoinRequest;
   readonly told: string[] = [];
   readonly views: View[] = [];
@@ -54,7 +55,9 @@ class Peer implements SignalingHandlers {
     onTestFinished(() => {
       this.signaling.drop();
     });
-    this.signaling.connect(this);
+    this.signaling.connect((news) => {
+      this.#hear(news);
+    });
   }
 
   get signaling(): Signaling {
@@ -74,29 +77,15 @@ class Peer implements SignalingHandlers {
     return defined(this.views.at(-1));
   }
 
-  readonly onConnect = (): void => void this.told.push('connect');
-
-  readonly onDisconnect = (): void => void this.told.push('disconnect');
-
-  readonly onView = (view: View): void => {
-    this.told.push('view');
-    this.views.push(view);
-  };
-
-  readonly onSignal = (delivery: SignalDelivery): void => {
-    this.told.push('signal');
-    this.signals.push(delivery);
-  };
-
-  readonly onCheck = (peer: PeerId): void => {
-    this.told.push('check');
-    this.checks.push(peer);
-  };
-
-  readonly onInvalid = (error: string): void => void this.told.push(`invalid: ${error}`);
+  #hear(news: ServerNews): void {
+    this.told.push(news.type === 'invalid' ? `invalid: ${news.error}` : news.type);
+    if (news.type === 'view') this.views.push(news.view);
+    if (news.type === 'signal') this.signals.push(news.delivery);
+    if (news.type === 'check') this.checks.push(news.peer);
+  }
 
   async connected(): Promise<void> {
-    await this.#until(() => this.told.at(-1) === 'connect');
+    await this.#until(() => this.told.at(-1) === 'connected');
   }
 
   async join(): Promise<JoinReply> {
@@ -135,7 +124,7 @@ class Peer implements SignalingHandlers {
   async reconnect(): Promise<void> {
     const before = this.told.length;
     this.#way.lose();
-    await this.#until(() => this.told.length > before && this.told.at(-1) === 'connect');
+    await this.#until(() => this.told.length > before && this.told.at(-1) === 'connected');
   }
 
   async #answer<Asked extends Request>(request: Asked): Promise<ReplyTo<Asked['type']>> {
@@ -239,7 +228,7 @@ export function signalingContract(
     promise('a connection says so once, and nothing else', async (ground) => {
       const peer = await stranger(ground);
       await memberOf(ground, 1);
-      expect(peer.told).toEqual(['connect']);
+      expect(peer.told).toEqual(['connected']);
     });
 
     promise('join is answered by a view, and every change tells the neighbours', async (ground) => {
@@ -294,7 +283,7 @@ export function signalingContract(
       const [one, other] = await pairOf(ground);
       const before = one.told.length;
       await one.reconnect();
-      expect(one.told.slice(before)).toEqual(['disconnect', 'connect']);
+      expect(one.told.slice(before)).toEqual(['disconnected', 'connected']);
       expect(await one.resume()).toMatchObject({
         ok: true,
         policy: 'highest',

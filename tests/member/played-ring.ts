@@ -22,7 +22,8 @@ import type {
   View,
 } from '../../shared/protocol/signaling.ts';
 import type { RingEvent } from '../../shared/member/events.ts';
-import type { LinkHandlers, SignalingHandlers } from '../../shared/driver/ports.ts';
+import type { LinkHandlers } from '../../shared/driver/ports.ts';
+import type { ServerNews } from '../../shared/member/turn.ts';
 import { countedRandom } from '../../shared/driver/random.ts';
 import { RingPeer } from '../../shared/driver/ring-peer.ts';
 import { SimulatedClock } from '../../shared/simulation/clock.ts';
@@ -54,6 +55,8 @@ interface Asked<Request, Answer> {
   readonly reply: (answer: Answer) => void;
 }
 
+type Tell = (news: ServerNews) => void;
+
 const EDGES: readonly Edge[] = ['successor', 'predecessor'];
 
 /** Peer 5 between peers 3 and 7, with both links open. */
@@ -71,7 +74,7 @@ export class Ring {
   hasDropped = false;
   readonly #ids: Record<Edge, LinkId>;
   readonly #ends: Record<Edge, TestLink>;
-  readonly #server: SignalingHandlers;
+  readonly #server: Tell;
   #version = 3;
 
   /**
@@ -80,7 +83,7 @@ export class Ring {
    * @param greeted the edges on which the neighbours have said HELLO
    */
   constructor(decision: Decision | null, budget = 450, greeted = EDGES) {
-    let server: SignalingHandlers | null = null;
+    let server: Tell | null = null;
     let reply: ((reply: JoinReply) => void) | null = null;
     let ids: Record<Edge, LinkId> | null = null;
     this.node = new RingPeer(roomName('lobby'), {
@@ -103,8 +106,8 @@ export class Ring {
         };
       },
       newSignaling: () => ({
-        connect: (handlers) => {
-          server = handlers;
+        connect: (onNews) => {
+          server = onNews;
         },
         ask: (request, onReply) => {
           if (request.type === 'join') {
@@ -127,8 +130,8 @@ export class Ring {
       },
     });
     this.node.join();
-    this.#server = defined<SignalingHandlers>(server);
-    this.#server.onConnect();
+    this.#server = defined<Tell>(server);
+    this.#server({ type: 'connected' });
     this.#ids = defined<Record<Edge, LinkId>>(ids);
     defined<(reply: JoinReply) => void>(reply)({
       ok: true,
@@ -193,15 +196,15 @@ export class Ring {
   }
 
   connect(): void {
-    this.#server.onConnect();
+    this.#server({ type: 'connected' });
   }
 
   disconnect(): void {
-    this.#server.onDisconnect('lost');
+    this.#server({ type: 'disconnected', reason: 'lost' });
   }
 
   check(peer: PeerId): void {
-    this.#server.onCheck(peer);
+    this.#server({ type: 'check', peer });
   }
 
   /** Messages that went to the successor since. */
@@ -210,12 +213,12 @@ export class Ring {
   }
 
   signal(delivery: SignalDelivery): void {
-    this.#server.onSignal(delivery);
+    this.#server({ type: 'signal', delivery });
   }
 
   /** A later view, which differs from the first only in this. */
   view(part: Partial<View>): void {
-    this.#server.onView(this.#laterView(part));
+    this.#server({ type: 'view', view: this.#laterView(part) });
   }
 
   /** The server gives it its place again, in a later view. */

@@ -12,7 +12,6 @@ import {
   type SignalDelivery,
   type View,
 } from '../../shared/protocol/signaling.ts';
-import type { SignalingHandlers } from '../../shared/driver/ports.ts';
 import { defined, linkId, peerId, valueOf } from '../support.ts';
 import {
   ask,
@@ -47,15 +46,14 @@ class Shipped {
     onTestFinished(() => {
       this.signaling.leave();
     });
-    const handlers: SignalingHandlers = {
-      onConnect: () => (this.connects += 1),
-      onDisconnect: (reason) => this.lost.push(reason),
-      onView: (view) => this.views.push(view),
-      onSignal: (delivery) => this.signals.push(delivery),
-      onCheck: (peer) => this.checks.push(peer),
-      onInvalid: (error) => this.invalid.push(error),
-    };
-    this.signaling.connect(handlers);
+    this.signaling.connect((news) => {
+      if (news.type === 'connected') this.connects += 1;
+      if (news.type === 'disconnected') this.lost.push(news.reason);
+      if (news.type === 'view') this.views.push(news.view);
+      if (news.type === 'signal') this.signals.push(news.delivery);
+      if (news.type === 'check') this.checks.push(news.peer);
+      if (news.type === 'invalid') this.invalid.push(news.error);
+    });
   }
 
   async join(number: number): Promise<JoinReply> {

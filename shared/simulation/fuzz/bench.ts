@@ -12,8 +12,9 @@ import {
   type Signal,
   type SignalRequest,
 } from '../../protocol/signaling.ts';
+import type { ServerNews } from '../../member/turn.ts';
 import type { RingEvent } from '../../member/events.ts';
-import type { Clock, LinkHandlers, SignalingHandlers } from '../../driver/ports.ts';
+import type { Clock, LinkHandlers } from '../../driver/ports.ts';
 import { RingPeer } from '../../driver/ring-peer.ts';
 import { SimulatedClock } from '../clock.ts';
 import type { Dice } from './dice.ts';
@@ -67,14 +68,15 @@ export class BenchLink {
 
   #signal(signal: Signal): void {
     if (this.id !== null && this.peer !== null)
-      this.#bench.server.onSignal({
-        from: this.peer,
-        edge: this.edge,
-        link: this.id,
-        signals: [signal],
+      this.#bench.server({
+        type: 'signal',
+        delivery: { from: this.peer, edge: this.edge, link: this.id, signals: [signal] },
       });
   }
 }
+
+/** Has the server say something to the member. */
+type Tell = (news: ServerNews) => void;
 
 /** A request of the member that the server has not answered. */
 interface Question {
@@ -104,7 +106,7 @@ export class Bench {
   timers = 0;
   isLeft = false;
   onEvent: (event: RingEvent) => void = () => undefined;
-  #server: SignalingHandlers | null = null;
+  #server: Tell | null = null;
   #newest: BenchLink | null = null;
   readonly #dice: Dice;
 
@@ -124,8 +126,8 @@ export class Bench {
         newSecret: () => 'a secret of some length',
         openLink: (initiator, handlers) => this.#openLink(initiator, handlers),
         newSignaling: () => ({
-          connect: (handlers) => {
-            this.#server = handlers;
+          connect: (onNews) => {
+            this.#server = onNews;
           },
           ask: (request, onReply) => this.#take(request, onReply),
           leave: () => {
@@ -144,7 +146,7 @@ export class Bench {
     this.node.join();
   }
 
-  get server(): SignalingHandlers {
+  get server(): Tell {
     if (this.#server === null) throw new Error('the member has not connected');
     return this.#server;
   }
@@ -153,7 +155,7 @@ export class Bench {
   deliver(from: PeerId, edge: Edge, link: LinkId, signals: readonly Signal[]): void {
     this.#newest = null;
     const known = this.find(from, edge, link);
-    this.server.onSignal({ from, edge, link, signals: [...signals] });
+    this.server({ type: 'signal', delivery: { from, edge, link, signals: [...signals] } });
     this.#nameNewest(link, edge, from);
     // The answer to a relayed offer has come as a signal by now.
     const answered = this.find(from, edge, link);

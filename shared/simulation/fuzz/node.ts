@@ -105,7 +105,7 @@ export class NodeFuzz {
   /** Joins: mostly with a place, and mostly with links to both neighbours. */
   #begin(): void {
     const { server } = this.#bench;
-    server.onConnect();
+    server({ type: 'connected' });
     const placed = this.#bench.placed;
     if (placed === null) return;
     if (this.#dice.chance(0.02)) {
@@ -186,7 +186,7 @@ export class NodeFuzz {
         this.#view();
         return 4;
       case 'check':
-        this.#bench.server.onCheck(this.#dice.pick(this.#ids));
+        this.#bench.server({ type: 'check', peer: this.#dice.pick(this.#ids) });
         return 0;
       case 'server':
         this.#turnServer();
@@ -312,7 +312,7 @@ export class NodeFuzz {
           dice.chance(0.7) ? dice.pick(this.#ids) : dice.peerId(),
         )
       : [];
-    this.#bench.server.onView({
+    const view: View = {
       incarnation: this.#incarnation,
       era: 1,
       version: this.#version,
@@ -320,7 +320,8 @@ export class NodeFuzz {
       successor: neighbour('successor'),
       predecessor: neighbour('predecessor'),
       removed,
-    });
+    };
+    this.#bench.server({ type: 'view', view });
   }
 
   #turnServer(): void {
@@ -328,8 +329,8 @@ export class NodeFuzz {
     if (this.#bench.isLeft) return;
     if (this.#isConnected) {
       this.#bench.forgetQuestions(Infinity);
-      server.onDisconnect('lost');
-    } else server.onConnect();
+      server({ type: 'disconnected', reason: 'lost' });
+    } else server({ type: 'connected' });
     this.#isConnected = !this.#isConnected;
   }
 
@@ -445,10 +446,10 @@ class Honest {
 
   takeOver(): void {
     const bench = this.#bench;
-    if (!this.#isConnected) bench.server.onConnect();
+    if (!this.#isConnected) bench.server({ type: 'connected' });
     bench.placed?.({ ok: true, policy: 'highest', view: this.#view() });
     bench.placed = null;
-    bench.server.onView(this.#view());
+    bench.server({ type: 'view', view: this.#view() });
     const limit = bench.clock.now() + RECOVERY;
     while (bench.clock.now() < limit) {
       this.#serve();
