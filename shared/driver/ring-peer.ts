@@ -31,7 +31,7 @@ export interface RingPeerPorts extends Times {
   readonly newSecret: () => string;
   /** Told of each event with the member's state after it. */
   readonly onEvent: (event: RingEvent, state: RingState) => void;
-  /** The member's own by default; others do something besides. */
+  /** Has the member handle an input; a simulation records it besides. */
   readonly handle?: typeof handle;
 }
 
