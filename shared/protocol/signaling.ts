@@ -44,10 +44,7 @@ const BytesSchema = v.pipe(
   v.transform((bytes): Uint8Array =>
     bytes instanceof ArrayBuffer ? new Uint8Array(bytes) : bytes,
   ),
-  v.check(
-    ({ length }) => length <= MAX_FRAME_BYTES,
-    `a frame has ${MAX_FRAME_BYTES} bytes at most`,
-  ),
+  v.maxLength(MAX_FRAME_BYTES, `a frame has ${MAX_FRAME_BYTES} bytes at most`),
 );
 
 const SignalSchema = v.variant('type', [
