@@ -2,18 +2,17 @@
 import { io, type ManagerOptions, type Socket } from 'socket.io-client';
 import { parsePeerId, type Parsed } from '../shared/protocol/ids.ts';
 import {
-  parseJoinReply,
-  parseMembershipReply,
-  parseReply,
-  parseSettleReply,
+  claimOf,
+  parseReplyTo,
   parseSignalDelivery,
   parseView,
-  type JoinReply,
   type LeaveRequest,
   type PeerToServer,
+  type Request,
 } from '../shared/protocol/signaling.ts';
 import type { TracerToServer, Trace } from '../shared/protocol/watch.ts';
-import type { Signaling, SignalingHandlers } from '../shared/driver/ports.ts';
+import type { Signaling } from '../shared/driver/ports.ts';
+import type { ServerNews } from '../shared/member/turn.ts';
 import { PLACE_PATIENCE, REPLY_PATIENCE } from '../shared/protocol/timeouts.ts';
 
 /** Events from the server before they are parsed. */
@@ -74,33 +73,38 @@ export function socketSignaling(
     timeout: ATTEMPT_PATIENCE,
   });
 
-  let onInvalid: SignalingHandlers['onInvalid'] = () => undefined;
-
-  function listen(handlers: SignalingHandlers): void {
-    onInvalid = handlers.onInvalid;
+  function listen(onNews: (news: ServerNews) => void): void {
     const parsed =
-      <T>(parse: (input: unknown) => Parsed<T>, use: (value: T) => void) =>
+      <T>(parse: (input: unknown) => Parsed<T>, newsOf: (value: T) => ServerNews) =>
       (input: unknown) => {
         const result = parse(input);
-        if (result.ok) use(result.value);
-        else handlers.onInvalid(result.error);
+        onNews(result.ok ? newsOf(result.value) : { type: 'invalid', error: result.error });
       };
     socket.on('connect', () => {
-      handlers.onConnect();
+      onNews({ type: 'connected' });
     });
     socket.on('connect_error', (error) => {
-      handlers.onDisconnect(error.message);
+      onNews({ type: 'disconnected', reason: error.message });
     });
     socket.on('disconnect', (reason) => {
       // A member that comes back is told again.
       onWatched(null);
-      handlers.onDisconnect(reason);
+      onNews({ type: 'disconnected', reason });
       // The library leaves this one case to its user: the server itself ended the connection.
       if (reason === 'io server disconnect') connectLater();
     });
-    socket.on('view', parsed(parseView, handlers.onView));
-    socket.on('signal', parsed(parseSignalDelivery, handlers.onSignal));
-    socket.on('check', parsed(parsePeerId, handlers.onCheck));
+    socket.on(
+      'view',
+      parsed(parseView, (view) => ({ type: 'view', view })),
+    );
+    socket.on(
+      'signal',
+      parsed(parseSignalDelivery, (delivery) => ({ type: 'signal', delivery })),
+    );
+    socket.on(
+      'check',
+      parsed(parsePeerId, (peer) => ({ type: 'check', peer })),
+    );
     socket.on('watched', (isWatched) => {
       onWatched(isWatched === true ? sendTrace : null);
     });
@@ -123,30 +127,21 @@ export function socketSignaling(
     retry = setTimeout(() => socket.connect(), LAST_RETRY * (0.5 + Math.random()));
   }
 
-  /** Takes the reply to a request for a place; without a valid one, connects again later. */
-  function placed({ room, id, secret }: LeaveRequest, onReply: (reply: JoinReply) => void) {
-    return (error: Error | null, input: unknown) => {
-      const reply = parseJoinReply(input);
-      if (error === null && reply.ok) {
-        holder = reply.value.ok ? { room, id, secret } : null;
-        onReply(reply.value);
-        return;
-      }
-      if (!reply.ok && error === null) onInvalid(reply.error);
-      if (!socket.connected) return;
+  /** Without a valid reply to a request for a place it connects again later. Nothing else is asked again. */
+  function ask(request: Request, onReply: (reply: unknown) => void): void {
+    if (!socket.connected) return;
+    const { type, body } = request;
+    const claim = claimOf(request);
+    const patience = type === 'join' ? PLACE_PATIENCE : REPLY_PATIENCE;
+    const take = (error: Error | null, reply: unknown) => {
+      const placed = claim && parseReplyTo('join', reply);
+      if (placed?.ok === true) holder = placed.value.ok ? claim : null;
+      if (error === null) onReply(reply);
+      if (placed?.ok !== false || !socket.connected) return;
       socket.disconnect();
       connectLater();
     };
-  }
-
-  /** Takes the reply to any other request. What is lost with the connection is not asked again. */
-  function answered<T>(parse: (input: unknown) => Parsed<T>, onReply: (reply: T) => void) {
-    return (error: Error | null, input: unknown) => {
-      const reply = parse(input);
-      if (error !== null) return;
-      if (reply.ok) onReply(reply.value);
-      else onInvalid(reply.error);
-    };
+    socket.timeout(patience).emit(type, ...(body === null ? [] : [body]), take);
   }
 
   /** Whatever the reply: what was not taken is not sent again. */
@@ -177,34 +172,11 @@ export function socketSignaling(
   }
 
   return {
-    connect: (handlers) => {
-      listen(handlers);
+    connect: (onNews) => {
+      listen(onNews);
       socket.connect();
     },
-    join: (request, onReply) => {
-      socket.timeout(PLACE_PATIENCE).emit('join', request, placed(request, onReply));
-    },
-    resume: (request, onReply) => {
-      socket.timeout(REPLY_PATIENCE).emit('resume', request, placed(request, onReply));
-    },
-    signal: (request, onReply) => {
-      if (!socket.connected) return;
-      socket.timeout(REPLY_PATIENCE).emit('signal', request, answered(parseReply, onReply));
-    },
-    settle: (onReply) => {
-      if (!socket.connected) return;
-      socket.timeout(REPLY_PATIENCE).emit('settle', answered(parseSettleReply, onReply));
-    },
-    report: (report, onReply) => {
-      if (!socket.connected) return;
-      socket
-        .timeout(REPLY_PATIENCE)
-        .emit('report', report, answered(parseMembershipReply, onReply));
-    },
-    lookup: (peer, onReply) => {
-      if (!socket.connected) return;
-      socket.timeout(REPLY_PATIENCE).emit('lookup', peer, answered(parseMembershipReply, onReply));
-    },
+    ask,
     leave: () => {
       hasLeft = true;
       clearTimeout(retry);

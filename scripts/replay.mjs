@@ -41,8 +41,8 @@ mkdirSync(join(root, 'dist'), { recursive: true });
 const { status, output } = await run([...tsc, '-b', 'shared']);
 if (status !== 0) fail(`${output}the build failed`);
 const load = (name) => import(pathToFileURL(join(root, 'dist/shared', name)).href);
-const { beginningOf, replay } = await load('driver/recording.js');
-const { encode, parseRecordings } = await load('driver/recording-file.js');
+const { beginningOf, replay } = await load('simulation/recording.js');
+const { encode, parseRecordings } = await load('simulation/recording-file.js');
 const { describe } = await load('narration/describe.js');
 const { parseFrame } = await load('protocol/frame.js');
 

@@ -48,7 +48,7 @@ if (status !== 0) fail(`${output}the build failed`);
 const load = (name) => import(pathToFileURL(join(root, 'dist/shared', name)).href);
 const { runStorm, STORMS } = await load('simulation/storm.js');
 const { describe } = await load('narration/describe.js');
-const { linesOf } = await load('driver/recording-file.js');
+const { linesOf } = await load('simulation/recording-file.js');
 
 if (slow) await runSlowRings();
 else runStorms();

@@ -14,19 +14,21 @@ import { ALREADY_JOINED, NOT_JOINED } from '../shared/broker/refusals.ts';
 import { mayLeave } from '../shared/broker/sessions.ts';
 import {
   newBroker,
-  type AnyReply,
   type Delivery,
   type Membership,
-  type Request,
   type SessionId,
 } from '../shared/broker/state.ts';
-import type { Parsed, PeerId, RoomName } from '../shared/protocol/ids.ts';
+import type { PeerId, RoomName } from '../shared/protocol/ids.ts';
 import {
   MAX_SIGNALING_MESSAGE_BYTES,
+  isRequestType,
   parseLeaveRequest,
+  parseRequest,
   type PeerToServer,
   type Refusal,
   type Reply,
+  type ReplyTo,
+  type RequestType,
   type ServerToPeer,
 } from '../shared/protocol/signaling.ts';
 import {
@@ -43,7 +45,7 @@ import { clockOf } from '../shared/driver/clock.ts';
 import { Connections } from './connections.ts';
 import { createMetrics, type Metrics } from './metrics.ts';
 import { isAllowedOrigin, originRefusal } from './origins.ts';
-import { BARE, codeFor, FOR_A_PLACE, MOVES, refusal, REQUESTS } from './requests.ts';
+import { BARE, codeFor, FOR_A_PLACE, MOVES, refusal } from './requests.ts';
 import type { Warnings } from './warnings.ts';
 import { Watching, type WatchLimits } from './watch.ts';
 import { BoundedWebSocketServer } from './websockets.ts';
@@ -77,7 +79,7 @@ type ToClient = ServerToPeer & ServerToTracer & ServerToSpectator;
 type PeerServer = Server<FromClient, ToClient, Record<string, never>, SocketData>;
 type PeerSocket = Socket<FromClient, ToClient, Record<string, never>, SocketData>;
 
-type Answer = (reply: AnyReply | WatchReply) => void;
+type Answer = (reply: ReplyTo | WatchReply) => void;
 
 /** An event of a client. */
 interface Call {
@@ -123,8 +125,6 @@ export class SignalingServer {
   #sessions = 0;
   #requests = 0;
   #isClosing = false;
-  /** What is done with each event of a client. */
-  readonly #handlers: ReadonlyMap<string, (call: Call) => void>;
 
   /**
    * Adds the signaling server to an HTTP server.
@@ -139,7 +139,6 @@ export class SignalingServer {
     this.#watching = this.#newWatching();
     this.#io = this.#newSocketServer();
     this.#connections = new Connections(this.#io.engine, this.metrics, options.warnings);
-    this.#handlers = this.#newHandlers();
     this.#io.on('connection', (socket) => this.#open(socket));
   }
 
@@ -236,13 +235,11 @@ export class SignalingServer {
     });
   }
 
-  #newHandlers(): ReadonlyMap<string, (call: Call) => void> {
-    const handlers = new Map<string, (call: Call) => void>();
-    for (const [event, parse] of Object.entries(REQUESTS))
-      handlers.set(event, (call) => this.#ask(call, parse));
-    handlers.set('trace', (call) => this.#trace(call));
-    handlers.set('watch', (call) => this.#watch(call));
-    return handlers;
+  /** What is done with an event of a client. */
+  #handlerOf(event: string): ((call: Call) => void) | null {
+    if (isRequestType(event)) return (call) => this.#ask(call, event);
+    if (event === 'trace') return (call) => this.#trace(call);
+    return event === 'watch' ? (call) => this.#watch(call) : null;
   }
 
   #open(socket: PeerSocket): void {
@@ -278,10 +275,9 @@ export class SignalingServer {
 
   /** Runs the handler of an event with a way to answer; a client that takes no answer is disconnected. */
   #hear(socket: PeerSocket, event: string, parameters: readonly unknown[]): void {
-    const handler = this.#handlers.get(event);
-    const input = BARE.has(event) ? undefined : parameters[0];
-    const acknowledge =
-      handler === undefined ? parameters.at(-1) : parameters[BARE.has(event) ? 0 : 1];
+    const handler = this.#handlerOf(event);
+    const input = BARE.has(event) ? null : parameters[0];
+    const acknowledge = handler === null ? parameters.at(-1) : parameters[BARE.has(event) ? 0 : 1];
     if (!isAnswer(acknowledge)) {
       const fault = refusal('malformed', 'sent without asking for an acknowledgement');
       this.#noteFault(socket, event, fault);
@@ -297,19 +293,19 @@ export class SignalingServer {
     const now = this.#clock.now();
     if (!takeOne(requests, ALL, now) || (MOVES.has(event) && !takeOne(moves, MOVING, now)))
       answer(refusal('malformed', 'more requests than a peer has to make'));
-    else if (handler === undefined) answer(refusal('malformed', `there is no event "${event}"`));
+    else if (handler === null) answer(refusal('malformed', `there is no event "${event}"`));
     else handler({ socket, event, input, answer });
   }
 
   /** Puts a request to the broker, if it is one. */
-  #ask({ socket, event, input, answer }: Call, parse: (input: unknown) => Parsed<Request>): void {
-    const isForPlace = FOR_A_PLACE.has(event);
+  #ask({ socket, input, answer }: Call, type: RequestType): void {
+    const isForPlace = FOR_A_PLACE.has(type);
     const refused = isForPlace ? this.#refusalOfSecond(socket) : null;
     if (refused !== null) {
       answer(refused);
       return;
     }
-    const request = parse(input);
+    const request = parseRequest(type, input);
     if (!request.ok) {
       answer(refusal(isForPlace ? codeFor(input) : 'malformed', request.error));
       return;
@@ -319,17 +315,17 @@ export class SignalingServer {
     this.#requests += 1;
     const number = this.#requests;
     replies.set(number, (reply) => {
-      if (reply.ok && isForPlace) this.#noteSeat(socket, event);
+      if (reply.ok && isForPlace) this.#noteSeat(socket, type);
       answer(reply);
     });
     this.#driver.give({ type: 'request', session, number, request: request.value });
-    if (event === 'leave' && place !== null) this.#options.logger.debug(place, 'left');
+    if (type === 'leave' && place !== null) this.#options.logger.debug(place, 'left');
   }
 
-  #noteSeat(socket: PeerSocket, event: string): void {
+  #noteSeat(socket: PeerSocket, type: RequestType): void {
     const place = this.#placeOf(socket);
     if (place === null) return;
-    if (event === 'join') this.metrics.joins.inc();
+    if (type === 'join') this.metrics.joins.inc();
     if (this.#watching.isWatched(place.room)) socket.emit('watched', true);
     this.#options.logger.debug(place, 'seated');
   }
@@ -442,7 +438,7 @@ export class SignalingServer {
       return;
     }
     this.#options.warnings.warn(
-      `${this.#handlers.has(event) ? event : 'another event'}: ${code}`,
+      `${this.#handlerOf(event) === null ? 'another event' : event}: ${code}`,
       { event, code, from: socket.handshake.address, ...place },
       message,
     );

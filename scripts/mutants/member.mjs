@@ -1002,7 +1002,7 @@ export const MEMBER_MUTANTS = [
   },
   {
     rule: 'L12d',
-    change: 'a silent neighbour is not reported',
+    change: 'nobody complains about a silent neighbour',
     file: 'member/failure-detector.ts',
     find: "  else complain(turn, link.peer, 'silent');\n",
     replace: '',
@@ -1010,7 +1010,7 @@ export const MEMBER_MUTANTS = [
   },
   {
     rule: 'L12d',
-    change: 'a silent neighbour is reported without end',
+    change: 'complaints about a silent neighbour have no end',
     file: 'member/complaints.ts',
     find: 'COMPLAINT_INTERVAL = 5_000',
     replace: 'COMPLAINT_INTERVAL = 500',
@@ -1173,7 +1173,7 @@ export const MEMBER_MUTANTS = [
   },
   {
     rule: 'L16b',
-    change: 'a neighbour that violates the protocol is not reported',
+    change: 'nobody complains about a neighbour that violates the protocol',
     file: 'member/receiving.ts',
     find: "  if (isNeighbour(turn.member, link.peer)) complain(turn, link.peer, 'misbehaves');\n",
     replace: '',
@@ -1320,7 +1320,7 @@ export const MEMBER_MUTANTS = [
     rule: 'L18a',
     change: 'nobody asks about a leader',
     file: 'member/lookups.ts',
-    find: "    ask(turn, { of: 'lookup', peer: leader, why: 'leader' });",
+    find: "lookUp(turn, leader, 'leader');",
     replace: '    return;',
     caughtBy: test('member/lookups', 'a leader that a small ring decides for'),
   },
@@ -1345,7 +1345,7 @@ export const MEMBER_MUTANTS = [
     change: 'the question is about the leader of before',
     file: 'member/lookups.ts',
     find: "  arm(turn.member, { name: 'lookup', at: now + LOOKUP_DELAY });",
-    replace: "  ask(turn, { of: 'lookup', peer: leader, why: 'leader' });",
+    replace: "  lookUp(turn, leader, 'leader');",
     caughtBy: test('member/lookups', 'a leader is the one that is followed'),
   },
   {

@@ -7,27 +7,19 @@
  * driver gives the input `time` when the first of them is over.
  */
 import type { RoomName } from '../protocol/ids.ts';
+import type { Request } from '../protocol/signaling.ts';
 import type { Order } from '../protocol/watch.ts';
 import { checkNow } from './absence.ts';
 import { assign } from './burst.ts';
 import { settle } from './places.ts';
-import { probed, probeOverdue, report } from './complaints.ts';
+import { complain, probed, probeOverdue } from './complaints.ts';
 import { firstOf, takeDue, type RoomTask } from './dues.ts';
 import { lookup, recoverLate } from './recovery.ts';
 import { ALREADY_JOINED, NOT_JOINED, refusal } from './refusals.ts';
 import { has, passSignal, peersOf } from './room.ts';
 import type { Moment } from '../machine/moment.ts';
 import { close, join, leave, leaveByHttp, resume } from './sessions.ts';
-import type {
-  Asker,
-  Broker,
-  Delivery,
-  Input,
-  Membership,
-  OpenRoom,
-  Request,
-  SessionId,
-} from './state.ts';
+import type { Asker, Broker, Delivery, Input, Membership, OpenRoom, SessionId } from './state.ts';
 import { drop, get, put, valuesOf } from './table.ts';
 import { announce, deliver, reply, roomOf, type Turn } from './turn.ts';
 
@@ -118,11 +110,11 @@ function request(turn: Turn, asker: Asker, asked: Request): void {
   const place = placeOf(turn.state, asker.session);
   switch (asked.type) {
     case 'join':
-      if (place === null) join(turn, asker, asked.request);
+      if (place === null) join(turn, asker, asked.body);
       else reply(turn, asker, ALREADY_JOINED);
       return;
     case 'resume':
-      if (place === null) resume(turn, asker, asked.request);
+      if (place === null) resume(turn, asker, asked.body);
       else reply(turn, asker, ALREADY_JOINED);
       return;
     case 'leave':
@@ -145,8 +137,8 @@ function ofMember(turn: Turn, asker: Asker, place: Membership | null, asked: Mem
   const { id } = place;
   switch (asked.type) {
     case 'signal': {
-      const { to, edge } = asked.request;
-      const notice = passSignal(room, id, asked.request);
+      const { to, edge } = asked.body;
+      const notice = passSignal(room, id, asked.body);
       if (notice !== null) deliver(turn, open, [notice]);
       const refused = refusal('not-a-neighbour', `${to} is not your ${edge}`);
       reply(turn, asker, notice === null ? refused : { ok: true });
@@ -156,9 +148,9 @@ function ofMember(turn: Turn, asker: Asker, place: Membership | null, asked: Mem
       if (has(room, id)) reply(turn, asker, { ok: true, era: settle(room, id, turn) });
       else reply(turn, asker, refusal('not-joined', `${id} is no member of ${open.name}`));
       return;
-    case 'report':
-      return report(turn, open, asker, id, asked.report);
+    case 'complain':
+      return complain(turn, open, asker, id, asked.body);
     case 'lookup':
-      return lookup(turn, open, { asker, peer: asked.peer });
+      return lookup(turn, open, { asker, peer: asked.body });
   }
 }

@@ -1,6 +1,6 @@
 /** What becomes of complaints about neighbours (member/SPEC.md, L12, L13, L16). */
 import type { PeerId } from '../protocol/ids.ts';
-import type { Report } from '../protocol/signaling.ts';
+import type { Complaint } from '../protocol/signaling.ts';
 import { RELAYED_PROBE_SILENCE } from '../protocol/timeouts.ts';
 import { isGoneByWordOf } from './places.ts';
 import { arm, disarm } from './dues.ts';
@@ -41,12 +41,12 @@ const MAX_ACCUSATIONS = 2;
  * connection and its other neighbour does not hear it, either; one that misbehaves goes at once, but
  * one that says so too often goes itself.
  */
-export function report(
+export function complain(
   turn: Turn,
   open: OpenRoom,
   asker: Asker,
   from: PeerId,
-  { about, fault }: Report,
+  { about, fault }: Complaint,
 ): void {
   const { room } = open;
   const isMember = has(room, about);

@@ -18,7 +18,6 @@ export class BrokerDriver {
         handle(broker, input, moment),
       perform: ports.perform,
       nextDue: () => nextDue(broker),
-      time: { type: 'time' as const },
     };
     this.#loop = new Loop<Input, Delivery>(machine, ports);
   }

@@ -1,33 +1,13 @@
 /** What a broker remembers, what it is told, and what it has done: all of it plain data. */
 import type { PeerId, RoomName } from '../protocol/ids.ts';
 import type { Policy } from '../protocol/messages.ts';
-import type {
-  JoinReply,
-  JoinRequest,
-  LeaveRequest,
-  MembershipReply,
-  Reply,
-  Report,
-  ResumeRequest,
-  SettleReply,
-  SignalRequest,
-} from '../protocol/signaling.ts';
+import type { JoinRequest, LeaveRequest, ReplyTo, Request } from '../protocol/signaling.ts';
 import { newDues, type Dues } from './dues.ts';
 import type { Room, Told } from './room.ts';
 import { newTable, type Table } from './table.ts';
 
 /** A connection to the server, from its beginning to its end. */
 export type SessionId = number;
-
-/** What a client may ask, once it is parsed. */
-export type Request =
-  | { readonly type: 'join'; readonly request: JoinRequest }
-  | { readonly type: 'resume'; readonly request: ResumeRequest }
-  | { readonly type: 'signal'; readonly request: SignalRequest }
-  | { readonly type: 'settle' }
-  | { readonly type: 'report'; readonly report: Report }
-  | { readonly type: 'lookup'; readonly peer: PeerId }
-  | { readonly type: 'leave' };
 
 /** Where a reply goes. The carrier chooses the number, which says to which request it is. */
 export interface Asker {
@@ -45,11 +25,9 @@ export type Input =
   /** The earliest due time is over. */
   | { readonly type: 'time' };
 
-export type AnyReply = Reply | JoinReply | SettleReply | MembershipReply;
-
 /** What a carrier is to do, in order. */
 export type Delivery =
-  | (Asker & { readonly type: 'reply'; readonly reply: AnyReply })
+  | (Asker & { readonly type: 'reply'; readonly reply: ReplyTo })
   | { readonly type: 'push'; readonly session: SessionId; readonly told: Told }
   /** The client is to show that it is awake. */
   | { readonly type: 'probe'; readonly session: SessionId; readonly probe: number }
@@ -75,7 +53,7 @@ interface Pending extends Asker {
 }
 
 /** A complaint that was taken. */
-interface Complaint {
+interface Accusation {
   readonly about: PeerId;
   readonly at: number;
 }
@@ -87,8 +65,8 @@ export interface Seat {
   /** Over which it asked for it last; null while it has no connection. */
   session: SessionId | null;
   /** Neighbours it got rid of by its word, and times it found one silent that was awake. */
-  accusations: readonly Complaint[];
-  silences: readonly Complaint[];
+  accusations: readonly Accusation[];
+  silences: readonly Accusation[];
   /** Which probes wait for it to show that it is awake. */
   probes: readonly number[];
 }

@@ -1,9 +1,10 @@
 /** One input's worth of work: the broker, the time, and what is to be delivered. */
 import type { PeerId, RoomName } from '../protocol/ids.ts';
+import type { ReplyTo } from '../protocol/signaling.ts';
 import { arm, isArmed } from './dues.ts';
 import type { Notice } from './room.ts';
 import type { Moment } from '../machine/moment.ts';
-import type { AnyReply, Asker, Broker, Delivery, Ending, OpenRoom, SessionId } from './state.ts';
+import type { Asker, Broker, Delivery, Ending, OpenRoom, SessionId } from './state.ts';
 import { drop, get, put } from './table.ts';
 import { hasUntoldEra, tellEra } from './views.ts';
 
@@ -22,7 +23,7 @@ export function roomOf({ state }: Turn, name: RoomName): OpenRoom | undefined {
   return get(state.rooms, name);
 }
 
-export function reply(turn: Turn, { session, number }: Asker, said: AnyReply): void {
+export function reply(turn: Turn, { session, number }: Asker, said: ReplyTo): void {
   turn.deliveries.push({ type: 'reply', session, number, reply: said });
 }
 

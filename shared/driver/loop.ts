@@ -7,13 +7,14 @@ import type { Clock } from './ports.ts';
 
 export interface Machine<Input, Output> {
   /** Handles one input. Returns what is to be done, in order, before the next one is handled. */
-  handle(input: Input, moment: Moment): readonly Output[];
+  handle(input: Input | typeof TIME, moment: Moment): readonly Output[];
   perform(output: Output): void;
   /** When time itself is the next input; null where nothing is due. */
   nextDue(): number | null;
-  /** The input by which a due time comes. */
-  readonly time: Input;
 }
+
+/** The input by which a due time comes. */
+const TIME = { type: 'time' } as const;
 
 export interface Times {
   readonly clock: Clock;
@@ -25,7 +26,7 @@ export class Loop<Input, Output> {
   readonly #machine: Machine<Input, Output>;
   readonly #times: Times;
   /** What came while something was being handled. */
-  readonly #inputs: Input[] = [];
+  readonly #inputs: (Input | typeof TIME)[] = [];
   #isBusy = false;
   #isStopped = false;
   #timer: { readonly at: number; readonly cancel: () => void } | null = null;
@@ -40,7 +41,7 @@ export class Loop<Input, Output> {
   }
 
   /** Has an input handled, after those that came before it. */
-  give(input: Input): void {
+  give(input: Input | typeof TIME): void {
     this.#inputs.push(input);
     if (this.#isBusy || this.#isStopped) return;
     this.#isBusy = true;
@@ -80,7 +81,7 @@ export class Loop<Input, Output> {
     this.#timer?.cancel();
     const cancel = this.#times.clock.after(at - this.#times.clock.now(), () => {
       this.#timer = null;
-      this.give(this.#machine.time);
+      this.give(TIME);
     });
     this.#timer = { at, cancel };
   }

@@ -1,18 +1,6 @@
 /** What a ring member needs from the world around it. The browser, Node and the simulator provide it. */
-import type {
-  JoinReply,
-  JoinRequest,
-  MembershipReply,
-  Reply,
-  Report,
-  ResumeRequest,
-  SettleReply,
-  Signal,
-  SignalDelivery,
-  SignalRequest,
-  View,
-} from '../protocol/signaling.ts';
-import type { PeerId } from '../protocol/ids.ts';
+import type { ServerNews } from '../member/turn.ts';
+import type { Request, Signal } from '../protocol/signaling.ts';
 
 export interface Clock {
   /** Milliseconds since any fixed moment; never falls. */
@@ -59,35 +47,15 @@ export type OpenLink = (initiator: boolean, handlers: LinkHandlers) => Link;
 
 /**
  * The way to the signaling server. It reconnects by itself until it is closed, also where no reply to
- * `join` comes within PLACE_PATIENCE, or none to `resume` within REPLY_PATIENCE (timing.ts). A reply to
- * anything else may never come: it is not waited for beyond that time, nor once the connection is lost.
+ * `join` comes within PLACE_PATIENCE, or none to `resume` within REPLY_PATIENCE. A reply to anything else
+ * may never come: it is not waited for beyond that time, nor once the connection is lost.
  */
 export interface Signaling {
-  connect(handlers: SignalingHandlers): void;
-  join(request: JoinRequest, onReply: (reply: JoinReply) => void): void;
-  /** Asks for the place held before the connection was lost. */
-  resume(request: ResumeRequest, onReply: (reply: JoinReply) => void): void;
-  signal(request: SignalRequest, onReply: (reply: Reply) => void): void;
-  /** Says that this member knows the ring's term, and asks for the era. */
-  settle(onReply: (reply: SettleReply) => void): void;
-  /** Complains about a neighbour. */
-  report(report: Report, onReply: (reply: MembershipReply) => void): void;
-  /** Asks whether a peer is a member of the room. */
-  lookup(peer: PeerId, onReply: (reply: MembershipReply) => void): void;
+  connect(onNews: (news: ServerNews) => void): void;
+  /** Does nothing while there is no connection. The reply is as it came, never trusted. */
+  ask(request: Request, onReply: (reply: unknown) => void): void;
   /** Gives up the place in the ring and closes the connection. */
   leave(): void;
   /** Closes the connection without a word, as if the process were killed. */
   drop(): void;
-}
-
-export interface SignalingHandlers {
-  readonly onConnect: () => void;
-  /** The connection is lost, or could not be made; another attempt follows. */
-  readonly onDisconnect: (reason: string) => void;
-  readonly onView: (view: View) => void;
-  readonly onSignal: (delivery: SignalDelivery) => void;
-  /** The server has lost a neighbour's connection and asks for life on the links with it. */
-  readonly onCheck: (peer: PeerId) => void;
-  /** The server sent what cannot be understood. */
-  readonly onInvalid: (error: string) => void;
 }

@@ -6,10 +6,9 @@ import { initialMember } from '../member/initial.ts';
 import { handle } from '../member/member.ts';
 import { linkSights, sightOf } from '../member/sight.ts';
 import type { Identity, Member } from '../member/state.ts';
-import { type Ask, type Answer, type Input, type Output, type Random } from '../member/turn.ts';
-import { Loop, type Times } from './loop.ts';
+import type { Ask, Input, Output, Random } from '../member/turn.ts';
 import { firstTime } from '../machine/dues.ts';
-import type { Moment } from '../machine/moment.ts';
+import { Loop, type Machine, type Times } from './loop.ts';
 import type { Link, OpenLink, Signaling } from './ports.ts';
 
 /** What a peer asks for beside a room; all are optional. */
@@ -33,10 +32,8 @@ export interface RingPeerPorts extends Times {
   readonly newSecret: () => string;
   /** Told of each event with the member's state after it. */
   readonly onEvent: (event: RingEvent, state: RingState) => void;
-  /** Given the member, which only the peer may change, before anything has happened to it. */
-  readonly onBegin?: (member: Readonly<Member>, now: number) => void;
-  /** Told of each input before it is handled. */
-  readonly onInput?: (input: Input, moment: Moment) => void;
+  /** Has the member handle an input; a simulation records it besides. */
+  readonly handle?: typeof handle;
 }
 
 /**
@@ -64,17 +61,13 @@ export class RingPeer {
     const now = ports.clock.now();
     const config = { room, policy, priority, connections };
     this.#member = initialMember(config, this.#newIdentity(), now);
-    ports.onBegin?.(this.#member, now);
-    const machine = {
-      handle: (input: Input, moment: Moment) => {
-        ports.onInput?.(input, moment);
-        return handle(this.#member, input, moment, ports.random);
-      },
-      perform: (output: Output) => this.#perform(output),
+    const handleOne = ports.handle ?? handle;
+    const machine: Machine<Input, Output> = {
+      handle: (input, moment) => handleOne(this.#member, input, moment, ports.random),
+      perform: (output) => this.#perform(output),
       nextDue: () => firstTime(this.#member),
-      time: { type: 'time' as const },
     };
-    this.#loop = new Loop<Input, Output>(machine, ports);
+    this.#loop = new Loop(machine, ports);
   }
 
   get state(): RingState {
@@ -140,19 +133,17 @@ export class RingPeer {
         return this.#connect();
       case 'ask':
         return this.#ask(output.ask);
-      case 'hang up':
-        return this.#hangUp(output.how);
+      case 'hang up': {
+        const signaling = this.#signaling;
+        this.#signaling = null;
+        signaling?.[output.how]();
+        return;
+      }
       case 'renew':
         return this.#loop.give({ type: 'renewed', identity: this.#newIdentity() });
       case 'tell':
         return this.#ports.onEvent(output.event, output.state);
     }
-  }
-
-  #hangUp(how: 'leave' | 'drop'): void {
-    const signaling = this.#signaling;
-    this.#signaling = null;
-    signaling?.[how]();
   }
 
   #newIdentity(): Identity {
@@ -184,15 +175,7 @@ export class RingPeer {
   #connect(): void {
     const signaling = this.#ports.newSignaling();
     this.#signaling = signaling;
-    const give = this.#givingFrom(signaling);
-    signaling.connect({
-      onConnect: () => give({ type: 'connected' }),
-      onDisconnect: (reason) => give({ type: 'disconnected', reason }),
-      onView: (view) => give({ type: 'view', view }),
-      onSignal: (delivery) => give({ type: 'signal', delivery }),
-      onCheck: (peer) => give({ type: 'check', peer }),
-      onInvalid: (error) => give({ type: 'invalid', error }),
-    });
+    signaling.connect(this.#givingFrom(signaling));
   }
 
   /** Gives what comes over a connection to the server, while that is of the present membership. */
@@ -206,26 +189,6 @@ export class RingPeer {
     const signaling = this.#signaling;
     if (signaling === null) return;
     const give = this.#givingFrom(signaling);
-    const answer = (given: Answer) => give({ type: 'answer', answer: given });
-    switch (to.of) {
-      case 'join':
-        signaling.join(to.request, (reply) => answer({ of: 'place', reply }));
-        return;
-      case 'resume':
-        signaling.resume(to.request, (reply) => answer({ of: 'place', reply }));
-        return;
-      case 'signal':
-        signaling.signal(to.request, (reply) => answer({ of: 'signal', to, reply }));
-        return;
-      case 'settle':
-        signaling.settle((reply) => answer({ of: 'settle', to, reply }));
-        return;
-      case 'report':
-        signaling.report(to.report, (reply) => answer({ of: 'report', to, reply }));
-        return;
-      case 'lookup':
-        signaling.lookup(to.peer, (reply) => answer({ of: 'lookup', to, reply }));
-        return;
-    }
+    signaling.ask(to.request, (reply) => give({ type: 'answer', to, reply }));
   }
 }

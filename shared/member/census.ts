@@ -3,7 +3,7 @@
  * lap that passes through it; the leader gets the list back and sends it along with its next laps. It
  * serves the picture only: no decision of the election rests on it.
  */
-import { ByteReader, ByteWriter, Truncated } from '../protocol/bytes.ts';
+import { ByteReader, ByteWriter, InvalidFrame } from '../protocol/bytes.ts';
 import { MAX_FRAME_BYTES, type Extension } from '../protocol/frame.ts';
 import type { PeerId } from '../protocol/ids.ts';
 import type { ElectedMessage, ElectionMessage } from '../protocol/messages.ts';
@@ -138,7 +138,7 @@ function read(extensions: readonly Extension[], type: number): Tally | null {
   try {
     return readFrom(new ByteReader(extension.value));
   } catch (error) {
-    if (error instanceof Truncated) return null;
+    if (error instanceof InvalidFrame) return null;
     throw error;
   }
 }

@@ -1,6 +1,5 @@
 /** What a member tells the server of neighbours that are silent or violate the protocol (SPEC.md, L12, L16). */
 import type { PeerId } from '../protocol/ids.ts';
-import type { Report } from '../protocol/signaling.ts';
 import { greetedLinks, isNoted, recent } from './queries.ts';
 import type { Link, Member } from './state.ts';
 import { ask, tell, type Turn } from './turn.ts';
@@ -17,11 +16,11 @@ export function complain(turn: Turn, about: PeerId, found: 'silent' | 'misbehave
   neighbours.complaints = [...complaints, { peer: about, at: now }];
   const fault = found === 'silent' && !canTell(member, about) ? 'unlinked' : found;
   tell(turn, { type: 'complained', about, fault });
-  ask(turn, { of: 'report', report: { about, fault } });
+  ask(turn, { request: { type: 'complain', body: { about, fault } }, context: about });
 }
 
 /** The server has answered: another complaint may be made. */
-export function endComplaint({ member: { neighbours } }: Turn, { about }: Report): void {
+export function endComplaint({ member: { neighbours } }: Turn, about: PeerId): void {
   neighbours.complaints = neighbours.complaints.filter(({ peer }) => peer !== about);
 }
 

@@ -2,7 +2,7 @@
 import type { ElectionInput, Judgement } from '../election/step.ts';
 import type { PeerId, RoomName } from '../protocol/ids.ts';
 import type { ElectionMessage } from '../protocol/messages.ts';
-import type { Edge, RefusalCode, Report } from '../protocol/signaling.ts';
+import type { Edge, Fault, RefusalCode } from '../protocol/signaling.ts';
 
 /** Whether frames go from device to device or through the signaling server. */
 export type LinkKind = 'direct' | 'relayed';
@@ -52,7 +52,7 @@ export type RingEvent = Readonly<
   /** A direct link is not made: as many were as a page may make. */
   | { type: 'spent' }
   /** A complaint about a neighbour was sent to the server. */
-  | { type: 'complained'; about: PeerId; fault: Report['fault'] }
+  | { type: 'complained'; about: PeerId; fault: Fault }
   /** One that was presumed departed is a member, by the server's word. */
   | { type: 'returned'; peer: PeerId }
   | { type: 'server'; state: ServerLink; reason: string }

@@ -5,7 +5,7 @@
  * are too slow for that.
  */
 import type { PeerId } from '../protocol/ids.ts';
-import type { MembershipReply, Report } from '../protocol/signaling.ts';
+import type { MembershipReply } from '../protocol/signaling.ts';
 import { complain, endComplaint } from './complaints.ts';
 import { findLink, greetedLinks, isGreeted, isNeighbour, linksOf } from './queries.ts';
 import { beat, forgive, HEARTBEAT_INTERVAL, isBeatDue } from './link.ts';
@@ -86,9 +86,8 @@ function tellingLinks(member: Member, peer: PeerId): readonly Link[] {
  * The server has answered a complaint. A neighbour that is still a member is awake, perhaps only just: a
  * last chance for the link before another is made.
  */
-export function complaintAnswered(turn: Turn, complaint: Report, reply: MembershipReply): void {
-  const { about } = complaint;
-  endComplaint(turn, complaint);
+export function complaintAnswered(turn: Turn, about: PeerId, reply: MembershipReply): void {
+  endComplaint(turn, about);
   if (!reply.ok || !reply.isMember) return;
   for (const link of greetedLinks(turn.member, about))
     if (silenceOf(link, turn.now) >= patienceOf(link))

@@ -74,7 +74,8 @@ export function signalOut(turn: Turn, link: Link, signals: readonly Signal[]): v
   for (let at = 0; at < signals.length; at += MAX_SIGNALS_PER_MESSAGE) {
     const some = signals.slice(at, at + MAX_SIGNALS_PER_MESSAGE);
     const { id, edge, peer } = link;
-    ask(turn, { of: 'signal', request: { to: peer, edge, link: id, signals: some } });
+    const body = { to: peer, edge, link: id, signals: some };
+    ask(turn, { request: { type: 'signal', body }, context: id });
   }
 }
 

@@ -50,8 +50,7 @@ export function noteLeader(
 export function askAboutLeader(turn: Turn): void {
   const { member } = turn;
   const leader = followed(member);
-  if (leader !== null && isInQuestion(member, leader))
-    ask(turn, { of: 'lookup', peer: leader, why: 'leader' });
+  if (leader !== null && isInQuestion(member, leader)) lookUp(turn, leader, 'leader');
 }
 
 /**
@@ -65,7 +64,11 @@ export function doubtDeparture(turn: Turn, peer: PeerId): void {
   if (member.server !== 'connected') return;
   if (isNoted(doubts, peer) || doubts.length >= MAX_DOUBTS) return;
   member.lookups.doubts = [...doubts, { peer, at: now }];
-  ask(turn, { of: 'lookup', peer, why: 'departed' });
+  lookUp(turn, peer, 'departed');
+}
+
+function lookUp(turn: Turn, peer: PeerId, why: 'leader' | 'departed'): void {
+  ask(turn, { request: { type: 'lookup', body: peer }, context: { peer, why } });
 }
 
 /** The server has said that a peer is a member. */

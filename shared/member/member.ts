@@ -6,7 +6,12 @@
  */
 import { complaintAnswered, check, heartbeat, probeOver } from './failure-detector.ts';
 import type { LinkId } from '../protocol/ids.ts';
-import type { MembershipReply, Reply } from '../protocol/signaling.ts';
+import {
+  parseReplyTo,
+  type MembershipReply,
+  type Reply,
+  type ReplyTo,
+} from '../protocol/signaling.ts';
 import { findLink, isGone, isMember, isOpen } from './queries.ts';
 import { endWait, stepElection } from './elections.ts';
 import { setHopDelay } from './hop-delay.ts';
@@ -38,12 +43,13 @@ import type { Due, Link, Member } from './state.ts';
 import { attempt, attemptImpossible } from './successor.ts';
 import {
   tell,
-  type Answer,
-  type AskOf,
+  type Ask,
+  type Contexts,
   type Input,
   type LinkEvent,
   type Output,
   type Random,
+  type ServerNews,
   type Turn,
 } from './turn.ts';
 import { takeDue } from '../machine/dues.ts';
@@ -51,10 +57,7 @@ import type { Moment } from '../machine/moment.ts';
 import { receiveSignals } from './signals.ts';
 import { applyView } from './views.ts';
 
-type ServerInput = Extract<
-  Input,
-  { type: 'connected' | 'disconnected' | 'view' | 'signal' | 'check' | 'invalid' | 'answer' }
->;
+type ServerInput = ServerNews | Extract<Input, { type: 'answer' }>;
 
 /**
  * Handles one input.
@@ -115,28 +118,36 @@ function handleServer(turn: Turn, input: ServerInput): void {
       if (isMember(turn.member)) check(turn, input.peer);
       return;
     case 'invalid':
-      return tell(turn, {
-        type: 'error',
-        message: `the server sent an invalid message: ${input.error}`,
-      });
+      return invalid(turn, input.error);
     case 'answer':
-      return handleAnswer(turn, input.answer);
+      return answered(turn, input.to, input.reply);
   }
 }
 
-function handleAnswer(turn: Turn, answer: Answer): void {
-  switch (answer.of) {
-    case 'place':
-      return placeAnswered(turn, answer.reply);
-    case 'signal':
-      return signalAnswered(turn, answer.to.request.link, answer.reply);
-    case 'settle':
-      return settled(turn, answer.to, answer.reply);
-    case 'report':
-      return complaintAnswered(turn, answer.to.report, answer.reply);
-    case 'lookup':
-      return lookupAnswered(turn, answer.to, answer.reply);
-  }
+function invalid(turn: Turn, error: string): void {
+  tell(turn, { type: 'error', message: `the server sent an invalid message: ${error}` });
+}
+
+/** What the reply to each request does. */
+const ANSWERED: {
+  readonly [T in keyof Contexts]: (turn: Turn, context: Contexts[T], reply: ReplyTo<T>) => void;
+} = {
+  join: placeAnswered,
+  resume: placeAnswered,
+  signal: signalAnswered,
+  settle: settled,
+  complain: complaintAnswered,
+  lookup: lookupAnswered,
+};
+
+function answered<Type extends keyof Contexts>(
+  turn: Turn,
+  { request: { type }, context }: Ask<Type>,
+  given: unknown,
+): void {
+  const reply = parseReplyTo(type, given);
+  if (reply.ok) ANSWERED[type](turn, context, reply.value);
+  else invalid(turn, reply.error);
 }
 
 /** A link whose signals are not passed on cannot be made, nor go on where it is relayed. */
@@ -147,7 +158,11 @@ function signalAnswered(turn: Turn, id: LinkId, reply: Reply): void {
   if (!isDirect) drop(turn, link, reply.message);
 }
 
-function lookupAnswered(turn: Turn, { peer, why }: AskOf<'lookup'>, reply: MembershipReply): void {
+function lookupAnswered(
+  turn: Turn,
+  { peer, why }: Contexts['lookup'],
+  reply: MembershipReply,
+): void {
   if (!reply.ok) return;
   if (reply.isMember) noteMember(turn, peer, why);
   if (why === 'leader' && !reply.isMember && followed(turn.member) === peer) {

@@ -7,6 +7,8 @@ import {
   MAX_SIGNALS_PER_MESSAGE,
   SIGNALING_VERSION,
   type JoinReply,
+  type JoinRequest,
+  type ResumeRequest,
   type Offer as OfferInRequest,
 } from '../protocol/signaling.ts';
 import { findLink, isGone, isGreeted, linksOf } from './queries.ts';
@@ -119,7 +121,8 @@ function requestPlace(turn: Turn): void {
   const { room, policy } = config;
   const offers = { successor: request(successor), predecessor: request(predecessor) };
   const version = SIGNALING_VERSION;
-  ask(turn, { of: 'join', request: { version, room, ...identity, policy, offers } });
+  const body: JoinRequest = { version, room, ...identity, policy, offers };
+  ask(turn, { request: { type: 'join', body }, context: null });
 }
 
 /** What an offer has gathered to go with the join; the rest follows once it has an addressee. */
@@ -128,7 +131,7 @@ function request({ id, signals }: Offer): OfferInRequest {
 }
 
 /** The server has answered a request for a place. */
-export function placeAnswered(turn: Turn, reply: JoinReply): void {
+export function placeAnswered(turn: Turn, _: null, reply: JoinReply): void {
   const { membership } = turn.member;
   if (!reply.ok) refused(turn, reply);
   else if (membership.name === 'joining') joined(turn, membership, reply);
@@ -195,23 +198,21 @@ function resume(turn: Turn): void {
   const relayed = linksOf(member).filter(({ kind }) => kind === 'relayed');
   member.membership = { name: 'resuming', relayed: relayed.map(({ id }) => id) };
   const { incarnation, version, successor, predecessor } = place.view;
-  ask(turn, {
-    of: 'resume',
-    request: {
-      version: SIGNALING_VERSION,
-      room: config.room,
-      ...identity,
-      policy: election.state.policy,
-      place: {
-        incarnation,
-        era: place.latestEra,
-        version,
-        successor: successor.id,
-        predecessor: predecessor.id,
-      },
-      removed: [...departed(member).slice(-MAX_REMOVED_IN_RESUME)],
+  const body: ResumeRequest = {
+    version: SIGNALING_VERSION,
+    room: config.room,
+    ...identity,
+    policy: election.state.policy,
+    place: {
+      incarnation,
+      era: place.latestEra,
+      version,
+      successor: successor.id,
+      predecessor: predecessor.id,
     },
-  });
+    removed: [...departed(member).slice(-MAX_REMOVED_IN_RESUME)],
+  };
+  ask(turn, { request: { type: 'resume', body }, context: null });
 }
 
 /** Peers presumed departed, but those it has an open link with: only a liar can have said so of them. */

@@ -5,7 +5,7 @@
 import { REPLY_PATIENCE } from '../protocol/timeouts.ts';
 import { hasPlace } from './queries.ts';
 import type { SettleReply } from '../protocol/signaling.ts';
-import { ask, tell, type AskOf, type Turn } from './turn.ts';
+import { ask, tell, type Turn } from './turn.ts';
 
 /**
  * Tells the server that this member knows the ring's term. Where no other member does, the server begins
@@ -17,11 +17,12 @@ export function settle(turn: Turn): void {
   const isAsked = place.settlingUntil !== null && now < place.settlingUntil;
   if (place.era !== null || isAsked || !hasPlace(member)) return;
   place.settlingUntil = now + REPLY_PATIENCE;
-  ask(turn, { of: 'settle', incarnation: place.view?.incarnation ?? null });
+  const context = place.view?.incarnation ?? null;
+  ask(turn, { request: { type: 'settle', body: null }, context });
 }
 
 /** The server has answered the question that was asked in a memory of its own. */
-export function settled(turn: Turn, { incarnation }: AskOf<'settle'>, reply: SettleReply): void {
+export function settled(turn: Turn, incarnation: string | null, reply: SettleReply): void {
   const isOfNow = turn.member.place.view?.incarnation === incarnation;
   if (reply.ok && isOfNow) learnEra(turn, reply.era);
 }

@@ -5,19 +5,7 @@
 import { arm, disarm } from '../machine/dues.ts';
 import type { Moment } from '../machine/moment.ts';
 import type { LinkId, PeerId } from '../protocol/ids.ts';
-import type {
-  JoinReply,
-  JoinRequest,
-  MembershipReply,
-  Reply,
-  Report,
-  ResumeRequest,
-  SettleReply,
-  Signal,
-  SignalDelivery,
-  SignalRequest,
-  View,
-} from '../protocol/signaling.ts';
+import type { Request, Signal, SignalDelivery, View } from '../protocol/signaling.ts';
 import type { RingEvent, RingState } from './events.ts';
 import { sightOf } from './sight.ts';
 import type { Due, Identity, Member } from './state.ts';
@@ -28,24 +16,23 @@ type Command =
   /** A whole number of milliseconds from 0 to MAX_HOP_DELAY. */
   | { readonly type: 'set hop delay'; readonly hopDelay: number };
 
-/** A question to the server. It holds all that its answer needs. */
-export type Ask =
-  | { readonly of: 'join'; readonly request: JoinRequest }
-  | { readonly of: 'resume'; readonly request: ResumeRequest }
-  | { readonly of: 'signal'; readonly request: SignalRequest }
-  /** `incarnation`: the server's memory in which it is asked. */
-  | { readonly of: 'settle'; readonly incarnation: string | null }
-  | { readonly of: 'report'; readonly report: Report }
-  | { readonly of: 'lookup'; readonly peer: PeerId; readonly why: 'leader' | 'departed' };
+/** By request: what its answer needs besides the reply. */
+export interface Contexts {
+  readonly join: null;
+  readonly resume: null;
+  /** The link. */
+  readonly signal: LinkId;
+  /** The server's memory in which it is asked. */
+  readonly settle: string | null;
+  /** The neighbour. */
+  readonly complain: PeerId;
+  readonly lookup: { readonly peer: PeerId; readonly why: 'leader' | 'departed' };
+}
 
-export type AskOf<Of extends Ask['of']> = Extract<Ask, { of: Of }>;
-
-export type Answer =
-  | { readonly of: 'place'; readonly reply: JoinReply }
-  | { readonly of: 'signal'; readonly to: AskOf<'signal'>; readonly reply: Reply }
-  | { readonly of: 'settle'; readonly to: AskOf<'settle'>; readonly reply: SettleReply }
-  | { readonly of: 'report'; readonly to: AskOf<'report'>; readonly reply: MembershipReply }
-  | { readonly of: 'lookup'; readonly to: AskOf<'lookup'>; readonly reply: MembershipReply };
+/** A question to the server. */
+export type Ask<Type extends keyof Contexts = keyof Contexts> = {
+  [T in Type]: { readonly request: Request<T>; readonly context: Contexts[T] };
+}[Type];
 
 /** What has happened to the platform's end of a direct link. */
 export type LinkEvent =
@@ -59,10 +46,8 @@ export type LinkEvent =
   /** The platform cannot make links at all. Nothing follows. */
   | { readonly type: 'impossible'; readonly reason: string };
 
-export type Input =
-  | Command
-  /** A new identity, as asked for: the next membership begins. */
-  | { readonly type: 'renewed'; readonly identity: Identity }
+/** What comes from the server unasked, or from the connection to it. */
+export type ServerNews =
   | { readonly type: 'connected' }
   /** The connection to the server is lost, or could not be made; another attempt follows. */
   | { readonly type: 'disconnected'; readonly reason: string }
@@ -71,8 +56,15 @@ export type Input =
   /** The server has lost this neighbour's connection and asks for life on the links with it. */
   | { readonly type: 'check'; readonly peer: PeerId }
   /** The server sent an invalid message. */
-  | { readonly type: 'invalid'; readonly error: string }
-  | { readonly type: 'answer'; readonly answer: Answer }
+  | { readonly type: 'invalid'; readonly error: string };
+
+export type Input =
+  | Command
+  /** A new identity, as asked for: the next membership begins. */
+  | { readonly type: 'renewed'; readonly identity: Identity }
+  | ServerNews
+  /** The server's reply to a question as it came, never trusted. */
+  | { readonly type: 'answer'; readonly to: Ask; readonly reply: unknown }
   | { readonly type: 'link'; readonly link: LinkId; readonly event: LinkEvent }
   /** A due time has come. */
   | { readonly type: 'time' };

@@ -34,16 +34,18 @@ export class ByteWriter {
   }
 }
 
-/** Thrown by {@link ByteReader} and caught by the frame parser: the frame ends too early. */
-export class Truncated extends Error {}
+/** Thrown in words by what reads a frame, and caught by its parser. */
+export class InvalidFrame extends Error {}
 
-/** Reads a frame from front to back. Every read throws {@link Truncated} past the end. */
+/** Reads a frame from front to back. Every read throws {@link InvalidFrame} past the end. */
 export class ByteReader {
   readonly #bytes: Uint8Array;
+  readonly #view: DataView;
   #at = 0;
 
   constructor(bytes: Uint8Array) {
     this.#bytes = bytes;
+    this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
   }
 
   get remaining(): number {
@@ -51,31 +53,34 @@ export class ByteReader {
   }
 
   u8(): number {
-    const byte = this.#bytes[this.#at];
-    if (byte === undefined) throw new Truncated();
-    this.#at += 1;
-    return byte;
+    return this.#view.getUint8(this.#pass(1));
   }
 
   u16(): number {
-    return this.u8() * 0x100 + this.u8();
+    return this.#view.getUint16(this.#pass(2));
   }
 
   u32(): number {
-    return this.u16() * 0x1_0000 + this.u16();
+    return this.#view.getUint32(this.#pass(4));
   }
 
   id(): PeerId {
     const hex = Array.from(this.bytes(16), (byte) => byte.toString(16).padStart(2, '0')).join('');
     const parsed = parsePeerId(hyphenated(hex));
-    if (!parsed.ok) throw new Truncated(parsed.error);
+    if (!parsed.ok) throw new InvalidFrame(parsed.error);
     return parsed.value;
   }
 
   bytes(length: number): Uint8Array {
-    if (length > this.remaining) throw new Truncated();
-    const bytes = this.#bytes.slice(this.#at, this.#at + length);
+    const at = this.#pass(length);
+    return this.#bytes.slice(at, at + length);
+  }
+
+  /** Where the bytes begin that it goes past. */
+  #pass(length: number): number {
+    const { length: whole } = this.#bytes;
+    if (length > this.remaining) throw new InvalidFrame(`truncated after ${whole} bytes`);
     this.#at += length;
-    return bytes;
+    return this.#at - length;
   }
 }

@@ -13,9 +13,15 @@
  * ```
  * Numbers are big-endian. A receiver keeps extensions it does not know and relays them unread.
  */
-import { ByteReader, ByteWriter, Truncated } from './bytes.ts';
+import { ByteReader, ByteWriter, InvalidFrame } from './bytes.ts';
 import { parseLinkId, type Parsed, type PeerId } from './ids.ts';
-import { MAX_HOP_DELAY, type Claim, type Decision, type PeerMessage } from './messages.ts';
+import {
+  MAX_HOP_DELAY,
+  type Claim,
+  type Decision,
+  type HelloMessage,
+  type PeerMessage,
+} from './messages.ts';
 
 const FRAME_VERSION = 1;
 
@@ -45,11 +51,7 @@ export interface Frame<Message extends PeerMessage = PeerMessage> {
   readonly extensions: readonly Extension[];
 }
 
-/**
- * Writes a frame.
- * @param message to encode
- * @param extensions relayed as they are
- */
+/** @param extensions relayed as they are */
 export function encodeFrame(
   message: PeerMessage,
   extensions: readonly Extension[] = [],
@@ -109,120 +111,103 @@ function writeRemoved(writer: ByteWriter, removed: readonly PeerId[]): void {
 
 /**
  * Reads a frame from whatever a peer sent. Never throws.
- * @param bytes as received
  * @returns the frame, or what is wrong with it in a few words
  */
 export function parseFrame(bytes: Uint8Array): Parsed<Frame> {
-  if (bytes.length > MAX_FRAME_BYTES)
-    return bad(`${bytes.length} bytes, more than ${MAX_FRAME_BYTES}`);
   try {
-    return readFrame(new ByteReader(bytes));
+    return { ok: true, value: readFrame(bytes) };
   } catch (error) {
-    if (error instanceof Truncated) return bad(`truncated after ${bytes.length} bytes`);
+    if (error instanceof InvalidFrame) return { ok: false, error: error.message };
     throw error;
   }
 }
 
-function readFrame(reader: ByteReader): Parsed<Frame> {
+function readFrame(bytes: Uint8Array): Frame {
+  if (bytes.length > MAX_FRAME_BYTES)
+    throw new InvalidFrame(`${bytes.length} bytes, more than ${MAX_FRAME_BYTES}`);
+  const reader = new ByteReader(bytes);
   const versionAndType = reader.u8();
   const version = versionAndType >>> 4;
-  if (version !== FRAME_VERSION) return bad(`version ${version}, not ${FRAME_VERSION}`);
-  const body = readBody(reader, versionAndType & 0x0f, reader.u8());
-  if (!body.ok) return body;
+  if (version !== FRAME_VERSION) throw new InvalidFrame(`version ${version}, not ${FRAME_VERSION}`);
+  const message = readBody(reader, versionAndType & 0x0f, reader.u8());
   const extensions = readExtensions(reader);
-  return withKnownExtensions(body.value, extensions);
+  if (message.type !== 'hello') return { message, extensions };
+  const isKnown = ({ type }: Extension) => type === EXTENSION_REMOVED;
+  const removed = extensions.filter(isKnown).flatMap(({ value }) => readRemoved(value));
+  const unknown = extensions.filter((extension) => !isKnown(extension));
+  return { message: { ...message, removed }, extensions: unknown };
 }
 
-function readBody(reader: ByteReader, type: number, flags: number): Parsed<PeerMessage> {
+function readBody(reader: ByteReader, type: number, flags: number): PeerMessage {
   switch (type) {
-    case TYPES.claim:
-      return readClaimMessage(reader);
-    case TYPES.elected:
-      return readElected(reader);
+    case TYPES.claim: {
+      const term = readTerm(reader);
+      const hops = readHops(reader);
+      return { type: 'claim', term, claim: readClaim(reader), hops };
+    }
+    case TYPES.elected: {
+      const term = readTerm(reader);
+      return { type: 'elected', term, decision: readDecision(reader, readHops(reader)) };
+    }
     case TYPES.hello:
       return readHello(reader, flags);
-    case TYPES.bye:
-      return readBye(reader);
-    case TYPES.heartbeat:
-      return readHeartbeat(reader, flags);
-    case TYPES.pace:
-      return readPace(reader);
+    case TYPES.bye: {
+      const code = reader.u8();
+      const reason = BYE_REASONS[code];
+      if (reason === undefined) throw new InvalidFrame(`unknown reason ${code} to say goodbye`);
+      return { type: 'bye', reason };
+    }
+    case TYPES.heartbeat: {
+      const isReply = (flags & FLAG_REPLY) !== 0;
+      return { type: 'heartbeat', isReply, count: reader.u16() };
+    }
+    case TYPES.pace: {
+      const hopDelay = reader.u16();
+      const count = reader.u32();
+      if (hopDelay > MAX_HOP_DELAY) throw new InvalidFrame(`a hop delay of ${hopDelay} ms`);
+      if (count === 0) throw new InvalidFrame('a setting without a count');
+      return { type: 'pace', hopDelay, count, by: reader.id() };
+    }
     default:
-      return bad(`unknown type ${type}`);
+      throw new InvalidFrame(`unknown type ${type}`);
   }
 }
 
-function readClaimMessage(reader: ByteReader): Parsed<PeerMessage> {
-  const term = reader.u32();
-  const hops = reader.u16();
-  const claim = readClaim(reader);
-  if (!isTerm(term)) return bad(`term ${term}`);
-  if (hops === 0) return bad('0 hops');
-  return { ok: true, value: { type: 'claim', term, claim, hops } };
-}
-
-function readElected(reader: ByteReader): Parsed<PeerMessage> {
-  const term = reader.u32();
-  const decision = readDecision(reader);
-  if (!isTerm(term)) return bad(`term ${term}`);
-  if (decision.size === 0) return bad('a ring of 0');
-  if (decision.hops === 0) return bad('0 hops');
-  if (decision.leader.priority === 0) return bad('a leader of priority 0');
-  return { ok: true, value: { type: 'elected', term, decision } };
-}
-
-function readHello(reader: ByteReader, flags: number): Parsed<PeerMessage> {
-  const term = reader.u32();
+/** The `removed` of a HELLO is in an extension. */
+function readHello(reader: ByteReader, flags: number): HelloMessage {
+  const isDecided = (flags & FLAG_DECIDED) !== 0;
+  const term = readTerm(reader, isDecided ? 1 : 0);
   const link = parseLinkId(reader.u32());
+  if (!link.ok) throw new InvalidFrame('link 0');
   const id = reader.id();
-  const decision = (flags & FLAG_DECIDED) === 0 ? null : readDecision(reader);
-  if (!link.ok) return bad('link 0');
-  if (decision === null ? term > MAX_TERM : !isTerm(term)) return bad(`term ${term}`);
-  if (decision?.size === 0) return bad('a ring of 0');
-  if (decision?.leader.priority === 0) return bad('a leader of priority 0');
-  return {
-    ok: true,
-    value: {
-      type: 'hello',
-      id,
-      link: link.value,
-      ready: (flags & FLAG_READY) !== 0,
-      term,
-      decision,
-      removed: [],
-    },
-  };
+  const decision = isDecided ? readDecision(reader, reader.u16()) : null;
+  const ready = (flags & FLAG_READY) !== 0;
+  return { type: 'hello', id, link: link.value, ready, term, decision, removed: [] };
 }
 
-function readBye(reader: ByteReader): Parsed<PeerMessage> {
-  const code = reader.u8();
-  const reason = BYE_REASONS[code];
-  if (reason === undefined) return bad(`unknown reason ${code} to say goodbye`);
-  return { ok: true, value: { type: 'bye', reason } };
+function readTerm(reader: ByteReader, least = 1): number {
+  const term = reader.u32();
+  if (term < least || term > MAX_TERM) throw new InvalidFrame(`term ${term}`);
+  return term;
 }
 
-function readHeartbeat(reader: ByteReader, flags: number): Parsed<PeerMessage> {
-  const isReply = (flags & FLAG_REPLY) !== 0;
-  return { ok: true, value: { type: 'heartbeat', isReply, count: reader.u16() } };
-}
-
-function readPace(reader: ByteReader): Parsed<PeerMessage> {
-  const hopDelay = reader.u16();
-  const count = reader.u32();
-  const by = reader.id();
-  if (hopDelay > MAX_HOP_DELAY) return bad(`a hop delay of ${hopDelay} ms`);
-  if (count === 0) return bad('a setting without a count');
-  return { ok: true, value: { type: 'pace', hopDelay, count, by } };
+function readHops(reader: ByteReader): number {
+  const hops = reader.u16();
+  if (hops === 0) throw new InvalidFrame('0 hops');
+  return hops;
 }
 
 function readClaim(reader: ByteReader): Claim {
   return { priority: reader.u8(), id: reader.id() };
 }
 
-function readDecision(reader: ByteReader): Decision {
-  const hops = reader.u16();
+function readDecision(reader: ByteReader, hops: number): Decision {
   const leader = readClaim(reader);
-  return { hops, leader, lap: reader.u32(), size: reader.u16() };
+  if (leader.priority === 0) throw new InvalidFrame('a leader of priority 0');
+  const lap = reader.u32();
+  const size = reader.u16();
+  if (size === 0) throw new InvalidFrame('a ring of 0');
+  return { hops, leader, lap, size };
 }
 
 function readExtensions(reader: ByteReader): Extension[] {
@@ -234,28 +219,9 @@ function readExtensions(reader: ByteReader): Extension[] {
   return extensions;
 }
 
-/** Puts the extensions this version knows into the message they belong to. */
-function withKnownExtensions(
-  message: PeerMessage,
-  extensions: readonly Extension[],
-): Parsed<Frame> {
-  if (message.type !== 'hello') return { ok: true, value: { message, extensions } };
-  const removed: PeerId[] = [];
-  for (const { type, value } of extensions) {
-    if (type !== EXTENSION_REMOVED) continue;
-    if (value.length % 16 !== 0 || value.length > 16 * MAX_REMOVED_IN_HELLO)
-      return bad(`${value.length} bytes of removed peers`);
-    const reader = new ByteReader(value);
-    while (reader.remaining > 0) removed.push(reader.id());
-  }
-  const unknown = extensions.filter(({ type }) => type !== EXTENSION_REMOVED);
-  return { ok: true, value: { message: { ...message, removed }, extensions: unknown } };
-}
-
-function isTerm(term: number): boolean {
-  return term >= 1 && term <= MAX_TERM;
-}
-
-function bad(error: string): { readonly ok: false; readonly error: string } {
-  return { ok: false, error };
+function readRemoved(value: Uint8Array): PeerId[] {
+  if (value.length % 16 !== 0 || value.length > 16 * MAX_REMOVED_IN_HELLO)
+    throw new InvalidFrame(`${value.length} bytes of removed peers`);
+  const reader = new ByteReader(value);
+  return Array.from({ length: value.length / 16 }, () => reader.id());
 }

@@ -16,11 +16,7 @@ export type PeerId = v.InferOutput<typeof PeerIdSchema>;
 
 /** Writes 32 hexadecimal digits as a uuid is written. */
 export function hyphenated(digits: string): string {
-  const ends = [0, 8, 12, 16, 20, 32];
-  return ends
-    .slice(1)
-    .map((end, at) => digits.slice(ends[at], end))
-    .join('-');
+  return digits.replace(/^(.{8})(.{4})(.{4})(.{4})/, '$1-$2-$3-$4-');
 }
 
 /** A room's name as it appears in the page's address. */
@@ -48,11 +44,7 @@ export type LinkId = v.InferOutput<typeof LinkIdSchema>;
 export type Parsed<T> =
   { readonly ok: true; readonly value: T } | { readonly ok: false; readonly error: string };
 
-/**
- * Turns unknown input into a value of the schema's type, or an error.
- * @param schema any valibot schema
- * @param input anything at all; never trusted
- */
+/** Turns unknown input into a value of the schema's type, or an error. */
 export function parse<Schema extends v.GenericSchema>(
   schema: Schema,
   input: unknown,
@@ -64,10 +56,8 @@ export function parse<Schema extends v.GenericSchema>(
   return { ok: false, error: path === null ? issue.message : `${path}: ${issue.message}` };
 }
 
-/** Turns unknown input into a value of one type, or an error. */
 export type Parser<T> = (input: unknown) => Parsed<T>;
 
-/** The parser of a schema. */
 export function parserOf<Schema extends v.GenericSchema>(
   schema: Schema,
 ): Parser<v.InferOutput<Schema>> {
@@ -79,12 +69,5 @@ export function parsePeerId(input: unknown): Parsed<PeerId> {
   return parse(PeerIdSchema, typeof input === 'string' ? input.toLowerCase() : input);
 }
 
-/** Parses a room name. */
-export function parseRoomName(input: unknown): Parsed<RoomName> {
-  return parse(RoomNameSchema, input);
-}
-
-/** Parses a link id. */
-export function parseLinkId(input: unknown): Parsed<LinkId> {
-  return parse(LinkIdSchema, input);
-}
+export const parseRoomName: Parser<RoomName> = parserOf(RoomNameSchema);
+export const parseLinkId: Parser<LinkId> = parserOf(LinkIdSchema);

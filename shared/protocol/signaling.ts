@@ -2,7 +2,7 @@
  * The signaling protocol: Socket.IO events between a peer and the signaling server.
  *
  * A peer sends `join` once, then `signal` as its links need, and `leave` when it leaves; after a lost
- * connection it sends `resume`. With `settle` it says that it knows the ring's term, with `report` it
+ * connection it sends `resume`. With `settle` it says that it knows the ring's term, with `complain` it
  * complains about a neighbour, and with `lookup` it asks whether a peer is a member. Each is acknowledged.
  * The server sends `view` whenever the peer's place changes, and passes `signal`s on with the sender filled
  * in. With `check` it asks about a neighbour whose connection it has lost, and with `probe` whether the
@@ -15,16 +15,18 @@ import * as v from 'valibot';
 import { MAX_FRAME_BYTES } from './frame.ts';
 import {
   LinkIdSchema,
+  parse,
   parserOf,
   PeerIdSchema,
   RoomNameSchema,
+  type Parsed,
   type Parser,
   type PeerId,
 } from './ids.ts';
 import { POLICIES } from './messages.ts';
 
 /** Raised when an old page can no longer talk to a new server, or the other way round. */
-export const SIGNALING_VERSION = 2;
+export const SIGNALING_VERSION = 3;
 
 /** Limits in characters and items; a real session description is about 500 characters. */
 const MAX_SDP_LENGTH = 16_384;
@@ -42,10 +44,7 @@ const BytesSchema = v.pipe(
   v.transform((bytes): Uint8Array =>
     bytes instanceof ArrayBuffer ? new Uint8Array(bytes) : bytes,
   ),
-  v.check(
-    ({ length }) => length <= MAX_FRAME_BYTES,
-    `a frame has ${MAX_FRAME_BYTES} bytes at most`,
-  ),
+  v.maxLength(MAX_FRAME_BYTES, `a frame has ${MAX_FRAME_BYTES} bytes at most`),
 );
 
 const SignalSchema = v.variant('type', [
@@ -86,32 +85,34 @@ export function opposite(edge: Edge): Edge {
   return edge === 'successor' ? 'predecessor' : 'successor';
 }
 
-const OfferSchema = v.strictObject({
-  link: LinkIdSchema,
-  signals: SignalsSchema,
-});
+const ofLink = { link: LinkIdSchema, signals: SignalsSchema };
+
+const OfferSchema = v.strictObject(ofLink);
 /** An offer made before the neighbour is known: a link id and the signals gathered so far. */
 export type Offer = v.InferOutput<typeof OfferSchema>;
+
+/** A place, and the proof that it is the sender's. */
+const place = {
+  room: RoomNameSchema,
+  id: PeerIdSchema,
+  secret: v.pipe(v.string(), v.minLength(16), v.maxLength(64)),
+};
+
+export const PolicySchema = v.picklist(POLICIES);
 
 export const VersionSchema = v.literal(
   SIGNALING_VERSION,
   'this page and this server are of different versions',
 );
-const SecretSchema = v.pipe(v.string(), v.minLength(16), v.maxLength(64));
 
-/** The peer that asks, and the room and id that it asks for. */
-const claimant = {
+const claim = {
   version: VersionSchema,
-  room: RoomNameSchema,
-  id: PeerIdSchema,
-  secret: SecretSchema,
+  ...place,
+  policy: PolicySchema,
 };
 
-export const PolicySchema = v.picklist(POLICIES);
-
 const JoinRequestSchema = v.strictObject({
-  ...claimant,
-  policy: PolicySchema,
+  ...claim,
   offers: v.strictObject({ successor: OfferSchema, predecessor: OfferSchema }),
 });
 /**
@@ -125,12 +126,12 @@ export type JoinRequest = v.InferOutput<typeof JoinRequestSchema>;
 export const MAX_REMOVED_IN_RESUME = 16;
 
 const IncarnationSchema = v.pipe(v.string(), v.minLength(1), v.maxLength(64));
-const EraSchema = v.pipe(v.number(), v.safeInteger(), v.minValue(0));
-const ViewVersionSchema = v.pipe(v.number(), v.safeInteger(), v.minValue(1));
+const wholeFrom = (least: number) => v.pipe(v.number(), v.safeInteger(), v.minValue(least));
+const EraSchema = wholeFrom(0);
+const ViewVersionSchema = wholeFrom(1);
 
 const ResumeRequestSchema = v.strictObject({
-  ...claimant,
-  policy: PolicySchema,
+  ...claim,
   place: v.strictObject({
     incarnation: IncarnationSchema,
     era: v.nullable(EraSchema),
@@ -146,44 +147,31 @@ const ResumeRequestSchema = v.strictObject({
  */
 export type ResumeRequest = v.InferOutput<typeof ResumeRequestSchema>;
 
-const LeaveRequestSchema = v.strictObject({
-  room: RoomNameSchema,
-  id: PeerIdSchema,
-  secret: SecretSchema,
-});
+const LeaveRequestSchema = v.strictObject(place);
 /**
  * A member leaves, and says so over HTTP: when a page is being closed, its last message on the connection
  * may not arrive. Only the secret proves the sender.
  */
 export type LeaveRequest = v.InferOutput<typeof LeaveRequestSchema>;
 
-const SignalRequestSchema = v.strictObject({
-  to: PeerIdSchema,
-  edge: EdgeSchema,
-  link: LinkIdSchema,
-  signals: SignalsSchema,
-});
+const SignalRequestSchema = v.strictObject({ to: PeerIdSchema, edge: EdgeSchema, ...ofLink });
 /** `signal` from a peer; `edge` is the sender's own. */
 export type SignalRequest = v.InferOutput<typeof SignalRequestSchema>;
 
-const SignalDeliverySchema = v.object({
-  from: PeerIdSchema,
-  edge: EdgeSchema,
-  link: LinkIdSchema,
-  signals: SignalsSchema,
-});
+const SignalDeliverySchema = v.object({ from: PeerIdSchema, edge: EdgeSchema, ...ofLink });
 /** `signal` to a peer; `from` is filled in by the server, `edge` is the recipient's own. */
 export type SignalDelivery = v.InferOutput<typeof SignalDeliverySchema>;
 
-const ReportSchema = v.strictObject({
+const ComplaintSchema = v.strictObject({
   about: PeerIdSchema,
   fault: v.picklist(['silent', 'unlinked', 'misbehaves']),
 });
 /**
- * `report`: a complaint about a neighbour. Its links are `silent`, or no direct link with it ever opened
+ * `complain`: something is wrong with a neighbour. Its links are `silent`, or no direct link with it ever opened
  * (`unlinked`), or it `misbehaves` past all limits. The reply says whether the neighbour is still a member.
  */
-export type Report = v.InferOutput<typeof ReportSchema>;
+export type Complaint = v.InferOutput<typeof ComplaintSchema>;
+export type Fault = Complaint['fault'];
 
 const NeighbourSchema = v.object({ id: PeerIdSchema, link: v.nullable(LinkIdSchema) });
 /**
@@ -196,7 +184,7 @@ const ViewSchema = v.object({
   incarnation: IncarnationSchema,
   era: v.nullable(EraSchema),
   version: ViewVersionSchema,
-  size: v.pipe(v.number(), v.safeInteger(), v.minValue(1)),
+  size: wholeFrom(1),
   successor: NeighbourSchema,
   predecessor: NeighbourSchema,
   removed: v.pipe(v.array(PeerIdSchema), v.maxLength(256)),
@@ -238,46 +226,64 @@ export const RefusalSchema = v.object({
 });
 export type Refusal = v.InferOutput<typeof RefusalSchema>;
 
-const JoinReplySchema = v.variant('ok', [
-  v.object({
-    ok: v.literal(true),
-    view: ViewSchema,
-    policy: PolicySchema,
-    /** To a newcomer that is alone: a room whose name differs only in capitals, and that has members. */
-    otherSpelling: v.optional(RoomNameSchema),
-  }),
-  RefusalSchema,
-]);
+const replyWith = <Entries extends v.ObjectEntries>(entries: Entries) =>
+  v.variant('ok', [v.object({ ok: v.literal(true), ...entries }), RefusalSchema]);
+
+const JoinReplySchema = replyWith({
+  view: ViewSchema,
+  policy: PolicySchema,
+  /** To a newcomer that is alone: a room whose name differs only in capitals, and that has members. */
+  otherSpelling: v.optional(RoomNameSchema),
+});
 export type JoinReply = v.InferOutput<typeof JoinReplySchema>;
 
-const ReplySchema = v.variant('ok', [v.object({ ok: v.literal(true) }), RefusalSchema]);
+const ReplySchema = replyWith({});
 export type Reply = v.InferOutput<typeof ReplySchema>;
 
-const SettleReplySchema = v.variant('ok', [
-  v.object({ ok: v.literal(true), era: EraSchema }),
-  RefusalSchema,
-]);
+const SettleReplySchema = replyWith({ era: EraSchema });
 /** The era of the room in which the member acts from now on, if it leads. */
 export type SettleReply = v.InferOutput<typeof SettleReplySchema>;
 
-const MembershipReplySchema = v.variant('ok', [
-  v.object({ ok: v.literal(true), isMember: v.boolean() }),
-  RefusalSchema,
-]);
+const MembershipReplySchema = replyWith({ isMember: v.boolean() });
 /** Whether the peer that was asked or complained about is a member of the room. */
 export type MembershipReply = v.InferOutput<typeof MembershipReplySchema>;
 
-/** Events a peer may send. Their arguments are what the sender promises, not what arrives. */
-export interface PeerToServer {
-  join: (request: JoinRequest, reply: (reply: JoinReply) => void) => void;
-  resume: (request: ResumeRequest, reply: (reply: JoinReply) => void) => void;
-  signal: (request: SignalRequest, reply: (reply: Reply) => void) => void;
+/** What a peer may ask: what comes with it, and the reply to it. Nothing comes with `settle` and `leave`. */
+const REQUESTS = {
+  join: { body: JoinRequestSchema, reply: JoinReplySchema },
+  resume: { body: ResumeRequestSchema, reply: JoinReplySchema },
+  signal: { body: SignalRequestSchema, reply: ReplySchema },
   /** The peer knows the leader of the ring's term. Until then it is a newcomer. */
-  settle: (reply: (reply: SettleReply) => void) => void;
-  report: (report: Report, reply: (reply: MembershipReply) => void) => void;
-  lookup: (peer: PeerId, reply: (reply: MembershipReply) => void) => void;
-  leave: (reply: (reply: Reply) => void) => void;
+  settle: { body: v.null(), reply: SettleReplySchema },
+  complain: { body: ComplaintSchema, reply: MembershipReplySchema },
+  lookup: { body: PeerIdSchema, reply: MembershipReplySchema },
+  leave: { body: v.null(), reply: ReplySchema },
+};
+
+export type RequestType = keyof typeof REQUESTS;
+
+export function isRequestType(event: string): event is RequestType {
+  return Object.hasOwn(REQUESTS, event);
 }
+
+/** An event of a peer, and what comes with it. */
+export type Request<Type extends RequestType = RequestType> = {
+  [T in Type]: { readonly type: T; readonly body: v.InferOutput<(typeof REQUESTS)[T]['body']> };
+}[Type];
+
+export type ReplyTo<Type extends RequestType = RequestType> = {
+  [T in Type]: v.InferOutput<(typeof REQUESTS)[T]['reply']>;
+}[Type];
+
+/** With what a peer will leave the place that it asks for; null where it asks for none. */
+export function claimOf(request: Request): LeaveRequest | null {
+  if (request.type !== 'join' && request.type !== 'resume') return null;
+  const { room, id, secret } = request.body;
+  return { room, id, secret };
+}
+
+/** Events a peer may send: what comes with the request, unless it is nothing, and what takes the reply. */
+export type PeerToServer = Record<RequestType, (...parameters: unknown[]) => void>;
 
 /** Events the server may send. */
 export interface ServerToPeer {
@@ -289,14 +295,15 @@ export interface ServerToPeer {
   probe: (reply: () => void) => void;
 }
 
-export const parseJoinRequest: Parser<JoinRequest> = parserOf(JoinRequestSchema);
-export const parseResumeRequest: Parser<ResumeRequest> = parserOf(ResumeRequestSchema);
 export const parseLeaveRequest: Parser<LeaveRequest> = parserOf(LeaveRequestSchema);
-export const parseSignalRequest: Parser<SignalRequest> = parserOf(SignalRequestSchema);
-export const parseReport: Parser<Report> = parserOf(ReportSchema);
-export const parseJoinReply: Parser<JoinReply> = parserOf(JoinReplySchema);
-export const parseReply: Parser<Reply> = parserOf(ReplySchema);
-export const parseSettleReply: Parser<SettleReply> = parserOf(SettleReplySchema);
-export const parseMembershipReply: Parser<MembershipReply> = parserOf(MembershipReplySchema);
 export const parseView: Parser<View> = parserOf(ViewSchema);
 export const parseSignalDelivery: Parser<SignalDelivery> = parserOf(SignalDeliverySchema);
+
+export function parseRequest<T extends RequestType>(type: T, body: unknown): Parsed<Request<T>> {
+  const parsed = parse(REQUESTS[type].body, body);
+  return parsed.ok ? { ok: true, value: { type, body: parsed.value } } : parsed;
+}
+
+export function parseReplyTo<T extends RequestType>(type: T, reply: unknown): Parsed<ReplyTo<T>> {
+  return parse(REQUESTS[type].reply, reply);
+}

@@ -1,15 +1,10 @@
 /** What carries to the broker and back in a simulation: connections that are slow and may break. */
 import { BrokerDriver } from '../broker/driver.ts';
 import type { Told } from '../broker/room.ts';
-import {
-  newBroker,
-  type AnyReply,
-  type Delivery,
-  type Request,
-  type SessionId,
-} from '../broker/state.ts';
-import type { JoinReply, LeaveRequest, MembershipReply } from '../protocol/signaling.ts';
-import type { Signaling, SignalingHandlers } from '../driver/ports.ts';
+import { newBroker, type Delivery, type SessionId } from '../broker/state.ts';
+import { claimOf, type LeaveRequest, type ReplyTo, type Request } from '../protocol/signaling.ts';
+import type { Signaling } from '../driver/ports.ts';
+import type { ServerNews } from '../member/turn.ts';
 import { PLACE_PATIENCE, REPLY_PATIENCE } from '../protocol/timeouts.ts';
 import type { Device } from './device.ts';
 import type { SimulatedNetwork } from './network.ts';
@@ -27,7 +22,7 @@ export interface Route {
 interface Connection {
   readonly session: SessionId;
   readonly route: Route;
-  readonly handlers: SignalingHandlers;
+  readonly onNews: (news: ServerNews) => void;
   /** As its peer sees it, and as the server does. */
   isOpen: boolean;
   isOpenAtServer: boolean;
@@ -54,6 +49,8 @@ const PING_PATIENCE = 15_000;
 /** When simulated time begins by the server's clock, in milliseconds since 1970: in 2026. */
 const FIRST_DATE = 1_767_225_600_000;
 
+const GOODBYE: Request = { type: 'leave', body: null };
+
 export class SimulatedServer {
   readonly #network: SimulatedNetwork;
   #driver: BrokerDriver;
@@ -65,7 +62,7 @@ export class SimulatedServer {
   readonly #connections = new Map<SessionId, Connection>();
   #sessions = 0;
   /** What brings each reply to the peer that asked, by the number of its request. */
-  readonly #replies = new Map<number, (reply: AnyReply) => void>();
+  readonly #replies = new Map<number, (reply: ReplyTo) => void>();
   #requests = 0;
 
   constructor(network: SimulatedNetwork) {
@@ -75,32 +72,9 @@ export class SimulatedServer {
 
   /** The port for a member. */
   port(route: Route): Signaling {
-    const ask = (request: Request, onReply: (reply: AnyReply) => void) =>
-      this.#ask(route.connection, request, onReply);
     return {
-      connect: (handlers) => this.#connect(route, handlers, 0),
-      join: (request, onReply) => {
-        const placed = this.#awaitPlace(route, request, PLACE_PATIENCE, onReply);
-        ask({ type: 'join', request }, placed);
-      },
-      resume: (request, onReply) => {
-        const placed = this.#awaitPlace(route, request, REPLY_PATIENCE, onReply);
-        ask({ type: 'resume', request }, placed);
-      },
-      signal: (request, onReply) => {
-        ask({ type: 'signal', request }, onReply);
-      },
-      settle: (onReply) => {
-        ask({ type: 'settle' }, (reply) => {
-          if (!reply.ok || 'era' in reply) onReply(reply);
-        });
-      },
-      report: (report, onReply) => {
-        ask({ type: 'report', report }, membershipTo(onReply));
-      },
-      lookup: (peer, onReply) => {
-        ask({ type: 'lookup', peer }, membershipTo(onReply));
-      },
+      connect: (onNews) => this.#connect(route, onNews, 0),
+      ask: (request, onReply) => this.#ask(route, request, onReply),
       leave: () => this.#leave(route),
       drop: () => this.#vanish(route),
     };
@@ -193,7 +167,7 @@ export class SimulatedServer {
     switch (delivery.type) {
       case 'push': {
         const { told } = delivery;
-        this.#toPeer(connection, () => tell(connection.handlers, told));
+        this.#toPeer(connection, () => connection.onNews(newsOf(told)));
         return;
       }
       case 'probe':
@@ -214,32 +188,43 @@ export class SimulatedServer {
     });
   }
 
-  /** Brings a request to the server, and the reply back. */
-  #ask(connection: Connection | null, request: Request, onReply: (reply: AnyReply) => void): void {
+  /**
+   * Brings a request to the server, and the reply back. A peer that gets no answer to a request for a place
+   * lets go of its connection, and asks again.
+   */
+  #ask(route: Route, request: Request, onReply: (reply: ReplyTo) => void): void {
+    const { connection, device } = route;
     if (connection === null) return;
     const { session } = connection;
+    const claim = claimOf(request);
+    const patience = request.type === 'join' ? PLACE_PATIENCE : REPLY_PATIENCE;
+    const cancel = claim && device.after(patience, () => this.#giveUp(connection));
     this.#toServer(connection, () => {
       this.#requests += 1;
       this.#replies.set(this.#requests, (reply) => {
-        this.#toPeer(connection, () => onReply(reply));
+        this.#toPeer(connection, () => {
+          cancel?.();
+          if (claim !== null && reply.ok) route.holder = claim;
+          onReply(reply);
+        });
       });
       this.#driver.give({ type: 'request', session, number: this.#requests, request });
     });
   }
 
-  #connect(route: Route, handlers: SignalingHandlers, wait: number): void {
+  #connect(route: Route, onNews: Connection['onNews'], wait: number): void {
     route.device.after(wait, () => {
       if (route.isLeft) return;
       const isCutOff = this.#network.separatedUntil(route.device, null) > this.#network.clock.now();
       if (!this.#isUp || isCutOff) {
-        this.#connect(route, handlers, RETRY / 2 + this.#network.upTo(RETRY));
+        this.#connect(route, onNews, RETRY / 2 + this.#network.upTo(RETRY));
         return;
       }
       this.#sessions += 1;
       const connection = {
         session: this.#sessions,
         route,
-        handlers,
+        onNews,
         isOpen: true,
         isOpenAtServer: true,
         lastDown: 0,
@@ -250,19 +235,19 @@ export class SimulatedServer {
       route.connection = connection;
       this.#connections.set(connection.session, connection);
       this.#driver.give({ type: 'opened', session: connection.session });
-      this.#toPeer(connection, handlers.onConnect);
+      this.#toPeer(connection, () => onNews({ type: 'connected' }));
     });
   }
 
   /** The peer learns that its connection is lost, and tries again. */
   #notice(connection: Connection, reason: string, back: number): void {
-    const { route, handlers } = connection;
+    const { route, onNews } = connection;
     route.device.run(() => {
       if (!connection.isOpen) return;
       connection.isOpen = false;
       route.connection = null;
-      handlers.onDisconnect(reason);
-      this.#connect(route, handlers, back);
+      onNews({ type: 'disconnected', reason });
+      this.#connect(route, onNews, back);
     });
   }
 
@@ -278,25 +263,6 @@ export class SimulatedServer {
     this.#driver.give({ type: 'closed', session: connection.session });
   }
 
-  /** A peer that gets no answer to a request for a place lets go of its connection, and asks again. */
-  #awaitPlace(
-    route: Route,
-    { room, id, secret }: LeaveRequest,
-    patience: number,
-    onReply: (reply: JoinReply) => void,
-  ): (reply: AnyReply) => void {
-    const { connection } = route;
-    const cancel = route.device.after(patience, () => {
-      if (connection !== null) this.#giveUp(connection);
-    });
-    return (reply) => {
-      if (reply.ok && !('view' in reply)) return;
-      cancel();
-      if (reply.ok) route.holder = { room, id, secret };
-      onReply(reply);
-    };
-  }
-
   /** A member says goodbye, and ends its connection. */
   #leave(route: Route): void {
     const { connection } = route;
@@ -306,7 +272,7 @@ export class SimulatedServer {
     const { session } = connection;
     this.#toServer(connection, () => {
       // Nobody waits for the reply. The connection stays among the others until the server dies.
-      this.#driver.give({ type: 'request', session, number: 0, request: { type: 'leave' } });
+      this.#driver.give({ type: 'request', session, number: 0, request: GOODBYE });
       this.#shut(connection);
     });
     connection.isOpen = false;
@@ -376,21 +342,7 @@ export class SimulatedServer {
   }
 }
 
-/** What takes the reply to a question about a member. */
-function membershipTo(onReply: (reply: MembershipReply) => void): (reply: AnyReply) => void {
-  return (reply) => {
-    if (!reply.ok || 'isMember' in reply) onReply(reply);
-  };
-}
-
-/** Gives a peer what the server has told it. */
-function tell(handlers: SignalingHandlers, told: Told): void {
-  switch (told.type) {
-    case 'view':
-      return handlers.onView(told.view);
-    case 'signal':
-      return handlers.onSignal(told.signal);
-    case 'check':
-      return handlers.onCheck(told.peer);
-  }
+/** What the server tells, as the peer hears it. */
+function newsOf(told: Told): ServerNews {
+  return told.type === 'signal' ? { type: 'signal', delivery: told.signal } : told;
 }

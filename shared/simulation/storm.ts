@@ -5,7 +5,7 @@
 import type { Policy } from '../protocol/messages.ts';
 import { PROBE_PATIENCE } from '../broker/complaints.ts';
 import { LEADER_SILENCE, SHORTEST_LONG_WAIT, slownessOf } from '../member/leader-patience.ts';
-import type { RunningRecording } from '../driver/recording.ts';
+import type { RunningRecording } from './recording.ts';
 import { LINK_SILENCE } from '../member/neighbour-patience.ts';
 import { ATTEMPTS } from '../member/successor.ts';
 import * as faults from './faults.ts';

@@ -14,7 +14,7 @@ import {
 import type { Claim } from '../protocol/messages.ts';
 import type { OpenLink } from '../driver/ports.ts';
 import { countedRandom } from '../driver/random.ts';
-import { recordedPorts, type RunningRecording } from '../driver/recording.ts';
+import { recordedPorts, type RunningRecording } from './recording.ts';
 import { RingPeer, type RingPeerOptions, type RingPeerPorts } from '../driver/ring-peer.ts';
 import type { RingEvent, RingState } from '../member/events.ts';
 import { LINK_SILENCE, SILENCE_MARGIN } from '../member/neighbour-patience.ts';

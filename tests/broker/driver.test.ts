@@ -43,7 +43,7 @@ class Run {
 
   join(number: number): void {
     this.driver.give({ type: 'opened', session: number });
-    const request = { type: 'join' as const, request: requestOf(number) };
+    const request = { type: 'join' as const, body: requestOf(number) };
     this.driver.give({ type: 'request', session: number, number, request });
   }
 

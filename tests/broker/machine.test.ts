@@ -3,7 +3,6 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { handle, nextDue, orderOf, placeOf, sizeOf } from '../../shared/broker/broker.ts';
 import { PROBE_PATIENCE } from '../../shared/broker/complaints.ts';
-import type {} from '../../shared/broker/room.ts';
 import type { Moment } from '../../shared/machine/moment.ts';
 import { mayLeave } from '../../shared/broker/sessions.ts';
 import {
@@ -11,11 +10,10 @@ import {
   type Broker,
   type Delivery,
   type Input,
-  type Request,
   type SessionId,
 } from '../../shared/broker/state.ts';
 import { get, valuesOf } from '../../shared/broker/table.ts';
-import type { ResumeRequest } from '../../shared/protocol/signaling.ts';
+import type { Request, ResumeRequest } from '../../shared/protocol/signaling.ts';
 import { defined, linkId, peerId, roomName } from '../support.ts';
 import { LOBBY, requestOf, WINDOW } from './test-broker.ts';
 
@@ -64,7 +62,7 @@ class Machine {
   seat(...sessions: readonly SessionId[]): void {
     for (const session of sessions) {
       this.open(session);
-      this.ask(session, { type: 'join', request: requestOf(session) });
+      this.ask(session, { type: 'join', body: requestOf(session) });
       this.pass(WINDOW);
     }
   }
@@ -110,13 +108,13 @@ const session = fc.integer({ min: 1, max: 9 });
 const asked: fc.Arbitrary<Request> = fc.oneof(
   fc.record({
     type: fc.constant('join' as const),
-    request: fc
+    body: fc
       .tuple(peer, room)
       .map(([number, name]) => requestOf(number, { room: name, policy: 'incumbent' })),
   }),
   fc.record({
     type: fc.constant('resume' as const),
-    request: fc
+    body: fc
       .tuple(
         peer,
         room,
@@ -141,7 +139,7 @@ const asked: fc.Arbitrary<Request> = fc.oneof(
   }),
   fc.record({
     type: fc.constant('signal' as const),
-    request: fc.record({
+    body: fc.record({
       to: peer.map((number) => peerId(number)),
       edge: fc.constantFrom('successor' as const, 'predecessor' as const),
       link: fc.constant(linkId(7)),
@@ -149,17 +147,20 @@ const asked: fc.Arbitrary<Request> = fc.oneof(
     }),
   }),
   fc.record({
-    type: fc.constant('report' as const),
-    report: fc.record({
+    type: fc.constant('complain' as const),
+    body: fc.record({
       about: peer.map((number) => peerId(number)),
       fault: fc.constantFrom('silent' as const, 'unlinked' as const, 'misbehaves' as const),
     }),
   }),
   fc.record({
     type: fc.constant('lookup' as const),
-    peer: peer.map((number) => peerId(number)),
+    body: peer.map((number) => peerId(number)),
   }),
-  fc.record({ type: fc.constantFrom('settle' as const, 'leave' as const) }),
+  fc.record({
+    type: fc.constantFrom('settle' as const, 'leave' as const),
+    body: fc.constant(null),
+  }),
 );
 
 type Step = (machine: Machine) => readonly Delivery[];
@@ -306,7 +307,7 @@ test.each(ROOMS)('a room may be called %s', (name) => {
   machine.open(1, 2);
   expect(sizeOf(machine.broker).rooms).toBe(0);
   expect(orderOf(machine.broker, name).peers).toEqual([]);
-  const joined = machine.ask(1, { type: 'join', request: requestOf(1, { room: name }) });
+  const joined = machine.ask(1, { type: 'join', body: requestOf(1, { room: name }) });
   expect(codesOf(joined)).toEqual(['ok']);
   const copy = structuredClone(machine.broker);
   expect(orderOf(copy, name).peers).toEqual([peerId(1)]);
@@ -315,7 +316,7 @@ test.each(ROOMS)('a room may be called %s', (name) => {
 });
 
 describe('a session', () => {
-  const settle: Request = { type: 'settle' };
+  const settle: Request = { type: 'settle', body: null };
 
   test('that has joined no room may only join or resume', () => {
     const machine = new Machine();
@@ -324,30 +325,30 @@ describe('a session', () => {
     const to = peerId(2);
     const refused: readonly Request[] = [
       settle,
-      { type: 'lookup', peer: to },
-      { type: 'report', report: { about: to, fault: 'silent' } },
-      { type: 'signal', request: { to, edge: 'successor', link: linkId(1), signals } },
+      { type: 'lookup', body: to },
+      { type: 'complain', body: { about: to, fault: 'silent' } },
+      { type: 'signal', body: { to, edge: 'successor', link: linkId(1), signals } },
     ];
     for (const request of refused) expect(codesOf(machine.ask(1, request))).toEqual(['not-joined']);
-    expect(codesOf(machine.ask(1, { type: 'leave' }))).toEqual(['ok']);
-    expect(codesOf(machine.ask(1, { type: 'join', request: requestOf(1) }))).toEqual(['ok']);
+    expect(codesOf(machine.ask(1, { type: 'leave', body: null }))).toEqual(['ok']);
+    expect(codesOf(machine.ask(1, { type: 'join', body: requestOf(1) }))).toEqual(['ok']);
   });
 
   test('has one place, also while it waits for it', () => {
     const machine = new Machine();
     machine.seat(1);
     machine.open(2, 3);
-    machine.ask(2, { type: 'join', request: requestOf(2) });
-    machine.ask(3, { type: 'join', request: requestOf(3) });
+    machine.ask(2, { type: 'join', body: requestOf(2) });
+    machine.ask(3, { type: 'join', body: requestOf(3) });
     for (const each of [1, 2, 3]) {
-      expect(codesOf(machine.ask(each, { type: 'join', request: requestOf(9) }))).toEqual([
+      expect(codesOf(machine.ask(each, { type: 'join', body: requestOf(9) }))).toEqual([
         'already-joined',
       ]);
-      expect(codesOf(machine.ask(each, { type: 'resume', request: resumeOf(9) }))).toEqual([
+      expect(codesOf(machine.ask(each, { type: 'resume', body: resumeOf(9) }))).toEqual([
         'already-joined',
       ]);
     }
-    machine.ask(1, { type: 'leave' });
+    machine.ask(1, { type: 'leave', body: null });
     expect(placeOf(machine.broker, 1)).toBeNull();
   });
 
@@ -356,7 +357,7 @@ describe('a session', () => {
     expect(machine.ask(1, settle)).toEqual([]);
     machine.seat(1);
     machine.give({ type: 'closed', session: 1 });
-    expect(machine.ask(1, { type: 'leave' })).toEqual([]);
+    expect(machine.ask(1, { type: 'leave', body: null })).toEqual([]);
     expect(orderOf(machine.broker, LOBBY).peers).toEqual([peerId(1)]);
   });
 
@@ -366,7 +367,7 @@ describe('a session', () => {
     machine.open(3);
     const place = { incarnation: 'monday.1', era: 1, version: 1 };
     const own = { ...place, successor: peerId(1), predecessor: peerId(1) };
-    const resumed = machine.ask(3, { type: 'resume', request: resumeOf(2, { place: own }) });
+    const resumed = machine.ask(3, { type: 'resume', body: resumeOf(2, { place: own }) });
     expect(kinds(resumed)).toEqual(['replaced 2', 'reply to 3']);
     expect(machine.give({ type: 'closed', session: 2 })).toEqual([]);
     expect(machine.pass(10_000)).toEqual([]);
@@ -377,10 +378,10 @@ describe('a session', () => {
     const machine = new Machine();
     machine.seat(1);
     machine.open(2, 3, 4);
-    machine.ask(2, { type: 'join', request: requestOf(2) });
-    machine.ask(3, { type: 'join', request: requestOf(3) });
+    machine.ask(2, { type: 'join', body: requestOf(2) });
+    machine.ask(3, { type: 'join', body: requestOf(3) });
     machine.give({ type: 'closed', session: 3 });
-    machine.ask(4, { type: 'join', request: requestOf(3) });
+    machine.ask(4, { type: 'join', body: requestOf(3) });
     const placed = machine.pass(WINDOW);
     expect(placed.filter(({ type }) => type === 'reply').map((each) => each.session)).toEqual([4]);
   });
@@ -394,7 +395,7 @@ describe('a session', () => {
     expect(kinds(machine.give({ type: 'goodbye', request: requestOf(2) }))).toEqual(['view to 1']);
     expect(mayLeave(machine.broker, guess)).toBe(true);
     expect(machine.give({ type: 'goodbye', request: requestOf(2) })).toEqual([]);
-    expect(codesOf(machine.ask(2, { type: 'join', request: requestOf(3) }))).toContain('ok');
+    expect(codesOf(machine.ask(2, { type: 'join', body: requestOf(3) }))).toContain('ok');
   });
 });
 
@@ -405,9 +406,9 @@ describe('in the order of what is delivered', () => {
     const place = { incarnation: 'sunday.1', era: 1, version: 7 };
     const one = { ...place, successor: peerId(2), predecessor: peerId(2) };
     const other = { ...place, successor: peerId(1), predecessor: peerId(1) };
-    machine.ask(1, { type: 'resume', request: resumeOf(1, { place: one }) });
-    expect(machine.ask(9, { type: 'join', request: requestOf(9) })).toEqual([]);
-    const ended = kinds(machine.ask(2, { type: 'resume', request: resumeOf(2, { place: other }) }));
+    machine.ask(1, { type: 'resume', body: resumeOf(1, { place: one }) });
+    expect(machine.ask(9, { type: 'join', body: requestOf(9) })).toEqual([]);
+    const ended = kinds(machine.ask(2, { type: 'resume', body: resumeOf(2, { place: other }) }));
     expect(ended[0]).toBe('reply to 2');
     expect(ended).toContain('reply to 9');
     expect(ended.slice(1)).toContain('view to 2');
@@ -417,8 +418,8 @@ describe('in the order of what is delivered', () => {
     const machine = new Machine();
     machine.seat(1, 2, 3);
     machine.pass(10_000);
-    const report = { about: peerId(2), fault: 'silent' as const };
-    expect(kinds(machine.ask(1, { type: 'report', report }))).toEqual(['probe to 2']);
+    const complaint = { about: peerId(2), fault: 'silent' as const };
+    expect(kinds(machine.ask(1, { type: 'complain', body: complaint }))).toEqual(['probe to 2']);
     expect(kinds(machine.pass(PROBE_PATIENCE))).toEqual([
       'reply to 1',
       'view to 1',
@@ -433,8 +434,8 @@ describe('time', () => {
     const machine = new Machine();
     machine.seat(1, 2, 3, 4);
     for (const about of [2, 4]) {
-      machine.ask(1, { type: 'report', report: { about: peerId(about), fault: 'silent' } });
-      machine.ask(3, { type: 'report', report: { about: peerId(about), fault: 'silent' } });
+      machine.ask(1, { type: 'complain', body: { about: peerId(about), fault: 'silent' } });
+      machine.ask(3, { type: 'complain', body: { about: peerId(about), fault: 'silent' } });
     }
     const due = defined(nextDue(machine.broker));
     const count = machine.broker.dues.order.length;

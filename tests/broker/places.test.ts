@@ -76,7 +76,7 @@ describe('a lost connection', () => {
       ]),
     );
     // It goes, and whoever is next to the other one now is asked without delay.
-    server.report(defined(first), defined(second), 'silent');
+    server.complain(defined(first), defined(second), 'silent');
     expect(server.checks()).toContainEqual([first, third]);
   });
 
@@ -138,11 +138,11 @@ describe('a word about one without a connection', () => {
     const [first, second, third] = ring;
     server.lose(defined(second));
     for (const id of [first, third])
-      expect(server.report(defined(id), defined(second), 'unlinked')).toEqual([
+      expect(server.complain(defined(id), defined(second), 'unlinked')).toEqual([
         { ok: true, isMember: true },
       ]);
     server.pass(CHECKS);
-    expect(server.report(defined(first), defined(second), 'unlinked')).toEqual([
+    expect(server.complain(defined(first), defined(second), 'unlinked')).toEqual([
       { ok: true, isMember: false },
     ]);
   });
@@ -154,7 +154,7 @@ describe('a word about one without a connection', () => {
       server.pass(2 * CHECKS);
       server.join(9);
       const [, after] = neighbours(server.peers, peerId(9));
-      const word = () => server.report(peerId(9), after, 'unlinked');
+      const word = () => server.complain(peerId(9), after, 'unlinked');
       expect(word()).toEqual([{ ok: true, isMember: true }]);
       server.pass(RELAYED_PROBE_SILENCE - 1);
       expect(word()).toEqual([{ ok: true, isMember: true }]);
@@ -172,7 +172,7 @@ describe('a word about one without a connection', () => {
     server.pass(2 * CHECKS);
     const first = defined([1, 2, 3, 4].find((each) => peerId(each) === ring[0]));
     viewOf([server.resume(first)]);
-    const word = () => server.report(defined(ring[0]), defined(ring[1]), 'unlinked');
+    const word = () => server.complain(defined(ring[0]), defined(ring[1]), 'unlinked');
     expect(word()).toEqual([{ ok: true, isMember: true }]);
     server.pass(CHECKS);
     expect(word()).toEqual([{ ok: true, isMember: false }]);
@@ -189,9 +189,9 @@ describe('a complaint', () => {
     server.pass(30_000);
     server.lose(defined(second));
     server.delivered.length = 0;
-    expect(server.report(defined(first), defined(second), 'silent')).toEqual(STAYS);
-    expect(server.report(defined(first), defined(second), 'silent')).toEqual(STAYS);
-    expect(server.report(defined(third), defined(second), 'silent')).toEqual(GOES);
+    expect(server.complain(defined(first), defined(second), 'silent')).toEqual(STAYS);
+    expect(server.complain(defined(first), defined(second), 'silent')).toEqual(STAYS);
+    expect(server.complain(defined(third), defined(second), 'silent')).toEqual(GOES);
     expect([...viewsIn(server.deliveries).keys()]).toEqual([first, third]);
     expect(server.probes).toEqual([]);
   });
@@ -205,25 +205,25 @@ describe('a complaint', () => {
       const { server, ring } = ringOf(4);
       const [first, second, third] = ring;
       server.lose(defined(second));
-      expect(server.report(defined(first), defined(second), one)).toEqual(STAYS);
-      expect(server.report(defined(third), defined(second), other)).toEqual(GOES);
+      expect(server.complain(defined(first), defined(second), one)).toEqual(STAYS);
+      expect(server.complain(defined(third), defined(second), other)).toEqual(GOES);
     }
     const { server, ring } = ringOf(4);
     const [first, second, third] = ring;
     server.lose(defined(second));
     server.lose(defined(third));
-    expect(server.report(defined(first), defined(second), 'silent')).toEqual(GOES);
+    expect(server.complain(defined(first), defined(second), 'silent')).toEqual(GOES);
   });
 
   test('of silence by one neighbour alone counts once there was time to come back (L13e)', () => {
     const { server, ring } = ringOf(4);
     const [first, second] = ring;
     server.lose(defined(second));
-    expect(server.report(defined(first), defined(second), 'silent')).toEqual(STAYS);
+    expect(server.complain(defined(first), defined(second), 'silent')).toEqual(STAYS);
     server.pass(RELAYED_PROBE_SILENCE - 1);
-    expect(server.report(defined(first), defined(second), 'silent')).toEqual(STAYS);
+    expect(server.complain(defined(first), defined(second), 'silent')).toEqual(STAYS);
     server.pass(1);
-    expect(server.report(defined(first), defined(second), 'silent')).toEqual(GOES);
+    expect(server.complain(defined(first), defined(second), 'silent')).toEqual(GOES);
   });
 
   test('counts no more once its subject has been there again', () => {
@@ -231,10 +231,10 @@ describe('a complaint', () => {
     const [first, second, third] = ring;
     const number = defined([1, 2, 3, 4].find((each) => peerId(each) === second));
     server.lose(defined(second));
-    server.report(defined(first), defined(second), 'silent');
+    server.complain(defined(first), defined(second), 'silent');
     viewOf([server.resume(number)]);
     server.lose(defined(second));
-    expect(server.report(defined(third), defined(second), 'silent')).toEqual(STAYS);
+    expect(server.complain(defined(third), defined(second), 'silent')).toEqual(STAYS);
   });
 
   test('counts no more, either, once nobody was there at all', () => {
@@ -242,26 +242,26 @@ describe('a complaint', () => {
     const numberOf = (id?: PeerId) => defined([1, 2, 3].find((each) => peerId(each) === id));
     const [first, second, third] = ring;
     server.lose(defined(second));
-    server.report(defined(first), defined(second), 'silent');
+    server.complain(defined(first), defined(second), 'silent');
     server.lose(defined(first));
     server.lose(defined(third));
     viewOf([server.resume(numberOf(third))]);
     viewOf([server.resume(numberOf(first))]);
-    expect(server.report(defined(third), defined(second), 'silent')).toEqual(STAYS);
+    expect(server.complain(defined(third), defined(second), 'silent')).toEqual(STAYS);
   });
 
   test('whose subject loses its connection while it is asked waits for no answer (L13g)', () => {
     const { server, ring } = ringOf(4);
     const [first, second, third] = ring;
-    const replies = server.report(defined(first), defined(second), 'silent');
+    const replies = server.complain(defined(first), defined(second), 'silent');
     expect(replies).toEqual([]);
     server.delivered.length = 0;
     server.lose(defined(second));
     expect(replies).toEqual(STAYS);
     // Its neighbours are asked anew: what they said was of before.
     expect(server.checks()).toHaveLength(2);
-    expect(server.report(defined(third), defined(second), 'silent')).toEqual(STAYS);
-    expect(server.report(defined(first), defined(second), 'silent')).toEqual(GOES);
+    expect(server.complain(defined(third), defined(second), 'silent')).toEqual(STAYS);
+    expect(server.complain(defined(first), defined(second), 'silent')).toEqual(GOES);
     server.pass(PROBE_PATIENCE);
     expect(replies).toHaveLength(1);
   });
@@ -270,7 +270,7 @@ describe('a complaint', () => {
     const { server, ring } = ringOf(5);
     const [first, second, third, fourth] = ring.map((id) => defined(id));
     server.lose(defined(second));
-    expect(server.report(defined(first), defined(second), 'silent')).toEqual(STAYS);
+    expect(server.complain(defined(first), defined(second), 'silent')).toEqual(STAYS);
     server.delivered.length = 0;
     server.lose(defined(third));
     expect(new Set(server.checks())).toEqual(
@@ -279,7 +279,7 @@ describe('a complaint', () => {
         [fourth, third],
       ]),
     );
-    expect(server.report(defined(first), defined(second), 'silent')).toEqual(GOES);
+    expect(server.complain(defined(first), defined(second), 'silent')).toEqual(GOES);
   });
 
   test('of silence about one that answers the server is believed at the third time (L16f)', () => {
@@ -288,7 +288,7 @@ describe('a complaint', () => {
     server.pass(STANDING);
     for (const expected of [true, true, false]) {
       server.pass(COMPLAINT_INTERVAL);
-      const replies = server.report(defined(first), defined(second), 'silent');
+      const replies = server.complain(defined(first), defined(second), 'silent');
       server.probes.shift()?.answer();
       expect(replies).toEqual([{ ok: true, isMember: expected }]);
     }
@@ -302,7 +302,7 @@ describe('a complaint', () => {
       const [first, second] = ring;
       server.pass(STANDING);
       const replies = Array.from({ length: 5 }, () =>
-        server.report(defined(first), defined(second), fault),
+        server.complain(defined(first), defined(second), fault),
       );
       for (const { answer } of server.probes.splice(0)) answer();
       expect(replies.flat()).toEqual(replies.map(() => ({ ok: true, isMember: true })));
@@ -316,7 +316,7 @@ describe('a complaint', () => {
     server.join(9);
     const [before] = neighbours(server.peers, peerId(9));
     const complain = () => {
-      const replies = server.report(peerId(9), before, 'silent');
+      const replies = server.complain(peerId(9), before, 'silent');
       server.probes.shift()?.answer();
       expect(replies).toEqual([{ ok: true, isMember: true }]);
     };
@@ -331,13 +331,13 @@ describe('a complaint', () => {
   test('of silence about one with a connection is settled by whether that one answers (L12f)', () => {
     const { server, ring } = ringOf(4);
     const [first, second] = ring;
-    const awake = server.report(defined(first), defined(second), 'silent');
+    const awake = server.complain(defined(first), defined(second), 'silent');
     expect(awake).toEqual([]);
     server.probes.shift()?.answer();
     expect(awake).toEqual([{ ok: true, isMember: true }]);
     expect(server.peers).toEqual(ring);
 
-    const asleep = server.report(defined(first), defined(second), 'silent');
+    const asleep = server.complain(defined(first), defined(second), 'silent');
     server.pass(PROBE_PATIENCE);
     expect(asleep).toEqual([{ ok: true, isMember: false }]);
     expect(server.peers).not.toContain(second);
@@ -348,7 +348,7 @@ describe('a complaint', () => {
   test('that is answered after its subject has left says so, and evicts nobody', () => {
     const { server, ring } = ringOf(3);
     const [first, second] = ring;
-    const replies = server.report(defined(first), defined(second), 'silent');
+    const replies = server.complain(defined(first), defined(second), 'silent');
     server.leave(defined(second));
     server.pass(PROBE_PATIENCE);
     expect(replies).toEqual([{ ok: true, isMember: false }]);
@@ -359,7 +359,7 @@ describe('a complaint', () => {
     const { server, ring } = ringOf(4);
     const [first, second] = ring;
     server.pass(STANDING);
-    expect(server.report(defined(first), defined(second), 'misbehaves')).toEqual([
+    expect(server.complain(defined(first), defined(second), 'misbehaves')).toEqual([
       { ok: true, isMember: false },
     ]);
     expect(server.disconnected).toEqual([second]);
@@ -372,8 +372,10 @@ describe('a complaint', () => {
     const [first, second] = ring;
     server.join(9);
     const [before] = neighbours(server.peers, peerId(9));
-    expect(server.report(peerId(9), before, 'misbehaves')).toEqual([{ ok: true, isMember: true }]);
-    expect(server.report(defined(first), defined(second), 'misbehaves')).toHaveLength(1);
+    expect(server.complain(peerId(9), before, 'misbehaves')).toEqual([
+      { ok: true, isMember: true },
+    ]);
+    expect(server.complain(defined(first), defined(second), 'misbehaves')).toHaveLength(1);
     expect(server.disconnected).toEqual([]);
   });
 
@@ -383,7 +385,7 @@ describe('a complaint', () => {
     const numbers = [7, ...ring.map((id) => defined([1, 2, 3, 4].find((n) => peerId(n) === id)))];
     viewOf([resumed(server, numbers, 7)]);
     const [before] = neighbours(server.peers, peerId(7));
-    const accuse = () => server.report(peerId(7), before, 'misbehaves');
+    const accuse = () => server.complain(peerId(7), before, 'misbehaves');
     expect(accuse()).toEqual([{ ok: true, isMember: true }]);
     server.pass(STANDING);
     expect(accuse()).toEqual([{ ok: true, isMember: false }]);
@@ -395,12 +397,12 @@ describe('a complaint', () => {
     server.pass(STANDING);
     for (let accusation = 0; accusation < 2; accusation += 1) {
       const about = neighbours(server.peers, defined(accuser))[1];
-      expect(server.report(defined(accuser), about, 'misbehaves')).toEqual([
+      expect(server.complain(defined(accuser), about, 'misbehaves')).toEqual([
         { ok: true, isMember: false },
       ]);
     }
     const third = neighbours(server.peers, defined(accuser))[1];
-    expect(server.report(defined(accuser), third, 'misbehaves')).toEqual([
+    expect(server.complain(defined(accuser), third, 'misbehaves')).toEqual([
       { ok: true, isMember: true },
     ]);
     expect(server.peers).toContain(third);
@@ -413,16 +415,16 @@ describe('a complaint', () => {
     (fault) => {
       const { server, ring } = ringOf(5);
       const [first, , third] = ring;
-      expect(server.report(defined(first), defined(third), fault)).toEqual([
+      expect(server.complain(defined(first), defined(third), fault)).toEqual([
         { ok: true, isMember: true },
       ]);
-      expect(server.report(defined(first), defined(first), fault)).toEqual([
+      expect(server.complain(defined(first), defined(first), fault)).toEqual([
         { ok: true, isMember: true },
       ]);
-      expect(server.report(defined(first), peerId(99), fault)).toEqual([
+      expect(server.complain(defined(first), peerId(99), fault)).toEqual([
         { ok: true, isMember: false },
       ]);
-      expect(server.report(peerId(99), defined(first), fault)).toMatchObject([
+      expect(server.complain(peerId(99), defined(first), fault)).toMatchObject([
         { ok: false, code: 'not-joined' },
       ]);
       expect(server.peers).toEqual(ring);
@@ -529,7 +531,7 @@ describe('an evicted peer', () => {
   test('is told to those who had it for a predecessor before, who may still listen to it (L16g)', () => {
     const server = relinked();
     const [accuser] = neighbours(server.peers, peerId(2));
-    server.report(accuser, peerId(2), 'misbehaves');
+    server.complain(accuser, peerId(2), 'misbehaves');
     expect(server.peers).not.toContain(peerId(2));
     expect(viewsIn(server.deliveries).get(peerId(1))?.removed).toEqual([peerId(2)]);
   });
@@ -653,7 +655,7 @@ describe('after the server has lost its memory', () => {
     );
     server.pass(CHECKS);
     expect(server.checks()).toHaveLength(2);
-    server.report(peerId(1), peerId(5), 'silent');
+    server.complain(peerId(1), peerId(5), 'silent');
     expect(server.peers).toHaveLength(4);
     expect(codeOf([resumed(server, RING, 5)])).toBe('place-lost');
   });

@@ -5,11 +5,9 @@ import { BrokerDriver } from '../../shared/broker/driver.ts';
 import type { Notice } from '../../shared/broker/room.ts';
 import {
   newBroker,
-  type AnyReply,
   type BrokerLimits,
   type Delivery,
   type Membership,
-  type Request,
   type SessionId,
 } from '../../shared/broker/state.ts';
 import { get } from '../../shared/broker/table.ts';
@@ -20,7 +18,9 @@ import {
   type JoinReply,
   type JoinRequest,
   type MembershipReply,
-  type Report,
+  type Fault,
+  type ReplyTo,
+  type Request,
   type ResumeRequest,
   type SettleReply,
   type SignalRequest,
@@ -43,7 +43,7 @@ export class Server {
   /** By session: whose it is. */
   readonly #places = new Map<SessionId, Membership>();
   #sessions = 0;
-  readonly #onReply = new Map<number, (reply: AnyReply) => void>();
+  readonly #onReply = new Map<number, (reply: ReplyTo) => void>();
   #requests = 0;
 
   constructor(limits: Partial<BrokerLimits> = {}) {
@@ -65,7 +65,7 @@ export class Server {
   ): JoinReply[] {
     const replies: JoinReply[] = [];
     const request = requestOf(number, part);
-    this.#ask(this.#connect(request), { type: 'join', request }, (reply) => {
+    this.#ask(this.#connect(request), { type: 'join', body: request }, (reply) => {
       if (!reply.ok || 'view' in reply) replies.push(reply);
       onReply();
     });
@@ -86,7 +86,7 @@ export class Server {
       ...part,
     };
     const replies: JoinReply[] = [];
-    this.#ask(this.#connect(request), { type: 'resume', request }, (reply) => {
+    this.#ask(this.#connect(request), { type: 'resume', body: request }, (reply) => {
       if (!reply.ok || 'view' in reply) replies.push(reply);
     });
     return defined(replies[0]);
@@ -95,7 +95,7 @@ export class Server {
   /** A member says that it knows the ring's term. Returns the era that it is told. */
   settle(number: number, room = LOBBY): number {
     const replies: SettleReply[] = [];
-    this.#ask(this.#sessionOf(peerId(number), room), { type: 'settle' }, (reply) => {
+    this.#ask(this.#sessionOf(peerId(number), room), { type: 'settle', body: null }, (reply) => {
       if (!reply.ok || 'era' in reply) replies.push(reply);
     });
     const reply = defined(replies[0]);
@@ -103,26 +103,28 @@ export class Server {
     return reply.era;
   }
 
-  signal(from: PeerId, request: SignalRequest): AnyReply {
-    const replies: AnyReply[] = [];
-    this.#ask(this.#sessionOf(from), { type: 'signal', request }, (reply) => replies.push(reply));
+  signal(from: PeerId, request: SignalRequest): ReplyTo {
+    const replies: ReplyTo[] = [];
+    this.#ask(this.#sessionOf(from), { type: 'signal', body: request }, (reply) =>
+      replies.push(reply),
+    );
     return defined(replies[0]);
   }
 
-  report(from: PeerId, about: PeerId, fault: Report['fault']): MembershipReply[] {
-    const request: Request = { type: 'report', report: { about, fault } };
+  complain(from: PeerId, about: PeerId, fault: Fault): MembershipReply[] {
+    const request: Request = { type: 'complain', body: { about, fault } };
     return this.#askMembership(this.#sessionOf(from), request);
   }
 
   /** The first member that has a connection asks whether a peer is one. */
   lookup(peer: PeerId): MembershipReply[] {
     const [session] = sessionsIn(this.driver.broker, LOBBY);
-    return this.#askMembership(defined(session), { type: 'lookup', peer });
+    return this.#askMembership(defined(session), { type: 'lookup', body: peer });
   }
 
   /** One says goodbye on its connection. */
   leave(id: PeerId, room = LOBBY): void {
-    this.#ask(this.#sessionOf(id, room), { type: 'leave' }, () => undefined);
+    this.#ask(this.#sessionOf(id, room), { type: 'leave', body: null }, () => undefined);
   }
 
   /** One says goodbye over HTTP. */
@@ -189,7 +191,7 @@ export class Server {
     return seat?.session ?? this.#connect({ room, id });
   }
 
-  #ask(session: SessionId, request: Request, onReply: (reply: AnyReply) => void): void {
+  #ask(session: SessionId, request: Request, onReply: (reply: ReplyTo) => void): void {
     this.#requests += 1;
     this.#onReply.set(this.#requests, onReply);
     this.driver.give({ type: 'request', session, number: this.#requests, request });

@@ -14,11 +14,12 @@ import { parseFrame } from '../../shared/protocol/frame.ts';
 import type { LinkId, PeerId } from '../../shared/protocol/ids.ts';
 import {
   parseSignalDelivery,
-  parseSignalRequest,
+  parseRequest,
   type Edge,
   type Signal,
   type View,
 } from '../../shared/protocol/signaling.ts';
+import { requestOf } from '../broker/test-broker.ts';
 import { peerId, roomName, valueOf } from '../support.ts';
 import type { LinkGround } from './link-promises.ts';
 import { linkContract } from './links.ts';
@@ -73,7 +74,8 @@ class RelayedEnd implements Link {
     this.#give({ type: 'join' });
     this.#give({ type: 'connected' });
     const reply = { ok: true, view: viewOf(end), policy: 'highest' } as const;
-    this.#give({ type: 'answer', answer: { of: 'place', reply } });
+    const request = { type: 'join', body: requestOf(1) } as const;
+    this.#give({ type: 'answer', to: { request, context: null }, reply });
     // The member offers a relayed link at once, but not before the turn is over.
     if (end === 'first') this.#give({ type: 'time' });
   }
@@ -157,8 +159,9 @@ class RelayedEnd implements Link {
   /** Of what the member wants done, only signals on the link between the two ends matter here. */
   #perform(outputs: readonly Output[]): void {
     for (const output of outputs) {
-      if (output.do !== 'ask' || output.ask.of !== 'signal') continue;
-      const { to, edge, link, signals } = valueOf(parseSignalRequest(output.ask.request));
+      if (output.do !== 'ask' || output.ask.request.type !== 'signal') continue;
+      const { body } = valueOf(parseRequest('signal', output.ask.request.body));
+      const { to, edge, link, signals } = body;
       if (to === OTHER || edge !== EDGES[this.#end]) continue;
       this.#id ??= link;
       for (const signal of signals)

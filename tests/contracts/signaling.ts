@@ -1,20 +1,24 @@
 /** What every way to the signaling server promises ({@link Signaling}), as tests of one implementation. */
 import { describe, expect, onTestFinished, test } from 'vitest';
-import type { Signaling, SignalingHandlers } from '../../shared/driver/ports.ts';
+import type { Signaling } from '../../shared/driver/ports.ts';
+import type { ServerNews } from '../../shared/member/turn.ts';
 import type { PeerId } from '../../shared/protocol/ids.ts';
-import type {
-  JoinReply,
-  JoinRequest,
-  MembershipReply,
-  Reply,
-  ResumeRequest,
-  SettleReply,
-  Signal,
-  SignalDelivery,
-  View,
+import {
+  parseReplyTo,
+  type JoinReply,
+  type JoinRequest,
+  type MembershipReply,
+  type Reply,
+  type ReplyTo,
+  type Request,
+  type ResumeRequest,
+  type SettleReply,
+  type Signal,
+  type SignalDelivery,
+  type View,
 } from '../../shared/protocol/signaling.ts';
 import { joinRequest } from '../signaling-server/test-server.ts';
-import { defined, linkId, peerId } from '../support.ts';
+import { defined, linkId, peerId, valueOf } from '../support.ts';
 
 /** A way to the server, and what may happen to it. */
 interface Way {
@@ -34,7 +38,7 @@ export interface SignalingGround {
 const LINK = linkId(7);
 
 /** A peer at the server, and what it was told. */
-class Peer implements SignalingHandlers {
+class Peer {
   readonly request: JoinRequest;
   readonly told: string[] = [];
   readonly views: View[] = [];
@@ -51,7 +55,9 @@ class Peer implements SignalingHandlers {
     onTestFinished(() => {
       this.signaling.drop();
     });
-    this.signaling.connect(this);
+    this.signaling.connect((news) => {
+      this.#hear(news);
+    });
   }
 
   get signaling(): Signaling {
@@ -71,35 +77,19 @@ class Peer implements SignalingHandlers {
     return defined(this.views.at(-1));
   }
 
-  readonly onConnect = (): void => void this.told.push('connect');
-
-  readonly onDisconnect = (): void => void this.told.push('disconnect');
-
-  readonly onView = (view: View): void => {
-    this.told.push('view');
-    this.views.push(view);
-  };
-
-  readonly onSignal = (delivery: SignalDelivery): void => {
-    this.told.push('signal');
-    this.signals.push(delivery);
-  };
-
-  readonly onCheck = (peer: PeerId): void => {
-    this.told.push('check');
-    this.checks.push(peer);
-  };
-
-  readonly onInvalid = (error: string): void => void this.told.push(`invalid: ${error}`);
+  #hear(news: ServerNews): void {
+    this.told.push(news.type === 'invalid' ? `invalid: ${news.error}` : news.type);
+    if (news.type === 'view') this.views.push(news.view);
+    if (news.type === 'signal') this.signals.push(news.delivery);
+    if (news.type === 'check') this.checks.push(news.peer);
+  }
 
   async connected(): Promise<void> {
-    await this.#until(() => this.told.at(-1) === 'connect');
+    await this.#until(() => this.told.at(-1) === 'connected');
   }
 
   async join(): Promise<JoinReply> {
-    const reply = await this.#answer<JoinReply>((onReply) => {
-      this.signaling.join(this.request, onReply);
-    });
+    const reply = await this.#answer({ type: 'join', body: this.request });
     if (reply.ok) this.views.push(reply.view);
     return reply;
   }
@@ -109,50 +99,40 @@ class Peer implements SignalingHandlers {
     const { incarnation, era, version: of, successor, predecessor } = this.view;
     const neighbours = { successor: successor.id, predecessor: predecessor.id };
     const place = { incarnation, era, version: of, ...neighbours };
-    const request = { version, room, id, secret, policy, place, removed: [], ...changes };
-    return this.#answer<JoinReply>((onReply) => {
-      this.signaling.resume(request, onReply);
-    });
+    const body = { version, room, id, secret, policy, place, removed: [], ...changes };
+    return this.#answer({ type: 'resume', body });
   }
 
   signal(to: PeerId, ...signals: Signal[]): Promise<Reply> {
-    const request = { to, edge: 'successor', link: LINK, signals } as const;
-    return this.#answer<Reply>((onReply) => {
-      this.signaling.signal(request, onReply);
-    });
+    const body = { to, edge: 'successor', link: LINK, signals } as const;
+    return this.#answer({ type: 'signal', body });
   }
 
   settle(): Promise<SettleReply> {
-    return this.#answer<SettleReply>((onReply) => {
-      this.signaling.settle(onReply);
-    });
+    return this.#answer({ type: 'settle', body: null });
   }
 
   lookup(peer: PeerId): Promise<MembershipReply> {
-    return this.#answer<MembershipReply>((onReply) => {
-      this.signaling.lookup(peer, onReply);
-    });
+    return this.#answer({ type: 'lookup', body: peer });
   }
 
   complain(about: PeerId): Promise<MembershipReply> {
-    return this.#answer<MembershipReply>((onReply) => {
-      this.signaling.report({ about, fault: 'silent' }, onReply);
-    });
+    return this.#answer({ type: 'complain', body: { about, fault: 'silent' } });
   }
 
   /** The network ends its connection, and it comes back by itself. */
   async reconnect(): Promise<void> {
     const before = this.told.length;
     this.#way.lose();
-    await this.#until(() => this.told.length > before && this.told.at(-1) === 'connect');
+    await this.#until(() => this.told.length > before && this.told.at(-1) === 'connected');
   }
 
-  async #answer<R>(ask: (onReply: (reply: R) => void) => void): Promise<R> {
-    const replies: R[] = [];
-    ask((reply) => replies.push(reply));
+  async #answer<Asked extends Request>(request: Asked): Promise<ReplyTo<Asked['type']>> {
+    const replies: unknown[] = [];
+    this.signaling.ask(request, (reply) => replies.push(reply));
     await this.#until(() => replies.length > 0);
     expect(replies).toHaveLength(1);
-    return defined(replies[0]);
+    return valueOf(parseReplyTo<Asked['type']>(request.type, replies[0]));
   }
 }
 
@@ -248,7 +228,7 @@ export function signalingContract(
     promise('a connection says so once, and nothing else', async (ground) => {
       const peer = await stranger(ground);
       await memberOf(ground, 1);
-      expect(peer.told).toEqual(['connect']);
+      expect(peer.told).toEqual(['connected']);
     });
 
     promise('join is answered by a view, and every change tells the neighbours', async (ground) => {
@@ -303,7 +283,7 @@ export function signalingContract(
       const [one, other] = await pairOf(ground);
       const before = one.told.length;
       await one.reconnect();
-      expect(one.told.slice(before)).toEqual(['disconnect', 'connect']);
+      expect(one.told.slice(before)).toEqual(['disconnected', 'connected']);
       expect(await one.resume()).toMatchObject({
         ok: true,
         policy: 'highest',

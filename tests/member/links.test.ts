@@ -2,7 +2,7 @@
 import { describe, expect, test } from 'vitest';
 import { encodeFrame } from '../../shared/protocol/frame.ts';
 import type { Decision, PeerMessage } from '../../shared/protocol/messages.ts';
-import type { Edge, Report, Signal } from '../../shared/protocol/signaling.ts';
+import type { Complaint, Edge, Signal } from '../../shared/protocol/signaling.ts';
 import { defined, linkId, peerId } from '../support.ts';
 import { helloOf, NEIGHBOURS, Ring, type TestLink } from './played-ring.ts';
 
@@ -35,7 +35,7 @@ function passAnswered(
 }
 
 function complaints(ring: Ring) {
-  return ring.reports.map(({ request }) => request);
+  return ring.complaints.map(({ request }) => request);
 }
 
 function beats({ sent }: TestLink): number {
@@ -162,7 +162,7 @@ describe('silence', () => {
     const ring = new Ring(DECISION);
     passAnswered(ring, 5_000, [ring.predecessor]);
     expect(complaints(ring)).toEqual([{ about: NEIGHBOURS.successor, fault: 'silent' }]);
-    ring.reports[0]?.reply({ ok: true, isMember: true });
+    ring.complaints[0]?.reply({ ok: true, isMember: true });
     expect(ring.successor.isClosed).toBe(false);
     passAnswered(ring, 1_000, [ring.predecessor]);
     expect(ring.successor.isClosed).toBe(true);
@@ -176,7 +176,7 @@ describe('silence', () => {
   test('that ends while the server looks costs no link (L12g)', () => {
     const ring = new Ring(DECISION);
     passAnswered(ring, 5_000, [ring.predecessor]);
-    ring.reports[0]?.reply({ ok: true, isMember: true });
+    ring.complaints[0]?.reply({ ok: true, isMember: true });
     ring.successor.give({ type: 'heartbeat', isReply: true, count: 1 });
     passAnswered(ring, 1_000, [ring.predecessor, ring.successor]);
     expect(ring.successor.isClosed).toBe(false);
@@ -424,7 +424,7 @@ describe('a neighbour that violates the protocol', () => {
   };
 
   test.each(EDGES)(
-    'as %s is borne 20 times, and cut off and reported with the next (L16b)',
+    'as %s is borne 20 times, and cut off and complained about with the next (L16b)',
     (edge) => {
       const ring = new Ring(DECISION);
       const end = ring[edge];
@@ -781,7 +781,7 @@ describe('where no direct link comes up', () => {
     relayed(ring);
     ring.check(peerId(8));
     passAnswered(ring, 5_000, [ring.predecessor]);
-    expect(ring.reports.map(({ request }) => request)).toEqual([
+    expect(ring.complaints.map(({ request }) => request)).toEqual([
       { about: peerId(8), fault: 'unlinked' },
     ]);
   });
@@ -823,14 +823,14 @@ describe('where no direct link comes up', () => {
     const ring = aimed(2);
     const from = peerId(8);
     let made = 0;
-    const told: Report[] = [];
+    const told: Complaint[] = [];
     for (let passed = 0; passed < 90_000; passed += 100) {
       passAnswered(ring, 100, [ring.predecessor, ring.successor]);
       for (const link of accepted(ring)) {
         made += 1;
         give(ring, link, { type: 'closed' });
       }
-      for (const { request, reply } of ring.reports.splice(0)) {
+      for (const { request, reply } of ring.complaints.splice(0)) {
         reply({ ok: true, isMember: true });
         told.push(request);
       }

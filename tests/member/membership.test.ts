@@ -6,7 +6,8 @@ import type {
   View,
 } from '../../shared/protocol/signaling.ts';
 import type { RingEvent } from '../../shared/member/events.ts';
-import type { OpenLink, SignalingHandlers } from '../../shared/driver/ports.ts';
+import type { OpenLink } from '../../shared/driver/ports.ts';
+import type { ServerNews } from '../../shared/member/turn.ts';
 import { countedRandom } from '../../shared/driver/random.ts';
 import { RingPeer } from '../../shared/driver/ring-peer.ts';
 import { SimulatedClock } from '../../shared/simulation/clock.ts';
@@ -27,10 +28,10 @@ const ALONE: View = {
 /** A ring member whose server is played by the test. */
 function memberOf(openLink: OpenLink) {
   const clock = new SimulatedClock();
-  const joins: { request: JoinRequest; reply: (reply: JoinReply) => void }[] = [];
+  const joins: { request: JoinRequest; reply: (reply: unknown) => void }[] = [];
   const resumes: { request: ResumeRequest; reply: (reply: JoinReply) => void }[] = [];
   const events: RingEvent[] = [];
-  let server: SignalingHandlers | null = null;
+  let server: ((news: ServerNews) => void) | null = null;
   const node: RingPeer = new RingPeer(roomName('lobby'), {
     clock,
     date: () => clock.now(),
@@ -39,15 +40,13 @@ function memberOf(openLink: OpenLink) {
     newSecret: () => 'a secret of some length',
     openLink,
     newSignaling: () => ({
-      connect: (handlers) => {
-        server = handlers;
+      connect: (onNews) => {
+        server = onNews;
       },
-      join: (request, reply) => joins.push({ request, reply }),
-      resume: (request, reply) => resumes.push({ request, reply }),
-      signal: () => undefined,
-      settle: () => undefined,
-      report: () => undefined,
-      lookup: () => undefined,
+      ask: ({ type, body }, reply) => {
+        if (type === 'join') joins.push({ request: body, reply });
+        if (type === 'resume') resumes.push({ request: body, reply });
+      },
       leave: () => undefined,
       drop: () => undefined,
     }),
@@ -58,7 +57,14 @@ function memberOf(openLink: OpenLink) {
     },
   });
   node.join();
-  return { node, clock, joins, resumes, events, server: () => defined(server) };
+  return {
+    node,
+    clock,
+    joins,
+    resumes,
+    events,
+    server: (news: ServerNews) => defined(server)(news),
+  };
 }
 
 /** Links that make an offer at once and never open. Counts those made and not closed. */
@@ -85,8 +91,8 @@ function countedLinks() {
 test('a join that is lost with its connection ends this id: others may presume it departed (L9e)', () => {
   const { counts, openLink } = countedLinks();
   const { joins, server, node, events } = memberOf(openLink);
-  server().onConnect();
-  server().onDisconnect('lost');
+  server({ type: 'connected' });
+  server({ type: 'disconnected', reason: 'lost' });
   expect(joins).toHaveLength(1);
   expect(counts.open).toBe(0);
   expect(node.state.role).toBe('offline');
@@ -96,8 +102,9 @@ test('a join that is lost with its connection ends this id: others may presume i
 test('a server that stays away for long costs no more than the first two offers', () => {
   const { counts, openLink } = countedLinks();
   const { joins, server } = memberOf(openLink);
-  for (let attempt = 0; attempt < 100; attempt += 1) server().onDisconnect('refused');
-  server().onConnect();
+  for (let attempt = 0; attempt < 100; attempt += 1)
+    server({ type: 'disconnected', reason: 'refused' });
+  server({ type: 'connected' });
   expect(counts.made).toBe(2);
   expect(joins).toHaveLength(1);
 });
@@ -105,7 +112,7 @@ test('a server that stays away for long costs no more than the first two offers'
 test('L2d: a newcomer brings an offer for each of its two links', () => {
   const { openLink } = countedLinks();
   const { joins, server } = memberOf(openLink);
-  server().onConnect();
+  server({ type: 'connected' });
   const offer = (number: number) => ({
     link: expect.any(Number) as number,
     signals: [{ type: 'offer', sdp: `offer ${number}` }],
@@ -116,7 +123,7 @@ test('L2d: a newcomer brings an offer for each of its two links', () => {
 test('L2: a newcomer keeps the offer that the view names, and lets go of the other (L2e)', () => {
   const { counts, openLink } = countedLinks();
   const { joins, server, node } = memberOf(openLink);
-  server().onConnect();
+  server({ type: 'connected' });
   const { request, reply } = defined(joins[0]);
   const view: View = {
     ...ALONE,
@@ -131,20 +138,33 @@ test('L2: a newcomer keeps the offer that the view names, and lets go of the oth
 test('a peer alone leads and has let go of its offers (L2f, L5c)', () => {
   const { counts, openLink } = countedLinks();
   const { joins, server, node } = memberOf(openLink);
-  server().onConnect();
+  server({ type: 'connected' });
   joins[0]?.reply({ ok: true, view: ALONE, policy: 'highest' });
   expect(node.state).toMatchObject({ role: 'leader', size: 1, successorLink: 'none' });
   expect(counts.open).toBe(0);
 });
 
+test('a reply that makes no sense is told as an error, and changes nothing', () => {
+  const { openLink } = countedLinks();
+  const { joins, events, server, node } = memberOf(openLink);
+  server({ type: 'connected' });
+  const { reply } = defined(joins[0]);
+  reply({ ok: true, view: ALONE, policy: 'the loudest' });
+  const message = expect.stringMatching(/^the server sent an invalid message: policy: /) as string;
+  expect(events.at(-1)).toEqual({ type: 'error', message });
+  expect(node.state.role).toBe('joining');
+  reply({ ok: true, view: ALONE, policy: 'highest' });
+  expect(node.state.role).toBe('leader');
+});
+
 test('a member that was cut off resumes its place and makes no new offers', () => {
   const { counts, openLink } = countedLinks();
   const { joins, resumes, server, node } = memberOf(openLink);
-  server().onConnect();
+  server({ type: 'connected' });
   joins[0]?.reply({ ok: true, view: ALONE, policy: 'highest' });
-  server().onDisconnect('lost');
+  server({ type: 'disconnected', reason: 'lost' });
   expect(node.state).toMatchObject({ role: 'leader', server: 'reconnecting' });
-  server().onConnect();
+  server({ type: 'connected' });
   expect(joins).toHaveLength(1);
   resumes[0]?.reply({ ok: true, view: ALONE, policy: 'highest' });
   expect(node.state).toMatchObject({ role: 'leader', term: 1, server: 'connected' });
@@ -154,10 +174,10 @@ test('a member that was cut off resumes its place and makes no new offers', () =
 test('a member whose place is lost is gone, and shows nothing of the ring any more (L9d)', () => {
   const { openLink } = countedLinks();
   const { joins, resumes, server, node } = memberOf(openLink);
-  server().onConnect();
+  server({ type: 'connected' });
   joins[0]?.reply({ ok: true, view: ALONE, policy: 'highest' });
-  server().onDisconnect('lost');
-  server().onConnect();
+  server({ type: 'disconnected', reason: 'lost' });
+  server({ type: 'connected' });
   resumes[0]?.reply({ ok: false, code: 'place-lost', message: 'lost' });
   expect(node.state).toMatchObject({
     role: 'offline',
@@ -184,7 +204,7 @@ test('a platform without links ends the membership and says so', () => {
 test('a refusal ends the membership and names its reason', () => {
   const { openLink, counts } = countedLinks();
   const { joins, server, node, events } = memberOf(openLink);
-  server().onConnect();
+  server({ type: 'connected' });
   joins[0]?.reply({ ok: false, code: 'room-full', message: 'room lobby is full' });
   expect(node.state).toMatchObject({ role: 'offline', server: 'offline' });
   expect(events.at(-1)).toEqual({
@@ -217,7 +237,7 @@ test('a member that the server refuses for its version keeps its ring, and asks 
   // It complains about no broken neighbour, and offers no link through the server.
   ring.successor.handlers.onClose('broke');
   ring.pass(60_000);
-  expect([ring.reports, ring.lookups, ring.signals]).toEqual([[], [], []]);
+  expect([ring.complaints, ring.lookups, ring.signals]).toEqual([[], [], []]);
   expect(ring.resumes).toHaveLength(1);
   ring.node.leave();
   expect(ring.node.state.role).toBe('offline');

@@ -235,11 +235,11 @@ describe('bad frames', () => {
     };
     claim(4 + 2 * MAX_TERM_LEAP);
     expect(ring.predecessor.isClosed).toBe(false);
-    expect(ring.reports).toEqual([]);
+    expect(ring.complaints).toEqual([]);
     claim(5 + 3 * MAX_TERM_LEAP);
     expect(ring.node.state.term).toBe(4);
     expect(ring.predecessor.isClosed).toBe(true);
-    expect(ring.reports).toMatchObject([{ request: { about: peerId(3), fault: 'misbehaves' } }]);
+    expect(ring.complaints).toMatchObject([{ request: { about: peerId(3), fault: 'misbehaves' } }]);
   });
 
   test('of a term that others have leapt to are let in by themselves, the last of them alone (L17a)', () => {

@@ -58,7 +58,10 @@ function recordedRing() {
       },
       newSecret: () => recording.identity.secret,
       onEvent: (event, state) => recording.told.push(structuredClone({ event, state })),
-      onInput: (input, moment) => recording.inputs.push(structuredClone({ input, moment })),
+      handle: (member, input, moment, random) => {
+        recording.inputs.push(structuredClone({ input, moment }));
+        return handle(member, input, moment, random);
+      },
     });
     peer.join();
     return { peer, recording };

@@ -8,11 +8,12 @@ import {
 import type { LinkId, PeerId } from '../../shared/protocol/ids.ts';
 import type { Decision, HelloMessage, PeerMessage } from '../../shared/protocol/messages.ts';
 import type {
+  Complaint,
   Edge,
   JoinReply,
   MembershipReply,
   Reply,
-  Report,
+  Request,
   ResumeRequest,
   SettleReply,
   Signal,
@@ -21,7 +22,8 @@ import type {
   View,
 } from '../../shared/protocol/signaling.ts';
 import type { RingEvent } from '../../shared/member/events.ts';
-import type { LinkHandlers, SignalingHandlers } from '../../shared/driver/ports.ts';
+import type { LinkHandlers } from '../../shared/driver/ports.ts';
+import type { ServerNews } from '../../shared/member/turn.ts';
 import { countedRandom } from '../../shared/driver/random.ts';
 import { RingPeer } from '../../shared/driver/ring-peer.ts';
 import { SimulatedClock } from '../../shared/simulation/clock.ts';
@@ -53,6 +55,8 @@ interface Asked<Request, Answer> {
   readonly reply: (answer: Answer) => void;
 }
 
+type Tell = (news: ServerNews) => void;
+
 const EDGES: readonly Edge[] = ['successor', 'predecessor'];
 
 /** Peer 5 between peers 3 and 7, with both links open. */
@@ -62,7 +66,7 @@ export class Ring {
   readonly links: TestLink[] = [];
   readonly node: RingPeer;
   readonly signals: Asked<SignalRequest, Reply>[] = [];
-  readonly reports: Asked<Report, MembershipReply>[] = [];
+  readonly complaints: Asked<Complaint, MembershipReply>[] = [];
   readonly lookups: Asked<PeerId, MembershipReply>[] = [];
   readonly settles: ((reply: SettleReply) => void)[] = [];
   readonly resumes: Asked<ResumeRequest, JoinReply>[] = [];
@@ -70,7 +74,7 @@ export class Ring {
   hasDropped = false;
   readonly #ids: Record<Edge, LinkId>;
   readonly #ends: Record<Edge, TestLink>;
-  readonly #server: SignalingHandlers;
+  readonly #server: Tell;
   #version = 3;
 
   /**
@@ -79,7 +83,7 @@ export class Ring {
    * @param greeted the edges on which the neighbours have said HELLO
    */
   constructor(decision: Decision | null, budget = 450, greeted = EDGES) {
-    let server: SignalingHandlers | null = null;
+    let server: Tell | null = null;
     let reply: ((reply: JoinReply) => void) | null = null;
     let ids: Record<Edge, LinkId> | null = null;
     this.node = new RingPeer(roomName('lobby'), {
@@ -102,21 +106,16 @@ export class Ring {
         };
       },
       newSignaling: () => ({
-        connect: (handlers) => {
-          server = handlers;
+        connect: (onNews) => {
+          server = onNews;
         },
-        join: ({ offers }, onReply) => {
-          ids = {
-            successor: offers.successor.link,
-            predecessor: offers.predecessor.link,
-          };
-          reply = onReply;
+        ask: (request, onReply) => {
+          if (request.type === 'join') {
+            const { successor, predecessor } = request.body.offers;
+            ids = { successor: successor.link, predecessor: predecessor.link };
+            reply = onReply;
+          } else this.#take(request, onReply);
         },
-        resume: (request, onReply) => this.resumes.push({ request, reply: onReply }),
-        signal: (request, onReply) => this.signals.push({ request, reply: onReply }),
-        settle: (onReply) => this.settles.push(onReply),
-        report: (request, onReply) => this.reports.push({ request, reply: onReply }),
-        lookup: (request, onReply) => this.lookups.push({ request, reply: onReply }),
         leave: () => {
           this.hasLeft = true;
         },
@@ -131,8 +130,8 @@ export class Ring {
       },
     });
     this.node.join();
-    this.#server = defined<SignalingHandlers>(server);
-    this.#server.onConnect();
+    this.#server = defined<Tell>(server);
+    this.#server({ type: 'connected' });
     this.#ids = defined<Record<Edge, LinkId>>(ids);
     defined<(reply: JoinReply) => void>(reply)({
       ok: true,
@@ -197,15 +196,15 @@ export class Ring {
   }
 
   connect(): void {
-    this.#server.onConnect();
+    this.#server({ type: 'connected' });
   }
 
   disconnect(): void {
-    this.#server.onDisconnect('lost');
+    this.#server({ type: 'disconnected', reason: 'lost' });
   }
 
   check(peer: PeerId): void {
-    this.#server.onCheck(peer);
+    this.#server({ type: 'check', peer });
   }
 
   /** Messages that went to the successor since. */
@@ -214,12 +213,12 @@ export class Ring {
   }
 
   signal(delivery: SignalDelivery): void {
-    this.#server.onSignal(delivery);
+    this.#server({ type: 'signal', delivery });
   }
 
   /** A later view, which differs from the first only in this. */
   view(part: Partial<View>): void {
-    this.#server.onView(this.#laterView(part));
+    this.#server({ type: 'view', view: this.#laterView(part) });
   }
 
   /** The server gives it its place again, in a later view. */
@@ -240,6 +239,24 @@ export class Ring {
       removed: [],
       ...part,
     };
+  }
+
+  #take(request: Request, reply: (reply: unknown) => void): void {
+    switch (request.type) {
+      case 'resume':
+        return void this.resumes.push({ request: request.body, reply });
+      case 'signal':
+        return void this.signals.push({ request: request.body, reply });
+      case 'settle':
+        return void this.settles.push(reply);
+      case 'complain':
+        return void this.complaints.push({ request: request.body, reply });
+      case 'lookup':
+        return void this.lookups.push({ request: request.body, reply });
+      case 'join':
+      case 'leave':
+        throw new Error(`it asks to ${request.type}`);
+    }
   }
 
   pass(milliseconds: number): void {

@@ -3,7 +3,7 @@ import { expect, test } from 'vitest';
 import type { PeerId } from '../../shared/protocol/ids.ts';
 import type { JoinReply, JoinRequest, View } from '../../shared/protocol/signaling.ts';
 import type { RingEvent } from '../../shared/member/events.ts';
-import type { SignalingHandlers } from '../../shared/driver/ports.ts';
+import type { ServerNews } from '../../shared/member/turn.ts';
 import { RingPeer } from '../../shared/driver/ring-peer.ts';
 import { SimulatedClock } from '../../shared/simulation/clock.ts';
 import { defined, peerId, roomName } from '../support.ts';
@@ -15,7 +15,7 @@ class Played {
   readonly peer: RingPeer;
   /** Called with each event. */
   onEvent: (event: RingEvent) => void = () => undefined;
-  #server: SignalingHandlers | null = null;
+  #server: ((news: ServerNews) => void) | null = null;
   #made = 0;
 
   constructor() {
@@ -33,18 +33,15 @@ class Played {
         return { signal: () => undefined, send: () => undefined, close: () => undefined };
       },
       newSignaling: () => ({
-        connect: (handlers) => {
-          this.#server = handlers;
-          handlers.onConnect();
+        connect: (onNews) => {
+          this.#server = onNews;
+          onNews({ type: 'connected' });
         },
-        join: (request, reply) => this.joins.push({ request, reply, at: this.clock.now() }),
-        resume: (_request, reply) => {
-          reply({ ok: false, code: 'place-lost', message: 'the place is lost' });
+        ask: ({ type, body }, reply) => {
+          if (type === 'join') this.joins.push({ request: body, reply, at: this.clock.now() });
+          if (type === 'resume')
+            reply({ ok: false, code: 'place-lost', message: 'the place is lost' });
         },
-        signal: () => undefined,
-        settle: () => undefined,
-        report: () => undefined,
-        lookup: () => undefined,
         leave: () => undefined,
         drop: () => undefined,
       }),
@@ -75,8 +72,8 @@ class Played {
 
   /** Its connection is lost, and with it its place. */
   lose(): void {
-    defined(this.#server).onDisconnect('lost');
-    defined(this.#server).onConnect();
+    defined(this.#server)({ type: 'disconnected', reason: 'lost' });
+    defined(this.#server)({ type: 'connected' });
   }
 
   refuse(code: 'id-taken' | 'place-lost' | 'room-full'): void {

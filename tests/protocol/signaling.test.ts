@@ -4,20 +4,35 @@ import { describe, expect, test, vi } from 'vitest';
 import { parseLinkId, parsePeerId, parseRoomName, type Parsed } from '../../shared/protocol/ids.ts';
 import {
   opposite,
-  parseJoinReply,
-  parseMembershipReply,
-  parseJoinRequest,
-  parseReply,
-  parseReport,
-  parseResumeRequest,
-  parseSettleReply,
+  parseReplyTo,
+  parseRequest,
   parseSignalDelivery,
-  parseSignalRequest,
   parseView,
   REFUSALS,
   SIGNALING_VERSION,
+  type RequestType,
 } from '../../shared/protocol/signaling.ts';
 import { errorOf, peerId, valueOf } from '../support.ts';
+
+const bodyOf =
+  (type: RequestType) =>
+  (input: unknown): Parsed<unknown> => {
+    const request = parseRequest(type, input);
+    return request.ok ? { ok: true, value: request.value.body } : request;
+  };
+const replyTo =
+  (type: RequestType) =>
+  (input: unknown): Parsed<unknown> =>
+    parseReplyTo(type, input);
+
+const parseJoinRequest = bodyOf('join');
+const parseResumeRequest = bodyOf('resume');
+const parseSignalRequest = bodyOf('signal');
+const parseComplaint = bodyOf('complain');
+const parseJoinReply = replyTo('join');
+const parseReply = replyTo('signal');
+const parseSettleReply = replyTo('settle');
+const parseMembershipReply = replyTo('lookup');
 
 // Many cases, and nothing in them waits: a busy machine may take its time.
 vi.setConfig({ testTimeout: 60_000 });
@@ -78,8 +93,8 @@ const fromPeers: readonly Accepted[] = [
     ],
   ],
   [
-    'report',
-    parseReport,
+    'complaint',
+    parseComplaint,
     [
       { about: peerId(2), fault: 'silent' },
       { about: peerId(2), fault: 'misbehaves' },

@@ -2,15 +2,17 @@
 import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import { socketSignaling } from '../../peer/socket-signaling.ts';
 import type { PeerId } from '../../shared/protocol/ids.ts';
-import type {
-  JoinReply,
-  MembershipReply,
-  ResumeRequest,
-  SignalDelivery,
-  View,
+import {
+  parseReplyTo,
+  type JoinReply,
+  type MembershipReply,
+  type ReplyTo,
+  type Request,
+  type ResumeRequest,
+  type SignalDelivery,
+  type View,
 } from '../../shared/protocol/signaling.ts';
-import type { SignalingHandlers } from '../../shared/driver/ports.ts';
-import { defined, linkId, peerId } from '../support.ts';
+import { defined, linkId, peerId, valueOf } from '../support.ts';
 import {
   ask,
   connect,
@@ -44,32 +46,34 @@ class Shipped {
     onTestFinished(() => {
       this.signaling.leave();
     });
-    const handlers: SignalingHandlers = {
-      onConnect: () => (this.connects += 1),
-      onDisconnect: (reason) => this.lost.push(reason),
-      onView: (view) => this.views.push(view),
-      onSignal: (delivery) => this.signals.push(delivery),
-      onCheck: (peer) => this.checks.push(peer),
-      onInvalid: (error) => this.invalid.push(error),
-    };
-    this.signaling.connect(handlers);
+    this.signaling.connect((news) => {
+      if (news.type === 'connected') this.connects += 1;
+      if (news.type === 'disconnected') this.lost.push(news.reason);
+      if (news.type === 'view') this.views.push(news.view);
+      if (news.type === 'signal') this.signals.push(news.delivery);
+      if (news.type === 'check') this.checks.push(news.peer);
+      if (news.type === 'invalid') this.invalid.push(news.error);
+    });
   }
 
   async join(number: number): Promise<JoinReply> {
     await vi.waitFor(() => {
       expect(this.connects).toBe(1);
     }, WAIT);
-    const reply = await new Promise<JoinReply>((resolve) => {
-      this.signaling.join(joinRequest(number), resolve);
-    });
+    const reply = await this.ask({ type: 'join', body: joinRequest(number) });
     if (reply.ok) this.views.push(reply.view);
     return reply;
   }
 
   lookup(peer: PeerId): Promise<MembershipReply> {
-    return new Promise((resolve) => {
-      this.signaling.lookup(peer, resolve);
+    return this.ask({ type: 'lookup', body: peer });
+  }
+
+  async ask<Asked extends Request>(request: Asked): Promise<ReplyTo<Asked['type']>> {
+    const reply = await new Promise((resolve) => {
+      this.signaling.ask(request, resolve);
     });
+    return valueOf(parseReplyTo<Asked['type']>(request.type, reply));
   }
 }
 
@@ -85,17 +89,13 @@ describe('the shipped client', () => {
       [other, one],
     ] as const;
     for (const [from, to] of ways) {
-      const request = {
+      const body = {
         to: to.id,
         edge: 'successor' as const,
         link: linkId(77),
         signals: [{ type: 'relay' as const }, { type: 'frame' as const, frame }],
       };
-      expect(
-        await new Promise((resolve) => {
-          from.signaling.signal(request, resolve);
-        }),
-      ).toEqual({ ok: true });
+      expect(await from.ask({ type: 'signal', body })).toEqual({ ok: true });
       await vi.waitFor(() => {
         const delivery = defined(to.signals.find(({ link }) => link === 77));
         expect(delivery).toMatchObject({ from: from.id, edge: 'predecessor' });
@@ -133,10 +133,8 @@ describe('the shipped client', () => {
       expect(shipped.checks).toEqual([other.id]);
     }, WAIT);
     expect(await shipped.lookup(other.id)).toEqual({ ok: true, isMember: true });
-    const answer = await new Promise<MembershipReply>((resolve) => {
-      shipped.signaling.report({ about: other.id, fault: 'silent' }, resolve);
-    });
-    expect(answer).toEqual({ ok: true, isMember: false });
+    const body = { about: other.id, fault: 'silent' } as const;
+    expect(await shipped.ask({ type: 'complain', body })).toEqual({ ok: true, isMember: false });
     await vi.waitFor(() => {
       expect(shipped.views.at(-1)?.removed).toEqual([other.id]);
     }, WAIT);
@@ -148,7 +146,7 @@ describe('the shipped client', () => {
     await shipped.join(1);
     const socket = await connect(server);
     await ask(socket, 'join', joinRequest(2));
-    const reply: unknown = await socket.emitWithAck('report', {
+    const reply: unknown = await socket.emitWithAck('complain', {
       about: shipped.id,
       fault: 'silent',
     });
@@ -192,7 +190,7 @@ describe('a complaint', () => {
     sleeper.isAwake = false;
     const neighbour = find(ring, sleeper.view.successor.id);
     // What a page sends whose links with the sleeping page are silent.
-    await neighbour.report(sleeper.id, 'silent');
+    await neighbour.complain(sleeper.id, 'silent');
     expect(await sleeper.disconnected).toBe('io server disconnect');
     const rest = ring.filter((each) => each !== sleeper);
     await Promise.all(rest.map((each) => each.settle()));
@@ -208,7 +206,7 @@ describe('a complaint', () => {
       // Not believed before it has been a member for a while.
       await vi.waitFor(
         async () => {
-          const reply = await accuser.report(about.id, 'misbehaves');
+          const reply = await accuser.complain(about.id, 'misbehaves');
           expect(reply).toEqual({ ok: true, isMember: false });
         },
         { timeout: 20_000, interval: 500 },
@@ -217,16 +215,16 @@ describe('a complaint', () => {
       await accuser.settle();
     }
     const third = find(ring, accuser.view.successor.id);
-    expect(await accuser.report(third.id, 'misbehaves')).toEqual({ ok: true, isMember: true });
+    expect(await accuser.complain(third.id, 'misbehaves')).toEqual({ ok: true, isMember: true });
     expect(await accuser.disconnected).toBe('io server disconnect');
     expect(third.connected).toBe(true);
     expect(server.signaling.size.peers).toBe(2);
   }, 30_000);
 
   test.each([
-    ['report', { about: peerId(1), fault: 'rude' }],
-    ['report', { about: 'nobody', fault: 'silent' }],
-    ['report', null],
+    ['complain', { about: peerId(1), fault: 'rude' }],
+    ['complain', { about: 'nobody', fault: 'silent' }],
+    ['complain', null],
     ['lookup', 'nobody'],
     ['lookup', { id: peerId(1) }],
   ])('a malformed %s is refused and touches nobody: %j', async (event, payload) => {
@@ -244,7 +242,7 @@ describe('a complaint', () => {
     await ringOf(server, 2);
     const socket = await connect(server);
     const complaint = { about: peerId(1), fault: 'misbehaves' };
-    expect(await ask(socket, 'report', complaint)).toMatchObject({ code: 'not-joined' });
+    expect(await ask(socket, 'complain', complaint)).toMatchObject({ code: 'not-joined' });
     expect(await ask(socket, 'lookup', peerId(1))).toMatchObject({ code: 'not-joined' });
     expect(server.signaling.size.peers).toBe(2);
   });

@@ -9,20 +9,17 @@ import * as v from 'valibot';
 import { expect, onTestFinished, vi } from 'vitest';
 import type { LinkId, PeerId } from '../../shared/protocol/ids.ts';
 import {
-  parseJoinReply,
-  parseMembershipReply,
-  parseReply,
-  parseSettleReply,
+  parseReplyTo,
   parseSignalDelivery,
   parseView,
   SIGNALING_VERSION,
   type Edge,
+  type Fault,
   type JoinReply,
   type JoinRequest,
   type MembershipReply,
   type PeerToServer,
   type Reply,
-  type Report,
   type ResumeRequest,
   type ServerToPeer,
   type SettleReply,
@@ -132,7 +129,7 @@ export async function ask(
   ...parameters: readonly unknown[]
 ): Promise<Reply | JoinReply> {
   const reply: unknown = await socket.timeout(PATIENCE).emitWithAck(event, ...parameters);
-  return valueOf(event === 'join' ? parseJoinReply(reply) : parseReply(reply));
+  return valueOf(parseReplyTo(event === 'join' ? event : 'signal', reply));
 }
 
 /** The reason for which the connection ends, now or later. */
@@ -194,7 +191,7 @@ export class TestPeer {
     // It has no links, so for it a peer that is not at the server is gone.
     socket.on('check', (about) => {
       this.checks.push(about);
-      if (!this.hasLinks) socket.emit('report', { about, fault: 'silent' }, () => undefined);
+      if (!this.hasLinks) socket.emit('complain', { about, fault: 'silent' }, () => undefined);
     });
     socket.on('probe', (acknowledge) => {
       if (this.isAwake) acknowledge();
@@ -220,7 +217,7 @@ export class TestPeer {
 
   async join(): Promise<JoinReply> {
     const input: unknown = await this.#socket.timeout(PATIENCE).emitWithAck('join', this.request);
-    const reply = valueOf(parseJoinReply(input));
+    const reply = valueOf(parseReplyTo('join', input));
     if (reply.ok) this.views.push(reply.view);
     return reply;
   }
@@ -242,14 +239,16 @@ export class TestPeer {
     const { version, room, id, secret, policy } = this.request;
     const request = { version, room, id, secret, policy, place: this.#place, removed: [] };
     const input: unknown = await this.#socket.timeout(PATIENCE).emitWithAck('resume', request);
-    const reply = valueOf(parseJoinReply(input));
+    const reply = valueOf(parseReplyTo('join', input));
     if (reply.ok) this.views.push(reply.view);
     return reply;
   }
 
   /** Says that it knows the ring's term, and asks for the era. */
   async askEra(): Promise<SettleReply> {
-    return valueOf(parseSettleReply(await this.#socket.timeout(PATIENCE).emitWithAck('settle')));
+    return valueOf(
+      parseReplyTo('settle', await this.#socket.timeout(PATIENCE).emitWithAck('settle')),
+    );
   }
 
   async signal(to: PeerId, edge: Edge, text = 'hello'): Promise<Reply> {
@@ -259,19 +258,23 @@ export class TestPeer {
       link: linkId(7),
       signals: [{ type: 'answer', sdp: text }],
     };
-    return valueOf(parseReply(await this.#socket.timeout(PATIENCE).emitWithAck('signal', request)));
+    return valueOf(
+      parseReplyTo('signal', await this.#socket.timeout(PATIENCE).emitWithAck('signal', request)),
+    );
   }
 
   /** Complains about another. */
-  async report(about: PeerId, fault: Report['fault']): Promise<MembershipReply> {
+  async complain(about: PeerId, fault: Fault): Promise<MembershipReply> {
     const input: unknown = await this.#socket
       .timeout(2 * PATIENCE)
-      .emitWithAck('report', { about, fault });
-    return valueOf(parseMembershipReply(input));
+      .emitWithAck('complain', { about, fault });
+    return valueOf(parseReplyTo('complain', input));
   }
 
   async leave(): Promise<Reply> {
-    return valueOf(parseReply(await this.#socket.timeout(PATIENCE).emitWithAck('leave')));
+    return valueOf(
+      parseReplyTo('signal', await this.#socket.timeout(PATIENCE).emitWithAck('leave')),
+    );
   }
 
   /** Ends the connection without a goodbye. */

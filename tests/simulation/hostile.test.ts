@@ -269,7 +269,7 @@ describe.each([
 });
 
 test.each(['sends garbage', 'floods', 'claims ids that are its neighbours’'])(
-  'a peer that %s is cut off and reported',
+  'a peer that %s is cut off and complained about',
   (kind) => {
     const ring = new HostileRing(1, 5, defined(KINDS[kind])(1));
     ring.rage(20_000);

@@ -1,7 +1,7 @@
 /** Time travel: what was recorded of a peer leads to the same state and the same events again. */
 import { describe, expect, test } from 'vitest';
-import { encode, linesOf, parseRecordings } from '../../shared/driver/recording-file.ts';
-import { beginningOf, replay, type RunningRecording } from '../../shared/driver/recording.ts';
+import { encode, linesOf, parseRecordings } from '../../shared/simulation/recording-file.ts';
+import { beginningOf, replay, type RunningRecording } from '../../shared/simulation/recording.ts';
 import { runStorm, STORMS, type Storm } from '../../shared/simulation/storm.ts';
 import { World } from '../../shared/simulation/world.ts';
 import { defined, errorOf, valueOf } from '../support.ts';

@@ -3,19 +3,18 @@ import { encodeFrame, parseFrame, type Frame } from '../../protocol/frame.ts';
 import { parseRoomName, type LinkId, type PeerId } from '../../protocol/ids.ts';
 import type { PeerMessage } from '../../protocol/messages.ts';
 import {
-  parseReport,
-  parseResumeRequest,
-  parseSignalRequest,
+  parseRequest,
   type Edge,
   type JoinReply,
   type MembershipReply,
   type Reply,
-  type Report,
+  type Request,
   type Signal,
   type SignalRequest,
 } from '../../protocol/signaling.ts';
+import type { ServerNews } from '../../member/turn.ts';
 import type { RingEvent } from '../../member/events.ts';
-import type { Clock, LinkHandlers, SignalingHandlers } from '../../driver/ports.ts';
+import type { Clock, LinkHandlers } from '../../driver/ports.ts';
 import { RingPeer } from '../../driver/ring-peer.ts';
 import { SimulatedClock } from '../clock.ts';
 import type { Dice } from './dice.ts';
@@ -69,14 +68,15 @@ export class BenchLink {
 
   #signal(signal: Signal): void {
     if (this.id !== null && this.peer !== null)
-      this.#bench.server.onSignal({
-        from: this.peer,
-        edge: this.edge,
-        link: this.id,
-        signals: [signal],
+      this.#bench.server({
+        type: 'signal',
+        delivery: { from: this.peer, edge: this.edge, link: this.id, signals: [signal] },
       });
   }
 }
+
+/** Has the server say something to the member. */
+type Tell = (news: ServerNews) => void;
 
 /** A request of the member that the server has not answered. */
 interface Question {
@@ -94,7 +94,7 @@ export class Bench {
   readonly links = new Set<BenchLink>();
   /** Some of the valid frames that it sent, for replays. */
   readonly seen: Uint8Array[] = [];
-  reports: (Question & { readonly fault: Report['fault'] })[] = [];
+  complaints: Question[] = [];
   lookups: Question[] = [];
   readonly signals: { readonly request: SignalRequest; readonly reply: (reply: Reply) => void }[] =
     [];
@@ -106,7 +106,7 @@ export class Bench {
   timers = 0;
   isLeft = false;
   onEvent: (event: RingEvent) => void = () => undefined;
-  #server: SignalingHandlers | null = null;
+  #server: Tell | null = null;
   #newest: BenchLink | null = null;
   readonly #dice: Dice;
 
@@ -126,30 +126,10 @@ export class Bench {
         newSecret: () => 'a secret of some length',
         openLink: (initiator, handlers) => this.#openLink(initiator, handlers),
         newSignaling: () => ({
-          connect: (handlers) => {
-            this.#server = handlers;
+          connect: (onNews) => {
+            this.#server = onNews;
           },
-          join: ({ offers }, reply) => {
-            for (const edge of ['successor', 'predecessor'] as const)
-              this.#name(offers[edge].signals, offers[edge].link, edge, null);
-            this.placed = reply;
-          },
-          resume: (request, reply) => {
-            if (!parseResumeRequest(request).ok) this.faults.push('a resume that is malformed');
-            this.placed = reply;
-          },
-          signal: (request, reply) => {
-            this.#signaled(request, reply);
-          },
-          settle: (reply) => {
-            reply({ ok: true, era: 1 });
-          },
-          report: (report, reply) => {
-            if (!parseReport(report).ok) this.faults.push('a report that is malformed');
-            if (report.fault === 'misbehaves') this.accused.add(report.about);
-            this.reports.push({ ...report, at: this.clock.now(), reply });
-          },
-          lookup: (about, reply) => this.lookups.push({ about, at: this.clock.now(), reply }),
+          ask: (request, onReply) => this.#take(request, onReply),
           leave: () => {
             this.isLeft = true;
           },
@@ -166,7 +146,7 @@ export class Bench {
     this.node.join();
   }
 
-  get server(): SignalingHandlers {
+  get server(): Tell {
     if (this.#server === null) throw new Error('the member has not connected');
     return this.#server;
   }
@@ -175,7 +155,7 @@ export class Bench {
   deliver(from: PeerId, edge: Edge, link: LinkId, signals: readonly Signal[]): void {
     this.#newest = null;
     const known = this.find(from, edge, link);
-    this.server.onSignal({ from, edge, link, signals: [...signals] });
+    this.server({ type: 'signal', delivery: { from, edge, link, signals: [...signals] } });
     this.#nameNewest(link, edge, from);
     // The answer to a relayed offer has come as a signal by now.
     const answered = this.find(from, edge, link);
@@ -192,7 +172,7 @@ export class Bench {
   /** Requests made until this time, in milliseconds, are no longer answered. */
   forgetQuestions(until: number): void {
     this.lookups = this.lookups.filter(({ at }) => at > until);
-    this.reports = this.reports.filter(({ at }) => at > until);
+    this.complaints = this.complaints.filter(({ at }) => at > until);
   }
 
   pass(milliseconds: number): void {
@@ -268,11 +248,42 @@ export class Bench {
     }
   }
 
+  #take(request: Request, reply: (reply: unknown) => void): void {
+    const { type, body } = request;
+    if (!parseRequest(type, body).ok) this.faults.push(`a request to ${type} that is malformed`);
+    const at = this.clock.now();
+    switch (request.type) {
+      case 'join':
+        for (const edge of ['successor', 'predecessor'] as const) {
+          const { signals, link } = request.body.offers[edge];
+          this.#name(signals, link, edge, null);
+        }
+        this.placed = reply;
+        return;
+      case 'resume':
+        this.placed = reply;
+        return;
+      case 'signal':
+        this.signals.push({ request: request.body, reply });
+        this.#signaled(request.body);
+        return;
+      case 'settle':
+        reply({ ok: true, era: 1 });
+        return;
+      case 'complain':
+        if (request.body.fault === 'misbehaves') this.accused.add(request.body.about);
+        this.complaints.push({ ...request.body, at, reply });
+        return;
+      case 'lookup':
+        this.lookups.push({ about: request.body, at, reply });
+        return;
+      case 'leave':
+        return;
+    }
+  }
+
   /** The member's signals: offers and answers name links, relayed frames are frames. */
-  #signaled(request: SignalRequest, reply: (reply: Reply) => void): void {
-    const { to, edge, link: id, signals } = request;
-    if (!parseSignalRequest(request).ok) this.faults.push('a signal that is malformed');
-    this.signals.push({ request, reply });
+  #signaled({ to, edge, link: id, signals }: SignalRequest): void {
     this.#name(signals, id, edge, to);
     for (const signal of signals) {
       const link = this.find(to, edge, id);

@@ -23,7 +23,7 @@ const MOST_TIMERS = 150;
 const MOST_LOOKUPS = Math.ceil(REPLY_PATIENCE / LOOKUP_DELAY) + 2 * MAX_DOUBTS;
 
 /** about neighbours, of which there are as many as there are ids, and two complaints about each. */
-const MOST_REPORTS = 16;
+const MOST_COMPLAINTS = 16;
 
 /** Milliseconds until a member must be useful to honest neighbours after everything. */
 const RECOVERY = 200_000;
@@ -105,7 +105,7 @@ export class NodeFuzz {
   /** Joins: mostly with a place, and mostly with links to both neighbours. */
   #begin(): void {
     const { server } = this.#bench;
-    server.onConnect();
+    server({ type: 'connected' });
     const placed = this.#bench.placed;
     if (placed === null) return;
     if (this.#dice.chance(0.02)) {
@@ -186,7 +186,7 @@ export class NodeFuzz {
         this.#view();
         return 4;
       case 'check':
-        this.#bench.server.onCheck(this.#dice.pick(this.#ids));
+        this.#bench.server({ type: 'check', peer: this.#dice.pick(this.#ids) });
         return 0;
       case 'server':
         this.#turnServer();
@@ -312,7 +312,7 @@ export class NodeFuzz {
           dice.chance(0.7) ? dice.pick(this.#ids) : dice.peerId(),
         )
       : [];
-    this.#bench.server.onView({
+    const view: View = {
       incarnation: this.#incarnation,
       era: 1,
       version: this.#version,
@@ -320,7 +320,8 @@ export class NodeFuzz {
       successor: neighbour('successor'),
       predecessor: neighbour('predecessor'),
       removed,
-    });
+    };
+    this.#bench.server({ type: 'view', view });
   }
 
   #turnServer(): void {
@@ -328,8 +329,8 @@ export class NodeFuzz {
     if (this.#bench.isLeft) return;
     if (this.#isConnected) {
       this.#bench.forgetQuestions(Infinity);
-      server.onDisconnect('lost');
-    } else server.onConnect();
+      server({ type: 'disconnected', reason: 'lost' });
+    } else server({ type: 'connected' });
     this.#isConnected = !this.#isConnected;
   }
 
@@ -353,7 +354,7 @@ export class NodeFuzz {
         });
         return;
       case 2:
-        bench.reports.splice(0).forEach(({ reply }) => {
+        bench.complaints.splice(0).forEach(({ reply }) => {
           reply({ ok: true, isMember: dice.chance(0.5) });
         });
         return;
@@ -386,14 +387,15 @@ export class NodeFuzz {
 
   #inspect(): void {
     this.#bench.forgetQuestions(this.#bench.clock.now() - REPLY_PATIENCE);
-    const { links, timers, faults, lookups, reports, signals } = this.#bench;
+    const { links, timers, faults, lookups, complaints, signals } = this.#bench;
     const [fault] = [...faults, ...this.#broken];
     if (fault !== undefined) throw new Error(fault);
     const direct = [...links].filter((link) => !link.isRelayed).length;
     if (direct > MOST_LINKS) throw new Error(`it keeps ${direct} links`);
     if (timers > MOST_TIMERS) throw new Error(`it keeps ${timers} timers`);
     if (lookups.length > MOST_LOOKUPS) throw new Error(`it has ${lookups.length} lookups open`);
-    if (reports.length > MOST_REPORTS) throw new Error(`it has ${reports.length} reports open`);
+    if (complaints.length > MOST_COMPLAINTS)
+      throw new Error(`it has ${complaints.length} complaints open`);
     // Forgotten by the server, as after a lost connection.
     if (signals.length > 1_000) signals.length = 0;
     for (const link of links) if (link.isClosed) links.delete(link);
@@ -444,10 +446,10 @@ class Honest {
 
   takeOver(): void {
     const bench = this.#bench;
-    if (!this.#isConnected) bench.server.onConnect();
+    if (!this.#isConnected) bench.server({ type: 'connected' });
     bench.placed?.({ ok: true, policy: 'highest', view: this.#view() });
     bench.placed = null;
-    bench.server.onView(this.#view());
+    bench.server({ type: 'view', view: this.#view() });
     const limit = bench.clock.now() + RECOVERY;
     while (bench.clock.now() < limit) {
       this.#serve();
@@ -484,7 +486,7 @@ class Honest {
    */
   #serve(): void {
     const bench = this.#bench;
-    for (const { about, reply } of [...bench.lookups.splice(0), ...bench.reports.splice(0)])
+    for (const { about, reply } of [...bench.lookups.splice(0), ...bench.complaints.splice(0)])
       reply({ ok: true, isMember: this.#isMember(about) });
     for (const { request, reply } of bench.signals.splice(0))
       reply(

@@ -8,22 +8,29 @@ import {
   type PeerId,
 } from '../../protocol/ids.ts';
 import {
-  parseJoinReply,
-  parseJoinRequest,
-  parseMembershipReply,
-  parseReply,
-  parseReport,
-  parseResumeRequest,
-  parseSettleReply,
+  parseReplyTo,
+  parseRequest,
   parseSignalDelivery,
-  parseSignalRequest,
   parseView,
   SIGNALING_VERSION,
+  type RequestType,
 } from '../../protocol/signaling.ts';
 import { Dice } from './dice.ts';
 import { anyFrame } from './frames.ts';
 
 type Parser = (input: unknown) => Parsed<unknown>;
+
+const bodyOf =
+  (type: RequestType): Parser =>
+  (body) => {
+    const request = parseRequest(type, body);
+    return request.ok ? { ok: true, value: request.value.body } : request;
+  };
+
+const replyTo =
+  (type: RequestType): Parser =>
+  (reply) =>
+    parseReplyTo(type, reply);
 
 /** Each parser of Socket.IO messages, with an input that it accepts. */
 function signalingParsers(dice: Dice): readonly (readonly [Parser, unknown])[] {
@@ -64,19 +71,16 @@ function signalingParsers(dice: Dice): readonly (readonly [Parser, unknown])[] {
   const policy = dice.pick(['highest', 'incumbent']);
   const refusal = { ok: false, code: 'room-full', message: 'come back later' };
   return [
-    [
-      parseJoinRequest,
-      { ...claimant, policy, offers: { successor: offer(), predecessor: offer() } },
-    ],
-    [parseResumeRequest, { ...claimant, policy, place, removed: [id()] }],
-    [parseSignalRequest, { to: id(), edge: 'successor', ...offer() }],
+    [bodyOf('join'), { ...claimant, policy, offers: { successor: offer(), predecessor: offer() } }],
+    [bodyOf('resume'), { ...claimant, policy, place, removed: [id()] }],
+    [bodyOf('signal'), { to: id(), edge: 'successor', ...offer() }],
     [parseSignalDelivery, { from: id(), edge: 'predecessor', ...offer() }],
-    [parseReport, { about: id(), fault: dice.pick(['silent', 'unlinked', 'misbehaves']) }],
+    [bodyOf('complain'), { about: id(), fault: dice.pick(['silent', 'unlinked', 'misbehaves']) }],
     [parseView, view],
-    [parseJoinReply, dice.pick([{ ok: true, view, policy }, refusal])],
-    [parseReply, dice.pick([{ ok: true }, refusal])],
-    [parseSettleReply, dice.pick([{ ok: true, era: dice.number(32) }, refusal])],
-    [parseMembershipReply, dice.pick([{ ok: true, isMember: false }, refusal])],
+    [replyTo('join'), dice.pick([{ ok: true, view, policy }, refusal])],
+    [replyTo('signal'), dice.pick([{ ok: true }, refusal])],
+    [replyTo('settle'), dice.pick([{ ok: true, era: dice.number(32) }, refusal])],
+    [replyTo('lookup'), dice.pick([{ ok: true, isMember: false }, refusal])],
     [parsePeerId, id()],
     [parseRoomName, 'lobby'],
     [parseLinkId, 7],

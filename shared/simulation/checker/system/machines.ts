@@ -3,27 +3,20 @@
  * is asked once.
  */
 import { handle as handleBroker } from '../../../broker/broker.ts';
-import type {
-  Broker,
-  Delivery,
-  Input as BrokerInput,
-  Request,
-  SessionId,
-} from '../../../broker/state.ts';
+import type { Broker, Delivery, Input as BrokerInput, SessionId } from '../../../broker/state.ts';
 import type { RingEvent } from '../../../member/events.ts';
 import { handle as handleMember } from '../../../member/member.ts';
 import type { Link, Member, Offer, Offers } from '../../../member/state.ts';
 import type { Ask, Input, Output } from '../../../member/turn.ts';
 import { encodeFrame, parseFrame } from '../../../protocol/frame.ts';
 import { numberedId } from '../ids.ts';
-import type { View } from '../../../protocol/signaling.ts';
+import { parseReplyTo, type Request, type View } from '../../../protocol/signaling.ts';
 import { get, valuesOf } from '../../../broker/table.ts';
 import type { PeerId } from '../../../protocol/ids.ts';
 import { peersOf } from '../../../broker/room.ts';
 import type { PeerMessage } from '../../../protocol/messages.ts';
 import { brokerWith, canonicalBroker } from './canonical-broker.ts';
 import { canonicalMember, closingLinks, NOW, OVERDUE } from './canonical-member.ts';
-import { answerTo, requestOf } from './asks.ts';
 import type { Happening } from './happening.ts';
 import { faultOf } from './judge.ts';
 import { Memo, Pool } from './pool.ts';
@@ -164,7 +157,7 @@ export class Machines {
       case 'ask': {
         const { ask } = output;
         return [
-          { do: 'ask', number: this.#asks.put(JSON.stringify(ask), ask), request: requestOf(ask) },
+          { do: 'ask', number: this.#asks.put(JSON.stringify(ask), ask), request: ask.request },
         ];
       }
       default:
@@ -198,10 +191,12 @@ export class Machines {
         const { session, number, reply } = delivery;
         // Nobody waits for the answer to a goodbye.
         if (number < 0) return [];
-        const answer = answerTo(this.#asks.get(number), reply);
-        if (answer === null) return [];
-        const input = this.input({ type: 'answer', answer });
-        const isAtOnce = answer.of === 'settle' || answer.of === 'report';
+        const to = this.#asks.get(number);
+        const { type } = to.request;
+        // It changes nothing.
+        if (type === 'signal' && reply.ok) return [];
+        const input = this.input({ type: 'answer', to, reply });
+        const isAtOnce = type === 'settle' || type === 'complain';
         return [{ type: 'input', session, input, isAtOnce }];
       }
       case 'push': {
@@ -322,9 +317,10 @@ function linksNamed(happening: Happening): number {
     case 'view':
       return view(happening.view);
     case 'answer': {
-      const { answer } = happening;
-      if (answer.of === 'signal') return bitOf(answer.to.request.link);
-      return answer.of === 'place' && answer.reply.ok ? view(answer.reply.view) : 0;
+      const { request } = happening.to;
+      if (request.type === 'signal') return bitOf(request.body.link);
+      const placed = parseReplyTo('join', happening.reply);
+      return placed.ok && placed.value.ok ? view(placed.value.view) : 0;
     }
     default:
       return 0;

@@ -343,7 +343,7 @@ export class Stage {
     if (session === NONE) return;
     this.#forgetSession(slot);
     if (how === 'leave')
-      this.#ask({ type: 'request', session, number: NONE, request: { type: 'leave' } });
+      this.#ask({ type: 'request', session, number: NONE, request: { type: 'leave', body: null } });
     this.#ask({ type: 'closed', session });
   }
 

@@ -102,7 +102,7 @@ function whatIsIn(machines: Machines, input: Happening): string {
     case 'signal':
       return `${input.delivery.signals.map(({ type }) => type).join(' ')} from ${nameOf(machines, input.delivery.from)}`;
     case 'answer':
-      return `answer to ${input.answer.of}`;
+      return `answer to ${input.to.request.type}`;
     default:
       return input.type;
   }

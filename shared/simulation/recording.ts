@@ -8,7 +8,7 @@ import { handle } from '../member/member.ts';
 import type { Config, Identity, Member } from '../member/state.ts';
 import type { Input, Output } from '../member/turn.ts';
 import type { Moment } from '../machine/moment.ts';
-import type { RingPeerPorts } from './ring-peer.ts';
+import type { RingPeerPorts } from '../driver/ring-peer.ts';
 
 /** One input, and what came of it. */
 export interface RecordedTurn {
@@ -39,31 +39,31 @@ export interface ReplayedTurn {
 }
 
 /**
- * Ports that record the peer that is made with them.
- * @param onBegin given the recording once the peer is made; it grows as long as the peer lives
+ * Ports that record the peer that is made with them at this moment.
+ * @param onBegin given the recording at the first input; it grows as long as the peer lives
  */
 export function recordedPorts(
   ports: RingPeerPorts,
   onBegin: (recording: RunningRecording) => void,
 ): RingPeerPorts {
-  const turns: (RecordedTurn & { draws: number[]; events: RingEvent[] })[] = [];
+  const turns: RecordedTurn[] = [];
+  const now = ports.clock.now();
   return {
     ...ports,
-    onBegin: (member, now) => {
+    handle: (member, input, moment, random) => {
       const { config, identity } = member;
-      onBegin({ config, identity, now, turns, member });
-    },
-    onInput: (input, moment) => {
-      turns.push({ input, moment, draws: [], events: [] });
-    },
-    random: (n) => {
-      const drawn = ports.random(n);
-      turns.at(-1)?.draws.push(drawn);
-      return drawn;
-    },
-    onEvent: (event, state) => {
-      turns.at(-1)?.events.push(event);
-      ports.onEvent(event, state);
+      if (turns.length === 0) onBegin({ config, identity, now, turns, member });
+      const draws: number[] = [];
+      const events: RingEvent[] = [];
+      turns.push({ input, moment, draws, events });
+      const recorded = (n: number) => {
+        const drawn = random(n);
+        draws.push(drawn);
+        return drawn;
+      };
+      const outputs = handle(member, input, moment, recorded);
+      events.push(...outputs.flatMap(eventOf));
+      return outputs;
     },
   };
 }
