@@ -1,0 +1,39 @@
+/** Times at which a machine has something to do: its timers, as data. */
+
+/** Something that is due at a time. */
+interface Timed {
+  readonly at: number;
+}
+
+/** A machine's state, as far as it is its due times. */
+interface Timers<Due extends Timed> {
+  /** In order of time; of two at the same time, first the one that was set first. */
+  dues: readonly Due[];
+}
+
+/** Has something happen at a time. */
+export function arm<Due extends Timed>(timers: Timers<Due>, due: NoInfer<Due>): void {
+  const before = timers.dues.findLastIndex(({ at }) => at <= due.at);
+  timers.dues = timers.dues.toSpliced(before + 1, 0, due);
+}
+
+/** What matches does not happen any more. */
+export function disarm<Due extends Timed>(
+  timers: Timers<Due>,
+  matches: (due: Due) => boolean,
+): void {
+  timers.dues = timers.dues.filter((due) => !matches(due));
+}
+
+/** Takes out the first whose time has come; undefined where there is none. */
+export function takeDue<Due extends Timed>(timers: Timers<Due>, now: number): Due | undefined {
+  const [first] = timers.dues;
+  if (first === undefined || first.at > now) return undefined;
+  timers.dues = timers.dues.slice(1);
+  return first;
+}
+
+/** When the first is due; null where nothing is. */
+export function firstTime(timers: Timers<Timed>): number | null {
+  return timers.dues[0]?.at ?? null;
+}
