@@ -1,52 +1,97 @@
-/** Members without a connection: whose neighbours are asked, and how long the room waits. */
-import { wake } from './places.ts';
-import { arm, disarm, isArmed } from './dues.ts';
-import { hasAbsent, isDeserted } from './room.ts';
-import { forget } from './rooms.ts';
+/** Members without a connection: whose neighbours are asked, and by whose word they are gone (L13). */
+import type { Moment } from '../machine/moment.ts';
+import type { PeerId } from '../protocol/ids.ts';
+import {
+  find,
+  has,
+  hasAbsent,
+  isDeserted,
+  isPresent,
+  lossOf,
+  type Notice,
+  type Room,
+} from './room.ts';
 import type { OpenRoom } from './state.ts';
-import { deliver, type Turn } from './turn.ts';
+import { cancel, isScheduled, schedule, type Turn } from './turn.ts';
 import { checks } from './views.ts';
 
 /** How often neighbours are asked about a member without a connection, in milliseconds. */
 const CHECK_INTERVAL = 4_000;
 
-/** How long a room is remembered in which no member has a connection, in milliseconds. */
-const DESERTED_PATIENCE = 30_000;
-
 /** How long the members of a lost memory are waited for, in milliseconds, once one is back. */
 const RECOVERY_PATIENCE = 5_000;
+
+/**
+ * A member's connection is lost; its place is kept.
+ * @returns what to ask its neighbours
+ */
+export function lose(room: Room, id: PeerId, { now }: Moment): Notice[] {
+  const member = find(room, id);
+  if (member === undefined) return [];
+  member.isPresent = false;
+  member.lost = lossOf(id, member.place, now);
+  // Others may have waited for this one's word alone.
+  const waiting = room.ring.filter(({ lost }) => lost?.neighbours.includes(id) === true);
+  return checks(room, new Set([id, ...waiting.map((each) => each.id)]));
+}
+
+/** A member has a connection again. */
+export function regain(room: Room, id: PeerId): void {
+  const member = find(room, id);
+  if (member === undefined) return;
+  member.isPresent = true;
+  member.lost = null;
+}
+
+/**
+ * Takes a neighbour's word that it does not hear an absent member. The member is gone if none that
+ * was its neighbour when the connection was lost, and has one itself, might still hear it, and one
+ * that had a link with it does not; or if all who were are gone, or there has been time enough to
+ * come back. Until then one liar does not turn it out, nor one whose own link has broken.
+ * @param hadLink whether the neighbour can tell
+ * @param before the moment before which the loss was long ago
+ * @returns whether the member is gone
+ */
+export function isGoneByWordOf(
+  room: Room,
+  from: PeerId,
+  hadLink: boolean,
+  about: PeerId,
+  before: number,
+): boolean {
+  const lost = find(room, about)?.lost ?? null;
+  if (lost === null || lost.at <= before) return true;
+  const { neighbours, words } = lost;
+  if (neighbours.includes(from)) words[from] = hadLink ? 'silent' : 'cannot tell';
+  if (neighbours.length > 0 && !neighbours.some((id) => has(room, id))) return true;
+  const mayHear = neighbours.some((id) => isPresent(room, id) && words[id] === undefined);
+  return !mayHear && Object.values(words).includes('silent');
+}
 
 /**
  * Somebody comes. In a room where nobody has a connection it may have been the server that could
  * not be reached: the absent are waited for and asked about as if it had begun now.
  */
-export function wakeRoom(turn: Turn, open: OpenRoom): void {
+export function wake(turn: Turn, open: OpenRoom): void {
   const { room } = open;
   if (!isDeserted(room)) return;
-  wake(room, turn);
+  for (const { lost } of room.ring)
+    if (lost !== null) {
+      lost.at = turn.now;
+      lost.words = {};
+    }
   if (room.recollections !== null && open.pending.length === 0) awaitReturns(turn, open);
-  disarm(turn, { name: 'checks', room: open.name });
+  cancel(turn, open, 'checks');
   keepChecking(turn, open);
 }
 
 /** Members of a lost memory have so long to come back from now on. */
 export function awaitReturns(turn: Turn, open: OpenRoom): void {
-  arm(turn, { name: 'recovery', room: open.name }, RECOVERY_PATIENCE);
+  schedule(turn, open, 'recovery', RECOVERY_PATIENCE);
 }
 
 /** Asks about members without a connection, again and again, as long as there are any. */
 export function keepChecking(turn: Turn, open: OpenRoom): void {
-  if (hasAbsent(open.room) && !isArmed(turn, { name: 'checks', room: open.name }))
-    arm(turn, { name: 'checks', room: open.name }, CHECK_INTERVAL);
-}
-
-export function checkNow(turn: Turn, open: OpenRoom): void {
-  const { room, pending } = open;
-  if (!isDeserted(room) || pending.length > 0) open.presentAt = turn.now;
-  if (turn.now - open.presentAt >= DESERTED_PATIENCE) {
-    forget(turn, open);
-    return;
-  }
-  deliver(turn, open, checks(room));
-  keepChecking(turn, open);
+  if (hasAbsent(open.room) && !isScheduled(turn, open, 'checks'))
+    schedule(turn, open, 'checks', CHECK_INTERVAL);
 }

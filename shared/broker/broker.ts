@@ -1,88 +1,97 @@
 /**
  * The signaling server's state machine: rooms, places and brokering, without its network. The Socket.IO
- * server and the simulated one both run it, by the driver of driver.ts.
+ * server and the simulated one both run it.
  *
  * `handle` takes one input at a time. It changes the state in place and returns what is to be
- * delivered, in order. It knows no timers: what has to happen later is among the state's `dues`, and the
- * driver gives the input `time` when the first of them is over.
+ * delivered, in order. It knows no timers: what has to happen later is among the state's `dues`, and
+ * `run` gives the input `time` when the first of them is over.
  */
+import { Loop, type Times } from '../driver/loop.ts';
+import { firstTime, takeDue } from '../machine/dues.ts';
+import type { Moment } from '../machine/moment.ts';
 import type { RoomName } from '../protocol/ids.ts';
 import type { Order } from '../protocol/watch.ts';
-import { checkNow } from './absence.ts';
-import { assign } from './burst.ts';
+import { judge, probed, report } from './complaints.ts';
 import { settle } from './places.ts';
-import { probed, probeOverdue, report } from './complaints.ts';
-import { firstOf, takeDue, type RoomTask } from './dues.ts';
 import { lookup, recoverLate } from './recovery.ts';
-import { ALREADY_JOINED, NOT_JOINED, refusal } from './refusals.ts';
 import { has, passSignal, peersOf } from './room.ts';
-import type { Moment } from '../machine/moment.ts';
+import { assign, checkNow } from './rooms.ts';
 import { close, join, leave, leaveByHttp, resume } from './sessions.ts';
 import type {
   Asker,
   Broker,
   Delivery,
+  Due,
   Input,
   Membership,
-  OpenRoom,
   Request,
   SessionId,
 } from './state.ts';
-import { drop, get, put, valuesOf } from './table.ts';
-import { announce, deliver, reply, roomOf, type Turn } from './turn.ts';
+import { announce, deliver, refusal, reply, type Turn } from './turn.ts';
 
-/** What is done when something is due in a room. */
-const TASKS: Readonly<Record<RoomTask, (turn: Turn, open: OpenRoom) => void>> = {
-  assign,
-  checks: checkNow,
-  recovery: recoverLate,
-  era: (turn, open) => announce(turn, open, []),
-};
+export const NOT_JOINED = refusal('not-joined', 'join a room first');
+export const ALREADY_JOINED = refusal(
+  'already-joined',
+  'this connection has joined a room already',
+);
+
+/** Runs a broker: what gives it its inputs. */
+export function run(
+  broker: Broker,
+  perform: (delivery: Delivery) => void,
+  times: Times,
+): Loop<Input, Delivery> {
+  return new Loop<Input, Delivery>(
+    {
+      handle: (input, moment) => handle(broker, input, moment),
+      perform,
+      nextDue: () => firstTime(broker),
+      time: { type: 'time' },
+    },
+    times,
+  );
+}
 
 /** Takes one input. Returns what is to be delivered, in order. */
-export function handle(state: Broker, input: Input, { now, date }: Moment): readonly Delivery[] {
-  const turn: Turn = { state, now, date, deliveries: [] };
+export function handle(state: Broker, input: Input, moment: Moment): readonly Delivery[] {
+  const turn: Turn = { ...moment, state, deliveries: [] };
   switch (input.type) {
     case 'opened':
-      put(state.sessions, input.session, { name: 'arrived' });
+      state.sessions.set(input.session, null);
       break;
-    case 'request': {
-      const { session, number } = input;
-      request(turn, { session, number }, input.request);
+    case 'request':
+      request(turn, { session: input.session, number: input.number }, input.request);
       break;
-    }
     case 'probed':
       probed(turn, input.session, input.probe);
       break;
     case 'closed': {
-      const session = drop(state.sessions, input.session);
-      if (session?.name === 'placed') close(turn, session);
+      const place = placeOf(state, input.session);
+      state.sessions.delete(input.session);
+      if (place !== null) close(turn, place);
       break;
     }
     case 'goodbye':
       leaveByHttp(turn, input.request);
       break;
-    case 'time':
-      pass(turn);
+    case 'time': {
+      const due = takeDue(state, turn.now);
+      if (due !== undefined) perform(turn, due);
       break;
+    }
   }
   return turn.deliveries;
 }
 
-/** When the broker has something to do next; null where it has nothing. */
-export function nextDue({ dues }: Broker): number | null {
-  return firstOf(dues);
-}
-
 /** Rooms and members at this moment. */
 export function sizeOf({ rooms }: Broker): { readonly rooms: number; readonly peers: number } {
-  const peers = valuesOf(rooms).reduce((sum, { room }) => sum + room.ring.length, 0);
+  const peers = [...rooms.values()].reduce((sum, { room }) => sum + room.ring.length, 0);
   return { rooms: rooms.size, peers };
 }
 
 /** A room's peers in ring order, each followed by its successor, and whom the room prefers. */
 export function orderOf({ rooms }: Broker, name: RoomName): Order {
-  const open = get(rooms, name);
+  const open = rooms.get(name);
   return open === undefined
     ? { peers: [], policy: null }
     : { peers: peersOf(open.room), policy: open.policy };
@@ -90,31 +99,38 @@ export function orderOf({ rooms }: Broker, name: RoomName): Order {
 
 /** The place that a session has, or is about to get. */
 export function placeOf({ sessions }: Broker, session: SessionId): Membership | null {
-  const known = get(sessions, session);
-  return known?.name === 'placed' ? { room: known.room, id: known.id } : null;
+  return sessions.get(session) ?? null;
 }
 
 /** The sessions of a room's members. */
 export function sessionsIn({ rooms }: Broker, name: RoomName): readonly SessionId[] {
-  const open = get(rooms, name);
+  const open = rooms.get(name);
   if (open === undefined) return [];
-  return peersOf(open.room).flatMap((id) => get(open.seats, id)?.session ?? []);
+  return peersOf(open.room).flatMap((id) => open.seats.get(id)?.session ?? []);
 }
 
-/** Takes what is due, one thing for each input. */
-function pass(turn: Turn): void {
-  const due = takeDue(turn);
-  if (due === undefined) return;
+/** Does what is due. */
+function perform(turn: Turn, due: Due): void {
   if (due.name === 'probe') {
-    probeOverdue(turn, due.probe);
+    judge(turn, due.probe, false);
     return;
   }
-  const open = roomOf(turn, due.room);
-  if (open !== undefined) TASKS[due.name](turn, open);
+  const open = turn.state.rooms.get(due.room);
+  if (open === undefined) return;
+  switch (due.name) {
+    case 'assign':
+      return assign(turn, open);
+    case 'checks':
+      return checkNow(turn, open);
+    case 'recovery':
+      return recoverLate(turn, open);
+    case 'era':
+      return announce(turn, open, []);
+  }
 }
 
 function request(turn: Turn, asker: Asker, asked: Request): void {
-  if (get(turn.state.sessions, asker.session) === undefined) return;
+  if (!turn.state.sessions.has(asker.session)) return;
   const place = placeOf(turn.state, asker.session);
   switch (asked.type) {
     case 'join':
@@ -128,26 +144,24 @@ function request(turn: Turn, asker: Asker, asked: Request): void {
     case 'leave':
       return leave(turn, asker, place);
     default:
-      ofMember(turn, asker, place, asked);
+      if (place === null) reply(turn, asker, NOT_JOINED);
+      else ofMember(turn, asker, place, asked);
   }
 }
 
 /** What only one that has joined a room may ask. */
 type MemberRequest = Exclude<Request, { readonly type: 'join' | 'resume' | 'leave' }>;
 
-function ofMember(turn: Turn, asker: Asker, place: Membership | null, asked: MemberRequest): void {
-  const open = place === null ? undefined : roomOf(turn, place.room);
-  if (place === null || open === undefined) {
-    reply(turn, asker, NOT_JOINED);
-    return;
-  }
+function ofMember(turn: Turn, asker: Asker, place: Membership, asked: MemberRequest): void {
+  const open = turn.state.rooms.get(place.room);
+  if (open === undefined) return;
   const { room } = open;
   const { id } = place;
   switch (asked.type) {
     case 'signal': {
-      const { to, edge } = asked.request;
       const notice = passSignal(room, id, asked.request);
       if (notice !== null) deliver(turn, open, [notice]);
+      const { to, edge } = asked.request;
       const refused = refusal('not-a-neighbour', `${to} is not your ${edge}`);
       reply(turn, asker, notice === null ? refused : { ok: true });
       return;
@@ -157,8 +171,8 @@ function ofMember(turn: Turn, asker: Asker, place: Membership | null, asked: Mem
       else reply(turn, asker, refusal('not-joined', `${id} is no member of ${open.name}`));
       return;
     case 'report':
-      return report(turn, open, asker, id, asked.report);
+      return report(turn, open, { asker, from: id, about: asked.report.about }, asked.report.fault);
     case 'lookup':
-      return lookup(turn, open, { asker, peer: asked.peer });
+      return lookup(turn, open, { ...asker, peer: asked.peer });
   }
 }

@@ -5,18 +5,17 @@ import {
   find,
   has,
   hasLeft,
-  isPresent,
+  lossOf,
   peersOf,
   placeAt,
   recollectionsOf,
-  type Loss,
   type Member,
   type Newcomer,
   type Notice,
   type Room,
 } from './room.ts';
 import type { Moment } from '../machine/moment.ts';
-import { announce, checks } from './views.ts';
+import { checks, tellPlaces } from './views.ts';
 
 /** How many departures a room remembers, to tell of them and to refuse their ids. */
 const MAX_DEPARTURES = 256;
@@ -34,7 +33,7 @@ export function join(room: Room, newcomers: readonly Newcomer[], { now }: Moment
     insertAt(room, at, newMember(room, id, now));
     at += 1;
   }
-  return announce(room, { offers: new Map(newcomers.map(({ id, offers }) => [id, offers])) });
+  return tellPlaces(room, { offers: new Map(newcomers.map(({ id, offers }) => [id, offers])) });
 }
 
 /**
@@ -52,7 +51,7 @@ export function leave(room: Room, id: PeerId, isGoodbye: boolean, moment: Moment
   depart(room, [id]);
   const before = room.ring.at(at - 1);
   if (before !== undefined) before.edgeMade = nextEdge(room);
-  return announce(room, { evicted: isGoodbye ? null : id });
+  return tellPlaces(room, { evicted: isGoodbye ? null : id });
 }
 
 /**
@@ -72,68 +71,12 @@ export function settle(room: Room, id: PeerId, moment: Moment): number {
 }
 
 /**
- * A member's connection is lost; its place is kept.
- * @returns what to ask its neighbours
- */
-export function lose(room: Room, id: PeerId, { now }: Moment): Notice[] {
-  const member = find(room, id);
-  if (member === undefined) return [];
-  member.isPresent = false;
-  member.lost = lossOf(id, member.place, now);
-  // Others may have waited for this one's word alone.
-  const waiting = room.ring.filter(({ lost }) => lost?.neighbours.includes(id) === true);
-  return checks(room, new Set([id, ...waiting.map((each) => each.id)]));
-}
-
-/** A member has a connection again. */
-export function regain(room: Room, id: PeerId): void {
-  const member = find(room, id);
-  if (member === undefined) return;
-  member.isPresent = true;
-  member.lost = null;
-}
-
-/**
  * A member that was only named by its neighbours is here, or one of a lost memory. The room is in a later
  * era than the one that it brings: see `tellEra` of views.ts.
  * @param era that it was told last; null where it was told none
  */
 export function outdo(room: Room, era: number | null): void {
   if (era !== null) room.era = Math.max(room.era, era + 1);
-}
-
-/** Nobody was here, so nobody could come back: all who are lost have time to from now on. */
-export function wake({ ring }: Room, { now }: Moment): void {
-  for (const { lost } of ring)
-    if (lost !== null) {
-      lost.at = now;
-      lost.words = {};
-    }
-}
-
-/**
- * Takes a neighbour's word that it does not hear an absent member. The member is gone if none that
- * was its neighbour when the connection was lost, and has one itself, might still hear it, and one
- * that had a link with it does not; or if all who were are gone, or there has been time enough to
- * come back. Until then one liar does not turn it out, nor one whose own link has broken.
- * @param hadLink whether the neighbour can tell
- * @param before the moment before which the loss was long ago
- * @returns whether the member is gone
- */
-export function isGoneByWordOf(
-  room: Room,
-  from: PeerId,
-  hadLink: boolean,
-  about: PeerId,
-  before: number,
-): boolean {
-  const lost = find(room, about)?.lost ?? null;
-  if (lost === null || lost.at <= before) return true;
-  const { neighbours, words } = lost;
-  if (neighbours.includes(from)) words[from] = hadLink ? 'silent' : 'cannot tell';
-  if (neighbours.length > 0 && !neighbours.some((id) => has(room, id))) return true;
-  const mayHear = neighbours.some((id) => isPresent(room, id) && words[id] === undefined);
-  return !mayHear && Object.values(words).includes('silent');
 }
 
 /**
@@ -175,7 +118,7 @@ export function readmit(
     removed.filter((peer) => !has(room, peer) && !hasLeft(room, peer)),
   );
   insertAt(room, gapFor(room, place), member);
-  return announce(room);
+  return tellPlaces(room);
 }
 
 /** How a recovery ends. */
@@ -209,7 +152,7 @@ export function recover(room: Room, free: number, { now }: Moment): Recovered {
   room.ring.forEach((member, at) => {
     if (!member.isPresent) member.lost ??= lossOf(member.id, placeAt(room, at, member), now);
   });
-  const announced = announce(room);
+  const announced = tellPlaces(room);
   const told = new Set(announced.map(({ to }) => to));
   const asked = checks(room).filter(({ to }) => !told.has(to));
   return { notices: [...announced, ...asked], absent, gone };
@@ -228,11 +171,6 @@ function wasElsewhere(room: Room, at: number, member: Member): boolean {
 
 function startEra(room: Room, { date }: Moment): void {
   room.era = Math.max(date, room.era + 1);
-}
-
-function lossOf(id: PeerId, place: Place | null, now: number): Loss {
-  const neighbours = place === null ? [] : [place.successor, place.predecessor];
-  return { at: now, neighbours: neighbours.filter((neighbour) => neighbour !== id), words: {} };
 }
 
 function depart(room: Room, ids: readonly PeerId[]): void {

@@ -83,6 +83,11 @@ export function newRoom(incarnation: string, eraBefore = 0): Room {
   };
 }
 
+export function lossOf(id: PeerId, place: Place | null, now: number): Loss {
+  const neighbours = place === null ? [] : [place.successor, place.predecessor];
+  return { at: now, neighbours: neighbours.filter((neighbour) => neighbour !== id), words: {} };
+}
+
 export function find({ ring }: Room, id: PeerId): Member | undefined {
   return ring.find((member) => member.id === id);
 }

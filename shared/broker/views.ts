@@ -32,7 +32,7 @@ interface Change {
  * Tells every member whose place has changed, together with the newcomers' offers to it. Those who have
  * links to make come first: the ring waits for them.
  */
-export function announce(
+export function tellPlaces(
   room: Room,
   { offers = new Map(), evicted = null }: Change = {},
 ): Notice[] {
@@ -116,24 +116,17 @@ function hasOldEra({ era }: Room, { isSettled, toldEra }: Member): boolean {
 
 /** Gives a member its new place. Returns what newcomers offer it on the edges that are new. */
 function move(member: Member, place: Place, offers: Offers): Record<Edge, Brought | null> {
-  const before = member.place;
+  const { id, place: before, former } = member;
   member.place = place;
-  const brought: Record<Edge, Brought | null> = { successor: null, predecessor: null };
-  if (before?.successor !== place.successor) {
-    brought.successor = broughtTo(offers, member.id, place.successor);
-    remember(member, 'successor', before);
-  }
-  if (before?.predecessor !== place.predecessor) {
-    brought.predecessor = broughtTo(offers, place.predecessor, member.id);
-    remember(member, 'predecessor', before);
-  }
-  return brought;
-}
-
-/** Notes who was the neighbour on an edge. */
-function remember(member: Member, edge: Edge, before: Place | null): void {
-  if (before === null || before[edge] === member.id) return;
-  member.former[edge] = [...member.former[edge], before[edge]].slice(-MAX_FORMER);
+  const broughtOn = (edge: Edge) => {
+    if (before?.[edge] === place[edge]) return null;
+    if (before !== null && before[edge] !== id)
+      former[edge] = [...former[edge], before[edge]].slice(-MAX_FORMER);
+    return edge === 'successor'
+      ? broughtTo(offers, id, place.successor)
+      : broughtTo(offers, place.predecessor, id);
+  };
+  return { successor: broughtOn('successor'), predecessor: broughtOn('predecessor') };
 }
 
 /** The offer to use between two neighbours: the predecessor's own where it is a newcomer. */

@@ -1,14 +1,16 @@
 /** What carries to the broker and back in a simulation: connections that are slow and may break. */
-import { BrokerDriver } from '../broker/driver.ts';
+import { run } from '../broker/broker.ts';
 import type { Told } from '../broker/room.ts';
 import {
   newBroker,
   type AnyReply,
   type Delivery,
+  type Input,
   type Request,
   type SessionId,
 } from '../broker/state.ts';
 import type { JoinReply, LeaveRequest, MembershipReply } from '../protocol/signaling.ts';
+import type { Loop } from '../driver/loop.ts';
 import type { Signaling, SignalingHandlers } from '../driver/ports.ts';
 import { PLACE_PATIENCE, REPLY_PATIENCE } from '../protocol/timeouts.ts';
 import type { Device } from './device.ts';
@@ -56,7 +58,7 @@ const FIRST_DATE = 1_767_225_600_000;
 
 export class SimulatedServer {
   readonly #network: SimulatedNetwork;
-  #driver: BrokerDriver;
+  #driver: Loop<Input, Delivery>;
   #memories = 0;
   #isUp = true;
   /** By how much the server's clock is ahead, in milliseconds. */
@@ -168,15 +170,13 @@ export class SimulatedServer {
     });
   }
 
-  #newDriver(): BrokerDriver {
+  #newDriver(): Loop<Input, Delivery> {
     this.#memories += 1;
     const { clock } = this.#network;
     const limits = { peersPerRoom: 1_000, rooms: 1, burstWindow: 50 };
-    return new BrokerDriver(newBroker(`memory ${this.#memories}`, limits, clock.now()), {
-      clock,
-      date: () => FIRST_DATE + Math.floor(clock.now() + this.#clockError),
-      perform: (delivery) => this.#perform(delivery),
-    });
+    const broker = newBroker(`memory ${this.#memories}`, limits, clock.now());
+    const date = () => FIRST_DATE + Math.floor(clock.now() + this.#clockError);
+    return run(broker, (delivery) => this.#perform(delivery), { clock, date });
   }
 
   #perform(delivery: Delivery): void {
