@@ -17,13 +17,7 @@ export type NeighbourLinkState = 'none' | 'connecting' | 'direct' | 'relayed';
 export type Cause = ElectionInput['type'] | 'no such leader' | 'announcement taken back';
 
 export type RingEvent =
-  | {
-      readonly type: 'joined';
-      readonly id: PeerId;
-      readonly room: RoomName;
-      /** A room whose name differs in case alone: somebody is there, and nobody else in this one. */
-      readonly otherSpelling?: RoomName;
-    }
+  | { readonly type: 'joined'; readonly id: PeerId; readonly room: RoomName }
   | {
       readonly type: 'neighbours';
       readonly successor: PeerId;

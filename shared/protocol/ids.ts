@@ -23,13 +23,14 @@ export function hyphenated(digits: string): string {
     .join('-');
 }
 
-/** A room's name as it appears in the page's address. */
+/** A room's name as it appears in the page's address, in lower case: names ignore case. */
 export const RoomNameSchema = v.pipe(
   v.string(),
   v.regex(
     /^[A-Za-z0-9_-]{1,64}$/,
     'a room name has 1 to 64 of the letters A to Z and a to z, digits, "-" and "_"',
   ),
+  v.toLowerCase(),
   v.brand('RoomName'),
 );
 export type RoomName = v.InferOutput<typeof RoomNameSchema>;
@@ -79,7 +80,7 @@ export function parsePeerId(input: unknown): Parsed<PeerId> {
   return parse(PeerIdSchema, typeof input === 'string' ? input.toLowerCase() : input);
 }
 
-/** Parses a room name. */
+/** Parses a room name in any case into a {@link RoomName}. */
 export function parseRoomName(input: unknown): Parsed<RoomName> {
   return parse(RoomNameSchema, input);
 }

@@ -243,8 +243,6 @@ const JoinReplySchema = v.variant('ok', [
     ok: v.literal(true),
     view: ViewSchema,
     policy: PolicySchema,
-    /** To a newcomer that is alone: a room whose name differs only in capitals, and that has members. */
-    otherSpelling: v.optional(RoomNameSchema),
   }),
   RefusalSchema,
 ]);
