@@ -1,6 +1,7 @@
 /** Members without a connection: whose neighbours are asked, and by whose word they are gone (L13). */
 import type { Moment } from '../machine/moment.ts';
 import type { PeerId } from '../protocol/ids.ts';
+import { RELAYED_PROBE_SILENCE } from '../protocol/timeouts.ts';
 import {
   find,
   has,
@@ -11,9 +12,15 @@ import {
   type Notice,
   type Room,
 } from './room.ts';
-import type { OpenRoom } from './state.ts';
+import type { Charge, OpenRoom } from './state.ts';
 import { cancel, isScheduled, schedule, type Turn } from './turn.ts';
 import { checks } from './views.ts';
+
+/**
+ * How long an absent member is safe from the word of those who cannot know: as long as a neighbour on a
+ * relayed link, who is one of them, listens before it complains.
+ */
+const GRACE = RELAYED_PROBE_SILENCE;
 
 /** How often neighbours are asked about a member without a connection, in milliseconds. */
 const CHECK_INTERVAL = 4_000;
@@ -49,18 +56,11 @@ export function regain(room: Room, id: PeerId): void {
  * that had a link with it does not; or if all who were are gone, or there has been time enough to
  * come back. Until then one liar does not turn it out, nor one whose own link has broken.
  * @param hadLink whether the neighbour can tell
- * @param before the moment before which the loss was long ago
- * @returns whether the member is gone
  */
-export function isGoneByWordOf(
-  room: Room,
-  from: PeerId,
-  hadLink: boolean,
-  about: PeerId,
-  before: number,
-): boolean {
+export function isGone(room: Room, word: Charge, hadLink: boolean, { now }: Moment): boolean {
+  const { from, about } = word;
   const lost = find(room, about)?.lost ?? null;
-  if (lost === null || lost.at <= before) return true;
+  if (lost === null || lost.at <= now - GRACE) return true;
   const { neighbours, words } = lost;
   if (neighbours.includes(from)) words[from] = hadLink ? 'silent' : 'cannot tell';
   if (neighbours.length > 0 && !neighbours.some((id) => has(room, id))) return true;

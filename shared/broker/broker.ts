@@ -9,14 +9,14 @@
 import { Loop, type Times } from '../driver/loop.ts';
 import { firstTime, takeDue } from '../machine/dues.ts';
 import type { Moment } from '../machine/moment.ts';
-import type { RoomName } from '../protocol/ids.ts';
+import type { PeerId, RoomName } from '../protocol/ids.ts';
 import type { Order } from '../protocol/watch.ts';
 import { judge, probed, report } from './complaints.ts';
 import { settle } from './places.ts';
-import { lookup, recoverLate } from './recovery.ts';
+import { letGo, lookup, recoverLate } from './recovery.ts';
 import { has, passSignal, peersOf } from './room.ts';
 import { assign, checkNow } from './rooms.ts';
-import { close, join, leave, leaveByHttp, resume } from './sessions.ts';
+import { close, join, leaveByHttp, resume } from './sessions.ts';
 import type {
   Asker,
   Broker,
@@ -24,6 +24,7 @@ import type {
   Due,
   Input,
   Membership,
+  OpenRoom,
   Request,
   SessionId,
 } from './state.ts';
@@ -130,33 +131,29 @@ function perform(turn: Turn, due: Due): void {
 }
 
 function request(turn: Turn, asker: Asker, asked: Request): void {
-  if (!turn.state.sessions.has(asker.session)) return;
-  const place = placeOf(turn.state, asker.session);
-  switch (asked.type) {
-    case 'join':
-      if (place === null) join(turn, asker, asked.request);
-      else reply(turn, asker, ALREADY_JOINED);
-      return;
-    case 'resume':
-      if (place === null) resume(turn, asker, asked.request);
-      else reply(turn, asker, ALREADY_JOINED);
-      return;
-    case 'leave':
-      return leave(turn, asker, place);
-    default:
-      if (place === null) reply(turn, asker, NOT_JOINED);
-      else ofMember(turn, asker, place, asked);
+  const place = turn.state.sessions.get(asker.session);
+  if (place === undefined) return;
+  if (asked.type === 'join' || asked.type === 'resume') {
+    if (place !== null) reply(turn, asker, ALREADY_JOINED);
+    else if (asked.type === 'join') join(turn, asker, asked.request);
+    else resume(turn, asker, asked.request);
+    return;
   }
+  const open = place === null ? undefined : turn.state.rooms.get(place.room);
+  if (place !== null && open !== undefined) ofMember(turn, open, { asker, id: place.id }, asked);
+  else reply(turn, asker, asked.type === 'leave' ? { ok: true } : NOT_JOINED);
 }
 
 /** What only one that has joined a room may ask. */
-type MemberRequest = Exclude<Request, { readonly type: 'join' | 'resume' | 'leave' }>;
+type MemberRequest = Exclude<Request, { readonly type: 'join' | 'resume' }>;
 
-function ofMember(turn: Turn, asker: Asker, place: Membership, asked: MemberRequest): void {
-  const open = turn.state.rooms.get(place.room);
-  if (open === undefined) return;
+function ofMember(
+  turn: Turn,
+  open: OpenRoom,
+  { asker, id }: { readonly asker: Asker; readonly id: PeerId },
+  asked: MemberRequest,
+): void {
   const { room } = open;
-  const { id } = place;
   switch (asked.type) {
     case 'signal': {
       const notice = passSignal(room, id, asked.request);
@@ -170,9 +167,15 @@ function ofMember(turn: Turn, asker: Asker, place: Membership, asked: MemberRequ
       if (has(room, id)) reply(turn, asker, { ok: true, era: settle(room, id, turn) });
       else reply(turn, asker, refusal('not-joined', `${id} is no member of ${open.name}`));
       return;
-    case 'report':
-      return report(turn, open, { asker, from: id, about: asked.report.about }, asked.report.fault);
+    case 'report': {
+      const { about, fault } = asked.report;
+      return report(turn, open, { asker, from: id, about }, fault);
+    }
     case 'lookup':
       return lookup(turn, open, { ...asker, peer: asked.peer });
+    case 'leave':
+      letGo(turn, open, id, true);
+      reply(turn, asker, { ok: true });
+      return;
   }
 }

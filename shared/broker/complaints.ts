@@ -1,22 +1,15 @@
 /** What becomes of complaints about neighbours (SPEC.md, L12, L13, L16). */
-import { disarm, arm } from '../machine/dues.ts';
+import { arm, disarm } from '../machine/dues.ts';
 import type { PeerId } from '../protocol/ids.ts';
 import type { Report } from '../protocol/signaling.ts';
-import { RELAYED_PROBE_SILENCE } from '../protocol/timeouts.ts';
-import { isGoneByWordOf } from './absence.ts';
+import { isGone } from './absence.ts';
 import { letGo } from './recovery.ts';
-import { areNeighbours, has, hasBeenHereSince } from './room.ts';
+import { areNeighbours, find, has } from './room.ts';
 import type { Charge, OpenRoom, Probe, SessionId } from './state.ts';
 import { end, reply, type Turn } from './turn.ts';
 
 /** How long a member may take to answer a probe, in milliseconds: 8 s of silence with what was before. */
 export const PROBE_PATIENCE = 4_500;
-
-/**
- * How long an absent member is safe from the word of those who cannot know: as long as a neighbour on a
- * relayed link, who is one of them, listens before it complains.
- */
-const GRACE = RELAYED_PROBE_SILENCE;
 
 /** How long a peer must have been a member before it is believed that another misbehaves. */
 const STANDING = 10_000;
@@ -48,14 +41,14 @@ export function report(turn: Turn, open: OpenRoom, charge: Charge, fault: Report
     return;
   }
   // Who is whose neighbour is only said so yet; and anyone can come in to accuse others.
-  const isHeard = room.recollections === null && hasBeenHereSince(room, from, turn.now - STANDING);
+  const seated = find(room, from)?.seated ?? Infinity;
+  const isHeard = room.recollections === null && seated <= turn.now - STANDING;
   const session = open.seats.get(about)?.session ?? null;
   if (fault === 'misbehaves')
     conclude(turn, open, charge, isHeard ? blame(turn, open, charge) : null);
-  else if (session === null) {
-    const isGone = isGoneByWordOf(room, from, fault === 'silent', about, turn.now - GRACE);
-    conclude(turn, open, charge, isGone ? about : null);
-  } else ask(turn, { ...charge, room: open.name, session, isHeard });
+  else if (session === null)
+    conclude(turn, open, charge, isGone(room, charge, fault === 'silent', turn) ? about : null);
+  else ask(turn, { ...charge, room: open.name, session, isHeard });
 }
 
 /** Asks a member to show that it is awake. */

@@ -33,7 +33,7 @@ export function join(room: Room, newcomers: readonly Newcomer[], { now }: Moment
     insertAt(room, at, newMember(room, id, now));
     at += 1;
   }
-  return tellPlaces(room, { offers: new Map(newcomers.map(({ id, offers }) => [id, offers])) });
+  return tellPlaces(room, new Map(newcomers.map(({ id, offers }) => [id, offers])));
 }
 
 /**
@@ -51,7 +51,7 @@ export function leave(room: Room, id: PeerId, isGoodbye: boolean, moment: Moment
   depart(room, [id]);
   const before = room.ring.at(at - 1);
   if (before !== undefined) before.edgeMade = nextEdge(room);
-  return tellPlaces(room, { evicted: isGoodbye ? null : id });
+  return tellPlaces(room, new Map(), isGoodbye ? null : id);
 }
 
 /**
@@ -113,10 +113,8 @@ export function readmit(
     return [];
   }
   room.version += 1;
-  depart(
-    room,
-    removed.filter((peer) => !has(room, peer) && !hasLeft(room, peer)),
-  );
+  const departed = removed.filter((peer) => !has(room, peer) && !hasLeft(room, peer));
+  depart(room, departed);
   insertAt(room, gapFor(room, place), member);
   return tellPlaces(room);
 }
@@ -138,18 +136,13 @@ export function recover(room: Room, free: number, { now }: Moment): Recovered {
   const { order, gone } = joinFragments(recollectionsOf(room), (id) => hasLeft(room, id));
   const members = new Map(room.ring.map((member) => [member.id, member]));
   const absent = order.filter((id) => !members.has(id)).slice(0, Math.max(0, free));
-  const kept = new Set(absent);
   room.recollections = null;
   room.version += 1;
-  room.ring = [];
   depart(room, gone);
-  for (const id of order) {
-    const member = members.get(id);
-    if (member !== undefined) room.ring.push(member);
-    else if (kept.has(id)) room.ring.push({ ...newMember(room, id, now), isPresent: false });
-  }
-  for (const member of room.ring) member.edgeMade = nextEdge(room);
+  for (const id of absent) members.set(id, { ...newMember(room, id, now), isPresent: false });
+  room.ring = order.flatMap((id) => members.get(id) ?? []);
   room.ring.forEach((member, at) => {
+    member.edgeMade = nextEdge(room);
     if (!member.isPresent) member.lost ??= lossOf(member.id, placeAt(room, at, member), now);
   });
   const announced = tellPlaces(room);

@@ -83,7 +83,13 @@ function finish(turn: Turn, open: OpenRoom): void {
   open.hasRecovered = true;
   const free = turn.state.limits.peersPerRoom - open.seats.size;
   const { notices, absent, gone } = recover(open.room, free, turn);
-  refuseTaken(turn, open, new Set([...absent, ...gone]));
+  // Newcomers may have come with ids that turn out to be taken, or to have been.
+  const taken = new Set([...absent, ...gone]);
+  for (const newcomer of open.pending.filter(({ request }) => taken.has(request.id))) {
+    unseat(turn, open, newcomer.request.id);
+    reply(turn, newcomer, idTaken(newcomer.request.id));
+  }
+  open.pending = open.pending.filter(({ request }) => !taken.has(request.id));
   for (const id of absent) open.seats.set(id, newSeat(null));
   announce(turn, open, notices);
   for (const id of gone) end(turn, unseat(turn, open, id), 'evicted');
@@ -93,16 +99,4 @@ function finish(turn: Turn, open: OpenRoom): void {
   for (const question of lookups) lookup(turn, open, question);
   if (open.seats.size === 0) closeRoom(turn, open);
   else takeIn(turn, open);
-}
-
-/** Newcomers may have come with ids that turn out to be taken, or to have been. */
-function refuseTaken(turn: Turn, open: OpenRoom, taken: ReadonlySet<PeerId>): void {
-  const { pending } = open;
-  open.pending = pending.filter(({ request }) => !taken.has(request.id));
-  for (const newcomer of pending) {
-    const { id } = newcomer.request;
-    if (!taken.has(id)) continue;
-    unseat(turn, open, id);
-    reply(turn, newcomer, idTaken(id));
-  }
 }

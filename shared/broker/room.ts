@@ -120,11 +120,6 @@ export function isDeserted({ ring }: Room): boolean {
   return ring.every((member) => !member.isPresent);
 }
 
-/** Whether a peer had its place here at that moment already. */
-export function hasBeenHereSince(room: Room, id: PeerId, moment: number): boolean {
-  return (find(room, id)?.seated ?? Infinity) <= moment;
-}
-
 /** Whether the two were told that they are next to each other. */
 export function areNeighbours(room: Room, id: PeerId, other: PeerId): boolean {
   const place = find(room, id)?.place;

@@ -101,13 +101,6 @@ function bringBack(turn: Turn, open: OpenRoom, request: ResumeRequest): void {
   announce(turn, open, readmit(open.room, recollection, era, turn));
 }
 
-/** A session gives up its place, if it has one. */
-export function leave(turn: Turn, asker: Asker, place: Membership | null): void {
-  const open = place === null ? undefined : turn.state.rooms.get(place.room);
-  if (place !== null && open !== undefined) letGo(turn, open, place.id, true);
-  reply(turn, asker, { ok: true });
-}
-
 /** Whether somebody who has no connection may speak for a member, or there is none to speak for. */
 export function mayLeave({ rooms }: Broker, { room, id, secret }: LeaveRequest): boolean {
   const known = rooms.get(room)?.seats.get(id);
@@ -138,27 +131,17 @@ export function close(turn: Turn, { room, id }: Membership): void {
   keepChecking(turn, open);
 }
 
-function refusalOfOneMore(
-  { state }: Turn,
-  name: RoomName,
-  open: OpenRoom | undefined,
-): Refusal | null {
+function refusalOfOneMore({ state }: Turn, name: RoomName, open?: OpenRoom): Refusal | null {
   const { rooms, peersPerRoom } = state.limits;
-  if (open === undefined)
-    return state.rooms.size < rooms
-      ? null
-      : refusal('room-full', 'this server has as many rooms as it takes');
-  const { size } = open.seats;
-  return size < peersPerRoom
-    ? null
-    : refusal('room-full', `room ${name} is full with ${size} peers`);
+  if (open === undefined && state.rooms.size >= rooms)
+    return refusal('room-full', 'this server has as many rooms as it takes');
+  const size = open?.seats.size ?? 0;
+  if (size < peersPerRoom) return null;
+  return refusal('room-full', `room ${name} is full with ${size} peers`);
 }
 
-function refusalOfReturn(
-  turn: Turn,
-  { room, id, secret, place }: ResumeRequest,
-  open: OpenRoom | undefined,
-): Refusal | null {
+function refusalOfReturn(turn: Turn, request: ResumeRequest, open?: OpenRoom): Refusal | null {
+  const { room, id, secret, place } = request;
   const lost = refusal('place-lost', `the place of ${id} in room ${room} is not kept any more`);
   const kept = open?.seats.get(id);
   if (open !== undefined && kept !== undefined)

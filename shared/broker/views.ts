@@ -22,27 +22,23 @@ interface Brought {
   readonly offer: Offer;
 }
 
-interface Change {
-  readonly offers?: Offers;
-  /** Whom those are told of as well who may still listen to it. */
-  readonly evicted?: PeerId | null;
-}
-
 /**
  * Tells every member whose place has changed, together with the newcomers' offers to it. Those who have
  * links to make come first: the ring waits for them.
+ * @param offers of newcomers
+ * @param evicted of whom those are told as well who may still listen to it
  */
 export function tellPlaces(
   room: Room,
-  { offers = new Map(), evicted = null }: Change = {},
+  offers: Offers = new Map(),
+  evicted: PeerId | null = null,
 ): Notice[] {
   if (room.recollections !== null) return [];
   const lost = absentees(room);
   const placed = room.ring.map((member, at) => {
     const place = placeAt(room, at, member);
-    const before = member.place;
-    const isSame =
-      before?.successor === place.successor && before.predecessor === place.predecessor;
+    const { successor, predecessor } = member.place ?? {};
+    const isSame = successor === place.successor && predecessor === place.predecessor;
     return { member, place, isSame };
   });
   placed.sort((one, other) => Number(one.isSame) - Number(other.isSame));
