@@ -73,14 +73,13 @@ export function isGone(room: Room, word: Charge, hadLink: boolean, { now }: Mome
  * not be reached: the absent are waited for and asked about as if it had begun now.
  */
 export function wake(turn: Turn, open: OpenRoom): void {
-  const { room } = open;
-  if (!isDeserted(room)) return;
-  for (const { lost } of room.ring)
+  if (!isDeserted(open)) return;
+  for (const { lost } of open.ring)
     if (lost !== null) {
       lost.at = turn.now;
       lost.words = {};
     }
-  if (room.recollections !== null && open.pending.length === 0) awaitReturns(turn, open);
+  if (open.recollections !== null && open.pending.length === 0) awaitReturns(turn, open);
   cancel(turn, open, 'checks');
   keepChecking(turn, open);
 }
@@ -92,6 +91,6 @@ export function awaitReturns(turn: Turn, open: OpenRoom): void {
 
 /** Asks about members without a connection, again and again, as long as there are any. */
 export function keepChecking(turn: Turn, open: OpenRoom): void {
-  if (hasAbsent(open.room) && !isScheduled(turn, open, 'checks'))
+  if (hasAbsent(open) && !isScheduled(turn, open, 'checks'))
     schedule(turn, open, 'checks', CHECK_INTERVAL);
 }

@@ -86,7 +86,7 @@ export function handle(state: Broker, input: Input, moment: Moment): readonly De
 
 /** Rooms and members at this moment. */
 export function sizeOf({ rooms }: Broker): { readonly rooms: number; readonly peers: number } {
-  const peers = [...rooms.values()].reduce((sum, { room }) => sum + room.ring.length, 0);
+  const peers = [...rooms.values()].reduce((sum, { ring }) => sum + ring.length, 0);
   return { rooms: rooms.size, peers };
 }
 
@@ -95,7 +95,7 @@ export function orderOf({ rooms }: Broker, name: RoomName): Order {
   const open = rooms.get(name);
   return open === undefined
     ? { peers: [], policy: null }
-    : { peers: peersOf(open.room), policy: open.policy };
+    : { peers: peersOf(open), policy: open.policy };
 }
 
 /** The place that a session has, or is about to get. */
@@ -107,7 +107,7 @@ export function placeOf({ sessions }: Broker, session: SessionId): Membership | 
 export function sessionsIn({ rooms }: Broker, name: RoomName): readonly SessionId[] {
   const open = rooms.get(name);
   if (open === undefined) return [];
-  return peersOf(open.room).flatMap((id) => open.seats.get(id)?.session ?? []);
+  return peersOf(open).flatMap((id) => open.seats.get(id)?.session ?? []);
 }
 
 /** Does what is due. */
@@ -153,10 +153,9 @@ function ofMember(
   { asker, id }: { readonly asker: Asker; readonly id: PeerId },
   asked: MemberRequest,
 ): void {
-  const { room } = open;
   switch (asked.type) {
     case 'signal': {
-      const notice = passSignal(room, id, asked.request);
+      const notice = passSignal(open, id, asked.request);
       if (notice !== null) deliver(turn, open, [notice]);
       const { to, edge } = asked.request;
       const refused = refusal('not-a-neighbour', `${to} is not your ${edge}`);
@@ -164,7 +163,7 @@ function ofMember(
       return;
     }
     case 'settle':
-      if (has(room, id)) reply(turn, asker, { ok: true, era: settle(room, id, turn) });
+      if (has(open, id)) reply(turn, asker, { ok: true, era: settle(open, id, turn) });
       else reply(turn, asker, refusal('not-joined', `${id} is no member of ${open.name}`));
       return;
     case 'report': {

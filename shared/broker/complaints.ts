@@ -33,21 +33,20 @@ const MAX_ACCUSATIONS = 2;
  * one that says so too often goes itself.
  */
 export function report(turn: Turn, open: OpenRoom, charge: Charge, fault: Report['fault']): void {
-  const { room } = open;
   const { asker, from, about } = charge;
-  const isMember = has(room, about);
-  if (!isMember || !areNeighbours(room, from, about)) {
+  const isMember = has(open, about);
+  if (!isMember || !areNeighbours(open, from, about)) {
     reply(turn, asker, { ok: true, isMember });
     return;
   }
   // Who is whose neighbour is only said so yet; and anyone can come in to accuse others.
-  const seated = find(room, from)?.seated ?? Infinity;
-  const isHeard = room.recollections === null && seated <= turn.now - STANDING;
+  const seated = find(open, from)?.seated ?? Infinity;
+  const isHeard = open.recollections === null && seated <= turn.now - STANDING;
   const session = open.seats.get(about)?.session ?? null;
   if (fault === 'misbehaves')
     conclude(turn, open, charge, isHeard ? blame(turn, open, charge) : null);
   else if (session === null)
-    conclude(turn, open, charge, isGone(room, charge, fault === 'silent', turn) ? about : null);
+    conclude(turn, open, charge, isGone(open, charge, fault === 'silent', turn) ? about : null);
   else ask(turn, { ...charge, room: open.name, session, isHeard });
 }
 
@@ -89,7 +88,7 @@ export function judge(turn: Turn, number: number, isAwake: boolean): void {
   endProbe(turn, number);
   const { asker, room, about, session, isHeard } = probe;
   const open = turn.state.rooms.get(room);
-  if (open === undefined || !has(open.room, about)) {
+  if (open === undefined || !has(open, about)) {
     reply(turn, asker, { ok: true, isMember: false });
     return;
   }

@@ -28,7 +28,7 @@ export function eraOf({ state, date }: Turn, { era }: ResumeRequest['place']): n
 
 /** Anyone can make up a memory: it must not turn out those who have nothing to do with it. */
 export function mayRecover(turn: Turn, open: OpenRoom, incarnation: string): boolean {
-  if (open.hasRecovered || open.room.recollections !== null) return false;
+  if (open.hasRecovered || open.recollections !== null) return false;
   if (open.seats.size === 0) return true;
   const since = turn.now - RECOVERY_PERIOD;
   if (turn.state.startedAt > since) return true;
@@ -37,19 +37,19 @@ export function mayRecover(turn: Turn, open: OpenRoom, incarnation: string): boo
 
 /** Stops a room to gather the members of a lost memory. */
 export function gather(turn: Turn, open: OpenRoom): void {
-  for (const id of startRecovery(open.room)) end(turn, unseat(turn, open, id), 'evicted');
+  for (const id of startRecovery(open)) end(turn, unseat(turn, open, id), 'evicted');
   awaitReturns(turn, open);
 }
 
 /** The members have had their time to come back. Where nobody has a connection nobody could. */
 export function recoverLate(turn: Turn, open: OpenRoom): void {
-  if (isDeserted(open.room) && open.pending.length === 0) awaitReturns(turn, open);
+  if (isDeserted(open) && open.pending.length === 0) awaitReturns(turn, open);
   else finish(turn, open);
 }
 
 /** Ends a recovery in which nobody is missing any more. */
 export function recoverIfWhole(turn: Turn, open: OpenRoom): void {
-  if (isScheduled(turn, open, 'recovery') && isWhole(open.room)) finish(turn, open);
+  if (isScheduled(turn, open, 'recovery') && isWhole(open)) finish(turn, open);
 }
 
 /**
@@ -66,7 +66,7 @@ export function letGo(
 ): SessionId | null {
   const session = unseat(turn, open, id);
   open.pending = open.pending.filter(({ request }) => request.id !== id);
-  announce(turn, open, leave(open.room, id, isGoodbye, turn));
+  announce(turn, open, leave(open, id, isGoodbye, turn));
   if (open.seats.size === 0) closeRoom(turn, open);
   else recoverIfWhole(turn, open);
   return session;
@@ -74,15 +74,15 @@ export function letGo(
 
 /** Answers whether a peer is a member; while the room is recovering that has to wait. */
 export function lookup(turn: Turn, open: OpenRoom, question: Lookup): void {
-  if (open.room.recollections !== null) open.lookups = [...open.lookups, question];
-  else reply(turn, question, { ok: true, isMember: has(open.room, question.peer) });
+  if (open.recollections !== null) open.lookups = [...open.lookups, question];
+  else reply(turn, question, { ok: true, isMember: has(open, question.peer) });
 }
 
 function finish(turn: Turn, open: OpenRoom): void {
   cancel(turn, open, 'recovery');
   open.hasRecovered = true;
   const free = turn.state.limits.peersPerRoom - open.seats.size;
-  const { notices, absent, gone } = recover(open.room, free, turn);
+  const { notices, absent, gone } = recover(open, free, turn);
   // Newcomers may have come with ids that turn out to be taken, or to have been.
   const taken = new Set([...absent, ...gone]);
   for (const newcomer of open.pending.filter(({ request }) => taken.has(request.id))) {

@@ -25,8 +25,8 @@ const MAX_FORGOTTEN = 1_000;
 export function openRoom({ state, now }: Turn, name: RoomName, policy: Policy): OpenRoom {
   state.opened += 1;
   const open: OpenRoom = {
+    ...newRoom(`${state.incarnation}.${state.opened}`, state.latestEra),
     name,
-    room: newRoom(`${state.incarnation}.${state.opened}`, state.latestEra),
     policy,
     openedAt: now,
     presentAt: now,
@@ -45,7 +45,7 @@ export function openRoom({ state, now }: Turn, name: RoomName, policy: Policy): 
 export function takeIn(turn: Turn, open: OpenRoom): void {
   cancel(turn, open, 'assign');
   const [first] = open.pending;
-  if (first === undefined || open.room.recollections !== null) return;
+  if (first === undefined || open.recollections !== null) return;
   const { now } = turn;
   const { burstWindow } = turn.state.limits;
   const isBurst = open.pending.length > 1 || now < (open.assignedAt ?? -Infinity) + burstWindow;
@@ -57,13 +57,13 @@ export function takeIn(turn: Turn, open: OpenRoom): void {
 
 /** Gives the newcomers their places. */
 export function assign(turn: Turn, open: OpenRoom): void {
-  if (open.pending.length === 0 || open.room.recollections !== null) return;
+  if (open.pending.length === 0 || open.recollections !== null) return;
   open.assignedAt = turn.now;
   wake(turn, open);
   const arrived = new Map(open.pending.map((pending) => [pending.request.id, pending]));
   const requests = open.pending.map(({ request }) => request);
   open.pending = [];
-  for (const notice of join(open.room, requests, turn)) {
+  for (const notice of join(open, requests, turn)) {
     const newcomer = arrived.get(notice.to);
     if (notice.type === 'view' && newcomer !== undefined)
       reply(turn, newcomer, { ok: true, view: notice.view, policy: open.policy });
@@ -73,17 +73,16 @@ export function assign(turn: Turn, open: OpenRoom): void {
 
 /** Asks about members without a connection, and forgets a room that has no others for too long. */
 export function checkNow(turn: Turn, open: OpenRoom): void {
-  const { room, pending } = open;
-  if (!isDeserted(room) || pending.length > 0) open.presentAt = turn.now;
+  if (!isDeserted(open) || open.pending.length > 0) open.presentAt = turn.now;
   if (turn.now - open.presentAt < DESERTED_PATIENCE) {
-    deliver(turn, open, checks(room));
+    deliver(turn, open, checks(open));
     keepChecking(turn, open);
     return;
   }
   // It may still be a ring, somewhere out of reach.
   const { state } = turn;
-  const forgotten = { name: open.name, incarnation: room.incarnation };
-  state.forgotten = [...state.forgotten, forgotten].slice(-MAX_FORGOTTEN);
+  const { name, incarnation } = open;
+  state.forgotten = [...state.forgotten, { name, incarnation }].slice(-MAX_FORGOTTEN);
   closeRoom(turn, open);
 }
 
@@ -91,8 +90,8 @@ export function hasForgotten({ state }: Turn, name: RoomName, incarnation: strin
   return state.forgotten.some((room) => room.name === name && room.incarnation === incarnation);
 }
 
-export function closeRoom({ state }: Turn, { name, room }: OpenRoom): void {
+export function closeRoom({ state }: Turn, { name, era }: OpenRoom): void {
   disarm(state, (due) => due.name !== 'probe' && due.room === name);
-  state.latestEra = Math.max(state.latestEra, room.era);
+  state.latestEra = Math.max(state.latestEra, era);
   state.rooms.delete(name);
 }

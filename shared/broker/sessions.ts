@@ -32,7 +32,7 @@ export function join(turn: Turn, asker: Asker, request: JoinRequest): void {
   const { room: name, id, secret, policy } = request;
   const open = turn.state.rooms.get(name);
   const known = open?.seats.get(id);
-  const isTaken = open !== undefined && (known !== undefined || hasLeft(open.room, id));
+  const isTaken = open !== undefined && (known !== undefined || hasLeft(open, id));
   const refused = isTaken ? idTaken(id) : refusalOfOneMore(turn, name, open);
   if (refused === null) {
     const room = open ?? openRoom(turn, name, policy);
@@ -63,7 +63,7 @@ export function resume(turn: Turn, asker: Asker, request: ResumeRequest): void {
   const kept = open.seats.get(id);
   if (kept === undefined) bringBack(turn, open, request);
   else comeBack(turn, open, kept, request);
-  const view = viewFor(open.room, id);
+  const view = viewFor(open, id);
   if (view === undefined) return;
   seat(turn, open, id, asker.session);
   reply(turn, asker, { ok: true, view, policy: open.policy });
@@ -78,12 +78,12 @@ function comeBack(
   { id, secret, place }: ResumeRequest,
 ): void {
   if (kept.secret === null) {
-    outdo(open.room, eraOf(turn, place));
+    outdo(open, eraOf(turn, place));
     announce(turn, open, []);
   }
   kept.secret = secret;
   wake(turn, open);
-  regain(open.room, id);
+  regain(open, id);
   open.presentAt = turn.now;
 }
 
@@ -94,11 +94,11 @@ function bringBack(turn: Turn, open: OpenRoom, request: ResumeRequest): void {
   const era = eraOf(turn, request.place);
   if (mayRecover(turn, open, incarnation)) gather(turn, open);
   // The room may have been opened by a newcomer who could not know.
-  if (open.room.recollections !== null) open.policy = policy;
+  if (open.recollections !== null) open.policy = policy;
   open.seats.set(id, newSeat(secret));
   wake(turn, open);
   const recollection = { id, place: { successor, predecessor }, version, removed };
-  announce(turn, open, readmit(open.room, recollection, era, turn));
+  announce(turn, open, readmit(open, recollection, era, turn));
 }
 
 /** Whether somebody who has no connection may speak for a member, or there is none to speak for. */
@@ -119,12 +119,12 @@ export function close(turn: Turn, { room, id }: Membership): void {
   const known = open?.seats.get(id);
   if (open === undefined || known === undefined) return;
   known.session = null;
-  if (!has(open.room, id)) {
+  if (!has(open, id)) {
     // It was about to become a member; nobody knows it yet.
     letGo(turn, open, id, true);
     return;
   }
-  const questions = lose(open.room, id, turn);
+  const questions = lose(open, id, turn);
   endProbes(turn, open, id);
   deliver(turn, open, questions);
   if (!isScheduled(turn, open, 'checks')) open.presentAt = turn.now;
@@ -145,10 +145,10 @@ function refusalOfReturn(turn: Turn, request: ResumeRequest, open?: OpenRoom): R
   const lost = refusal('place-lost', `the place of ${id} in room ${room} is not kept any more`);
   const kept = open?.seats.get(id);
   if (open !== undefined && kept !== undefined)
-    return has(open.room, id) && (kept.secret ?? secret) === secret ? null : lost;
+    return has(open, id) && (kept.secret ?? secret) === secret ? null : lost;
   // One that had a place in this very memory, and has it no more, was let go.
   const isOfThisMemory = place.incarnation.startsWith(`${turn.state.incarnation}.`);
   if (isOfThisMemory && !hasForgotten(turn, room, place.incarnation)) return lost;
-  if (open !== undefined && hasLeft(open.room, id)) return lost;
+  if (open !== undefined && hasLeft(open, id)) return lost;
   return refusalOfOneMore(turn, room, open);
 }

@@ -124,9 +124,8 @@ export function newSeat(secret: string | null): Seat {
   return { secret, session: null, accusations: [], silences: [] };
 }
 
-export interface OpenRoom {
+export interface OpenRoom extends Room {
   readonly name: RoomName;
-  readonly room: Room;
   policy: Policy;
   readonly openedAt: number;
   /** When a member with a connection was last seen, while there are others. */

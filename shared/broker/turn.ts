@@ -65,14 +65,14 @@ export function deliver(turn: Turn, { seats }: OpenRoom, notices: readonly Notic
 /** Hands out what a change brings to those whom it concerns, and to all the era that it has begun. */
 export function announce(turn: Turn, open: OpenRoom, notices: readonly Notice[]): void {
   deliver(turn, open, notices);
-  if (isScheduled(turn, open, 'era') || !hasUntoldEra(open.room)) return;
+  if (isScheduled(turn, open, 'era') || !hasUntoldEra(open)) return;
   const wait = (open.eraToldAt ?? -Infinity) + ERA_INTERVAL - turn.now;
   if (wait > 0) {
     schedule(turn, open, 'era', wait);
     return;
   }
   open.eraToldAt = turn.now;
-  deliver(turn, open, tellEra(open.room));
+  deliver(turn, open, tellEra(open));
 }
 
 /** Gives a seat to a session, in place of the one that had it. */

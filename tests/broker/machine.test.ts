@@ -213,15 +213,15 @@ const play = fc.array(step, { minLength: 20, maxLength: 120 });
 
 /** Whose places are whose: sessions and seats name each other, and seats are members or newcomers. */
 function expectOrder({ sessions, rooms, dues }: Broker): void {
-  for (const { name, seats, room: each, pending } of rooms.values()) {
-    const holders = [...each.ring.map(({ id }) => id), ...pending.map(({ request }) => request.id)];
+  for (const { name, seats, ring, pending } of rooms.values()) {
+    const holders = [...ring.map(({ id }) => id), ...pending.map(({ request }) => request.id)];
     expect(new Set(holders).size).toBe(holders.length);
     expect(seats.size).toBe(holders.length);
     for (const id of holders) {
       const { session: holder } = defined(seats.get(id));
       if (holder !== null) expect(sessions.get(holder)).toEqual({ room: name, id });
     }
-    for (const { id, isPresent } of each.ring)
+    for (const { id, isPresent } of ring)
       expect(defined(seats.get(id)).session !== null).toBe(isPresent);
   }
   const placed = [...sessions.values()].filter((each) => each !== null);

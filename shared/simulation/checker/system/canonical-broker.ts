@@ -38,11 +38,11 @@ export function brokerWith(broker: Broker, due: Due): Broker {
 }
 
 function aged(open: OpenRoom): OpenRoom {
-  const ring = open.room.ring.map((member) => ({
+  const ring = open.ring.map((member) => ({
     ...member,
     lost: member.lost === null ? null : { ...member.lost, at: LONG_AGO },
   }));
-  return { ...open, presentAt: LONG_AGO, room: { ...open.room, ring } };
+  return { ...open, presentAt: LONG_AGO, ring };
 }
 
 /** What is due, and for what. */
@@ -53,7 +53,7 @@ function keyOf(due: Due): string {
 function canonicalRoom(open: OpenRoom): OpenRoom {
   return {
     ...open,
-    room: canonicalRing(open.room),
+    ...canonicalRing(open),
     openedAt: NOW,
     presentAt: NOW,
     seats: mapped(open.seats, canonicalSeat),

@@ -226,8 +226,8 @@ export class Machines {
   /** A broker whose next newcomer gets its place behind a certain slot's peer. */
   splitNext(broker: number, after: number): number {
     const state = canonicalBroker(this.brokers.get(broker));
-    for (const { room } of state.rooms.values())
-      for (const member of room.ring) if (member.id === numberedId(after)) member.edgeMade = 0;
+    for (const { ring } of state.rooms.values())
+      for (const member of ring) if (member.id === numberedId(after)) member.edgeMade = 0;
     return this.broker(state);
   }
 
@@ -252,7 +252,7 @@ export class Machines {
 
   /** The peers of the one room in ring order. */
   ringOf({ rooms }: Broker): readonly PeerId[] {
-    return [...rooms.values()].flatMap(({ room }) => peersOf(room));
+    return [...rooms.values()].flatMap((room) => peersOf(room));
   }
 
   /** The rank of a peer's id. */
