@@ -35,19 +35,10 @@ const RECOVERY_PATIENCE = 5_000;
 export function lose(room: Room, id: PeerId, { now }: Moment): Notice[] {
   const member = find(room, id);
   if (member === undefined) return [];
-  member.isPresent = false;
   member.lost = lossOf(id, member.place, now);
   // Others may have waited for this one's word alone.
   const waiting = room.ring.filter(({ lost }) => lost?.neighbours.includes(id) === true);
   return checks(room, new Set([id, ...waiting.map((each) => each.id)]));
-}
-
-/** A member has a connection again. */
-export function regain(room: Room, id: PeerId): void {
-  const member = find(room, id);
-  if (member === undefined) return;
-  member.isPresent = true;
-  member.lost = null;
 }
 
 /**

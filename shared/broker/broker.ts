@@ -11,7 +11,7 @@ import { firstTime, takeDue } from '../machine/dues.ts';
 import type { Moment } from '../machine/moment.ts';
 import type { PeerId, RoomName } from '../protocol/ids.ts';
 import type { Order } from '../protocol/watch.ts';
-import { judge, probed, report } from './complaints.ts';
+import { judge, report } from './complaints.ts';
 import { settle } from './places.ts';
 import { letGo, lookup, recoverLate } from './recovery.ts';
 import { has, passSignal, peersOf } from './room.ts';
@@ -64,7 +64,7 @@ export function handle(state: Broker, input: Input, moment: Moment): readonly De
       request(turn, { session: input.session, number: input.number }, input.request);
       break;
     case 'probed':
-      probed(turn, input.session, input.probe);
+      if (state.probes.get(input.probe)?.session === input.session) judge(turn, input.probe, true);
       break;
     case 'closed': {
       const place = placeOf(state, input.session);
@@ -92,10 +92,8 @@ export function sizeOf({ rooms }: Broker): { readonly rooms: number; readonly pe
 
 /** A room's peers in ring order, each followed by its successor, and whom the room prefers. */
 export function orderOf({ rooms }: Broker, name: RoomName): Order {
-  const open = rooms.get(name);
-  return open === undefined
-    ? { peers: [], policy: null }
-    : { peers: peersOf(open), policy: open.policy };
+  const { ring = [], policy = null } = rooms.get(name) ?? {};
+  return { peers: ring.map(({ id }) => id), policy };
 }
 
 /** The place that a session has, or is about to get. */

@@ -5,7 +5,7 @@ import type { Report } from '../protocol/signaling.ts';
 import { isGone } from './absence.ts';
 import { letGo } from './recovery.ts';
 import { areNeighbours, find, has } from './room.ts';
-import type { Charge, OpenRoom, Probe, SessionId } from './state.ts';
+import type { Charge, OpenRoom, Probe } from './state.ts';
 import { end, reply, type Turn } from './turn.ts';
 
 /** How long a member may take to answer a probe, in milliseconds: 8 s of silence with what was before. */
@@ -57,11 +57,6 @@ function ask({ state, now, deliveries }: Turn, probe: Probe): void {
   state.probes.set(number, probe);
   arm(state, { name: 'probe', probe: number, at: now + PROBE_PATIENCE });
   deliveries.push({ type: 'probe', session: probe.session, probe: number });
-}
-
-/** A client has answered a probe. */
-export function probed(turn: Turn, session: SessionId, number: number): void {
-  if (turn.state.probes.get(number)?.session === session) judge(turn, number, true);
 }
 
 /** A connection that is lost does not answer; its neighbours are asked again as it ends. */

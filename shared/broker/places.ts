@@ -8,7 +8,6 @@ import {
   lossOf,
   peersOf,
   placeAt,
-  recollectionsOf,
   type Member,
   type Newcomer,
   type Notice,
@@ -49,6 +48,7 @@ export function leave(room: Room, id: PeerId, isGoodbye: boolean, moment: Moment
   room.ring.splice(at, 1);
   room.version += 1;
   depart(room, [id]);
+  room.recollections &&= room.recollections.filter((each) => each.id !== id);
   const before = room.ring.at(at - 1);
   if (before !== undefined) before.edgeMade = nextEdge(room);
   return tellPlaces(room, new Map(), isGoodbye ? null : id);
@@ -108,7 +108,7 @@ export function readmit(
   outdo(room, era);
   const member = { ...newMember(room, id, now), place };
   if (room.recollections !== null) {
-    room.recollections.push(recollection);
+    room.recollections = [...room.recollections, recollection];
     room.ring.push(member);
     return [];
   }
@@ -133,17 +133,17 @@ interface Recovered {
  * @param free how many the room can take that have not come back yet
  */
 export function recover(room: Room, free: number, { now }: Moment): Recovered {
-  const { order, gone } = joinFragments(recollectionsOf(room), (id) => hasLeft(room, id));
+  const { order, gone } = joinFragments(room.recollections ?? [], (id) => hasLeft(room, id));
   const members = new Map(room.ring.map((member) => [member.id, member]));
   const absent = order.filter((id) => !members.has(id)).slice(0, Math.max(0, free));
   room.recollections = null;
   room.version += 1;
   depart(room, gone);
-  for (const id of absent) members.set(id, { ...newMember(room, id, now), isPresent: false });
+  for (const id of absent) members.set(id, newMember(room, id, now));
   room.ring = order.flatMap((id) => members.get(id) ?? []);
   room.ring.forEach((member, at) => {
     member.edgeMade = nextEdge(room);
-    if (!member.isPresent) member.lost ??= lossOf(member.id, placeAt(room, at, member), now);
+    if (absent.includes(member.id)) member.lost = lossOf(member.id, placeAt(room, at, member), now);
   });
   const announced = tellPlaces(room);
   const told = new Set(announced.map(({ to }) => to));
@@ -176,7 +176,6 @@ function newMember(room: Room, id: PeerId, now: number): Member {
     id,
     isSettled: false,
     seated: now,
-    isPresent: true,
     edgeMade: nextEdge(room),
     lost: null,
     place: null,
@@ -198,16 +197,12 @@ function nextEdge(room: Room): number {
  * between two that can be told at once.
  */
 function oldestEdge({ ring, edgesMade }: Room): number {
-  let oldest = -1;
-  let age = Infinity;
-  ring.forEach(({ edgeMade, isPresent: isHere }, at) => {
-    const isBesideAbsent = !isHere || (ring[at + 1] ?? ring[0])?.isPresent === false;
-    const rank = edgeMade + (isBesideAbsent ? edgesMade : 0);
-    if (rank >= age) return;
-    oldest = at;
-    age = rank;
+  const ranks = ring.map(({ edgeMade, lost }, at) => {
+    const after = ring[at + 1] ?? ring[0];
+    const isBesideAbsent = lost !== null || after?.lost !== null;
+    return edgeMade + (isBesideAbsent ? edgesMade : 0);
   });
-  return oldest;
+  return ranks.indexOf(Math.min(...ranks));
 }
 
 /** Which member's edge leads to where the place was. */

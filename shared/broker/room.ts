@@ -41,12 +41,11 @@ export interface Member {
   isSettled: boolean;
   /** When it got its place in this memory, whatever it says of another one. */
   readonly seated: number;
-  /** Whether it has a connection to the server. */
-  isPresent: boolean;
   /** When the edge to its successor was made, by the room's own count of edges. */
   edgeMade: number;
   /** Where it was last told to be; null for a newcomer. */
   place: Place | null;
+  /** null while it has a connection to the server. */
   lost: Loss | null;
   /** Its neighbours before: a relayed link stays in use until another can replace it. */
   readonly former: Record<Edge, readonly PeerId[]>;
@@ -67,7 +66,7 @@ export interface Room {
   version: number;
   edgesMade: number;
   /** What members of a lost memory say while they are gathered. Nobody is told of changes meanwhile. */
-  recollections: Recollection[] | null;
+  recollections: readonly Recollection[] | null;
 }
 
 /** @param eraBefore an era after which its own are to be */
@@ -108,16 +107,16 @@ export function hasLeft({ departures }: Room, id: PeerId): boolean {
 
 /** Whether a member has a connection. */
 export function isPresent(room: Room, id: PeerId): boolean {
-  return find(room, id)?.isPresent === true;
+  return find(room, id)?.lost === null;
 }
 
 export function hasAbsent({ ring }: Room): boolean {
-  return ring.some((member) => !member.isPresent);
+  return ring.some(({ lost }) => lost !== null);
 }
 
 /** Whether no member has a connection. */
 export function isDeserted({ ring }: Room): boolean {
-  return ring.every((member) => !member.isPresent);
+  return ring.every(({ lost }) => lost !== null);
 }
 
 /** Whether the two were told that they are next to each other. */
@@ -126,14 +125,9 @@ export function areNeighbours(room: Room, id: PeerId, other: PeerId): boolean {
   return id !== other && (place?.successor === other || place?.predecessor === other);
 }
 
-/** What those say who have come back from a lost memory, and are still here. */
-export function recollectionsOf(room: Room): readonly Recollection[] {
-  return (room.recollections ?? []).filter(({ id }) => has(room, id));
-}
-
 /** Whether all peers that were named as neighbours have come back. */
 export function isWhole(room: Room): boolean {
-  const named = recollectionsOf(room).flatMap((recollection) => [
+  const named = (room.recollections ?? []).flatMap((recollection) => [
     neighbourOf(recollection, 'successor'),
     neighbourOf(recollection, 'predecessor'),
   ]);

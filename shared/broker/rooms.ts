@@ -7,7 +7,7 @@ import type { Policy } from '../protocol/messages.ts';
 import { disarm } from '../machine/dues.ts';
 import { keepChecking, wake } from './absence.ts';
 import { join } from './places.ts';
-import { isDeserted, newRoom } from './room.ts';
+import { newRoom } from './room.ts';
 import type { OpenRoom } from './state.ts';
 import { cancel, deliver, reply, schedule, type Turn } from './turn.ts';
 import { checks } from './views.ts';
@@ -29,7 +29,6 @@ export function openRoom({ state, now }: Turn, name: RoomName, policy: Policy): 
     name,
     policy,
     openedAt: now,
-    presentAt: now,
     seats: new Map(),
     pending: [],
     assignedAt: null,
@@ -73,8 +72,8 @@ export function assign(turn: Turn, open: OpenRoom): void {
 
 /** Asks about members without a connection, and forgets a room that has no others for too long. */
 export function checkNow(turn: Turn, open: OpenRoom): void {
-  if (!isDeserted(open) || open.pending.length > 0) open.presentAt = turn.now;
-  if (turn.now - open.presentAt < DESERTED_PATIENCE) {
+  const lastLoss = Math.max(...open.ring.map(({ lost }) => lost?.at ?? Infinity));
+  if (open.pending.length > 0 || turn.now - lastLoss < DESERTED_PATIENCE) {
     deliver(turn, open, checks(open));
     keepChecking(turn, open);
     return;

@@ -1,11 +1,11 @@
 /** How sessions come to places, and give them up. */
 import type { RoomName } from '../protocol/ids.ts';
 import type { JoinRequest, LeaveRequest, Refusal, ResumeRequest } from '../protocol/signaling.ts';
-import { keepChecking, lose, regain, wake } from './absence.ts';
+import { keepChecking, lose, wake } from './absence.ts';
 import { endProbes } from './complaints.ts';
 import { outdo, readmit } from './places.ts';
 import { eraOf, gather, letGo, mayRecover, recoverIfWhole } from './recovery.ts';
-import { has, hasLeft } from './room.ts';
+import { find, has, hasLeft } from './room.ts';
 import { hasForgotten, openRoom, takeIn } from './rooms.ts';
 import {
   newSeat,
@@ -15,16 +15,7 @@ import {
   type OpenRoom,
   type Seat,
 } from './state.ts';
-import {
-  announce,
-  deliver,
-  idTaken,
-  isScheduled,
-  refusal,
-  reply,
-  seat,
-  type Turn,
-} from './turn.ts';
+import { announce, deliver, idTaken, refusal, reply, seat, type Turn } from './turn.ts';
 import { viewFor } from './views.ts';
 
 /** Takes a newcomer in: at once where none came just before, else with all others of its burst. */
@@ -83,8 +74,8 @@ function comeBack(
   }
   kept.secret = secret;
   wake(turn, open);
-  regain(open, id);
-  open.presentAt = turn.now;
+  const member = find(open, id);
+  if (member !== undefined) member.lost = null;
 }
 
 /** Takes in a member of a memory that is lost. */
@@ -127,7 +118,6 @@ export function close(turn: Turn, { room, id }: Membership): void {
   const questions = lose(open, id, turn);
   endProbes(turn, open, id);
   deliver(turn, open, questions);
-  if (!isScheduled(turn, open, 'checks')) open.presentAt = turn.now;
   keepChecking(turn, open);
 }
 

@@ -128,8 +128,6 @@ export interface OpenRoom extends Room {
   readonly name: RoomName;
   policy: Policy;
   readonly openedAt: number;
-  /** When a member with a connection was last seen, while there are others. */
-  presentAt: number;
   /** By peer: everyone who has a place or is about to get one. */
   readonly seats: Map<PeerId, Seat>;
   pending: readonly Pending[];
@@ -172,11 +170,7 @@ export interface Broker {
   probed: number;
 }
 
-/**
- * @param incarnation names this memory of the server
- * @param limits what it takes in
- * @param now see Moment of room.ts
- */
+/** @param incarnation names this memory of the server */
 export function newBroker(incarnation: string, limits: BrokerLimits, now: number): Broker {
   return {
     incarnation,

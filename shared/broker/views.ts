@@ -34,7 +34,7 @@ export function tellPlaces(
   evicted: PeerId | null = null,
 ): Notice[] {
   if (room.recollections !== null) return [];
-  const lost = absentees(room);
+  const absent = absentees(room);
   const placed = room.ring.map((member, at) => {
     const place = placeAt(room, at, member);
     const { successor, predecessor } = member.place ?? {};
@@ -51,7 +51,7 @@ export function tellPlaces(
       tell(room, member, place, brought),
       ...offerFor(member.id, 'successor', brought.successor),
       ...offerFor(member.id, 'predecessor', brought.predecessor),
-      ...checksOf(member, lost),
+      ...checksOf(member, absent),
     ];
   });
 }
@@ -76,32 +76,32 @@ export function hasUntoldEra(room: Room): boolean {
  */
 export function tellEra(room: Room): Notice[] {
   if (room.recollections !== null) return [];
-  const lost = absentees(room);
+  const absent = absentees(room);
   return room.ring.flatMap((member) =>
     member.place !== null && hasOldEra(room, member)
-      ? [tell(room, member, member.place), ...checksOf(member, lost)]
+      ? [tell(room, member, member.place), ...checksOf(member, absent)]
       : [],
   );
 }
 
 /**
  * What to ask the neighbours of members without a connection.
- * @param lost which of them
+ * @param absent which of them
  */
-export function checks(room: Room, lost: ReadonlySet<PeerId> = absentees(room)): Notice[] {
-  return room.ring.flatMap((member) => checksOf(member, lost));
+export function checks(room: Room, absent: ReadonlySet<PeerId> = absentees(room)): Notice[] {
+  return room.ring.flatMap((member) => checksOf(member, absent));
 }
 
 /** Members without a connection. */
 function absentees({ ring }: Room): Set<PeerId> {
-  return new Set(ring.filter(({ isPresent }) => !isPresent).map(({ id }) => id));
+  return new Set(ring.filter(({ lost }) => lost !== null).map(({ id }) => id));
 }
 
 /** What to ask one member about those of its neighbours that have lost their connections. */
-function checksOf({ id, isPresent, place }: Member, lost: ReadonlySet<PeerId>): Notice[] {
-  if (!isPresent || place === null || lost.size === 0) return [];
+function checksOf({ id, lost, place }: Member, absent: ReadonlySet<PeerId>): Notice[] {
+  if (lost !== null || place === null || absent.size === 0) return [];
   return [...new Set([place.successor, place.predecessor])]
-    .filter((peer) => peer !== id && lost.has(peer))
+    .filter((peer) => peer !== id && absent.has(peer))
     .map((peer) => ({ to: id, type: 'check' as const, peer }));
 }
 

@@ -221,8 +221,8 @@ function expectOrder({ sessions, rooms, dues }: Broker): void {
       const { session: holder } = defined(seats.get(id));
       if (holder !== null) expect(sessions.get(holder)).toEqual({ room: name, id });
     }
-    for (const { id, isPresent } of ring)
-      expect(defined(seats.get(id)).session !== null).toBe(isPresent);
+    for (const { id, lost } of ring)
+      expect(defined(seats.get(id)).session === null).toBe(lost !== null);
   }
   const placed = [...sessions.values()].filter((each) => each !== null);
   const seated = [...rooms.values()].flatMap(({ seats }) =>

@@ -42,7 +42,7 @@ function aged(open: OpenRoom): OpenRoom {
     ...member,
     lost: member.lost === null ? null : { ...member.lost, at: LONG_AGO },
   }));
-  return { ...open, presentAt: LONG_AGO, ring };
+  return { ...open, ring };
 }
 
 /** What is due, and for what. */
@@ -55,7 +55,6 @@ function canonicalRoom(open: OpenRoom): OpenRoom {
     ...open,
     ...canonicalRing(open),
     openedAt: NOW,
-    presentAt: NOW,
     seats: mapped(open.seats, canonicalSeat),
     pending: open.pending.map((each) => ({ ...each, since: NOW })),
     assignedAt: open.assignedAt === null ? null : NOW,
