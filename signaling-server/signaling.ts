@@ -15,6 +15,7 @@ import {
   run,
   sessionsIn,
   sizeOf,
+  type BrokerLoop,
 } from '../shared/broker/broker.ts';
 import type { Told } from '../shared/broker/room.ts';
 import { mayLeave } from '../shared/broker/sessions.ts';
@@ -23,7 +24,6 @@ import {
   type AnyReply,
   type Broker,
   type Delivery,
-  type Input,
   type Membership,
   type Request,
   type SessionId,
@@ -47,7 +47,6 @@ import {
 } from '../shared/protocol/watch.ts';
 import { fullBucket, takeOne, type TokenBucket } from '../shared/machine/token-bucket.ts';
 import { clockOf } from '../shared/driver/clock.ts';
-import type { Loop } from '../shared/driver/loop.ts';
 import { Connections } from './connections.ts';
 import { createMetrics, type Metrics } from './metrics.ts';
 import { isAllowedOrigin, originRefusal } from './origins.ts';
@@ -125,7 +124,7 @@ export class SignalingServer {
   readonly #clock = clockOf(globalThis);
   readonly #broker: Broker;
   /** Runs the broker. */
-  readonly #loop: Loop<Input, Delivery>;
+  readonly #loop: BrokerLoop;
   readonly #watching: Watching;
   readonly #io: PeerServer;
   readonly #connections: Connections;

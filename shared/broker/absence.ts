@@ -2,16 +2,7 @@
 import type { Moment } from '../machine/moment.ts';
 import type { PeerId } from '../protocol/ids.ts';
 import { RELAYED_PROBE_SILENCE } from '../protocol/timeouts.ts';
-import {
-  find,
-  has,
-  hasAbsent,
-  isDeserted,
-  isPresent,
-  lossOf,
-  type Notice,
-  type Room,
-} from './room.ts';
+import { find, has, isDeserted, isPresent, lossOf, type Notice, type Room } from './room.ts';
 import type { Charge, OpenRoom } from './state.ts';
 import { cancel, isScheduled, schedule, type Turn } from './turn.ts';
 import { checks } from './views.ts';
@@ -37,8 +28,8 @@ export function lose(room: Room, id: PeerId, { now }: Moment): Notice[] {
   if (member === undefined) return [];
   member.lost = lossOf(id, member.place, now);
   // Others may have waited for this one's word alone.
-  const waiting = room.ring.filter(({ lost }) => lost?.neighbours.includes(id) === true);
-  return checks(room, new Set([id, ...waiting.map((each) => each.id)]));
+  const asked = room.ring.filter((each) => each === member || each.lost?.neighbours.includes(id));
+  return checks(room, new Set(asked.map((each) => each.id)));
 }
 
 /**
@@ -82,6 +73,7 @@ export function awaitReturns(turn: Turn, open: OpenRoom): void {
 
 /** Asks about members without a connection, again and again, as long as there are any. */
 export function keepChecking(turn: Turn, open: OpenRoom): void {
-  if (hasAbsent(open) && !isScheduled(turn, open, 'checks'))
+  const isAnyLost = open.ring.some(({ lost }) => lost !== null);
+  if (isAnyLost && !isScheduled(turn, open, 'checks'))
     schedule(turn, open, 'checks', CHECK_INTERVAL);
 }

@@ -6,10 +6,10 @@
  * delivered, in order. It knows no timers: what has to happen later is among the state's `dues`, and
  * `run` gives the input `time` when the first of them is over.
  */
-import { Loop, type Times } from '../driver/loop.ts';
+import { Loop, type Machine, type Times } from '../driver/loop.ts';
 import { firstTime, takeDue } from '../machine/dues.ts';
 import type { Moment } from '../machine/moment.ts';
-import type { PeerId, RoomName } from '../protocol/ids.ts';
+import type { RoomName } from '../protocol/ids.ts';
 import type { Order } from '../protocol/watch.ts';
 import { judge, report } from './complaints.ts';
 import { settle } from './places.ts';
@@ -26,6 +26,7 @@ import type {
   Membership,
   OpenRoom,
   Request,
+  RoomTask,
   SessionId,
 } from './state.ts';
 import { announce, deliver, refusal, reply, type Turn } from './turn.ts';
@@ -36,21 +37,27 @@ export const ALREADY_JOINED = refusal(
   'this connection has joined a room already',
 );
 
-/** Runs a broker: what gives it its inputs. */
-export function run(
-  broker: Broker,
-  perform: (delivery: Delivery) => void,
-  times: Times,
-): Loop<Input, Delivery> {
-  return new Loop<Input, Delivery>(
-    {
-      handle: (input, moment) => handle(broker, input, moment),
-      perform,
-      nextDue: () => firstTime(broker),
-      time: { type: 'time' },
-    },
-    times,
-  );
+/** What is done when something is due in a room. */
+const TASKS: Readonly<Record<RoomTask, (turn: Turn, open: OpenRoom) => void>> = {
+  assign,
+  checks: checkNow,
+  recovery: recoverLate,
+  era: announce,
+};
+
+/** What gives a broker its inputs, one after another. */
+export type BrokerLoop = Loop<Input, Delivery>;
+
+type Perform = (delivery: Delivery) => void;
+
+export function run(broker: Broker, perform: Perform, times: Times): BrokerLoop {
+  const machine: Machine<Input, Delivery> = {
+    handle: (input, moment) => handle(broker, input, moment),
+    perform,
+    nextDue: () => firstTime(broker),
+    time: { type: 'time' },
+  };
+  return new Loop(machine, times);
 }
 
 /** Takes one input. Returns what is to be delivered, in order. */
@@ -115,17 +122,7 @@ function perform(turn: Turn, due: Due): void {
     return;
   }
   const open = turn.state.rooms.get(due.room);
-  if (open === undefined) return;
-  switch (due.name) {
-    case 'assign':
-      return assign(turn, open);
-    case 'checks':
-      return checkNow(turn, open);
-    case 'recovery':
-      return recoverLate(turn, open);
-    case 'era':
-      return announce(turn, open, []);
-  }
+  if (open !== undefined) TASKS[due.name](turn, open);
 }
 
 function request(turn: Turn, asker: Asker, asked: Request): void {
@@ -137,20 +134,17 @@ function request(turn: Turn, asker: Asker, asked: Request): void {
     else resume(turn, asker, asked.request);
     return;
   }
-  const open = place === null ? undefined : turn.state.rooms.get(place.room);
-  if (place !== null && open !== undefined) ofMember(turn, open, { asker, id: place.id }, asked);
+  if (place !== null) ofMember(turn, asker, place, asked);
   else reply(turn, asker, asked.type === 'leave' ? { ok: true } : NOT_JOINED);
 }
 
 /** What only one that has joined a room may ask. */
 type MemberRequest = Exclude<Request, { readonly type: 'join' | 'resume' }>;
 
-function ofMember(
-  turn: Turn,
-  open: OpenRoom,
-  { asker, id }: { readonly asker: Asker; readonly id: PeerId },
-  asked: MemberRequest,
-): void {
+function ofMember(turn: Turn, asker: Asker, place: Membership, asked: MemberRequest): void {
+  const { id } = place;
+  const open = turn.state.rooms.get(place.room);
+  if (open === undefined) return;
   switch (asked.type) {
     case 'signal': {
       const notice = passSignal(open, id, asked.request);
@@ -171,7 +165,7 @@ function ofMember(
     case 'lookup':
       return lookup(turn, open, { ...asker, peer: asked.peer });
     case 'leave':
-      letGo(turn, open, id, true);
+      letGo(turn, open, id);
       reply(turn, asker, { ok: true });
       return;
   }

@@ -8,6 +8,7 @@ import {
   lossOf,
   peersOf,
   placeAt,
+  toldNow,
   type Member,
   type Newcomer,
   type Notice,
@@ -65,7 +66,7 @@ export function settle(room: Room, id: PeerId, moment: Moment): number {
   const member = find(room, id);
   if (member !== undefined) {
     member.isSettled = true;
-    member.toldEra = room.era;
+    member.told = { ...member.told, era: room.era };
   }
   return room.era;
 }
@@ -119,20 +120,13 @@ export function readmit(
   return tellPlaces(room);
 }
 
-/** How a recovery ends. */
-interface Recovered {
-  /** Views for those whose neighbours are others than they said, and checks for the absent. */
-  readonly notices: readonly Notice[];
-  readonly absent: readonly PeerId[];
-  /** Those that are known to have left before. */
-  readonly gone: readonly PeerId[];
-}
-
 /**
  * Ends the recovery: one ring of all who have come back and of all whom they named as neighbours.
  * @param free how many the room can take that have not come back yet
+ * @returns views for those whose neighbours are others than they said, and checks for the absent; who
+ *   is absent; and who is known to have left before
  */
-export function recover(room: Room, free: number, { now }: Moment): Recovered {
+export function recover(room: Room, free: number, { now }: Moment) {
   const { order, gone } = joinFragments(room.recollections ?? [], (id) => hasLeft(room, id));
   const members = new Map(room.ring.map((member) => [member.id, member]));
   const absent = order.filter((id) => !members.has(id)).slice(0, Math.max(0, free));
@@ -180,9 +174,7 @@ function newMember(room: Room, id: PeerId, now: number): Member {
     lost: null,
     place: null,
     former: { successor: [], predecessor: [] },
-    told: room.version,
-    toldEra: room.era,
-    toldSize: room.ring.length,
+    told: toldNow(room),
   };
 }
 

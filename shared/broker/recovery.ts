@@ -26,17 +26,15 @@ export function eraOf({ state, date }: Turn, { era }: ResumeRequest['place']): n
   return era;
 }
 
-/** Anyone can make up a memory: it must not turn out those who have nothing to do with it. */
-export function mayRecover(turn: Turn, open: OpenRoom, incarnation: string): boolean {
-  if (open.hasRecovered || open.recollections !== null) return false;
-  if (open.seats.size === 0) return true;
+/**
+ * Stops a room, once, to gather the members of a lost memory. Anyone can make up a memory: it must not
+ * turn out those who have nothing to do with it.
+ */
+export function gather(turn: Turn, open: OpenRoom, incarnation: string): void {
+  if (open.hasRecovered || open.recollections !== null) return;
   const since = turn.now - RECOVERY_PERIOD;
-  if (turn.state.startedAt > since) return true;
-  return open.openedAt > since && hasForgotten(turn, open.name, incarnation);
-}
-
-/** Stops a room to gather the members of a lost memory. */
-export function gather(turn: Turn, open: OpenRoom): void {
+  const isForgotten = open.openedAt > since && hasForgotten(turn, open.name, incarnation);
+  if (open.seats.size > 0 && turn.state.startedAt <= since && !isForgotten) return;
   for (const id of startRecovery(open)) end(turn, unseat(turn, open, id), 'evicted');
   awaitReturns(turn, open);
 }
@@ -58,12 +56,7 @@ export function recoverIfWhole(turn: Turn, open: OpenRoom): void {
  * @param isGoodbye whether it goes by its own word
  * @returns its session, if it has one
  */
-export function letGo(
-  turn: Turn,
-  open: OpenRoom,
-  id: PeerId,
-  isGoodbye: boolean,
-): SessionId | null {
+export function letGo(turn: Turn, open: OpenRoom, id: PeerId, isGoodbye = true): SessionId | null {
   const session = unseat(turn, open, id);
   open.pending = open.pending.filter(({ request }) => request.id !== id);
   announce(turn, open, leave(open, id, isGoodbye, turn));

@@ -49,10 +49,8 @@ export interface Member {
   lost: Loss | null;
   /** Its neighbours before: a relayed link stays in use until another can replace it. */
   readonly former: Record<Edge, readonly PeerId[]>;
-  /** The version of the last view it was given, and the era and the size that it was told last. */
-  told: number;
-  toldEra: number;
-  toldSize: number;
+  /** What it was told last: the version of its view, the era, and the size. */
+  told: { readonly version: number; readonly era: number; readonly size: number };
 }
 
 export interface Room {
@@ -95,6 +93,11 @@ export function has(room: Room, id: PeerId): boolean {
   return find(room, id) !== undefined;
 }
 
+/** What a member knows that is told of the room now. */
+export function toldNow({ version, era, ring }: Room): Member['told'] {
+  return { version, era, size: ring.length };
+}
+
 /** The peers in ring order, each followed by its successor. */
 export function peersOf({ ring }: Room): readonly PeerId[] {
   return ring.map(({ id }) => id);
@@ -108,10 +111,6 @@ export function hasLeft({ departures }: Room, id: PeerId): boolean {
 /** Whether a member has a connection. */
 export function isPresent(room: Room, id: PeerId): boolean {
   return find(room, id)?.lost === null;
-}
-
-export function hasAbsent({ ring }: Room): boolean {
-  return ring.some(({ lost }) => lost !== null);
 }
 
 /** Whether no member has a connection. */

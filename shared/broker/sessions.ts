@@ -4,7 +4,7 @@ import type { JoinRequest, LeaveRequest, Refusal, ResumeRequest } from '../proto
 import { keepChecking, lose, wake } from './absence.ts';
 import { endProbes } from './complaints.ts';
 import { outdo, readmit } from './places.ts';
-import { eraOf, gather, letGo, mayRecover, recoverIfWhole } from './recovery.ts';
+import { eraOf, gather, letGo, recoverIfWhole } from './recovery.ts';
 import { find, has, hasLeft } from './room.ts';
 import { hasForgotten, openRoom, takeIn } from './rooms.ts';
 import {
@@ -34,7 +34,7 @@ export function join(turn: Turn, asker: Asker, request: JoinRequest): void {
     return;
   }
   // Its own earlier self, whose reply was lost with the connection: no one is there any more.
-  if (open !== undefined && known?.secret === secret) letGo(turn, open, id, true);
+  if (open !== undefined && known?.secret === secret) letGo(turn, open, id);
   reply(turn, asker, refused);
 }
 
@@ -62,19 +62,14 @@ export function resume(turn: Turn, asker: Asker, request: ResumeRequest): void {
 }
 
 /** A member has its own place again. */
-function comeBack(
-  turn: Turn,
-  open: OpenRoom,
-  kept: Seat,
-  { id, secret, place }: ResumeRequest,
-): void {
+function comeBack(turn: Turn, open: OpenRoom, kept: Seat, request: ResumeRequest): void {
   if (kept.secret === null) {
-    outdo(open, eraOf(turn, place));
-    announce(turn, open, []);
+    outdo(open, eraOf(turn, request.place));
+    announce(turn, open);
   }
-  kept.secret = secret;
+  kept.secret = request.secret;
   wake(turn, open);
-  const member = find(open, id);
+  const member = find(open, request.id);
   if (member !== undefined) member.lost = null;
 }
 
@@ -83,7 +78,7 @@ function bringBack(turn: Turn, open: OpenRoom, request: ResumeRequest): void {
   const { id, secret, policy, removed } = request;
   const { incarnation, version, successor, predecessor } = request.place;
   const era = eraOf(turn, request.place);
-  if (mayRecover(turn, open, incarnation)) gather(turn, open);
+  gather(turn, open, incarnation);
   // The room may have been opened by a newcomer who could not know.
   if (open.recollections !== null) open.policy = policy;
   open.seats.set(id, newSeat(secret));
@@ -101,7 +96,7 @@ export function mayLeave({ rooms }: Broker, { room, id, secret }: LeaveRequest):
 /** A member leaves, and says so over HTTP. */
 export function leaveByHttp(turn: Turn, request: LeaveRequest): void {
   const open = turn.state.rooms.get(request.room);
-  if (open?.seats.get(request.id)?.secret === request.secret) letGo(turn, open, request.id, true);
+  if (open?.seats.get(request.id)?.secret === request.secret) letGo(turn, open, request.id);
 }
 
 /** A connection is lost: its peer keeps its place while its neighbours hear from it. */
@@ -112,7 +107,7 @@ export function close(turn: Turn, { room, id }: Membership): void {
   known.session = null;
   if (!has(open, id)) {
     // It was about to become a member; nobody knows it yet.
-    letGo(turn, open, id, true);
+    letGo(turn, open, id);
     return;
   }
   const questions = lose(open, id, turn);

@@ -63,7 +63,7 @@ export function deliver(turn: Turn, { seats }: OpenRoom, notices: readonly Notic
 }
 
 /** Hands out what a change brings to those whom it concerns, and to all the era that it has begun. */
-export function announce(turn: Turn, open: OpenRoom, notices: readonly Notice[]): void {
+export function announce(turn: Turn, open: OpenRoom, notices: readonly Notice[] = []): void {
   deliver(turn, open, notices);
   if (isScheduled(turn, open, 'era') || !hasUntoldEra(open)) return;
   const wait = (open.eraToldAt ?? -Infinity) + ERA_INTERVAL - turn.now;

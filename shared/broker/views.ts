@@ -8,7 +8,7 @@ import {
   type View,
 } from '../protocol/signaling.ts';
 import type { Place } from './fragments.ts';
-import { find, placeAt, type Member, type Notice, type Room } from './room.ts';
+import { find, placeAt, toldNow, type Member, type Notice, type Room } from './room.ts';
 
 /** How many of its former neighbours a member may still pass signals to, on each edge. */
 const MAX_FORMER = 4;
@@ -44,7 +44,7 @@ export function tellPlaces(
   placed.sort((one, other) => Number(one.isSame) - Number(other.isSame));
   return placed.flatMap(({ member, place, isSame }) => {
     const mayListen = evicted !== null && member.former.predecessor.includes(evicted);
-    const knowsSize = room.ring.length <= mostMembers(member.toldSize);
+    const knowsSize = room.ring.length <= mostMembers(member.told.size);
     if (isSame && knowsSize && !mayListen) return [];
     const brought = move(member, place, offers);
     return [
@@ -106,8 +106,8 @@ function checksOf({ id, lost, place }: Member, absent: ReadonlySet<PeerId>): Not
 }
 
 /** A newcomer knows no era: it asks for one when it settles. */
-function hasOldEra({ era }: Room, { isSettled, toldEra }: Member): boolean {
-  return isSettled && toldEra !== era;
+function hasOldEra({ era }: Room, { isSettled, told }: Member): boolean {
+  return isSettled && told.era !== era;
 }
 
 /** Gives a member its new place. Returns what newcomers offer it on the edges that are new. */
@@ -148,10 +148,8 @@ function tell(
   place: Place,
   brought?: Record<Edge, Brought | null>,
 ): Notice {
-  const view = viewOf(room, member, place, member.told, brought);
-  member.told = room.version;
-  member.toldEra = room.era;
-  member.toldSize = room.ring.length;
+  const view = viewOf(room, member, place, member.told.version, brought);
+  member.told = toldNow(room);
   return { to: member.id, type: 'view', view };
 }
 

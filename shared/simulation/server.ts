@@ -1,16 +1,14 @@
 /** What carries to the broker and back in a simulation: connections that are slow and may break. */
-import { run } from '../broker/broker.ts';
+import { run, type BrokerLoop } from '../broker/broker.ts';
 import type { Told } from '../broker/room.ts';
 import {
   newBroker,
   type AnyReply,
   type Delivery,
-  type Input,
   type Request,
   type SessionId,
 } from '../broker/state.ts';
 import type { JoinReply, LeaveRequest, MembershipReply } from '../protocol/signaling.ts';
-import type { Loop } from '../driver/loop.ts';
 import type { Signaling, SignalingHandlers } from '../driver/ports.ts';
 import { PLACE_PATIENCE, REPLY_PATIENCE } from '../protocol/timeouts.ts';
 import type { Device } from './device.ts';
@@ -58,7 +56,7 @@ const FIRST_DATE = 1_767_225_600_000;
 
 export class SimulatedServer {
   readonly #network: SimulatedNetwork;
-  #driver: Loop<Input, Delivery>;
+  #driver: BrokerLoop;
   #memories = 0;
   #isUp = true;
   /** By how much the server's clock is ahead, in milliseconds. */
@@ -170,7 +168,7 @@ export class SimulatedServer {
     });
   }
 
-  #newDriver(): Loop<Input, Delivery> {
+  #newDriver(): BrokerLoop {
     this.#memories += 1;
     const { clock } = this.#network;
     const limits = { peersPerRoom: 1_000, rooms: 1, burstWindow: 50 };

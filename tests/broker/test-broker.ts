@@ -1,6 +1,6 @@
 /** A broker whose network and time the test plays. */
 import { expect } from 'vitest';
-import { orderOf, run, sessionsIn, sizeOf } from '../../shared/broker/broker.ts';
+import { orderOf, run, sessionsIn, sizeOf, type BrokerLoop } from '../../shared/broker/broker.ts';
 import type { Notice } from '../../shared/broker/room.ts';
 import {
   newBroker,
@@ -8,12 +8,10 @@ import {
   type Broker,
   type BrokerLimits,
   type Delivery,
-  type Input,
   type Membership,
   type Request,
   type SessionId,
 } from '../../shared/broker/state.ts';
-import type { Loop } from '../../shared/driver/loop.ts';
 import type { PeerId, RoomName } from '../../shared/protocol/ids.ts';
 import type { Policy } from '../../shared/protocol/messages.ts';
 import {
@@ -38,7 +36,7 @@ export const WINDOW = 30;
 export class Server {
   readonly clock = new SimulatedClock();
   readonly broker: Broker;
-  readonly loop: Loop<Input, Delivery>;
+  readonly loop: BrokerLoop;
   readonly delivered: { readonly room: RoomName; readonly delivery: Notice }[] = [];
   readonly probes: { readonly id: PeerId; readonly answer: () => void }[] = [];
   readonly disconnected: PeerId[] = [];
