@@ -107,7 +107,8 @@ export function readmit(
 ): Notice[] {
   const { id, place, removed } = recollection;
   outdo(room, era);
-  const member = { ...newMember(room, id, now), place };
+  const told = { ...toldNow(room), size: room.ring.length + 1 };
+  const member = { ...newMember(room, id, now), place, told };
   if (room.recollections !== null) {
     room.recollections = [...room.recollections, recollection];
     room.ring.push(member);
@@ -172,9 +173,9 @@ function newMember(room: Room, id: PeerId, now: number): Member {
     seated: now,
     edgeMade: nextEdge(room),
     lost: null,
-    place: null,
+    place: { successor: id, predecessor: id },
     former: { successor: [], predecessor: [] },
-    told: toldNow(room),
+    told: { ...toldNow(room), size: 0 },
   };
 }
 

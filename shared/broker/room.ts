@@ -43,13 +43,13 @@ export interface Member {
   readonly seated: number;
   /** When the edge to its successor was made, by the room's own count of edges. */
   edgeMade: number;
-  /** Where it was last told to be; null for a newcomer. */
-  place: Place | null;
+  /** Where it was last told to be; alone, where it was told nothing yet. */
+  place: Place;
   /** null while it has a connection to the server. */
   lost: Loss | null;
   /** Its neighbours before: a relayed link stays in use until another can replace it. */
   readonly former: Record<Edge, readonly PeerId[]>;
-  /** What it was told last: the version of its view, the era, and the size. */
+  /** What it was told last: the version of its view, the era, and the size; 0 where it was told nothing. */
   told: { readonly version: number; readonly era: number; readonly size: number };
 }
 
@@ -80,8 +80,8 @@ export function newRoom(incarnation: string, eraBefore = 0): Room {
   };
 }
 
-export function lossOf(id: PeerId, place: Place | null, now: number): Loss {
-  const neighbours = place === null ? [] : [place.successor, place.predecessor];
+export function lossOf(id: PeerId, { successor, predecessor }: Place, now: number): Loss {
+  const neighbours = [successor, predecessor];
   return { at: now, neighbours: neighbours.filter((neighbour) => neighbour !== id), words: {} };
 }
 
@@ -153,6 +153,6 @@ export function passSignal(
 ): Notice | null {
   const member = find(room, from);
   if (member === undefined || to === from || !has(room, to)) return null;
-  if (member.place?.[edge] !== to && !member.former[edge].includes(to)) return null;
+  if (member.place[edge] !== to && !member.former[edge].includes(to)) return null;
   return { to, type: 'signal', signal: { from, edge: opposite(edge), link, signals } };
 }

@@ -37,8 +37,9 @@ export function tellPlaces(
   const absent = absentees(room);
   const placed = room.ring.map((member, at) => {
     const place = placeAt(room, at, member);
-    const { successor, predecessor } = member.place ?? {};
-    const isSame = successor === place.successor && predecessor === place.predecessor;
+    const { successor, predecessor } = member.place;
+    const isKnown = successor === place.successor && predecessor === place.predecessor;
+    const isSame = isKnown && member.told.size > 0;
     return { member, place, isSame };
   });
   placed.sort((one, other) => Number(one.isSame) - Number(other.isSame));
@@ -48,7 +49,7 @@ export function tellPlaces(
     if (isSame && knowsSize && !mayListen) return [];
     const brought = move(member, place, offers);
     return [
-      tell(room, member, place, brought),
+      tell(room, member, brought),
       ...offerFor(member.id, 'successor', brought.successor),
       ...offerFor(member.id, 'predecessor', brought.predecessor),
       ...checksOf(member, absent),
@@ -62,7 +63,7 @@ export function tellPlaces(
  */
 export function viewFor(room: Room, id: PeerId): View | undefined {
   const member = find(room, id);
-  return member?.place ? viewOf(room, member, member.place, 0) : undefined;
+  return member && viewOf(room, member, 0);
 }
 
 /** Whether there are members that have not been told of the present era. */
@@ -78,9 +79,7 @@ export function tellEra(room: Room): Notice[] {
   if (room.recollections !== null) return [];
   const absent = absentees(room);
   return room.ring.flatMap((member) =>
-    member.place !== null && hasOldEra(room, member)
-      ? [tell(room, member, member.place), ...checksOf(member, absent)]
-      : [],
+    hasOldEra(room, member) ? [tell(room, member), ...checksOf(member, absent)] : [],
   );
 }
 
@@ -99,7 +98,7 @@ function absentees({ ring }: Room): Set<PeerId> {
 
 /** What to ask one member about those of its neighbours that have lost their connections. */
 function checksOf({ id, lost, place }: Member, absent: ReadonlySet<PeerId>): Notice[] {
-  if (lost !== null || place === null || absent.size === 0) return [];
+  if (lost !== null || absent.size === 0) return [];
   return [...new Set([place.successor, place.predecessor])]
     .filter((peer) => peer !== id && absent.has(peer))
     .map((peer) => ({ to: id, type: 'check' as const, peer }));
@@ -115,9 +114,8 @@ function move(member: Member, place: Place, offers: Offers): Record<Edge, Brough
   const { id, place: before, former } = member;
   member.place = place;
   const broughtOn = (edge: Edge) => {
-    if (before?.[edge] === place[edge]) return null;
-    if (before !== null && before[edge] !== id)
-      former[edge] = [...former[edge], before[edge]].slice(-MAX_FORMER);
+    if (before[edge] === place[edge]) return null;
+    if (before[edge] !== id) former[edge] = [...former[edge], before[edge]].slice(-MAX_FORMER);
     return edge === 'successor'
       ? broughtTo(offers, id, place.successor)
       : broughtTo(offers, place.predecessor, id);
@@ -142,13 +140,8 @@ function offerFor(to: PeerId, edge: Edge, brought: Brought | null): Notice[] {
 }
 
 /** The next view of a member. */
-function tell(
-  room: Room,
-  member: Member,
-  place: Place,
-  brought?: Record<Edge, Brought | null>,
-): Notice {
-  const view = viewOf(room, member, place, member.told.version, brought);
+function tell(room: Room, member: Member, brought?: Record<Edge, Brought | null>): Notice {
+  const view = viewOf(room, member, member.told.version, brought);
   member.told = toldNow(room);
   return { to: member.id, type: 'view', view };
 }
@@ -156,8 +149,7 @@ function tell(
 /** @param since the version after which departures are named */
 function viewOf(
   { incarnation, era, version, ring, departures }: Room,
-  { isSettled }: Member,
-  place: Place,
+  { isSettled, place }: Member,
   since: number,
   brought?: Record<Edge, Brought | null>,
 ): View {
