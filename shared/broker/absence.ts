@@ -56,11 +56,7 @@ export function isGone(room: Room, word: Charge, hadLink: boolean, { now }: Mome
  */
 export function wake(turn: Turn, open: OpenRoom): void {
   if (!isDeserted(open)) return;
-  for (const { lost } of open.ring)
-    if (lost !== null) {
-      lost.at = turn.now;
-      lost.words = {};
-    }
+  for (const member of open.ring) member.lost &&= { ...member.lost, at: turn.now, words: {} };
   if (open.recollections !== null && open.pending.length === 0) awaitReturns(turn, open);
   cancel(turn, open, 'checks');
   keepChecking(turn, open);

@@ -21,7 +21,7 @@ export interface Recollection {
  * Whom a member says to be its neighbour on an edge. One that it presumes departed itself has left
  * while no server was there to name another: that its place still names it means nothing.
  */
-export function neighbourOf({ place, removed }: Recollection, edge: Edge): PeerId | null {
+function neighbourOf({ place, removed }: Recollection, edge: Edge): PeerId | null {
   return removed.includes(place[edge]) ? null : place[edge];
 }
 

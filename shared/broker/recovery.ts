@@ -67,7 +67,7 @@ export function letGo(turn: Turn, open: OpenRoom, id: PeerId, isGoodbye = true):
 
 /** Answers whether a peer is a member; while the room is recovering that has to wait. */
 export function lookup(turn: Turn, open: OpenRoom, question: Lookup): void {
-  if (open.recollections !== null) open.lookups = [...open.lookups, question];
+  if (open.recollections !== null) open.lookups.push(question);
   else reply(turn, question, { ok: true, isMember: has(open, question.peer) });
 }
 
@@ -87,9 +87,7 @@ function finish(turn: Turn, open: OpenRoom): void {
   announce(turn, open, notices);
   for (const id of gone) end(turn, unseat(turn, open, id), 'evicted');
   keepChecking(turn, open);
-  const { lookups } = open;
-  open.lookups = [];
-  for (const question of lookups) lookup(turn, open, question);
+  for (const question of open.lookups.splice(0)) lookup(turn, open, question);
   if (open.seats.size === 0) closeRoom(turn, open);
   else takeIn(turn, open);
 }

@@ -11,7 +11,7 @@ import {
   type SignalRequest,
   type View,
 } from '../protocol/signaling.ts';
-import { neighbourOf, type Recollection, type Place } from './fragments.ts';
+import type { Place, Recollection } from './fragments.ts';
 
 /** Something a member is to be told. */
 export type Told =
@@ -28,11 +28,11 @@ export type Newcomer = Pick<JoinRequest, 'id' | 'offers'>;
 
 /** That a member has lost its connection. */
 export interface Loss {
-  at: number;
+  readonly at: number;
   /** Its neighbours then. */
   readonly neighbours: readonly PeerId[];
   /** Which of them have said since that they do not hear it, and whether they could. */
-  words: Record<string, 'silent' | 'cannot tell'>;
+  readonly words: Record<string, 'silent' | 'cannot tell'>;
 }
 
 export interface Member {
@@ -126,11 +126,11 @@ export function areNeighbours(room: Room, id: PeerId, other: PeerId): boolean {
 
 /** Whether all peers that were named as neighbours have come back. */
 export function isWhole(room: Room): boolean {
-  const named = (room.recollections ?? []).flatMap((recollection) => [
-    neighbourOf(recollection, 'successor'),
-    neighbourOf(recollection, 'predecessor'),
-  ]);
-  return named.every((id) => id === null || has(room, id) || hasLeft(room, id));
+  return (room.recollections ?? []).every(({ place, removed }) =>
+    [place.successor, place.predecessor].every(
+      (id) => removed.includes(id) || has(room, id) || hasLeft(room, id),
+    ),
+  );
 }
 
 /** Where a member is in the ring as it stands. */

@@ -7,14 +7,7 @@ import { outdo, readmit } from './places.ts';
 import { eraOf, gather, letGo, recoverIfWhole } from './recovery.ts';
 import { find, has, hasLeft } from './room.ts';
 import { hasForgotten, openRoom, takeIn } from './rooms.ts';
-import {
-  newSeat,
-  type Asker,
-  type Broker,
-  type Membership,
-  type OpenRoom,
-  type Seat,
-} from './state.ts';
+import { newSeat, type Asker, type Broker, type Membership, type OpenRoom } from './state.ts';
 import { announce, deliver, idTaken, refusal, reply, seat, type Turn } from './turn.ts';
 import { viewFor } from './views.ts';
 
@@ -43,7 +36,7 @@ export function join(turn: Turn, asker: Asker, request: JoinRequest): void {
  * memory is another than the one that it was in.
  */
 export function resume(turn: Turn, asker: Asker, request: ResumeRequest): void {
-  const { room: name, id, policy } = request;
+  const { room: name, id, secret, policy, place } = request;
   const known = turn.state.rooms.get(name);
   const refused = refusalOfReturn(turn, request, known);
   if (refused !== null) {
@@ -52,25 +45,22 @@ export function resume(turn: Turn, asker: Asker, request: ResumeRequest): void {
   }
   const open = known ?? openRoom(turn, name, policy);
   const kept = open.seats.get(id);
-  if (kept === undefined) bringBack(turn, open, request);
-  else comeBack(turn, open, kept, request);
+  const member = find(open, id);
+  if (kept === undefined || member === undefined) bringBack(turn, open, request);
+  else {
+    if (kept.secret === null) {
+      outdo(open, eraOf(turn, place));
+      announce(turn, open);
+    }
+    kept.secret = secret;
+    wake(turn, open);
+    member.lost = null;
+  }
   const view = viewFor(open, id);
   if (view === undefined) return;
   seat(turn, open, id, asker.session);
   reply(turn, asker, { ok: true, view, policy: open.policy });
   recoverIfWhole(turn, open);
-}
-
-/** A member has its own place again. */
-function comeBack(turn: Turn, open: OpenRoom, kept: Seat, request: ResumeRequest): void {
-  if (kept.secret === null) {
-    outdo(open, eraOf(turn, request.place));
-    announce(turn, open);
-  }
-  kept.secret = request.secret;
-  wake(turn, open);
-  const member = find(open, request.id);
-  if (member !== undefined) member.lost = null;
 }
 
 /** Takes in a member of a memory that is lost. */

@@ -136,7 +136,7 @@ export interface OpenRoom extends Room {
   /** When all were told of a later era last. */
   eraToldAt: number | null;
   hasRecovered: boolean;
-  lookups: readonly Lookup[];
+  readonly lookups: Lookup[];
 }
 
 export interface BrokerLimits {

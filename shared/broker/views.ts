@@ -68,7 +68,7 @@ export function viewFor(room: Room, id: PeerId): View | undefined {
 
 /** Whether there are members that have not been told of the present era. */
 export function hasUntoldEra(room: Room): boolean {
-  return room.recollections === null && room.ring.some((member) => hasOldEra(room, member));
+  return room.ring.some((member) => hasOldEra(room, member));
 }
 
 /**
@@ -76,7 +76,6 @@ export function hasUntoldEra(room: Room): boolean {
  * returns: that concerns a few, and this everyone.
  */
 export function tellEra(room: Room): Notice[] {
-  if (room.recollections !== null) return [];
   const absent = absentees(room);
   return room.ring.flatMap((member) =>
     hasOldEra(room, member) ? [tell(room, member), ...checksOf(member, absent)] : [],
@@ -105,8 +104,8 @@ function checksOf({ id, lost, place }: Member, absent: ReadonlySet<PeerId>): Not
 }
 
 /** A newcomer knows no era: it asks for one when it settles. */
-function hasOldEra({ era }: Room, { isSettled, told }: Member): boolean {
-  return isSettled && told.era !== era;
+function hasOldEra({ era, recollections }: Room, { isSettled, told }: Member): boolean {
+  return recollections === null && isSettled && told.era !== era;
 }
 
 /** Gives a member its new place. Returns what newcomers offer it on the edges that are new. */
@@ -136,7 +135,7 @@ function broughtTo(offers: Offers, predecessor: PeerId, successor: PeerId): Brou
 function offerFor(to: PeerId, edge: Edge, brought: Brought | null): Notice[] {
   if (brought === null || brought.from === to) return [];
   const { from, offer } = brought;
-  return [{ to, type: 'signal', signal: { from, edge, link: offer.link, signals: offer.signals } }];
+  return [{ to, type: 'signal', signal: { from, edge, ...offer } }];
 }
 
 /** The next view of a member. */

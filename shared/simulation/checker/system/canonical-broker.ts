@@ -59,6 +59,7 @@ function canonicalRoom(open: OpenRoom): OpenRoom {
     pending: open.pending.map((each) => ({ ...each, since: NOW })),
     assignedAt: open.assignedAt === null ? null : NOW,
     eraToldAt: null,
+    lookups: [...open.lookups],
   };
 }
 
