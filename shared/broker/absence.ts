@@ -37,14 +37,13 @@ export function lose(room: Room, id: PeerId, { now }: Moment): Notice[] {
  * was its neighbour when the connection was lost, and has one itself, might still hear it, and one
  * that had a link with it does not; or if all who were are gone, or there has been time enough to
  * come back. Until then one liar does not turn it out, nor one whose own link has broken.
- * @param hadLink whether the neighbour can tell
  */
-export function isGone(room: Room, word: Charge, hadLink: boolean, { now }: Moment): boolean {
-  const { from, about } = word;
+export function isGone(room: Room, charge: Charge, { now }: Moment): boolean {
+  const { from, about, fault } = charge;
   const lost = find(room, about)?.lost ?? null;
   if (lost === null || lost.at <= now - GRACE) return true;
   const { neighbours, words } = lost;
-  if (neighbours.includes(from)) words[from] = hadLink ? 'silent' : 'cannot tell';
+  if (neighbours.includes(from)) words[from] = fault === 'silent' ? 'silent' : 'cannot tell';
   if (neighbours.length > 0 && !neighbours.some((id) => has(room, id))) return true;
   const mayHear = neighbours.some((id) => isPresent(room, id) && words[id] === undefined);
   return !mayHear && Object.values(words).includes('silent');

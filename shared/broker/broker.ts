@@ -158,10 +158,8 @@ function ofMember(turn: Turn, asker: Asker, place: Membership, asked: MemberRequ
       if (has(open, id)) reply(turn, asker, { ok: true, era: settle(open, id, turn) });
       else reply(turn, asker, refusal('not-joined', `${id} is no member of ${open.name}`));
       return;
-    case 'report': {
-      const { about, fault } = asked.report;
-      return report(turn, open, { asker, from: id, about }, fault);
-    }
+    case 'report':
+      return report(turn, open, { asker, from: id, ...asked.report });
     case 'lookup':
       return lookup(turn, open, { ...asker, peer: asked.peer });
     case 'leave':

@@ -1,7 +1,6 @@
 /** What becomes of complaints about neighbours (SPEC.md, L12, L13, L16). */
 import { arm, disarm } from '../machine/dues.ts';
 import type { PeerId } from '../protocol/ids.ts';
-import type { Report } from '../protocol/signaling.ts';
 import { isGone } from './absence.ts';
 import { letGo } from './recovery.ts';
 import { areNeighbours, find, has } from './room.ts';
@@ -32,8 +31,8 @@ const MAX_ACCUSATIONS = 2;
  * connection and its other neighbour does not hear it, either; one that misbehaves goes at once, but
  * one that says so too often goes itself.
  */
-export function report(turn: Turn, open: OpenRoom, charge: Charge, fault: Report['fault']): void {
-  const { asker, from, about } = charge;
+export function report(turn: Turn, open: OpenRoom, charge: Charge): void {
+  const { asker, from, about, fault } = charge;
   const isMember = has(open, about);
   if (!isMember || !areNeighbours(open, from, about)) {
     reply(turn, asker, { ok: true, isMember });
@@ -46,7 +45,7 @@ export function report(turn: Turn, open: OpenRoom, charge: Charge, fault: Report
   if (fault === 'misbehaves')
     conclude(turn, open, charge, isHeard ? blame(turn, open, charge) : null);
   else if (session === null)
-    conclude(turn, open, charge, isGone(open, charge, fault === 'silent', turn) ? about : null);
+    conclude(turn, open, charge, isGone(open, charge, turn) ? about : null);
   else ask(turn, { ...charge, room: open.name, session, isHeard });
 }
 

@@ -82,11 +82,10 @@ export interface Seat {
   silences: readonly { readonly about: PeerId; readonly at: number }[];
 }
 
-/** A complaint. */
-export interface Charge {
+/** A complaint, and by whom. */
+export interface Charge extends Report {
   readonly asker: Asker;
   readonly from: PeerId;
-  readonly about: PeerId;
 }
 
 /** A complaint that waits for its subject to show that it is awake. */
