@@ -4,7 +4,7 @@ import { storm, test } from './mutant.mjs';
 /** @type {readonly import('./mutant.mjs').Mutant[]} */
 export const BROKER_MUTANTS = [
   {
-    rule: 'L2',
+    rule: 'L2b',
     change: 'newcomers of a burst get their places one by one',
     file: 'broker/rooms.ts',
     find: 'open.pending.length > 1 || now < (open.assignedAt ?? -Infinity) + burstWindow',
@@ -12,7 +12,7 @@ export const BROKER_MUTANTS = [
     caughtBy: test('broker/broker', 'L2: when newcomers are given their places'),
   },
   {
-    rule: 'L13',
+    rule: 'L13d',
     change: 'one neighbour alone turns a member out that has no connection',
     file: 'broker/absence.ts',
     find: 'return !mayHear && Object.values(words)',
@@ -20,7 +20,7 @@ export const BROKER_MUTANTS = [
     caughtBy: storm('kept', 30),
   },
   {
-    rule: 'L14',
+    rule: 'L14a',
     change: 'a server without memory does not wait for those who were there',
     file: 'broker/absence.ts',
     find: 'const RECOVERY_PATIENCE = 5_000;',
@@ -31,7 +31,7 @@ export const BROKER_MUTANTS = [
     ),
   },
   {
-    rule: 'L14',
+    rule: 'L14e',
     change: 'edges that both ends name do not come first',
     file: 'broker/fragments.ts',
     find: 'Number(b.isMutual) - Number(a.isMutual) || b.version - a.version',
@@ -274,39 +274,6 @@ export const BROKER_MUTANTS = [
     ),
   },
   {
-    rule: 'L14b',
-    change: 'a newcomer of before stays',
-    file: 'broker/places.ts',
-    find: '  room.ring = [];\n  return strangers;',
-    replace: '  return strangers;',
-    caughtBy: test(
-      'broker/places',
-      'after the server has lost its memory newcomers that were first have to come again',
-    ),
-  },
-  {
-    rule: 'L14c',
-    change: 'newcomers do not wait',
-    file: 'broker/rooms.ts',
-    find: 'if (first === undefined || open.recollections !== null) return;\n',
-    replace: 'if (first === undefined) return;\n',
-    caughtBy: test(
-      'broker/places',
-      'after the server has lost its memory newcomers wait until all are back, and no longer (L14a, L14c)',
-    ),
-  },
-  {
-    rule: 'L14c',
-    change: 'members are told of each one that comes back',
-    file: 'broker/views.ts',
-    find: '  if (room.recollections !== null) return [];\n',
-    replace: '',
-    caughtBy: test(
-      'broker/places',
-      'after the server has lost its memory those who come back have their places, and nobody is told anything (L14a)',
-    ),
-  },
-  {
     rule: 'L14d',
     change: 'the 5 s end while nobody is there',
     file: 'broker/recovery.ts',
@@ -455,6 +422,116 @@ export const BROKER_MUTANTS = [
     caughtBy: test(
       'broker/places',
       'a memory that somebody makes up of an era far ahead of the clock is not taken up (R9i)',
+    ),
+  },
+  {
+    rule: 'L13e',
+    change: 'a member without neighbours of before stays',
+    file: 'broker/absence.ts',
+    find: 'if (neighbours.length > 0 && !neighbours.some((id) => has(room, id))) return true;',
+    replace: 'if (neighbours.length > 2) return true;',
+    caughtBy: test(
+      'broker/places',
+      'a complaint of silence by one that never had a link counts at once where all that had are gone (L13e)',
+    ),
+  },
+  {
+    rule: 'L14b',
+    change: 'a newcomer of before need not join again',
+    file: 'broker/recovery.ts',
+    find: "  for (const id of startRecovery(open)) end(turn, unseat(turn, open, id), 'evicted');",
+    replace: '  startRecovery(open);',
+    caughtBy: test(
+      'broker/places',
+      'after the server has lost its memory newcomers that were first have to come again',
+    ),
+  },
+  {
+    rule: 'L14c',
+    change: 'newcomers do not wait',
+    file: 'broker/rooms.ts',
+    find: 'if (open.pending.length === 0 || open.recollections !== null) return;',
+    replace: 'if (open.pending.length === 0) return;',
+    caughtBy: test(
+      'broker/machine',
+      'in the order of what is delivered the reply to the last who comes back is before what the end of the recovery brings',
+    ),
+  },
+  {
+    rule: 'L14c',
+    change: 'members are told of each one that leaves meanwhile',
+    file: 'broker/views.ts',
+    find: '  if (room.recollections !== null) return [];\n',
+    replace: '',
+    caughtBy: test(
+      'broker/places',
+      'after the server has lost its memory nobody is told meanwhile of one that leaves',
+    ),
+  },
+  {
+    rule: 'L14c',
+    change: 'members are told of each later era that comes meanwhile',
+    file: 'broker/views.ts',
+    find: 'return recollections === null && isSettled',
+    replace: 'return isSettled',
+    caughtBy: test(
+      'broker/places',
+      'after the server has lost its memory nobody is told meanwhile of one that leaves',
+    ),
+  },
+  {
+    rule: 'L14e',
+    change: 'of two views that disagree the earlier is right',
+    file: 'broker/fragments.ts',
+    find: '|| b.version - a.version',
+    replace: '|| a.version - b.version',
+    caughtBy: test(
+      'broker/recovery',
+      'members of a true ring, some lost, the others back in any order, and of two that disagree',
+    ),
+  },
+  {
+    rule: 'L14h',
+    change: 'the word of one is enough against those who name a peer on both sides',
+    file: 'broker/fragments.ts',
+    find: 'accused.filter((peer) => !followed.has(peer) || !led.has(peer))',
+    replace: 'accused',
+    caughtBy: test(
+      'broker/recovery',
+      'members of a true ring, some lost, the others back in any order, and a peer that one presumes departed stays',
+    ),
+  },
+  {
+    rule: 'L14h',
+    change: 'a peer that is named on one side is not let go',
+    file: 'broker/fragments.ts',
+    find: '!followed.has(peer) || !led.has(peer)',
+    replace: '!followed.has(peer) && !led.has(peer)',
+    caughtBy: test(
+      'broker/recovery',
+      'members of a true ring, some lost, the others back in any order, and a peer that all presume departed stays out',
+    ),
+  },
+  {
+    rule: 'L16e',
+    change: 'complaints count for ever against the one that makes them',
+    file: 'broker/complaints.ts',
+    find: 'ACCUSATION_MEMORY = 600_000',
+    replace: 'ACCUSATION_MEMORY = 6e9',
+    caughtBy: test(
+      'broker/places',
+      'a complaint of misbehaviour counts against the accuser for ten minutes (L16e)',
+    ),
+  },
+  {
+    rule: 'L16f',
+    change: 'one silence counts as often as it is told of',
+    file: 'broker/complaints.ts',
+    find: 'const SILENCE_INTERVAL = 4_000;',
+    replace: 'const SILENCE_INTERVAL = 0;',
+    caughtBy: test(
+      'broker/places',
+      'a complaint that one that answers the server is silent is not believed at once',
     ),
   },
 ];
