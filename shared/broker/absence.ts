@@ -63,6 +63,7 @@ export function wake(turn: Turn, open: OpenRoom): void {
 
 /** Members of a lost memory have so long to come back from now on. */
 export function awaitReturns(turn: Turn, open: OpenRoom): void {
+  cancel(turn, open, 'recovery');
   schedule(turn, open, 'recovery', RECOVERY_PATIENCE);
 }
 

@@ -27,9 +27,8 @@ export interface Turn extends Moment {
  */
 const ERA_INTERVAL = 250;
 
-/** Has a room do something so many milliseconds from now, and not when it was to do it before. */
+/** Has a room do something, for which no time is set yet, so many milliseconds from now. */
 export function schedule(turn: Turn, open: OpenRoom, name: RoomTask, wait: number): void {
-  cancel(turn, open, name);
   arm(turn.state, { name, room: open.name, at: turn.now + wait });
 }
 

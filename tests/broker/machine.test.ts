@@ -229,6 +229,10 @@ function expectOrder({ sessions, rooms, dues }: Broker): void {
     [...seats.values()].filter((each) => each.session !== null),
   );
   expect(placed).toHaveLength(seated.length);
+  const tasks = dues.map((due) =>
+    due.name === 'probe' ? `probe ${due.probe}` : `${due.name} ${due.room}`,
+  );
+  expect(new Set(tasks).size).toBe(tasks.length);
   const times = dues.map(({ at }) => at);
   expect(times).toEqual(times.toSorted((a, b) => a - b));
 }
