@@ -8,14 +8,7 @@ import type { Gap } from './sleep-watch.ts';
 import { lasting, timeOfDay } from './time.ts';
 
 type Kind =
-  | 'no links'
-  | 'refused'
-  | 'fault'
-  | 'server'
-  | 'relayed'
-  | 'new peer'
-  | 'asleep'
-  | 'switched';
+  'no links' | 'refused' | 'fault' | 'server' | 'relayed' | 'new peer' | 'asleep' | 'switched';
 
 export interface Notice {
   readonly kind: Kind;
