@@ -7,13 +7,21 @@ import type { Server as HttpServer } from 'node:http';
 import type { Logger } from 'pino';
 import { Server, type Socket } from 'socket.io';
 import { v4 as uuid } from 'uuid';
-import { orderOf, placeOf, sessionsIn, sizeOf } from '../shared/broker/broker.ts';
-import { BrokerDriver } from '../shared/broker/driver.ts';
+import {
+  ALREADY_JOINED,
+  NOT_JOINED,
+  orderOf,
+  placeOf,
+  run,
+  sessionsIn,
+  sizeOf,
+  type BrokerLoop,
+} from '../shared/broker/broker.ts';
 import type { Told } from '../shared/broker/room.ts';
-import { ALREADY_JOINED, NOT_JOINED } from '../shared/broker/refusals.ts';
 import { mayLeave } from '../shared/broker/sessions.ts';
 import {
   newBroker,
+  type Broker,
   type Delivery,
   type Membership,
   type SessionId,
@@ -116,7 +124,9 @@ export class SignalingServer {
   readonly #httpServer: HttpServer;
   readonly #options: SignalingOptions;
   readonly #clock = clockOf(globalThis);
-  readonly #driver: BrokerDriver;
+  readonly #broker: Broker;
+  /** Runs the broker. */
+  readonly #loop: BrokerLoop;
   readonly #watching: Watching;
   readonly #io: PeerServer;
   readonly #connections: Connections;
@@ -134,7 +144,13 @@ export class SignalingServer {
   constructor(httpServer: HttpServer, options: SignalingOptions) {
     this.#httpServer = httpServer;
     this.#options = options;
-    this.#driver = this.#newDriver();
+    const { peersPerRoom, rooms } = options;
+    const limits = { peersPerRoom, rooms, burstWindow: BURST_WINDOW };
+    this.#broker = newBroker(uuid(), limits, this.#clock.now());
+    this.#loop = run(this.#broker, (delivery) => this.#perform(delivery), {
+      clock: this.#clock,
+      date: Date.now,
+    });
     this.metrics = createMetrics(() => this.size);
     this.#watching = this.#newWatching();
     this.#io = this.#newSocketServer();
@@ -144,7 +160,7 @@ export class SignalingServer {
 
   /** Rooms and peers at this moment. */
   get size(): { readonly rooms: number; readonly peers: number } {
-    return sizeOf(this.#driver.broker);
+    return sizeOf(this.#broker);
   }
 
   /** Connections that watch a room, in all rooms. */
@@ -159,7 +175,7 @@ export class SignalingServer {
 
   /** A room's peers in ring order. */
   peers(room: RoomName): readonly PeerId[] {
-    return orderOf(this.#driver.broker, room).peers;
+    return orderOf(this.#broker, room).peers;
   }
 
   /**
@@ -170,9 +186,9 @@ export class SignalingServer {
     const request = parseLeaveRequest(input);
     if (!request.ok) return this.#refuseLeave(refusal('malformed', request.error));
     const { room, id } = request.value;
-    if (!mayLeave(this.#driver.broker, request.value))
+    if (!mayLeave(this.#broker, request.value))
       return this.#refuseLeave(refusal('not-joined', `that is not the secret of ${id}`));
-    this.#driver.give({ type: 'goodbye', request: request.value });
+    this.#loop.give({ type: 'goodbye', request: request.value });
     this.#options.logger.debug({ room, id }, 'left');
     return { ok: true };
   }
@@ -181,7 +197,7 @@ export class SignalingServer {
   async close(): Promise<void> {
     // Nobody has left: the ring goes on.
     this.#isClosing = true;
-    this.#driver.stop();
+    this.#loop.stop();
     this.#watching.stop();
     const cutOff = this.#connections.close();
     const cut = setTimeout(() => {
@@ -192,18 +208,8 @@ export class SignalingServer {
     clearTimeout(cut);
   }
 
-  #newDriver(): BrokerDriver {
-    const { peersPerRoom, rooms } = this.#options;
-    const limits = { peersPerRoom, rooms, burstWindow: BURST_WINDOW };
-    return new BrokerDriver(newBroker(uuid(), limits, this.#clock.now()), {
-      clock: this.#clock,
-      date: Date.now,
-      perform: (delivery) => this.#perform(delivery),
-    });
-  }
-
   #newWatching(): Watching {
-    const { broker } = this.#driver;
+    const broker = this.#broker;
     return new Watching(
       {
         order: (room) => orderOf(broker, room),
@@ -255,7 +261,7 @@ export class SignalingServer {
       moves: fullBucket(MOVING, this.#clock.now()),
     };
     this.#sockets.set(session, socket);
-    this.#driver.give({ type: 'opened', session });
+    this.#loop.give({ type: 'opened', session });
     // Over the wire an event's name may be a number too. Some may be left of one that was disconnected.
     socket.onAny((event: string | number, ...parameters: unknown[]) => {
       if (socket.connected) this.#hear(socket, String(event).slice(0, 64), parameters);
@@ -269,7 +275,7 @@ export class SignalingServer {
     unwatch?.();
     const place = this.#placeOf(socket);
     this.#sockets.delete(session);
-    this.#driver.give({ type: 'closed', session });
+    this.#loop.give({ type: 'closed', session });
     if (place !== null && !this.#isClosing) this.#options.logger.debug(place, 'lost');
   }
 
@@ -318,7 +324,7 @@ export class SignalingServer {
       if (reply.ok && isForPlace) this.#noteSeat(socket, type);
       answer(reply);
     });
-    this.#driver.give({ type: 'request', session, number, request: request.value });
+    this.#loop.give({ type: 'request', session, number, request: request.value });
     if (type === 'leave' && place !== null) this.#options.logger.debug(place, 'left');
   }
 
@@ -345,7 +351,7 @@ export class SignalingServer {
         return this.#push(socket, delivery.told);
       case 'probe': {
         const { probe } = delivery;
-        socket.emit('probe', () => this.#driver.give({ type: 'probed', session, probe }));
+        socket.emit('probe', () => this.#loop.give({ type: 'probed', session, probe }));
         return;
       }
       case 'end':
@@ -372,7 +378,7 @@ export class SignalingServer {
   }
 
   #placeOf({ data }: PeerSocket): Membership | null {
-    return placeOf(this.#driver.broker, data.session);
+    return placeOf(this.#broker, data.session);
   }
 
   /** A connection is a member's or a spectator's, and of one room. */

@@ -23,8 +23,8 @@ const LAST_RETRY = 10_000;
 const HOPEFUL = 3;
 
 const name = roomName();
-showRoom(name);
 const room = parseRoomName(name);
+showRoom(room.ok ? room.value : name);
 if (room.ok) {
   const member = new RingMember(room.value);
   await untilLeader(member);

@@ -1,5 +1,5 @@
 /** What is wrong with this tab's membership, or was a moment ago, and what helps, in words. */
-import type { PeerId, RoomName } from '../shared/protocol/ids.ts';
+import type { PeerId } from '../shared/protocol/ids.ts';
 import type { Edge } from '../shared/protocol/signaling.ts';
 import type { NeighbourLinkState, RingEvent, RingState } from '../shared/member/events.ts';
 import { callOf } from './log.ts';
@@ -8,15 +8,7 @@ import type { Gap } from './sleep-watch.ts';
 import { lasting, timeOfDay } from './time.ts';
 
 type Kind =
-  | 'no links'
-  | 'refused'
-  | 'fault'
-  | 'server'
-  | 'relayed'
-  | 'other room'
-  | 'new peer'
-  | 'asleep'
-  | 'switched';
+  'no links' | 'refused' | 'fault' | 'server' | 'relayed' | 'new peer' | 'asleep' | 'switched';
 
 export interface Notice {
   readonly kind: Kind;
@@ -26,8 +18,6 @@ export interface Notice {
   readonly advice: string;
   /** Whether reloading the page helps. */
   readonly isReloadOffered?: boolean;
-  /** A room to go to instead. */
-  readonly room?: RoomName;
 }
 
 type Refusal = Extract<RingEvent, { type: 'refused' }>;
@@ -44,7 +34,6 @@ export class Troubles {
   #reach: Reach | null = null;
   #refusal: Refusal | null = null;
   #error: string | null = null;
-  #otherSpelling: RoomName | null = null;
   /** Why it had to come back as a new peer. */
   #newPeer: Refusal | null = null;
   #sleep: { readonly gap: Gap; readonly id: PeerId } | null = null;
@@ -86,7 +75,6 @@ export class Troubles {
       case 'joined':
         this.#refusal = null;
         this.#error = null;
-        this.#otherSpelling = event.otherSpelling ?? null;
         return;
       case 'refused':
         if (event.code === 'place-lost' || event.code === 'id-taken') this.#newPeer = event;
@@ -165,7 +153,6 @@ export class Troubles {
       ...this.#ofRefusal(ring),
       ...this.#ofServer(ring),
       ...this.#ofRelays(ring),
-      ...this.#ofSpelling(ring),
       ...this.#ofSleep(ring),
       ...this.#ofNewPeer(ring),
       ...this.#ofSwitch(ring),
@@ -267,20 +254,6 @@ export class Troubles {
         advice: this.#isSpent
           ? 'This page has made as many direct connections as it may for now. Messages go through the server instead, more slowly; the election is the same. It makes another one as soon as it may; to have one at once, reload the page.'
           : 'Messages go through the server instead, more slowly; the election is the same. Networks for guests often keep devices apart: another Wi-Fi or the hotspot of a phone helps, or turning a VPN off. This tab goes on trying for a direct one.',
-      },
-    ];
-  }
-
-  #ofSpelling(ring: RingState): Notice[] {
-    const room = this.#otherSpelling;
-    if (room === null || ring.successor !== ring.id) return [];
-    return [
-      {
-        kind: 'other room',
-        tone: 'warn',
-        what: `This tab is alone in room ${ring.room}. Somebody was in room ${room} when it joined.`,
-        advice: 'Room names are case-sensitive, and phones often begin with a capital letter.',
-        room,
       },
     ];
   }

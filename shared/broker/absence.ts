@@ -1,52 +1,75 @@
-/** Members without a connection: whose neighbours are asked, and how long the room waits. */
-import { wake } from './places.ts';
-import { arm, disarm, isArmed } from './dues.ts';
-import { hasAbsent, isDeserted } from './room.ts';
-import { forget } from './rooms.ts';
-import type { OpenRoom } from './state.ts';
-import { deliver, type Turn } from './turn.ts';
+/** Members without a connection: whose neighbours are asked, and by whose word they are gone (L13). */
+import type { Moment } from '../machine/moment.ts';
+import type { PeerId } from '../protocol/ids.ts';
+import { RELAYED_PROBE_SILENCE } from '../protocol/timeouts.ts';
+import { find, has, isDeserted, isPresent, lossOf, type Notice, type Room } from './room.ts';
+import type { Charge, OpenRoom } from './state.ts';
+import { cancel, isScheduled, schedule, type Turn } from './turn.ts';
 import { checks } from './views.ts';
+
+/**
+ * How long an absent member is safe from the word of those who cannot know: as long as a neighbour on a
+ * relayed link, who is one of them, listens before it complains.
+ */
+const GRACE = RELAYED_PROBE_SILENCE;
 
 /** How often neighbours are asked about a member without a connection, in milliseconds. */
 const CHECK_INTERVAL = 4_000;
-
-/** How long a room is remembered in which no member has a connection, in milliseconds. */
-const DESERTED_PATIENCE = 30_000;
 
 /** How long the members of a lost memory are waited for, in milliseconds, once one is back. */
 const RECOVERY_PATIENCE = 5_000;
 
 /**
+ * A member's connection is lost; its place is kept.
+ * @returns what to ask its neighbours
+ */
+export function lose(room: Room, id: PeerId, { now }: Moment): Notice[] {
+  const member = find(room, id);
+  if (member === undefined) return [];
+  member.lost = lossOf(id, member.place, now);
+  // Others may have waited for this one's word alone.
+  const asked = room.ring.filter((each) => each === member || each.lost?.neighbours.includes(id));
+  return checks(room, new Set(asked.map((each) => each.id)));
+}
+
+/**
+ * Takes a neighbour's word that it does not hear an absent member. The member is gone if none that
+ * was its neighbour when the connection was lost, and has one itself, might still hear it, and one
+ * that had a link with it does not; or if all who were are gone, or there has been time enough to
+ * come back. Until then one liar does not turn it out, nor one whose own link has broken.
+ */
+export function isGone(room: Room, charge: Charge, { now }: Moment): boolean {
+  const { from, about, fault } = charge;
+  const lost = find(room, about)?.lost ?? null;
+  if (lost === null || lost.at <= now - GRACE) return true;
+  const { neighbours, words } = lost;
+  if (neighbours.includes(from)) words[from] = fault === 'silent' ? 'silent' : 'cannot tell';
+  if (neighbours.length > 0 && !neighbours.some((id) => has(room, id))) return true;
+  const mayHear = neighbours.some((id) => isPresent(room, id) && words[id] === undefined);
+  return !mayHear && Object.values(words).includes('silent');
+}
+
+/**
  * Somebody comes. In a room where nobody has a connection it may have been the server that could
  * not be reached: the absent are waited for and asked about as if it had begun now.
  */
-export function wakeRoom(turn: Turn, open: OpenRoom): void {
-  const { room } = open;
-  if (!isDeserted(room)) return;
-  wake(room, turn);
-  if (room.recollections !== null && open.pending.length === 0) awaitReturns(turn, open);
-  disarm(turn, { name: 'checks', room: open.name });
+export function wake(turn: Turn, open: OpenRoom): void {
+  if (!isDeserted(open)) return;
+  for (const member of open.ring) member.lost &&= { ...member.lost, at: turn.now, words: {} };
+  if (open.recollections !== null && open.pending.length === 0) awaitReturns(turn, open);
+  cancel(turn, open, 'checks');
   keepChecking(turn, open);
 }
 
 /** Members of a lost memory have so long to come back from now on. */
 export function awaitReturns(turn: Turn, open: OpenRoom): void {
-  arm(turn, { name: 'recovery', room: open.name }, RECOVERY_PATIENCE);
+  cancel(turn, open, 'recovery');
+  schedule(turn, open, 'recovery', RECOVERY_PATIENCE);
 }
 
 /** Asks about members without a connection, again and again, as long as there are any. */
 export function keepChecking(turn: Turn, open: OpenRoom): void {
-  if (hasAbsent(open.room) && !isArmed(turn, { name: 'checks', room: open.name }))
-    arm(turn, { name: 'checks', room: open.name }, CHECK_INTERVAL);
-}
-
-export function checkNow(turn: Turn, open: OpenRoom): void {
-  const { room, pending } = open;
-  if (!isDeserted(room) || pending.length > 0) open.presentAt = turn.now;
-  if (turn.now - open.presentAt >= DESERTED_PATIENCE) {
-    forget(turn, open);
-    return;
-  }
-  deliver(turn, open, checks(room));
-  keepChecking(turn, open);
+  const isAnyLost = open.ring.some(({ lost }) => lost !== null);
+  if (isAnyLost && !isScheduled(turn, open, 'checks'))
+    schedule(turn, open, 'checks', CHECK_INTERVAL);
 }

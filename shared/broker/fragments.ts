@@ -21,17 +21,8 @@ export interface Recollection {
  * Whom a member says to be its neighbour on an edge. One that it presumes departed itself has left
  * while no server was there to name another: that its place still names it means nothing.
  */
-export function neighbourOf({ place, removed }: Recollection, edge: Edge): PeerId | null {
+function neighbourOf({ place, removed }: Recollection, edge: Edge): PeerId | null {
   return removed.includes(place[edge]) ? null : place[edge];
-}
-
-/** One half of what is known of an edge. */
-interface HalfEdge {
-  readonly from: PeerId;
-  readonly to: PeerId;
-  readonly version: number;
-  /** Whether the peer at the other end says the same. */
-  readonly isMutual: boolean;
 }
 
 /**
@@ -46,11 +37,10 @@ export function joinFragments(
   recollections: readonly Recollection[],
   hasLeft: (id: PeerId) => boolean,
 ): { readonly order: readonly PeerId[]; readonly gone: readonly PeerId[] } {
-  const edges = edgesOf(recollections);
   const gone = goneOf(recollections);
   const next = new Map<PeerId, PeerId>();
   const taken = new Set<PeerId>();
-  for (const { from, to } of edges) {
+  for (const { from, to } of edgesOf(recollections)) {
     if (next.has(from) || taken.has(to)) continue;
     next.set(from, to);
     taken.add(to);
@@ -75,10 +65,8 @@ export function joinFragments(
  */
 function goneOf(recollections: readonly Recollection[]): ReadonlySet<PeerId> {
   const places = new Map(recollections.map(({ id, place }) => [id, place]));
-  const followed = new Set(
-    recollections.map((recollection) => neighbourOf(recollection, 'predecessor')),
-  );
-  const led = new Set(recollections.map((recollection) => neighbourOf(recollection, 'successor')));
+  const followed = new Set(recollections.map((each) => neighbourOf(each, 'predecessor')));
+  const led = new Set(recollections.map((each) => neighbourOf(each, 'successor')));
   const accused = recollections.flatMap(({ id, removed }) =>
     removed.filter((peer) => {
       const place = places.get(peer);
@@ -88,22 +76,13 @@ function goneOf(recollections: readonly Recollection[]): ReadonlySet<PeerId> {
   return new Set(accused.filter((peer) => !followed.has(peer) || !led.has(peer)));
 }
 
-function edgesOf(recollections: readonly Recollection[]): HalfEdge[] {
+/** What each end says of its edges; first those of which both ends say the same, then the later. */
+function edgesOf(recollections: readonly Recollection[]) {
   const places = new Map(recollections.map(({ id, place }) => [id, place]));
   return recollections
     .flatMap(({ id, place: { successor, predecessor }, version }) => [
-      {
-        from: id,
-        to: successor,
-        version,
-        isMutual: places.get(successor)?.predecessor === id,
-      },
-      {
-        from: predecessor,
-        to: id,
-        version,
-        isMutual: places.get(predecessor)?.successor === id,
-      },
+      { from: id, to: successor, version, isMutual: places.get(successor)?.predecessor === id },
+      { from: predecessor, to: id, version, isMutual: places.get(predecessor)?.successor === id },
     ])
     .filter(({ from, to }) => from !== to)
     .sort((a, b) => Number(b.isMutual) - Number(a.isMutual) || b.version - a.version);

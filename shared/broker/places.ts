@@ -5,18 +5,17 @@ import {
   find,
   has,
   hasLeft,
-  isPresent,
+  lossOf,
   peersOf,
   placeAt,
-  recollectionsOf,
-  type Loss,
+  toldNow,
   type Member,
   type Newcomer,
   type Notice,
   type Room,
 } from './room.ts';
 import type { Moment } from '../machine/moment.ts';
-import { announce, checks } from './views.ts';
+import { checks, tellPlaces } from './views.ts';
 
 /** How many departures a room remembers, to tell of them and to refuse their ids. */
 const MAX_DEPARTURES = 256;
@@ -34,7 +33,7 @@ export function join(room: Room, newcomers: readonly Newcomer[], { now }: Moment
     insertAt(room, at, newMember(room, id, now));
     at += 1;
   }
-  return announce(room, { offers: new Map(newcomers.map(({ id, offers }) => [id, offers])) });
+  return tellPlaces(room, new Map(newcomers.map(({ id, offers }) => [id, offers])));
 }
 
 /**
@@ -50,9 +49,10 @@ export function leave(room: Room, id: PeerId, isGoodbye: boolean, moment: Moment
   room.ring.splice(at, 1);
   room.version += 1;
   depart(room, [id]);
+  room.recollections &&= room.recollections.filter((each) => each.id !== id);
   const before = room.ring.at(at - 1);
   if (before !== undefined) before.edgeMade = nextEdge(room);
-  return announce(room, { evicted: isGoodbye ? null : id });
+  return tellPlaces(room, new Map(), isGoodbye ? null : id);
 }
 
 /**
@@ -66,31 +66,9 @@ export function settle(room: Room, id: PeerId, moment: Moment): number {
   const member = find(room, id);
   if (member !== undefined) {
     member.isSettled = true;
-    member.toldEra = room.era;
+    member.told = { ...member.told, era: room.era };
   }
   return room.era;
-}
-
-/**
- * A member's connection is lost; its place is kept.
- * @returns what to ask its neighbours
- */
-export function lose(room: Room, id: PeerId, { now }: Moment): Notice[] {
-  const member = find(room, id);
-  if (member === undefined) return [];
-  member.isPresent = false;
-  member.lost = lossOf(id, member.place, now);
-  // Others may have waited for this one's word alone.
-  const waiting = room.ring.filter(({ lost }) => lost?.neighbours.includes(id) === true);
-  return checks(room, new Set([id, ...waiting.map((each) => each.id)]));
-}
-
-/** A member has a connection again. */
-export function regain(room: Room, id: PeerId): void {
-  const member = find(room, id);
-  if (member === undefined) return;
-  member.isPresent = true;
-  member.lost = null;
 }
 
 /**
@@ -100,40 +78,6 @@ export function regain(room: Room, id: PeerId): void {
  */
 export function outdo(room: Room, era: number | null): void {
   if (era !== null) room.era = Math.max(room.era, era + 1);
-}
-
-/** Nobody was here, so nobody could come back: all who are lost have time to from now on. */
-export function wake({ ring }: Room, { now }: Moment): void {
-  for (const { lost } of ring)
-    if (lost !== null) {
-      lost.at = now;
-      lost.words = {};
-    }
-}
-
-/**
- * Takes a neighbour's word that it does not hear an absent member. The member is gone if none that
- * was its neighbour when the connection was lost, and has one itself, might still hear it, and one
- * that had a link with it does not; or if all who were are gone, or there has been time enough to
- * come back. Until then one liar does not turn it out, nor one whose own link has broken.
- * @param hadLink whether the neighbour can tell
- * @param before the moment before which the loss was long ago
- * @returns whether the member is gone
- */
-export function isGoneByWordOf(
-  room: Room,
-  from: PeerId,
-  hadLink: boolean,
-  about: PeerId,
-  before: number,
-): boolean {
-  const lost = find(room, about)?.lost ?? null;
-  if (lost === null || lost.at <= before) return true;
-  const { neighbours, words } = lost;
-  if (neighbours.includes(from)) words[from] = hadLink ? 'silent' : 'cannot tell';
-  if (neighbours.length > 0 && !neighbours.some((id) => has(room, id))) return true;
-  const mayHear = neighbours.some((id) => isPresent(room, id) && words[id] === undefined);
-  return !mayHear && Object.values(words).includes('silent');
 }
 
 /**
@@ -163,53 +107,40 @@ export function readmit(
 ): Notice[] {
   const { id, place, removed } = recollection;
   outdo(room, era);
-  const member = { ...newMember(room, id, now), place };
+  const told = { ...toldNow(room), size: room.ring.length + 1 };
+  const member = { ...newMember(room, id, now), place, told };
   if (room.recollections !== null) {
-    room.recollections.push(recollection);
+    room.recollections = [...room.recollections, recollection];
     room.ring.push(member);
     return [];
   }
   room.version += 1;
-  depart(
-    room,
-    removed.filter((peer) => !has(room, peer) && !hasLeft(room, peer)),
-  );
+  const departed = removed.filter((peer) => !has(room, peer) && !hasLeft(room, peer));
+  depart(room, departed);
   insertAt(room, gapFor(room, place), member);
-  return announce(room);
-}
-
-/** How a recovery ends. */
-interface Recovered {
-  /** Views for those whose neighbours are others than they said, and checks for the absent. */
-  readonly notices: readonly Notice[];
-  readonly absent: readonly PeerId[];
-  /** Those that are known to have left before. */
-  readonly gone: readonly PeerId[];
+  return tellPlaces(room);
 }
 
 /**
  * Ends the recovery: one ring of all who have come back and of all whom they named as neighbours.
  * @param free how many the room can take that have not come back yet
+ * @returns views for those whose neighbours are others than they said, and checks for the absent; who
+ *   is absent; and who is known to have left before
  */
-export function recover(room: Room, free: number, { now }: Moment): Recovered {
-  const { order, gone } = joinFragments(recollectionsOf(room), (id) => hasLeft(room, id));
+export function recover(room: Room, free: number, { now }: Moment) {
+  const { order, gone } = joinFragments(room.recollections ?? [], (id) => hasLeft(room, id));
   const members = new Map(room.ring.map((member) => [member.id, member]));
   const absent = order.filter((id) => !members.has(id)).slice(0, Math.max(0, free));
-  const kept = new Set(absent);
   room.recollections = null;
   room.version += 1;
-  room.ring = [];
   depart(room, gone);
-  for (const id of order) {
-    const member = members.get(id);
-    if (member !== undefined) room.ring.push(member);
-    else if (kept.has(id)) room.ring.push({ ...newMember(room, id, now), isPresent: false });
-  }
-  for (const member of room.ring) member.edgeMade = nextEdge(room);
+  for (const id of absent) members.set(id, newMember(room, id, now));
+  room.ring = order.flatMap((id) => members.get(id) ?? []);
   room.ring.forEach((member, at) => {
-    if (!member.isPresent) member.lost ??= lossOf(member.id, placeAt(room, at, member), now);
+    member.edgeMade = nextEdge(room);
+    if (absent.includes(member.id)) member.lost = lossOf(member.id, placeAt(room, at, member), now);
   });
-  const announced = announce(room);
+  const announced = tellPlaces(room);
   const told = new Set(announced.map(({ to }) => to));
   const asked = checks(room).filter(({ to }) => !told.has(to));
   return { notices: [...announced, ...asked], absent, gone };
@@ -230,11 +161,6 @@ function startEra(room: Room, { date }: Moment): void {
   room.era = Math.max(date, room.era + 1);
 }
 
-function lossOf(id: PeerId, place: Place | null, now: number): Loss {
-  const neighbours = place === null ? [] : [place.successor, place.predecessor];
-  return { at: now, neighbours: neighbours.filter((neighbour) => neighbour !== id), words: {} };
-}
-
 function depart(room: Room, ids: readonly PeerId[]): void {
   const left = ids.map((id) => ({ id, version: room.version }));
   room.departures = [...room.departures, ...left].slice(-MAX_DEPARTURES);
@@ -245,14 +171,11 @@ function newMember(room: Room, id: PeerId, now: number): Member {
     id,
     isSettled: false,
     seated: now,
-    isPresent: true,
     edgeMade: nextEdge(room),
     lost: null,
-    place: null,
+    place: { successor: id, predecessor: id },
     former: { successor: [], predecessor: [] },
-    told: room.version,
-    toldEra: room.era,
-    toldSize: room.ring.length,
+    told: { ...toldNow(room), size: 0 },
   };
 }
 
@@ -267,16 +190,12 @@ function nextEdge(room: Room): number {
  * between two that can be told at once.
  */
 function oldestEdge({ ring, edgesMade }: Room): number {
-  let oldest = -1;
-  let age = Infinity;
-  ring.forEach(({ edgeMade, isPresent: isHere }, at) => {
-    const isBesideAbsent = !isHere || (ring[at + 1] ?? ring[0])?.isPresent === false;
-    const rank = edgeMade + (isBesideAbsent ? edgesMade : 0);
-    if (rank >= age) return;
-    oldest = at;
-    age = rank;
+  const ranks = ring.map(({ edgeMade, lost }, at) => {
+    const after = ring[at + 1] ?? ring[0];
+    const isBesideAbsent = lost !== null || after?.lost !== null;
+    return edgeMade + (isBesideAbsent ? edgesMade : 0);
   });
-  return oldest;
+  return ranks.indexOf(Math.min(...ranks));
 }
 
 /** Which member's edge leads to where the place was. */

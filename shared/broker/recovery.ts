@@ -2,15 +2,11 @@
 import type { PeerId } from '../protocol/ids.ts';
 import type { ResumeRequest } from '../protocol/signaling.ts';
 import { awaitReturns, keepChecking } from './absence.ts';
-import { schedule } from './burst.ts';
-import { recover, startRecovery } from './places.ts';
-import { disarm, isArmed } from './dues.ts';
-import { idTaken } from './refusals.ts';
+import { leave, recover, startRecovery } from './places.ts';
 import { has, isDeserted, isWhole } from './room.ts';
-import { closeRoom, hasForgotten } from './rooms.ts';
-import { newSeat, type Lookup, type OpenRoom } from './state.ts';
-import { put } from './table.ts';
-import { announce, end, reply, unseat, type Turn } from './turn.ts';
+import { closeRoom, hasForgotten, takeIn } from './rooms.ts';
+import { newSeat, type Lookup, type OpenRoom, type SessionId } from './state.ts';
+import { announce, cancel, end, idTaken, isScheduled, reply, unseat, type Turn } from './turn.ts';
 
 /** How long after its opening, or the server's start, a room may stop to gather those of a lost memory. */
 const RECOVERY_PERIOD = 60_000;
@@ -30,64 +26,68 @@ export function eraOf({ state, date }: Turn, { era }: ResumeRequest['place']): n
   return era;
 }
 
-/** Anyone can make up a memory: it must not turn out those who have nothing to do with it. */
-export function mayRecover(turn: Turn, open: OpenRoom, incarnation: string): boolean {
-  if (open.hasRecovered || open.room.recollections !== null) return false;
-  if (open.seats.size === 0) return true;
+/**
+ * Stops a room, once, to gather the members of a lost memory. Anyone can make up a memory: it must not
+ * turn out those who have nothing to do with it.
+ */
+export function gather(turn: Turn, open: OpenRoom, incarnation: string): void {
+  if (open.hasRecovered || open.recollections !== null) return;
   const since = turn.now - RECOVERY_PERIOD;
-  if (turn.state.startedAt > since) return true;
-  return open.openedAt > since && hasForgotten(turn, open.name, incarnation);
-}
-
-/** Stops a room to gather the members of a lost memory. */
-export function gather(turn: Turn, open: OpenRoom): void {
-  for (const id of startRecovery(open.room)) end(turn, unseat(turn, open, id), 'evicted');
+  const isForgotten = open.openedAt > since && hasForgotten(turn, open.name, incarnation);
+  if (open.seats.size > 0 && turn.state.startedAt <= since && !isForgotten) return;
+  for (const id of startRecovery(open)) end(turn, unseat(turn, open, id), 'evicted');
   awaitReturns(turn, open);
 }
 
 /** The members have had their time to come back. Where nobody has a connection nobody could. */
 export function recoverLate(turn: Turn, open: OpenRoom): void {
-  if (isDeserted(open.room) && open.pending.length === 0) awaitReturns(turn, open);
+  if (isDeserted(open) && open.pending.length === 0) awaitReturns(turn, open);
   else finish(turn, open);
 }
 
 /** Ends a recovery in which nobody is missing any more. */
 export function recoverIfWhole(turn: Turn, open: OpenRoom): void {
-  if (isArmed(turn, { name: 'recovery', room: open.name }) && isWhole(open.room))
-    finish(turn, open);
+  if (isScheduled(turn, open, 'recovery') && isWhole(open)) finish(turn, open);
+}
+
+/**
+ * Lets one go that has a place or is about to get one. The room is closed behind the last, and may have
+ * waited for this one alone.
+ * @param isGoodbye whether it goes by its own word
+ * @returns its session, if it has one
+ */
+export function letGo(turn: Turn, open: OpenRoom, id: PeerId, isGoodbye = true): SessionId | null {
+  const session = unseat(turn, open, id);
+  open.pending = open.pending.filter(({ request }) => request.id !== id);
+  announce(turn, open, leave(open, id, isGoodbye, turn));
+  if (open.seats.size === 0) closeRoom(turn, open);
+  else recoverIfWhole(turn, open);
+  return session;
 }
 
 /** Answers whether a peer is a member; while the room is recovering that has to wait. */
-export function lookup(turn: Turn, open: OpenRoom, { asker, peer }: Lookup): void {
-  if (open.room.recollections !== null) open.lookups = [...open.lookups, { asker, peer }];
-  else reply(turn, asker, { ok: true, isMember: has(open.room, peer) });
+export function lookup(turn: Turn, open: OpenRoom, question: Lookup): void {
+  if (open.recollections !== null) open.lookups.push(question);
+  else reply(turn, question, { ok: true, isMember: has(open, question.peer) });
 }
 
 function finish(turn: Turn, open: OpenRoom): void {
-  disarm(turn, { name: 'recovery', room: open.name });
+  cancel(turn, open, 'recovery');
   open.hasRecovered = true;
   const free = turn.state.limits.peersPerRoom - open.seats.size;
-  const { notices, absent, gone } = recover(open.room, free, turn);
-  refuseTaken(turn, open, new Set([...absent, ...gone]));
-  for (const id of absent) put(open.seats, id, newSeat(null));
+  const { notices, absent, gone } = recover(open, free, turn);
+  // Newcomers may have come with ids that turn out to be taken, or to have been.
+  const taken = new Set([...absent, ...gone]);
+  for (const newcomer of open.pending.filter(({ request }) => taken.has(request.id))) {
+    unseat(turn, open, newcomer.request.id);
+    reply(turn, newcomer, idTaken(newcomer.request.id));
+  }
+  open.pending = open.pending.filter(({ request }) => !taken.has(request.id));
+  for (const id of absent) open.seats.set(id, newSeat(null));
   announce(turn, open, notices);
   for (const id of gone) end(turn, unseat(turn, open, id), 'evicted');
   keepChecking(turn, open);
-  const { lookups } = open;
-  open.lookups = [];
-  for (const question of lookups) lookup(turn, open, question);
+  for (const question of open.lookups.splice(0)) lookup(turn, open, question);
   if (open.seats.size === 0) closeRoom(turn, open);
-  else schedule(turn, open);
-}
-
-/** Newcomers may have come with ids that turn out to be taken, or to have been. */
-function refuseTaken(turn: Turn, open: OpenRoom, taken: ReadonlySet<PeerId>): void {
-  const { pending } = open;
-  open.pending = pending.filter(({ request }) => !taken.has(request.id));
-  for (const newcomer of pending) {
-    const { id } = newcomer.request;
-    if (!taken.has(id)) continue;
-    unseat(turn, open, id);
-    reply(turn, newcomer, idTaken(id));
-  }
+  else takeIn(turn, open);
 }

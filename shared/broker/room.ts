@@ -11,7 +11,7 @@ import {
   type SignalRequest,
   type View,
 } from '../protocol/signaling.ts';
-import { neighbourOf, type Recollection, type Place } from './fragments.ts';
+import type { Place, Recollection } from './fragments.ts';
 
 /** Something a member is to be told. */
 export type Told =
@@ -28,11 +28,11 @@ export type Newcomer = Pick<JoinRequest, 'id' | 'offers'>;
 
 /** That a member has lost its connection. */
 export interface Loss {
-  at: number;
+  readonly at: number;
   /** Its neighbours then. */
   readonly neighbours: readonly PeerId[];
   /** Which of them have said since that they do not hear it, and whether they could. */
-  words: Record<string, 'silent' | 'cannot tell'>;
+  readonly words: Record<string, 'silent' | 'cannot tell'>;
 }
 
 export interface Member {
@@ -41,19 +41,16 @@ export interface Member {
   isSettled: boolean;
   /** When it got its place in this memory, whatever it says of another one. */
   readonly seated: number;
-  /** Whether it has a connection to the server. */
-  isPresent: boolean;
   /** When the edge to its successor was made, by the room's own count of edges. */
   edgeMade: number;
-  /** Where it was last told to be; null for a newcomer. */
-  place: Place | null;
+  /** Where it was last told to be; alone, where it was told nothing yet. */
+  place: Place;
+  /** null while it has a connection to the server. */
   lost: Loss | null;
   /** Its neighbours before: a relayed link stays in use until another can replace it. */
   readonly former: Record<Edge, readonly PeerId[]>;
-  /** The version of the last view it was given, and the era and the size that it was told last. */
-  told: number;
-  toldEra: number;
-  toldSize: number;
+  /** What it was told last: the version of its view, the era, and the size; 0 where it was told nothing. */
+  told: { readonly version: number; readonly era: number; readonly size: number };
 }
 
 export interface Room {
@@ -67,7 +64,7 @@ export interface Room {
   version: number;
   edgesMade: number;
   /** What members of a lost memory say while they are gathered. Nobody is told of changes meanwhile. */
-  recollections: Recollection[] | null;
+  recollections: readonly Recollection[] | null;
 }
 
 /** @param eraBefore an era after which its own are to be */
@@ -83,12 +80,22 @@ export function newRoom(incarnation: string, eraBefore = 0): Room {
   };
 }
 
+export function lossOf(id: PeerId, { successor, predecessor }: Place, now: number): Loss {
+  const neighbours = [successor, predecessor];
+  return { at: now, neighbours: neighbours.filter((neighbour) => neighbour !== id), words: {} };
+}
+
 export function find({ ring }: Room, id: PeerId): Member | undefined {
   return ring.find((member) => member.id === id);
 }
 
 export function has(room: Room, id: PeerId): boolean {
   return find(room, id) !== undefined;
+}
+
+/** What a member knows that is told of the room now. */
+export function toldNow({ version, era, ring }: Room): Member['told'] {
+  return { version, era, size: ring.length };
 }
 
 /** The peers in ring order, each followed by its successor. */
@@ -103,21 +110,12 @@ export function hasLeft({ departures }: Room, id: PeerId): boolean {
 
 /** Whether a member has a connection. */
 export function isPresent(room: Room, id: PeerId): boolean {
-  return find(room, id)?.isPresent === true;
-}
-
-export function hasAbsent({ ring }: Room): boolean {
-  return ring.some((member) => !member.isPresent);
+  return find(room, id)?.lost === null;
 }
 
 /** Whether no member has a connection. */
 export function isDeserted({ ring }: Room): boolean {
-  return ring.every((member) => !member.isPresent);
-}
-
-/** Whether a peer had its place here at that moment already. */
-export function hasBeenHereSince(room: Room, id: PeerId, moment: number): boolean {
-  return (find(room, id)?.seated ?? Infinity) <= moment;
+  return ring.every(({ lost }) => lost !== null);
 }
 
 /** Whether the two were told that they are next to each other. */
@@ -126,18 +124,13 @@ export function areNeighbours(room: Room, id: PeerId, other: PeerId): boolean {
   return id !== other && (place?.successor === other || place?.predecessor === other);
 }
 
-/** What those say who have come back from a lost memory, and are still here. */
-export function recollectionsOf(room: Room): readonly Recollection[] {
-  return (room.recollections ?? []).filter(({ id }) => has(room, id));
-}
-
 /** Whether all peers that were named as neighbours have come back. */
 export function isWhole(room: Room): boolean {
-  const named = recollectionsOf(room).flatMap((recollection) => [
-    neighbourOf(recollection, 'successor'),
-    neighbourOf(recollection, 'predecessor'),
-  ]);
-  return named.every((id) => id === null || has(room, id) || hasLeft(room, id));
+  return (room.recollections ?? []).every(({ place, removed }) =>
+    [place.successor, place.predecessor].every(
+      (id) => removed.includes(id) || has(room, id) || hasLeft(room, id),
+    ),
+  );
 }
 
 /** Where a member is in the ring as it stands. */
@@ -160,6 +153,6 @@ export function passSignal(
 ): Notice | null {
   const member = find(room, from);
   if (member === undefined || to === from || !has(room, to)) return null;
-  if (member.place?.[edge] !== to && !member.former[edge].includes(to)) return null;
+  if (member.place[edge] !== to && !member.former[edge].includes(to)) return null;
   return { to, type: 'signal', signal: { from, edge: opposite(edge), link, signals } };
 }

@@ -1,12 +1,22 @@
-/** Which rooms there are: opened by the first that comes, closed behind the last, or forgotten. */
-import type { PeerId, RoomName } from '../protocol/ids.ts';
+/**
+ * Rooms, from the first that comes: when newcomers get their places (member/SPEC.md, L2), and when a room is
+ * closed behind the last, or forgotten.
+ */
+import type { RoomName } from '../protocol/ids.ts';
 import type { Policy } from '../protocol/messages.ts';
-import { leave } from './places.ts';
-import { disarm } from './dues.ts';
+import { disarm } from '../machine/dues.ts';
+import { keepChecking, wake } from './absence.ts';
+import { join } from './places.ts';
 import { newRoom } from './room.ts';
-import type { Broker, OpenRoom, SessionId } from './state.ts';
-import { drop, get, newTable, put } from './table.ts';
-import { announce, unseat, type Turn } from './turn.ts';
+import type { OpenRoom } from './state.ts';
+import { cancel, deliver, reply, schedule, type Turn } from './turn.ts';
+import { checks } from './views.ts';
+
+/** How many times the window of a burst its first newcomer waits at most for those that follow. */
+const WINDOWS_PER_BURST = 10;
+
+/** How long a room is remembered in which no member has a connection, in milliseconds. */
+const DESERTED_PATIENCE = 30_000;
 
 /** How many forgotten rooms are told from those that were empty at the end. */
 const MAX_FORGOTTEN = 1_000;
@@ -15,77 +25,72 @@ const MAX_FORGOTTEN = 1_000;
 export function openRoom({ state, now }: Turn, name: RoomName, policy: Policy): OpenRoom {
   state.opened += 1;
   const open: OpenRoom = {
+    ...newRoom(`${state.incarnation}.${state.opened}`, state.latestEra),
     name,
-    room: newRoom(`${state.incarnation}.${state.opened}`, state.latestEra),
     policy,
     openedAt: now,
-    presentAt: now,
-    seats: newTable(),
+    seats: new Map(),
     pending: [],
     assignedAt: null,
     eraToldAt: null,
     hasRecovered: false,
     lookups: [],
   };
-  put(state.rooms, name, open);
-  put(state.spellings, name.toLowerCase(), [...spellingsOf(state, name), name]);
+  state.rooms.set(name, open);
   return open;
 }
 
-/**
- * Lets one that has a seat go; the room is closed behind the last.
- * @param isGoodbye whether it goes by its own word
- * @returns its session, if it has one
- */
-export function remove(
-  turn: Turn,
-  open: OpenRoom,
-  id: PeerId,
-  isGoodbye: boolean,
-): SessionId | null {
-  const session = unseat(turn, open, id);
-  open.pending = open.pending.filter(({ request }) => request.id !== id);
-  announce(turn, open, leave(open.room, id, isGoodbye, turn));
-  if (open.seats.size === 0) closeRoom(turn, open);
-  return session;
+/** A lone newcomer waits for nothing; those of a burst wait for each other, but not without end. */
+export function takeIn(turn: Turn, open: OpenRoom): void {
+  cancel(turn, open, 'assign');
+  const [first] = open.pending;
+  if (first === undefined) return;
+  const { now } = turn;
+  const { burstWindow } = turn.state.limits;
+  const isBurst = open.pending.length > 1 || now < (open.assignedAt ?? -Infinity) + burstWindow;
+  const waited = now - first.since;
+  const wait = Math.min(burstWindow, WINDOWS_PER_BURST * burstWindow - waited);
+  if (isBurst && wait > 0) schedule(turn, open, 'assign', wait);
+  else assign(turn, open);
 }
 
-/** Closes a room that may still be a ring, somewhere out of reach. */
-export function forget(turn: Turn, open: OpenRoom): void {
-  closeRoom(turn, open);
+/** Gives the newcomers their places. */
+export function assign(turn: Turn, open: OpenRoom): void {
+  if (open.pending.length === 0 || open.recollections !== null) return;
+  open.assignedAt = turn.now;
+  wake(turn, open);
+  const arrived = new Map(open.pending.map((pending) => [pending.request.id, pending]));
+  const requests = open.pending.map(({ request }) => request);
+  open.pending = [];
+  for (const notice of join(open, requests, turn)) {
+    const newcomer = arrived.get(notice.to);
+    if (notice.type === 'view' && newcomer !== undefined)
+      reply(turn, newcomer, { ok: true, view: notice.view, policy: open.policy });
+    else deliver(turn, open, [notice]);
+  }
+}
+
+/** Asks about members without a connection, and forgets a room that has no others for too long. */
+export function checkNow(turn: Turn, open: OpenRoom): void {
+  const lastLoss = Math.max(...open.ring.map(({ lost }) => lost?.at ?? Infinity));
+  if (open.pending.length > 0 || turn.now - lastLoss < DESERTED_PATIENCE) {
+    deliver(turn, open, checks(open));
+    keepChecking(turn, open);
+    return;
+  }
+  // It may still be a ring, somewhere out of reach.
   const { state } = turn;
-  const forgotten = { name: open.name, incarnation: open.room.incarnation };
-  state.forgotten = [...state.forgotten, forgotten].slice(-MAX_FORGOTTEN);
+  const { name, incarnation } = open;
+  state.forgotten = [...state.forgotten, { name, incarnation }].slice(-MAX_FORGOTTEN);
+  closeRoom(turn, open);
 }
 
 export function hasForgotten({ state }: Turn, name: RoomName, incarnation: string): boolean {
   return state.forgotten.some((room) => room.name === name && room.incarnation === incarnation);
 }
 
-export function closeRoom(turn: Turn, open: OpenRoom): void {
-  const { state } = turn;
-  for (const name of ['assign', 'checks', 'recovery', 'era'] as const)
-    disarm(turn, { name, room: open.name });
-  state.latestEra = Math.max(state.latestEra, open.room.era);
-  drop(state.rooms, open.name);
-  const others = spellingsOf(state, open.name).filter((other) => other !== open.name);
-  if (others.length > 0) put(state.spellings, open.name.toLowerCase(), others);
-  else drop(state.spellings, open.name.toLowerCase());
-}
-
-/** The fullest room of another spelling, for one that is alone in its own: phones capitalise. */
-export function otherSpelling(
-  { state }: Turn,
-  { name, room }: OpenRoom,
-): { readonly otherSpelling?: RoomName } {
-  if (room.ring.length !== 1) return {};
-  const membersOf = (other: RoomName) => get(state.rooms, other)?.room.ring.length ?? 0;
-  const [fullest] = spellingsOf(state, name)
-    .filter((other) => other !== name && membersOf(other) > 0)
-    .toSorted((one, other) => membersOf(other) - membersOf(one));
-  return fullest === undefined ? {} : { otherSpelling: fullest };
-}
-
-function spellingsOf({ spellings }: Broker, name: RoomName): readonly RoomName[] {
-  return get(spellings, name.toLowerCase()) ?? [];
+export function closeRoom({ state }: Turn, { name, era }: OpenRoom): void {
+  disarm(state, (due) => due.name !== 'probe' && due.room === name);
+  state.latestEra = Math.max(state.latestEra, era);
+  state.rooms.delete(name);
 }

@@ -1,47 +1,34 @@
 /** How sessions come to places, and give them up. */
-import type { PeerId, RoomName } from '../protocol/ids.ts';
+import type { RoomName } from '../protocol/ids.ts';
 import type { JoinRequest, LeaveRequest, Refusal, ResumeRequest } from '../protocol/signaling.ts';
-import { keepChecking, wakeRoom } from './absence.ts';
-import { schedule } from './burst.ts';
-import { lose, outdo, readmit, regain } from './places.ts';
+import { keepChecking, lose, wake } from './absence.ts';
 import { endProbes } from './complaints.ts';
-import { isArmed } from './dues.ts';
-import { eraOf, gather, mayRecover, recoverIfWhole } from './recovery.ts';
-import { idTaken, placeLost, refusal } from './refusals.ts';
-import { has, hasLeft } from './room.ts';
-import { hasForgotten, openRoom, remove } from './rooms.ts';
-import {
-  newSeat,
-  type Asker,
-  type Broker,
-  type Membership,
-  type OpenRoom,
-  type Seat,
-} from './state.ts';
-import { get, put } from './table.ts';
-import { announce, deliver, reply, roomOf, seat, type Turn } from './turn.ts';
+import { outdo, readmit } from './places.ts';
+import { eraOf, gather, letGo, recoverIfWhole } from './recovery.ts';
+import { find, has, hasLeft } from './room.ts';
+import { hasForgotten, openRoom, takeIn } from './rooms.ts';
+import { newSeat, type Asker, type Broker, type Membership, type OpenRoom } from './state.ts';
+import { announce, deliver, idTaken, refusal, reply, seat, type Turn } from './turn.ts';
 import { viewFor } from './views.ts';
 
 /** Takes a newcomer in: at once where none came just before, else with all others of its burst. */
 export function join(turn: Turn, asker: Asker, request: JoinRequest): void {
   const { room: name, id, secret, policy } = request;
-  const open = roomOf(turn, name);
-  const known = open && get(open.seats, id);
-  const isTaken = open !== undefined && (known !== undefined || hasLeft(open.room, id));
+  const open = turn.state.rooms.get(name);
+  const known = open?.seats.get(id);
+  const isTaken = open !== undefined && (known !== undefined || hasLeft(open, id));
   const refused = isTaken ? idTaken(id) : refusalOfOneMore(turn, name, open);
   if (refused === null) {
     const room = open ?? openRoom(turn, name, policy);
-    put(room.seats, id, newSeat(secret));
+    room.seats.set(id, newSeat(secret));
     seat(turn, room, id, asker.session);
     room.pending = [...room.pending, { ...asker, request, since: turn.now }];
-    schedule(turn, room);
+    takeIn(turn, room);
     return;
   }
   // Its own earlier self, whose reply was lost with the connection: no one is there any more.
-  const isItself = open !== undefined && known?.secret === secret;
-  if (isItself) remove(turn, open, id, true);
+  if (open !== undefined && known?.secret === secret) letGo(turn, open, id);
   reply(turn, asker, refused);
-  if (isItself) recoverIfWhole(turn, open);
 }
 
 /**
@@ -49,132 +36,94 @@ export function join(turn: Turn, asker: Asker, request: JoinRequest): void {
  * memory is another than the one that it was in.
  */
 export function resume(turn: Turn, asker: Asker, request: ResumeRequest): void {
-  const open = roomOf(turn, request.room);
-  const known = open && get(open.seats, request.id);
-  if (open !== undefined && known !== undefined) {
-    const isIts = has(open.room, request.id) && (known.secret ?? request.secret) === request.secret;
-    if (isIts) comeBack(turn, open, known, request);
-    answer(turn, asker, request, isIts ? open : undefined);
-    return;
-  }
-  const refused = refusalOfReturn(turn, request, open);
+  const { room: name, id, secret, policy, place } = request;
+  const known = turn.state.rooms.get(name);
+  const refused = refusalOfReturn(turn, request, known);
   if (refused !== null) {
     reply(turn, asker, refused);
     return;
   }
-  const room = open ?? openRoom(turn, request.room, request.policy);
-  takeIn(turn, room, request);
-  answer(turn, asker, request, room);
-  recoverIfWhole(turn, room);
-}
-
-/** A member has its own place again. */
-function comeBack(turn: Turn, open: OpenRoom, known: Seat, request: ResumeRequest): void {
-  if (known.secret === null) {
-    outdo(open.room, eraOf(turn, request.place));
-    announce(turn, open, []);
+  const open = known ?? openRoom(turn, name, policy);
+  const kept = open.seats.get(id);
+  const member = find(open, id);
+  if (kept === undefined || member === undefined) bringBack(turn, open, request);
+  else {
+    if (kept.secret === null) {
+      outdo(open, eraOf(turn, place));
+      announce(turn, open);
+    }
+    kept.secret = secret;
+    wake(turn, open);
+    member.lost = null;
   }
-  known.secret = request.secret;
-  wakeRoom(turn, open);
-  regain(open.room, request.id);
-  open.presentAt = turn.now;
+  const view = viewFor(open, id);
+  if (view === undefined) return;
+  seat(turn, open, id, asker.session);
+  reply(turn, asker, { ok: true, view, policy: open.policy });
+  recoverIfWhole(turn, open);
 }
 
 /** Takes in a member of a memory that is lost. */
-function takeIn(turn: Turn, open: OpenRoom, request: ResumeRequest): void {
-  const { id, secret, policy, place, removed } = request;
-  const { version, successor, predecessor } = place;
-  const era = eraOf(turn, place);
-  if (mayRecover(turn, open, place.incarnation)) gather(turn, open);
+function bringBack(turn: Turn, open: OpenRoom, request: ResumeRequest): void {
+  const { id, secret, policy, removed } = request;
+  const { incarnation, version, successor, predecessor } = request.place;
+  const era = eraOf(turn, request.place);
+  gather(turn, open, incarnation);
   // The room may have been opened by a newcomer who could not know.
-  if (open.room.recollections !== null) open.policy = policy;
-  put(open.seats, id, newSeat(secret));
-  wakeRoom(turn, open);
+  if (open.recollections !== null) open.policy = policy;
+  open.seats.set(id, newSeat(secret));
+  wake(turn, open);
   const recollection = { id, place: { successor, predecessor }, version, removed };
-  announce(turn, open, readmit(open.room, recollection, era, turn));
-}
-
-/** Answers who asks for its place in a room; undefined where it has none. */
-function answer(turn: Turn, asker: Asker, request: ResumeRequest, open?: OpenRoom): void {
-  const view = open && viewFor(open.room, request.id);
-  if (open === undefined || view === undefined) {
-    reply(turn, asker, placeLost(request));
-    return;
-  }
-  seat(turn, open, request.id, asker.session);
-  reply(turn, asker, { ok: true, view, policy: open.policy });
-}
-
-/** A session gives up its place, if it has one. */
-export function leave(turn: Turn, asker: Asker, place: Membership | null): void {
-  const open = place === null ? undefined : roomOf(turn, place.room);
-  if (place !== null && open !== undefined) remove(turn, open, place.id, true);
-  reply(turn, asker, { ok: true });
-  if (open !== undefined) recoverIfWhole(turn, open);
+  announce(turn, open, readmit(open, recollection, era, turn));
 }
 
 /** Whether somebody who has no connection may speak for a member, or there is none to speak for. */
 export function mayLeave({ rooms }: Broker, { room, id, secret }: LeaveRequest): boolean {
-  const open = get(rooms, room);
-  const known = open && get(open.seats, id);
+  const known = rooms.get(room)?.seats.get(id);
   return known === undefined || known.secret === secret;
 }
 
 /** A member leaves, and says so over HTTP. */
 export function leaveByHttp(turn: Turn, request: LeaveRequest): void {
-  const open = roomOf(turn, request.room);
-  if (open === undefined || get(open.seats, request.id) === undefined) return;
-  if (mayLeave(turn.state, request)) letGo(turn, open, request.id);
+  const open = turn.state.rooms.get(request.room);
+  if (open?.seats.get(request.id)?.secret === request.secret) letGo(turn, open, request.id);
 }
 
 /** A connection is lost: its peer keeps its place while its neighbours hear from it. */
 export function close(turn: Turn, { room, id }: Membership): void {
-  const open = roomOf(turn, room);
-  const known = open && get(open.seats, id);
+  const open = turn.state.rooms.get(room);
+  const known = open?.seats.get(id);
   if (open === undefined || known === undefined) return;
   known.session = null;
-  if (!has(open.room, id)) {
+  if (!has(open, id)) {
     // It was about to become a member; nobody knows it yet.
     letGo(turn, open, id);
     return;
   }
-  const questions = lose(open.room, id, turn);
-  endProbes(turn, known);
+  const questions = lose(open, id, turn);
+  endProbes(turn, open, id);
   deliver(turn, open, questions);
-  if (!isArmed(turn, { name: 'checks', room: open.name })) open.presentAt = turn.now;
   keepChecking(turn, open);
 }
 
-function letGo(turn: Turn, open: OpenRoom, id: PeerId): void {
-  remove(turn, open, id, true);
-  recoverIfWhole(turn, open);
-}
-
-function refusalOfOneMore(
-  { state }: Turn,
-  name: RoomName,
-  open: OpenRoom | undefined,
-): Refusal | null {
+function refusalOfOneMore({ state }: Turn, name: RoomName, open?: OpenRoom): Refusal | null {
   const { rooms, peersPerRoom } = state.limits;
-  if (open === undefined)
-    return state.rooms.size < rooms
-      ? null
-      : refusal('room-full', 'this server has as many rooms as it takes');
-  const { size } = open.seats;
-  return size < peersPerRoom
-    ? null
-    : refusal('room-full', `room ${name} is full with ${size} peers`);
+  if (open === undefined && state.rooms.size >= rooms)
+    return refusal('room-full', 'this server has as many rooms as it takes');
+  const size = open?.seats.size ?? 0;
+  if (size < peersPerRoom) return null;
+  return refusal('room-full', `room ${name} is full with ${size} peers`);
 }
 
-/** One that had a place in this very memory, and has it no more, was let go. */
-function refusalOfReturn(
-  turn: Turn,
-  request: ResumeRequest,
-  open: OpenRoom | undefined,
-): Refusal | null {
-  const { room, id, place } = request;
+function refusalOfReturn(turn: Turn, request: ResumeRequest, open?: OpenRoom): Refusal | null {
+  const { room, id, secret, place } = request;
+  const lost = refusal('place-lost', `the place of ${id} in room ${room} is not kept any more`);
+  const kept = open?.seats.get(id);
+  if (open !== undefined && kept !== undefined)
+    return has(open, id) && (kept.secret ?? secret) === secret ? null : lost;
+  // One that had a place in this very memory, and has it no more, was let go.
   const isOfThisMemory = place.incarnation.startsWith(`${turn.state.incarnation}.`);
-  if (isOfThisMemory && !hasForgotten(turn, room, place.incarnation)) return placeLost(request);
-  if (open !== undefined && hasLeft(open.room, id)) return placeLost(request);
+  if (isOfThisMemory && !hasForgotten(turn, room, place.incarnation)) return lost;
+  if (open !== undefined && hasLeft(open, id)) return lost;
   return refusalOfOneMore(turn, room, open);
 }

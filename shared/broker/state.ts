@@ -1,10 +1,14 @@
 /** What a broker remembers, what it is told, and what it has done: all of it plain data. */
 import type { PeerId, RoomName } from '../protocol/ids.ts';
 import type { Policy } from '../protocol/messages.ts';
-import type { JoinRequest, LeaveRequest, ReplyTo, Request } from '../protocol/signaling.ts';
-import { newDues, type Dues } from './dues.ts';
+import type {
+  Complaint,
+  JoinRequest,
+  LeaveRequest,
+  ReplyTo,
+  Request,
+} from '../protocol/signaling.ts';
 import type { Room, Told } from './room.ts';
-import { newTable, type Table } from './table.ts';
 
 /** A connection to the server, from its beginning to its end. */
 export type SessionId = number;
@@ -43,19 +47,11 @@ export interface Membership {
   readonly id: PeerId;
 }
 
-type Session = { readonly name: 'arrived' } | (Membership & { readonly name: 'placed' });
-
 /** A newcomer that waits for its place. */
 interface Pending extends Asker {
   readonly request: JoinRequest;
   /** When it came. */
   readonly since: number;
-}
-
-/** A complaint that was taken. */
-interface Accusation {
-  readonly about: PeerId;
-  readonly at: number;
 }
 
 /** What is known of one that has a place or is about to get one, besides the place. */
@@ -64,51 +60,66 @@ export interface Seat {
   secret: string | null;
   /** Over which it asked for it last; null while it has no connection. */
   session: SessionId | null;
-  /** Neighbours it got rid of by its word, and times it found one silent that was awake. */
-  accusations: readonly Accusation[];
-  silences: readonly Accusation[];
-  /** Which probes wait for it to show that it is awake. */
-  probes: readonly number[];
+  /** When it got rid of neighbours by its word. */
+  accusations: readonly number[];
+  /** When it found a neighbour silent that was awake, and which. */
+  silences: readonly { readonly about: PeerId; readonly at: number }[];
+}
+
+/** A complaint, and by whom. */
+export interface Charge extends Complaint {
+  readonly asker: Asker;
+  readonly from: PeerId;
 }
 
 /** A complaint that waits for its subject to show that it is awake. */
-export interface Probe {
-  readonly asker: Asker;
+export interface Probe extends Charge {
   readonly room: RoomName;
-  readonly from: PeerId;
-  readonly about: PeerId;
   /** The session that was asked. */
   readonly session: SessionId;
   /** Whether the member that complains is believed. */
   readonly isHeard: boolean;
 }
 
-/** A question that waits for the end of a recovery. */
-export interface Lookup {
-  readonly asker: Asker;
+/** A question that waits for the end of a recovery: whether a peer is a member. */
+export interface Lookup extends Asker {
   readonly peer: PeerId;
 }
 
+/** What may be due in a room: one of each name at a time. */
+export type RoomTask =
+  /** Places for the newcomers of a burst. */
+  | 'assign'
+  /** Questions to neighbours of members without a connection. */
+  | 'checks'
+  /** The end of waiting for the members of a lost memory. */
+  | 'recovery'
+  /** A later era, told to all. */
+  | 'era';
+
+/** What is due at a time. `probe`: a member has not shown that it is awake. */
+export type Due = { readonly at: number } & (
+  | { readonly name: RoomTask; readonly room: RoomName }
+  | { readonly name: 'probe'; readonly probe: number }
+);
+
 export function newSeat(secret: string | null): Seat {
-  return { secret, session: null, accusations: [], silences: [], probes: [] };
+  return { secret, session: null, accusations: [], silences: [] };
 }
 
-export interface OpenRoom {
+export interface OpenRoom extends Room {
   readonly name: RoomName;
-  readonly room: Room;
   policy: Policy;
   readonly openedAt: number;
-  /** When a member with a connection was last seen, while there are others. */
-  presentAt: number;
   /** By peer: everyone who has a place or is about to get one. */
-  readonly seats: Table<Seat>;
+  readonly seats: Map<PeerId, Seat>;
   pending: readonly Pending[];
   /** When some were given their places last. */
   assignedAt: number | null;
   /** When all were told of a later era last. */
   eraToldAt: number | null;
   hasRecovered: boolean;
-  lookups: readonly Lookup[];
+  readonly lookups: Lookup[];
 }
 
 export interface BrokerLimits {
@@ -125,10 +136,9 @@ export interface Broker {
   readonly incarnation: string;
   readonly limits: BrokerLimits;
   readonly startedAt: number;
-  readonly sessions: Table<Session>;
-  readonly rooms: Table<OpenRoom>;
-  /** Rooms whose names differ in case alone, by the name in small letters. */
-  readonly spellings: Table<readonly RoomName[]>;
+  /** The place of each session; null where it has none. */
+  readonly sessions: Map<SessionId, Membership | null>;
+  readonly rooms: Map<RoomName, OpenRoom>;
   /** Rooms that were forgotten with their members in them, not closed behind the last. */
   forgotten: readonly { readonly name: RoomName; readonly incarnation: string }[];
   /**
@@ -136,30 +146,25 @@ export interface Broker {
    * a room that is opened anew may be one of theirs.
    */
   latestEra: number;
-  readonly probes: Table<Probe>;
-  readonly dues: Dues;
+  readonly probes: Map<number, Probe>;
+  dues: readonly Due[];
   /** Rooms opened and probes sent so far. */
   opened: number;
   probed: number;
 }
 
-/**
- * @param incarnation names this memory of the server
- * @param limits what it takes in
- * @param now see Moment of room.ts
- */
+/** @param incarnation names this memory of the server */
 export function newBroker(incarnation: string, limits: BrokerLimits, now: number): Broker {
   return {
     incarnation,
     limits,
     startedAt: now,
-    sessions: newTable(),
-    rooms: newTable(),
-    spellings: newTable(),
+    sessions: new Map(),
+    rooms: new Map(),
     forgotten: [],
     latestEra: 0,
-    probes: newTable(),
-    dues: newDues(),
+    probes: new Map(),
+    dues: [],
     opened: 0,
     probed: 0,
   };

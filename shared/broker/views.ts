@@ -8,7 +8,7 @@ import {
   type View,
 } from '../protocol/signaling.ts';
 import type { Place } from './fragments.ts';
-import { find, placeAt, type Member, type Notice, type Room } from './room.ts';
+import { find, placeAt, toldNow, type Member, type Notice, type Room } from './room.ts';
 
 /** How many of its former neighbours a member may still pass signals to, on each edge. */
 const MAX_FORMER = 4;
@@ -22,40 +22,37 @@ interface Brought {
   readonly offer: Offer;
 }
 
-interface Change {
-  readonly offers?: Offers;
-  /** Whom those are told of as well who may still listen to it. */
-  readonly evicted?: PeerId | null;
-}
-
 /**
  * Tells every member whose place has changed, together with the newcomers' offers to it. Those who have
  * links to make come first: the ring waits for them.
+ * @param offers of newcomers
+ * @param evicted of whom those are told as well who may still listen to it
  */
-export function announce(
+export function tellPlaces(
   room: Room,
-  { offers = new Map(), evicted = null }: Change = {},
+  offers: Offers = new Map(),
+  evicted: PeerId | null = null,
 ): Notice[] {
   if (room.recollections !== null) return [];
-  const lost = absentees(room);
+  const absent = absentees(room);
   const placed = room.ring.map((member, at) => {
     const place = placeAt(room, at, member);
-    const before = member.place;
-    const isSame =
-      before?.successor === place.successor && before.predecessor === place.predecessor;
+    const { successor, predecessor } = member.place;
+    const isKnown = successor === place.successor && predecessor === place.predecessor;
+    const isSame = isKnown && member.told.size > 0;
     return { member, place, isSame };
   });
   placed.sort((one, other) => Number(one.isSame) - Number(other.isSame));
   return placed.flatMap(({ member, place, isSame }) => {
     const mayListen = evicted !== null && member.former.predecessor.includes(evicted);
-    const knowsSize = room.ring.length <= mostMembers(member.toldSize);
+    const knowsSize = room.ring.length <= mostMembers(member.told.size);
     if (isSame && knowsSize && !mayListen) return [];
     const brought = move(member, place, offers);
     return [
-      tell(room, member, place, brought),
+      tell(room, member, brought),
       ...offerFor(member.id, 'successor', brought.successor),
       ...offerFor(member.id, 'predecessor', brought.predecessor),
-      ...checksOf(member, lost),
+      ...checksOf(member, absent),
     ];
   });
 }
@@ -66,12 +63,12 @@ export function announce(
  */
 export function viewFor(room: Room, id: PeerId): View | undefined {
   const member = find(room, id);
-  return member?.place ? viewOf(room, member, member.place, 0) : undefined;
+  return member && viewOf(room, member, 0);
 }
 
 /** Whether there are members that have not been told of the present era. */
 export function hasUntoldEra(room: Room): boolean {
-  return room.recollections === null && room.ring.some((member) => hasOldEra(room, member));
+  return room.ring.some((member) => hasOldEra(room, member));
 }
 
 /**
@@ -79,61 +76,50 @@ export function hasUntoldEra(room: Room): boolean {
  * returns: that concerns a few, and this everyone.
  */
 export function tellEra(room: Room): Notice[] {
-  if (room.recollections !== null) return [];
-  const lost = absentees(room);
+  const absent = absentees(room);
   return room.ring.flatMap((member) =>
-    member.place !== null && hasOldEra(room, member)
-      ? [tell(room, member, member.place), ...checksOf(member, lost)]
-      : [],
+    hasOldEra(room, member) ? [tell(room, member), ...checksOf(member, absent)] : [],
   );
 }
 
 /**
  * What to ask the neighbours of members without a connection.
- * @param lost which of them
+ * @param absent which of them
  */
-export function checks(room: Room, lost: ReadonlySet<PeerId> = absentees(room)): Notice[] {
-  return room.ring.flatMap((member) => checksOf(member, lost));
+export function checks(room: Room, absent: ReadonlySet<PeerId> = absentees(room)): Notice[] {
+  return room.ring.flatMap((member) => checksOf(member, absent));
 }
 
 /** Members without a connection. */
 function absentees({ ring }: Room): Set<PeerId> {
-  return new Set(ring.filter(({ isPresent }) => !isPresent).map(({ id }) => id));
+  return new Set(ring.filter(({ lost }) => lost !== null).map(({ id }) => id));
 }
 
 /** What to ask one member about those of its neighbours that have lost their connections. */
-function checksOf({ id, isPresent, place }: Member, lost: ReadonlySet<PeerId>): Notice[] {
-  if (!isPresent || place === null || lost.size === 0) return [];
+function checksOf({ id, lost, place }: Member, absent: ReadonlySet<PeerId>): Notice[] {
+  if (lost !== null || absent.size === 0) return [];
   return [...new Set([place.successor, place.predecessor])]
-    .filter((peer) => peer !== id && lost.has(peer))
+    .filter((peer) => peer !== id && absent.has(peer))
     .map((peer) => ({ to: id, type: 'check' as const, peer }));
 }
 
 /** A newcomer knows no era: it asks for one when it settles. */
-function hasOldEra({ era }: Room, { isSettled, toldEra }: Member): boolean {
-  return isSettled && toldEra !== era;
+function hasOldEra({ era, recollections }: Room, { isSettled, told }: Member): boolean {
+  return recollections === null && isSettled && told.era !== era;
 }
 
 /** Gives a member its new place. Returns what newcomers offer it on the edges that are new. */
 function move(member: Member, place: Place, offers: Offers): Record<Edge, Brought | null> {
-  const before = member.place;
+  const { id, place: before, former } = member;
   member.place = place;
-  const brought: Record<Edge, Brought | null> = { successor: null, predecessor: null };
-  if (before?.successor !== place.successor) {
-    brought.successor = broughtTo(offers, member.id, place.successor);
-    remember(member, 'successor', before);
-  }
-  if (before?.predecessor !== place.predecessor) {
-    brought.predecessor = broughtTo(offers, place.predecessor, member.id);
-    remember(member, 'predecessor', before);
-  }
-  return brought;
-}
-
-/** Notes who was the neighbour on an edge. */
-function remember(member: Member, edge: Edge, before: Place | null): void {
-  if (before === null || before[edge] === member.id) return;
-  member.former[edge] = [...member.former[edge], before[edge]].slice(-MAX_FORMER);
+  const broughtOn = (edge: Edge) => {
+    if (before[edge] === place[edge]) return null;
+    if (before[edge] !== id) former[edge] = [...former[edge], before[edge]].slice(-MAX_FORMER);
+    return edge === 'successor'
+      ? broughtTo(offers, id, place.successor)
+      : broughtTo(offers, place.predecessor, id);
+  };
+  return { successor: broughtOn('successor'), predecessor: broughtOn('predecessor') };
 }
 
 /** The offer to use between two neighbours: the predecessor's own where it is a newcomer. */
@@ -149,28 +135,20 @@ function broughtTo(offers: Offers, predecessor: PeerId, successor: PeerId): Brou
 function offerFor(to: PeerId, edge: Edge, brought: Brought | null): Notice[] {
   if (brought === null || brought.from === to) return [];
   const { from, offer } = brought;
-  return [{ to, type: 'signal', signal: { from, edge, link: offer.link, signals: offer.signals } }];
+  return [{ to, type: 'signal', signal: { from, edge, ...offer } }];
 }
 
 /** The next view of a member. */
-function tell(
-  room: Room,
-  member: Member,
-  place: Place,
-  brought?: Record<Edge, Brought | null>,
-): Notice {
-  const view = viewOf(room, member, place, member.told, brought);
-  member.told = room.version;
-  member.toldEra = room.era;
-  member.toldSize = room.ring.length;
+function tell(room: Room, member: Member, brought?: Record<Edge, Brought | null>): Notice {
+  const view = viewOf(room, member, member.told.version, brought);
+  member.told = toldNow(room);
   return { to: member.id, type: 'view', view };
 }
 
 /** @param since the version after which departures are named */
 function viewOf(
   { incarnation, era, version, ring, departures }: Room,
-  { isSettled }: Member,
-  place: Place,
+  { isSettled, place }: Member,
   since: number,
   brought?: Record<Edge, Brought | null>,
 ): View {

@@ -22,7 +22,7 @@ export function disarm<Due extends Timed>(
   timers: Timers<Due>,
   matches: (due: Due) => boolean,
 ): void {
-  timers.dues = timers.dues.filter((due) => !matches(due));
+  if (timers.dues.some(matches)) timers.dues = timers.dues.filter((due) => !matches(due));
 }
 
 /** Takes out the first whose time has come; undefined where there is none. */

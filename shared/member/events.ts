@@ -20,8 +20,7 @@ export type NeighbourLinkState = 'none' | 'connecting' | 'direct' | 'relayed';
 export type Cause = ElectionInput['type'] | 'no such leader' | 'announcement taken back';
 
 export type RingEvent = Readonly<
-  /** `otherSpelling`: a room whose name differs in case alone, where somebody is. */
-  | { type: 'joined'; id: PeerId; room: RoomName; otherSpelling?: RoomName }
+  | { type: 'joined'; id: PeerId; room: RoomName }
   | {
       type: 'neighbours';
       successor: PeerId;

@@ -138,14 +138,13 @@ export function placeAnswered(turn: Turn, _: null, reply: JoinReply): void {
   else if (membership.name === 'resuming') resumed(turn, reply);
 }
 
-function joined(turn: Turn, { offers }: Joining, { view, policy, otherSpelling }: Accepted): void {
+function joined(turn: Turn, { offers }: Joining, { view, policy }: Accepted): void {
   const { member, now } = turn;
   member.membership = { name: 'member' };
   member.device.joinedAt = now;
   // Nothing has happened in the election yet.
   member.election.state = initialElection(member.election.state.self, policy);
-  const hint = otherSpelling === undefined ? {} : { otherSpelling };
-  tell(turn, { type: 'joined', id: member.identity.id, room: member.config.room, ...hint });
+  tell(turn, { type: 'joined', id: member.identity.id, room: member.config.room });
   applyView(turn, view, offers);
   for (const edge of EDGES) closeOffer(turn, offers[edge]);
 }

@@ -19,13 +19,14 @@ export function hyphenated(digits: string): string {
   return digits.replace(/^(.{8})(.{4})(.{4})(.{4})/, '$1-$2-$3-$4-');
 }
 
-/** A room's name as it appears in the page's address. */
+/** A room's name as it appears in the page's address, in lower case: names ignore case. */
 export const RoomNameSchema = v.pipe(
   v.string(),
   v.regex(
     /^[A-Za-z0-9_-]{1,64}$/,
     'a room name has 1 to 64 of the letters A to Z and a to z, digits, "-" and "_"',
   ),
+  v.toLowerCase(),
   v.brand('RoomName'),
 );
 export type RoomName = v.InferOutput<typeof RoomNameSchema>;
@@ -69,5 +70,6 @@ export function parsePeerId(input: unknown): Parsed<PeerId> {
   return parse(PeerIdSchema, typeof input === 'string' ? input.toLowerCase() : input);
 }
 
+/** Parses a room name in any case. */
 export const parseRoomName: Parser<RoomName> = parserOf(RoomNameSchema);
 export const parseLinkId: Parser<LinkId> = parserOf(LinkIdSchema);

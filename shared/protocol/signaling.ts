@@ -229,12 +229,7 @@ export type Refusal = v.InferOutput<typeof RefusalSchema>;
 const replyWith = <Entries extends v.ObjectEntries>(entries: Entries) =>
   v.variant('ok', [v.object({ ok: v.literal(true), ...entries }), RefusalSchema]);
 
-const JoinReplySchema = replyWith({
-  view: ViewSchema,
-  policy: PolicySchema,
-  /** To a newcomer that is alone: a room whose name differs only in capitals, and that has members. */
-  otherSpelling: v.optional(RoomNameSchema),
-});
+const JoinReplySchema = replyWith({ view: ViewSchema, policy: PolicySchema });
 export type JoinReply = v.InferOutput<typeof JoinReplySchema>;
 
 const ReplySchema = replyWith({});

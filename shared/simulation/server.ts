@@ -1,5 +1,5 @@
 /** What carries to the broker and back in a simulation: connections that are slow and may break. */
-import { BrokerDriver } from '../broker/driver.ts';
+import { run, type BrokerLoop } from '../broker/broker.ts';
 import type { Told } from '../broker/room.ts';
 import { newBroker, type Delivery, type SessionId } from '../broker/state.ts';
 import { claimOf, type LeaveRequest, type ReplyTo, type Request } from '../protocol/signaling.ts';
@@ -53,7 +53,7 @@ const GOODBYE: Request = { type: 'leave', body: null };
 
 export class SimulatedServer {
   readonly #network: SimulatedNetwork;
-  #driver: BrokerDriver;
+  #driver: BrokerLoop;
   #memories = 0;
   #isUp = true;
   /** By how much the server's clock is ahead, in milliseconds. */
@@ -142,15 +142,13 @@ export class SimulatedServer {
     });
   }
 
-  #newDriver(): BrokerDriver {
+  #newDriver(): BrokerLoop {
     this.#memories += 1;
     const { clock } = this.#network;
     const limits = { peersPerRoom: 1_000, rooms: 1, burstWindow: 50 };
-    return new BrokerDriver(newBroker(`memory ${this.#memories}`, limits, clock.now()), {
-      clock,
-      date: () => FIRST_DATE + Math.floor(clock.now() + this.#clockError),
-      perform: (delivery) => this.#perform(delivery),
-    });
+    const broker = newBroker(`memory ${this.#memories}`, limits, clock.now());
+    const date = () => FIRST_DATE + Math.floor(clock.now() + this.#clockError);
+    return run(broker, (delivery) => this.#perform(delivery), { clock, date });
   }
 
   #perform(delivery: Delivery): void {

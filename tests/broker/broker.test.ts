@@ -1,7 +1,6 @@
 /** The broker: which peers are let in, when, and what each receives. */
 import { describe, expect, test } from 'vitest';
 import type { PeerId } from '../../shared/protocol/ids.ts';
-import type { JoinReply } from '../../shared/protocol/signaling.ts';
 import { defined, linkId, peerId, roomName } from '../support.ts';
 import { offerDelivered, offerOf, signalsTo, viewsIn } from './newcomers.ts';
 import { codeOf, LOBBY, Server, viewOf, WINDOW } from './test-broker.ts';
@@ -321,35 +320,5 @@ describe('who is let in', () => {
     expect(waiting).toEqual([]);
     expect(server.delivered).toEqual([]);
     expect(server.size).toEqual({ rooms: 0, peers: 0 });
-  });
-});
-
-describe('a newcomer that is alone is told of a room of another spelling', () => {
-  const hint = (replies: readonly JoinReply[]) => {
-    const [reply] = replies;
-    return reply?.ok === true ? reply.otherSpelling : reply;
-  };
-  const join = (server: Server, number: number, room: string) => {
-    const replies = server.join(number, { room: roomName(room) });
-    server.pass(10 * WINDOW);
-    return hint(replies);
-  };
-
-  test('in which somebody is: the fullest', () => {
-    const server = new Server();
-    expect(join(server, 1, 'Class5')).toBeUndefined();
-    expect(join(server, 2, 'class5')).toBe('Class5');
-    expect(join(server, 3, 'class5')).toBeUndefined();
-    expect(join(server, 4, 'CLASS5')).toBe('class5');
-  });
-
-  test('and of no other, nor of one that is empty', () => {
-    const server = new Server();
-    for (const [at, room] of ['Class5', 'class-5', 'class55', 'clas5'].entries())
-      expect(join(server, at, room)).toBeUndefined();
-    server.leave(peerId(0), roomName('Class5'));
-    expect(join(server, 9, 'class5')).toBeUndefined();
-    server.leave(peerId(9), roomName('class5'));
-    expect(join(server, 10, 'Class5')).toBeUndefined();
   });
 });

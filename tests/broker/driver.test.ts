@@ -1,6 +1,6 @@
 /** What runs the broker: one input after another, and one timer. */
 import { expect, test } from 'vitest';
-import { BrokerDriver } from '../../shared/broker/driver.ts';
+import { run as runBroker } from '../../shared/broker/broker.ts';
 import { newBroker, type Delivery } from '../../shared/broker/state.ts';
 import { SimulatedClock } from '../../shared/simulation/clock.ts';
 import { requestOf, WINDOW } from './test-broker.ts';
@@ -11,8 +11,13 @@ class Run {
   /** Timers that are set. */
   timers = 0;
   onDelivery: (delivery: Delivery) => void = () => undefined;
-  readonly driver = new BrokerDriver(
-    newBroker('monday', { peersPerRoom: 9, rooms: 9, burstWindow: WINDOW }, 0),
+  readonly broker = newBroker('monday', { peersPerRoom: 9, rooms: 9, burstWindow: WINDOW }, 0);
+  readonly loop = runBroker(
+    this.broker,
+    (delivery) => {
+      this.performed.push(delivery);
+      this.onDelivery(delivery);
+    },
     {
       clock: {
         now: () => this.clock.now(),
@@ -34,17 +39,13 @@ class Run {
         },
       },
       date: () => 1e12,
-      perform: (delivery) => {
-        this.performed.push(delivery);
-        this.onDelivery(delivery);
-      },
     },
   );
 
   join(number: number): void {
-    this.driver.give({ type: 'opened', session: number });
+    this.loop.give({ type: 'opened', session: number });
     const request = { type: 'join' as const, body: requestOf(number) };
-    this.driver.give({ type: 'request', session: number, number, request });
+    this.loop.give({ type: 'request', session: number, number, request });
   }
 
   pass(milliseconds: number): void {
@@ -58,7 +59,7 @@ test('an input that comes while something is performed waits until all of it is'
   run.join(1);
   run.pass(WINDOW);
   run.onDelivery = ({ type, session }) => {
-    if (type === 'push' && session === 1) run.driver.give({ type: 'closed', session: 1 });
+    if (type === 'push' && session === 1) run.loop.give({ type: 'closed', session: 1 });
   };
   run.join(2);
   const { performed } = run;
@@ -75,10 +76,10 @@ test('there is one timer, for what is due first', () => {
     run.join(number);
     run.pass(WINDOW);
   }
-  run.driver.give({ type: 'closed', session: 3 });
+  run.loop.give({ type: 'closed', session: 3 });
   run.join(4);
   run.join(5);
-  expect(run.driver.broker.dues.order.map(({ name }) => name)).toEqual(['assign', 'checks']);
+  expect(run.broker.dues.map(({ name }) => name)).toEqual(['assign', 'checks']);
   expect(run.timers).toBe(1);
   run.performed.length = 0;
   run.pass(WINDOW);
@@ -90,9 +91,9 @@ test('nothing happens once it is stopped', () => {
   const run = new Run();
   run.join(1);
   run.join(2);
-  run.driver.stop();
+  run.loop.stop();
   run.performed.length = 0;
-  run.driver.give({ type: 'closed', session: 1 });
+  run.loop.give({ type: 'closed', session: 1 });
   run.pass(10 * WINDOW);
   expect(run.performed).toEqual([]);
   expect(run.timers).toBe(0);

@@ -226,6 +226,16 @@ describe('a complaint', () => {
     expect(server.complain(defined(first), defined(second), 'silent')).toEqual(GOES);
   });
 
+  test('of silence by one that never had a link counts at once where all that had are gone (L13e)', () => {
+    const { server, ring } = ringOf(5);
+    const [first, second, third, fourth] = ring;
+    server.lose(defined(second));
+    server.leave(defined(first));
+    expect(server.complain(defined(third), defined(second), 'unlinked')).toEqual(STAYS);
+    server.leave(defined(third));
+    expect(server.complain(defined(fourth), defined(second), 'unlinked')).toEqual(GOES);
+  });
+
   test('counts no more once its subject has been there again', () => {
     const { server, ring } = ringOf(4);
     const [first, second, third] = ring;
@@ -408,6 +418,17 @@ describe('a complaint', () => {
     expect(server.peers).toContain(third);
     expect(server.peers).not.toContain(accuser);
     expect(server.disconnected.at(-1)).toBe(accuser);
+  });
+
+  test('of misbehaviour counts against the accuser for ten minutes (L16e)', () => {
+    const { server, ring } = ringOf(6);
+    const [accuser] = ring;
+    server.pass(STANDING);
+    for (const wait of [0, 0, 10 * MINUTE]) {
+      server.pass(wait);
+      const about = neighbours(server.peers, defined(accuser))[1];
+      expect(server.complain(defined(accuser), about, 'misbehaves')).toEqual(GOES);
+    }
   });
 
   test.each(['silent', 'misbehaves'] as const)(
@@ -768,6 +789,19 @@ describe('after the server has lost its memory', () => {
     expect(server.peers).not.toContain(peerId(5));
     expect(server.checks()).toEqual([]);
     expect(server.size.peers).toBe(5);
+  });
+
+  test('nobody is told meanwhile of one that leaves, nor of a later era (L14c)', () => {
+    const server = new Server();
+    for (const number of [4, 1, 5]) resumed(server, RING, number);
+    server.settle(4);
+    server.leave(peerId(1));
+    const neighbours = { successor: peerId(3), predecessor: peerId(5) };
+    const place = { incarnation: 'sunday.1', era: 1e12 + MINUTE, version: 7, ...neighbours };
+    resumed(server, RING, 2, { place });
+    expect(server.delivered).toEqual([]);
+    server.pass(PATIENCE);
+    expect(server.delivered).not.toEqual([]);
   });
 
   test('one that leaves meanwhile is not waited for', () => {

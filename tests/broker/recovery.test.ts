@@ -126,6 +126,20 @@ describe('members of a true ring, some lost, the others back in any order,', () 
     expect(joinFragments([defined(two), told], nobody).gone).toEqual([peerId(2)]);
   });
 
+  test('and a peer that one presumes departed stays where others name it on both sides (L14h)', () => {
+    const [a, b, c, d] = [peerId(1), peerId(2), peerId(3), peerId(4)];
+    const { order, gone } = joinFragments(
+      [
+        { id: a, place: { successor: b, predecessor: d }, version: 3, removed: [] },
+        { id: c, place: { successor: d, predecessor: b }, version: 3, removed: [] },
+        { id: d, place: { successor: a, predecessor: c }, version: 3, removed: [b] },
+      ],
+      nobody,
+    );
+    expect(gone).toEqual([]);
+    expect(edgesOf(order)).toEqual(edgesOf([a, b, c, d]));
+  });
+
   test.each([
     [9, 3, 3],
     [3, 9, 2],

@@ -1,7 +1,8 @@
 /** Places in a room: always one ring, told to those whom it concerns, and cheap to grow. */
 import fc from 'fast-check';
 import { describe, expect, test, vi } from 'vitest';
-import { join, leave, lose, settle } from '../../shared/broker/places.ts';
+import { lose } from '../../shared/broker/absence.ts';
+import { join, leave, settle } from '../../shared/broker/places.ts';
 import {
   hasLeft,
   newRoom,

@@ -1,16 +1,15 @@
 /** A broker whose network and time the test plays. */
 import { expect } from 'vitest';
-import { orderOf, sessionsIn, sizeOf } from '../../shared/broker/broker.ts';
-import { BrokerDriver } from '../../shared/broker/driver.ts';
+import { orderOf, run, sessionsIn, sizeOf, type BrokerLoop } from '../../shared/broker/broker.ts';
 import type { Notice } from '../../shared/broker/room.ts';
 import {
   newBroker,
+  type Broker,
   type BrokerLimits,
   type Delivery,
   type Membership,
   type SessionId,
 } from '../../shared/broker/state.ts';
-import { get } from '../../shared/broker/table.ts';
 import type { PeerId, RoomName } from '../../shared/protocol/ids.ts';
 import type { Policy } from '../../shared/protocol/messages.ts';
 import {
@@ -36,7 +35,8 @@ export const WINDOW = 30;
 /** A broker without a network: what it delivers is kept, what it asks the test answers. */
 export class Server {
   readonly clock = new SimulatedClock();
-  readonly driver: BrokerDriver;
+  readonly broker: Broker;
+  readonly loop: BrokerLoop;
   readonly delivered: { readonly room: RoomName; readonly delivery: Notice }[] = [];
   readonly probes: { readonly id: PeerId; readonly answer: () => void }[] = [];
   readonly disconnected: PeerId[] = [];
@@ -48,13 +48,12 @@ export class Server {
 
   constructor(limits: Partial<BrokerLimits> = {}) {
     const all = { peersPerRoom: 100, rooms: 10, burstWindow: WINDOW, ...limits };
-    this.driver = new BrokerDriver(newBroker('monday', all, 0), {
-      clock: this.clock,
-      date: () => 1e12 + this.clock.now(),
-      perform: (delivery) => {
-        this.#perform(delivery);
-      },
-    });
+    this.broker = newBroker('monday', all, 0);
+    const date = () => 1e12 + this.clock.now();
+    const perform = (delivery: Delivery) => {
+      this.#perform(delivery);
+    };
+    this.loop = run(this.broker, perform, { clock: this.clock, date });
   }
 
   /** A newcomer asks over a new connection; what it is told is pushed to the list returned. */
@@ -118,7 +117,7 @@ export class Server {
 
   /** The first member that has a connection asks whether a peer is one. */
   lookup(peer: PeerId): MembershipReply[] {
-    const [session] = sessionsIn(this.driver.broker, LOBBY);
+    const [session] = sessionsIn(this.broker, LOBBY);
     return this.#askMembership(defined(session), { type: 'lookup', body: peer });
   }
 
@@ -130,12 +129,12 @@ export class Server {
   /** One says goodbye over HTTP. */
   goodbye(number: number, secret = requestOf(number).secret): void {
     const request = { room: LOBBY, id: peerId(number), secret };
-    this.driver.give({ type: 'goodbye', request });
+    this.loop.give({ type: 'goodbye', request });
   }
 
   /** One loses its connection. */
   lose(id: PeerId, room = LOBBY): void {
-    this.driver.give({ type: 'closed', session: this.#sessionOf(id, room) });
+    this.loop.give({ type: 'closed', session: this.#sessionOf(id, room) });
   }
 
   /** Joins one peer after another, each long after the one before. */
@@ -166,35 +165,33 @@ export class Server {
   }
 
   get size(): ReturnType<typeof sizeOf> {
-    return sizeOf(this.driver.broker);
+    return sizeOf(this.broker);
   }
 
   get peers(): readonly PeerId[] {
-    return orderOf(this.driver.broker, LOBBY).peers;
+    return orderOf(this.broker, LOBBY).peers;
   }
 
   policy(room: RoomName): Policy | null {
-    return orderOf(this.driver.broker, room).policy;
+    return orderOf(this.broker, room).policy;
   }
 
   #connect({ room, id }: Membership): SessionId {
     this.#sessions += 1;
     this.#places.set(this.#sessions, { room, id });
-    this.driver.give({ type: 'opened', session: this.#sessions });
+    this.loop.give({ type: 'opened', session: this.#sessions });
     return this.#sessions;
   }
 
   /** The connection that has a peer's place; a new one where there is none. */
   #sessionOf(id: PeerId, room = LOBBY): SessionId {
-    const open = get(this.driver.broker.rooms, room);
-    const seat = open && get(open.seats, id);
-    return seat?.session ?? this.#connect({ room, id });
+    return this.broker.rooms.get(room)?.seats.get(id)?.session ?? this.#connect({ room, id });
   }
 
   #ask(session: SessionId, request: Request, onReply: (reply: ReplyTo) => void): void {
     this.#requests += 1;
     this.#onReply.set(this.#requests, onReply);
-    this.driver.give({ type: 'request', session, number: this.#requests, request });
+    this.loop.give({ type: 'request', session, number: this.#requests, request });
   }
 
   #askMembership(session: SessionId, request: Request): MembershipReply[] {
@@ -218,7 +215,7 @@ export class Server {
       case 'probe': {
         const { probe } = delivery;
         const answer = () => {
-          this.driver.give({ type: 'probed', session, probe });
+          this.loop.give({ type: 'probed', session, probe });
         };
         this.probes.push({ id, answer });
         return;

@@ -145,6 +145,18 @@ test('tabs in different rooms do not meet', async () => {
   await Promise.all(tabs.map((tab) => untilOneRing([tab])));
 });
 
+test('tabs in rooms whose names differ in case alone meet', async () => {
+  tabs = await Promise.all([
+    Tab.open(stage.browser, `${stage.url}?room=Physics`),
+    Tab.open(stage.browser, `${stage.url}?room=physics`),
+  ]);
+  await untilOneRing(tabs);
+  for (const { page } of tabs)
+    expect(await page.$$eval('.room strong', (all) => all.map((each) => each.textContent))).toEqual(
+      ['physics'],
+    );
+});
+
 test('on an insecure origin two tabs agree and the link can be copied', async () => {
   tabs = await openTabs(stage.browser, 2, `http://ring.test:${stage.server.port}/?room=phones`);
   await untilOneRing(tabs);

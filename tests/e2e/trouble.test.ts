@@ -53,24 +53,6 @@ test('a room of an impossible name is refused in plain words', async () => {
   await server.close();
 });
 
-test('a tab alone in a room that others spell differently is told so, with a link to theirs', async () => {
-  const server = await serve();
-  const url = `http://localhost:${server.port}/`;
-  const others = await openTabs(browser, 2, `${url}?room=Class5`);
-  await untilOneRing(others);
-  const tab = await Tab.open(browser, `${url}?room=class5`);
-  await until(async () => {
-    expect(await notices(tab, 'other room')).toEqual([
-      expect.stringMatching(/^This tab is alone in room class5\. Somebody was in room Class5 /),
-    ]);
-  });
-  await tab.page.click('[data-kind="other room"] a');
-  await untilOneRing([...others, tab]);
-  expect(await notices(tab, 'other room')).toEqual([]);
-  for (const each of [...others, tab]) await each.close();
-  await server.close();
-});
-
 test('R10 a leader that nobody hears any more says so, and not that it leads or that the ring goes on', async () => {
   const server = await serve();
   const tabs = await openTabs(browser, 2, `http://localhost:${server.port}/`);

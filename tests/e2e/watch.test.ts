@@ -231,7 +231,7 @@ test('a room that is empty is watched until somebody comes, and a server until i
 });
 
 test('the code to join by of a page on localhost has an address that phones can open', async () => {
-  const watching = await watch('class');
+  const watching = await watch('Class');
   const { others } = await server.reach();
   await until(async () => {
     const link = await watching.page.$eval('.join a', (element) => element.href);

@@ -229,21 +229,3 @@ test('a server of another version is told to a member with what it keeps, to a n
   expect(newcomer).toMatchObject({ tone: 'bad', isReloadOffered: true });
   expect(newcomer?.what).toBe('The server refused: different versions.');
 });
-
-test('a tab that is alone is told of a room of another spelling for as long as it is', () => {
-  const joined: RingEvent = {
-    type: 'joined',
-    id: STATE.id,
-    room: STATE.room,
-    otherSpelling: roomName('Lobby'),
-  };
-  const alone = { ...STATE, successor: STATE.id, predecessor: STATE.id };
-  const [notice, ...others] = after(FOUND, joined).of(alone);
-  expect(others).toEqual([]);
-  expect(notice).toMatchObject({ kind: 'other room', room: 'Lobby' });
-  expect(notice?.what).toBe(
-    'This tab is alone in room lobby. Somebody was in room Lobby when it joined.',
-  );
-  expect(kinds(after(FOUND, joined))).toEqual([]);
-  expect(after(FOUND, { type: 'joined', id: STATE.id, room: STATE.room }).of(alone)).toEqual([]);
-});

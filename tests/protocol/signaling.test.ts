@@ -153,11 +153,11 @@ test.each(fromServer)(
   },
 );
 
-test('a reply to join may name another room, and only what can be one', () => {
-  const reply = { ok: true, view, policy: 'highest', otherSpelling: 'Lobby' };
-  expect(valueOf(parseJoinReply(reply))).toEqual(reply);
-  for (const otherSpelling of ['a b', '', null, 7])
-    expect(errorOf(parseJoinReply({ ...reply, otherSpelling }))).toContain('otherSpelling');
+test('the name of a room ignores case', () => {
+  const request = valueOf(parseJoinRequest({ ...joinRequest, room: 'Physics-4B' }));
+  expect(request).toMatchObject({ room: 'physics-4b' });
+  // Of other letters none becomes one by it, as the Kelvin sign does.
+  expect(errorOf(parseJoinRequest({ ...joinRequest, room: '\u212A' }))).toMatch(/room name/);
 });
 
 function withSignals(signals: readonly unknown[]): unknown {
@@ -325,7 +325,8 @@ describe('malformed input', () => {
     fc.assert(
       fc.property(field, fc.anything(), (name, value) => {
         const parsed = parseJoinRequest({ ...joinRequest, [name]: value });
-        if (parsed.ok) expect(parsed.value).toEqual({ ...joinRequest, [name]: value });
+        const taken = name === 'room' ? String(value).toLowerCase() : value;
+        if (parsed.ok) expect(parsed.value).toEqual({ ...joinRequest, [name]: taken });
         else expect(parsed.error).toContain(name === 'version' ? 'version' : name);
       }),
       { numRuns: 2_000 },

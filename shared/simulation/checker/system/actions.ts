@@ -31,7 +31,7 @@ function soonActions(machines: Machines, world: World): Action[] {
     if (sessions[slot] === NONE && isAway) actions.push({ type: 'reconnect', slot });
     pushDues(actions, slot, member, (due) => isSoon(machines, world, member, due));
   }
-  for (const [due, { name }] of machines.brokers.get(world.broker).dues.order.entries())
+  for (const [due, { name }] of machines.brokers.get(world.broker).dues.entries())
     if (name === 'assign' || name === 'era') actions.push({ type: 'server due', due });
   return actions;
 }
@@ -85,7 +85,7 @@ function lateActions(machines: Machines, { members, broker }: World): Action[] {
   for (const [slot, number] of members.entries())
     if (number >= 0)
       pushDues(actions, slot, machines.members.get(number), ({ name }) => LATE.includes(name));
-  for (const due of machines.brokers.get(broker).dues.order.keys())
+  for (const due of machines.brokers.get(broker).dues.keys())
     actions.push({ type: 'server due', due });
   return actions;
 }

@@ -11,11 +11,10 @@ import type { Ask, Input, Output } from '../../../member/turn.ts';
 import { encodeFrame, parseFrame } from '../../../protocol/frame.ts';
 import { numberedId } from '../ids.ts';
 import { parseReplyTo, type Request, type View } from '../../../protocol/signaling.ts';
-import { get, valuesOf } from '../../../broker/table.ts';
 import type { PeerId } from '../../../protocol/ids.ts';
 import { peersOf } from '../../../broker/room.ts';
 import type { PeerMessage } from '../../../protocol/messages.ts';
-import { brokerWith, canonicalBroker } from './canonical-broker.ts';
+import { brokerWith, canonicalBroker, textOfBroker } from './canonical-broker.ts';
 import { canonicalMember, closingLinks, NOW, OVERDUE } from './canonical-member.ts';
 import type { Happening } from './happening.ts';
 import { faultOf } from './judge.ts';
@@ -104,7 +103,7 @@ export class Machines {
 
   broker(state: Broker): number {
     const canonical = canonicalBroker(state);
-    return this.brokers.put(JSON.stringify(canonical), canonical);
+    return this.brokers.put(textOfBroker(canonical), canonical);
   }
 
   input(happening: Happening): number {
@@ -175,7 +174,7 @@ export class Machines {
     let input: BrokerInput = { type: 'time' };
     if (asked.type !== 'time') input = asked;
     else if ('due' in asked) {
-      const due = broker.dues.order[asked.due];
+      const due = broker.dues[asked.due];
       if (due !== undefined) broker = brokerWith(broker, due);
     }
     const deliveries = handleBroker(broker, input, { now: NOW, date: DATE });
@@ -222,8 +221,8 @@ export class Machines {
   /** A broker whose next newcomer gets its place behind a certain slot's peer. */
   splitNext(broker: number, after: number): number {
     const state = canonicalBroker(this.brokers.get(broker));
-    for (const { room } of valuesOf(state.rooms))
-      for (const member of room.ring) if (member.id === numberedId(after)) member.edgeMade = 0;
+    for (const { ring } of state.rooms.values())
+      for (const member of ring) if (member.id === numberedId(after)) member.edgeMade = 0;
     return this.broker(state);
   }
 
@@ -248,7 +247,7 @@ export class Machines {
 
   /** The peers of the one room in ring order. */
   ringOf({ rooms }: Broker): readonly PeerId[] {
-    return valuesOf(rooms).flatMap(({ room }) => peersOf(room));
+    return [...rooms.values()].flatMap((room) => peersOf(room));
   }
 
   /** The rank of a peer's id. */
@@ -257,7 +256,7 @@ export class Machines {
   }
 
   hasSession(broker: number, session: number): boolean {
-    return get(this.brokers.get(broker).sessions, session) !== undefined;
+    return this.brokers.get(broker).sessions.has(session);
   }
 
   bundle(inputs: readonly number[]): number {

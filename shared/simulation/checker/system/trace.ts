@@ -54,7 +54,7 @@ export function describeAction(machines: Machines, world: World, action: Action)
       return `${at(machines, world, action.slot)}: time for ${due?.name ?? 'nothing'}`;
     }
     case 'server due':
-      return `the server: time for ${machines.brokers.get(world.broker).dues.order[action.due]?.name ?? 'nothing'}`;
+      return `the server: time for ${machines.brokers.get(world.broker).dues[action.due]?.name ?? 'nothing'}`;
     case 'server notices':
       return 'the server finds that a connection is lost';
     case 'lapse':
