@@ -3,7 +3,7 @@
  * soon as it is known, everything else a little later.
  */
 import type { RoomName } from '../shared/protocol/ids.ts';
-import type { LinkSight, RingState } from '../shared/member/events.ts';
+import type { LinkSnapshot, RingState } from '../shared/member/events.ts';
 import { announcedAt } from './announced.ts';
 import { ReachWatch } from './reach.ts';
 import type { LogRecord, RingMember, Sight } from './ring-member.ts';
@@ -111,7 +111,7 @@ export class DrawnMember {
   }
 
   /** The links at this moment, drawn or not. */
-  get links(): readonly LinkSight[] {
+  get links(): readonly LinkSnapshot[] {
     return this.#member.links;
   }
 

@@ -6,7 +6,7 @@ import { socketSignaling } from '../peer/socket-signaling.ts';
 import type { PeerId, RoomName } from '../shared/protocol/ids.ts';
 import { isLap } from '../shared/protocol/messages.ts';
 import type { LeaveRequest } from '../shared/protocol/signaling.ts';
-import type { LinkSight, RingEvent, RingState } from '../shared/member/events.ts';
+import type { LinkSnapshot, RingEvent, RingState } from '../shared/member/events.ts';
 import type { RingPeer } from '../shared/driver/ring-peer.ts';
 import { factsOf } from './facts.ts';
 
@@ -80,7 +80,7 @@ export class RingMember {
     return this.#log;
   }
 
-  get links(): readonly LinkSight[] {
+  get links(): readonly LinkSnapshot[] {
     return this.#peer.links;
   }
 

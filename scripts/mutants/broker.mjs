@@ -33,7 +33,7 @@ export const BROKER_MUTANTS = [
   {
     rule: 'L14e',
     change: 'edges that both ends name do not come first',
-    file: 'broker/fragments.ts',
+    file: 'broker/ring-fragments.ts',
     find: 'Number(b.isMutual) - Number(a.isMutual) || b.version - a.version',
     replace: 'b.version - a.version',
     caughtBy: test(
@@ -309,7 +309,7 @@ export const BROKER_MUTANTS = [
   {
     rule: 'L14h',
     change: 'anyone’s word evicts a member that has come back',
-    file: 'broker/fragments.ts',
+    file: 'broker/ring-fragments.ts',
     find: 'return place === undefined || place.successor === id || place.predecessor === id;',
     replace: 'return true;',
     caughtBy: test(
@@ -482,7 +482,7 @@ export const BROKER_MUTANTS = [
   {
     rule: 'L14e',
     change: 'of two views that disagree the earlier is right',
-    file: 'broker/fragments.ts',
+    file: 'broker/ring-fragments.ts',
     find: '|| b.version - a.version',
     replace: '|| a.version - b.version',
     caughtBy: test(
@@ -493,7 +493,7 @@ export const BROKER_MUTANTS = [
   {
     rule: 'L14h',
     change: 'the word of one is enough against those who name a peer on both sides',
-    file: 'broker/fragments.ts',
+    file: 'broker/ring-fragments.ts',
     find: 'accused.filter((peer) => !followed.has(peer) || !led.has(peer))',
     replace: 'accused',
     caughtBy: test(
@@ -504,7 +504,7 @@ export const BROKER_MUTANTS = [
   {
     rule: 'L14h',
     change: 'a peer that is named on one side is not let go',
-    file: 'broker/fragments.ts',
+    file: 'broker/ring-fragments.ts',
     find: '!followed.has(peer) || !led.has(peer)',
     replace: '!followed.has(peer) && !led.has(peer)',
     caughtBy: test(

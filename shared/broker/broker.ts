@@ -7,7 +7,7 @@
  * `run` gives the input `time` when the first of them is over.
  */
 import { Loop, type Machine, type Times } from '../driver/loop.ts';
-import { firstTime, takeDue } from '../machine/dues.ts';
+import { firstTime, takeDue } from '../machine/due-times.ts';
 import type { Moment } from '../machine/moment.ts';
 import type { RoomName } from '../protocol/ids.ts';
 import type { Request } from '../protocol/signaling.ts';

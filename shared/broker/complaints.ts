@@ -1,5 +1,5 @@
 /** What becomes of complaints about neighbours (member/SPEC.md, L12, L13, L16). */
-import { arm, disarm } from '../machine/dues.ts';
+import { arm, disarm } from '../machine/due-times.ts';
 import type { PeerId } from '../protocol/ids.ts';
 import { isGone } from './absence.ts';
 import { letGo } from './recovery.ts';

@@ -1,6 +1,6 @@
 /** What changes a room. Each change returns what is to be told of it, and to whom. */
 import type { PeerId } from '../protocol/ids.ts';
-import { joinFragments, type Place, type Recollection } from './fragments.ts';
+import { joinFragments, type Place, type Recollection } from './ring-fragments.ts';
 import {
   find,
   has,

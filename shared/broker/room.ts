@@ -11,7 +11,7 @@ import {
   type SignalRequest,
   type View,
 } from '../protocol/signaling.ts';
-import type { Place, Recollection } from './fragments.ts';
+import type { Place, Recollection } from './ring-fragments.ts';
 
 /** Something a member is to be told. */
 export type Told =

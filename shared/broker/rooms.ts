@@ -4,7 +4,7 @@
  */
 import type { RoomName } from '../protocol/ids.ts';
 import type { Policy } from '../protocol/messages.ts';
-import { disarm } from '../machine/dues.ts';
+import { disarm } from '../machine/due-times.ts';
 import { keepChecking, wake } from './absence.ts';
 import { join } from './places.ts';
 import { newRoom } from './room.ts';

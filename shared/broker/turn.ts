@@ -1,5 +1,5 @@
 /** One input's worth of work: the broker, the time, and what is to be delivered. */
-import { arm, disarm } from '../machine/dues.ts';
+import { arm, disarm } from '../machine/due-times.ts';
 import type { Moment } from '../machine/moment.ts';
 import type { PeerId } from '../protocol/ids.ts';
 import type { Refusal, RefusalCode, ReplyTo } from '../protocol/signaling.ts';

@@ -7,7 +7,7 @@ import {
   type Offer,
   type View,
 } from '../protocol/signaling.ts';
-import type { Place } from './fragments.ts';
+import type { Place } from './ring-fragments.ts';
 import { find, placeAt, toldNow, type Member, type Notice, type Room } from './room.ts';
 
 /** How many of its former neighbours a member may still pass signals to, on each edge. */

@@ -1,13 +1,13 @@
 /** Drives a ring member, in a browser tab, in Node and in the simulator alike. */
 import type { LinkId, PeerId, RoomName } from '../protocol/ids.ts';
 import { MAX_HOP_DELAY, type Policy } from '../protocol/messages.ts';
-import type { LinkSight, RingEvent, RingState } from '../member/events.ts';
+import type { LinkSnapshot, RingEvent, RingState } from '../member/events.ts';
 import { initialMember } from '../member/initial.ts';
 import { handle } from '../member/member.ts';
-import { linkSights, sightOf } from '../member/sight.ts';
+import { linkSnapshots, snapshotOf } from '../member/snapshot.ts';
 import type { Identity, Member } from '../member/state.ts';
 import type { Ask, Input, Output, Random } from '../member/turn.ts';
-import { firstTime } from '../machine/dues.ts';
+import { firstTime } from '../machine/due-times.ts';
 import { Loop, type Machine, type Times } from './loop.ts';
 import type { Link, OpenLink, Signaling } from './ports.ts';
 
@@ -71,7 +71,7 @@ export class RingPeer {
   }
 
   get state(): RingState {
-    return sightOf(this.#member, this.#loop.moment);
+    return snapshotOf(this.#member, this.#loop.moment);
   }
 
   /** Joins, as a new peer if this one has left before. */
@@ -106,14 +106,14 @@ export class RingPeer {
   }
 
   /** Every link to a neighbour at this moment. */
-  get links(): readonly LinkSight[] {
-    return linkSights(this.#member, this.#ports.clock.now()).map(({ link, sight }) => {
+  get links(): readonly LinkSnapshot[] {
+    return linkSnapshots(this.#member, this.#ports.clock.now()).map(({ link, snapshot }) => {
       const { kind, bytesSent, bytesReceived } = link;
       // What a relayed link has counted, in the words of WebRTC's statistics.
       const counted = [{ type: 'data-channel', bytesSent, bytesReceived }];
       const stats = async () =>
         kind === 'relayed' ? counted : ((await this.#links.get(link.id)?.stats?.()) ?? []);
-      return { ...sight, stats };
+      return { ...snapshot, stats };
     });
   }
 

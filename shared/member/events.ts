@@ -63,7 +63,7 @@ export type RingEvent = Readonly<
 >;
 
 /** A link to a neighbour at one moment. */
-export interface LinkSight {
+export interface LinkSnapshot {
   readonly edge: Edge;
   readonly peer: PeerId;
   readonly kind: LinkKind;

@@ -12,7 +12,7 @@ import { beat, forgive, HEARTBEAT_INTERVAL, isBeatDue } from './link.ts';
 import { drop } from './receiving.ts';
 import { patienceOf, probePatienceOf, silenceOf } from './neighbour-patience.ts';
 import type { Link, Member, Probe } from './state.ts';
-import { arm } from '../machine/dues.ts';
+import { arm } from '../machine/due-times.ts';
 import { type Turn } from './turn.ts';
 
 /** A heartbeat's timer that is so late shows that this peer was asleep, in milliseconds. */

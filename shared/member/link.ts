@@ -11,7 +11,7 @@ import type { RingEvent } from './events.ts';
 import { silenceOf } from './neighbour-patience.ts';
 import type { Link, Member } from './state.ts';
 import { fullBucket } from '../machine/token-bucket.ts';
-import { arm, disarm } from '../machine/dues.ts';
+import { arm, disarm } from '../machine/due-times.ts';
 import { ask, tell, type Turn } from './turn.ts';
 
 /** After so many milliseconds without a frame a link is asked for a sign of life. */

@@ -4,7 +4,7 @@ import type { PeerId } from '../protocol/ids.ts';
 import type { Decision } from '../protocol/messages.ts';
 import { isNeighbour, isNoted, recent } from './queries.ts';
 import type { Member } from './state.ts';
-import { arm } from '../machine/dues.ts';
+import { arm } from '../machine/due-times.ts';
 import { ask, draw, isArmed, type Turn } from './turn.ts';
 
 /** How many peers of a ring ask the server about a leader: at first, and in each of its laps. */

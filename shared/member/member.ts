@@ -52,7 +52,7 @@ import {
   type ServerNews,
   type Turn,
 } from './turn.ts';
-import { takeDue } from '../machine/dues.ts';
+import { takeDue } from '../machine/due-times.ts';
 import type { Moment } from '../machine/moment.ts';
 import { receiveSignals } from './signals.ts';
 import { applyView } from './views.ts';

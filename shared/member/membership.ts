@@ -1,6 +1,6 @@
 /** How a peer becomes a member, loses the server, comes back, and leaves (SPEC.md, L2, L7, L9). */
 import { initialElection } from '../election/state.ts';
-import { arm, disarm } from '../machine/dues.ts';
+import { arm, disarm } from '../machine/due-times.ts';
 import type { PeerId } from '../protocol/ids.ts';
 import {
   MAX_REMOVED_IN_RESUME,

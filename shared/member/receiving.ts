@@ -40,7 +40,7 @@ import {
 } from './successor.ts';
 import { hasteOf, judgeTerm, MAX_TERM_LEAP, type TermVerdict } from './admission.ts';
 import { takeOne } from '../machine/token-bucket.ts';
-import { arm } from '../machine/dues.ts';
+import { arm } from '../machine/due-times.ts';
 import { disarmNamed, isArmed, rearm, tell, type Turn } from './turn.ts';
 
 /** The longest round trip that is believed, in milliseconds; what took longer was spent asleep. */

@@ -2,12 +2,12 @@
  * What goes into a ring member, what comes out, and the turn in which it handles one input. The manner
  * is that of etcd-io/raft (`Step`, `Ready`) and of str0m (`handle_input`, `poll_output`).
  */
-import { arm, disarm } from '../machine/dues.ts';
+import { arm, disarm } from '../machine/due-times.ts';
 import type { Moment } from '../machine/moment.ts';
 import type { LinkId, PeerId } from '../protocol/ids.ts';
 import type { Request, Signal, SignalDelivery, View } from '../protocol/signaling.ts';
 import type { RingEvent, RingState } from './events.ts';
-import { sightOf } from './sight.ts';
+import { snapshotOf } from './snapshot.ts';
 import type { Due, Identity, Member } from './state.ts';
 
 /** What the member's user asks of it. */
@@ -96,7 +96,7 @@ export interface Turn extends Moment {
 }
 
 export function tell(turn: Turn, event: RingEvent): void {
-  turn.outputs.push({ do: 'tell', event, state: sightOf(turn.member, turn) });
+  turn.outputs.push({ do: 'tell', event, state: snapshotOf(turn.member, turn) });
 }
 
 export function ask(turn: Turn, question: Ask): void {

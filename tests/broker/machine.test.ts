@@ -1,7 +1,7 @@
 /** The broker as a machine: plain data, the same inputs give the same, and what a session may do. */
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { firstTime } from '../../shared/machine/dues.ts';
+import { firstTime } from '../../shared/machine/due-times.ts';
 import { handle, orderOf, placeOf, sizeOf } from '../../shared/broker/broker.ts';
 import { PROBE_PATIENCE } from '../../shared/broker/complaints.ts';
 import type { Moment } from '../../shared/machine/moment.ts';

@@ -3,7 +3,7 @@ import fc from 'fast-check';
 import { describe, expect, test, vi } from 'vitest';
 import type { PeerId } from '../../shared/protocol/ids.ts';
 import { join, readmit, recover, settle, startRecovery } from '../../shared/broker/places.ts';
-import { joinFragments, type Recollection } from '../../shared/broker/fragments.ts';
+import { joinFragments, type Recollection } from '../../shared/broker/ring-fragments.ts';
 import { areNeighbours, isPresent, isWhole, newRoom, peersOf } from '../../shared/broker/room.ts';
 import { viewFor } from '../../shared/broker/views.ts';
 import { defined, peerId } from '../support.ts';

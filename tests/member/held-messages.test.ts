@@ -4,7 +4,7 @@ import { retire, sendAfter, takeBack } from '../../shared/member/link.ts';
 import { handle } from '../../shared/member/member.ts';
 import type { Link } from '../../shared/member/state.ts';
 import { fullBucket } from '../../shared/machine/token-bucket.ts';
-import { firstTime } from '../../shared/machine/dues.ts';
+import { firstTime } from '../../shared/machine/due-times.ts';
 import type { Output, Turn } from '../../shared/member/turn.ts';
 import type { ElectionMessage } from '../../shared/protocol/messages.ts';
 import { linkId, peerId, roomName } from '../support.ts';

@@ -10,13 +10,13 @@ import {
   linksOf,
   roundTripOf,
 } from './queries.ts';
-import type { LinkSight, NeighbourLinkState, RingState } from './events.ts';
+import type { LinkSnapshot, NeighbourLinkState, RingState } from './events.ts';
 import { hopDelayOf } from './hop-delay.ts';
 import type { Link, Member } from './state.ts';
 import type { Moment } from '../machine/moment.ts';
 
 /** This member at this moment. Made for each event: a plain literal, which costs least. */
-export function sightOf(member: Member, moment: Moment): RingState {
+export function snapshotOf(member: Member, moment: Moment): RingState {
   const { election, place, identity, config } = member;
   const isOver = isGone(member);
   const decision = isOver ? null : decisionOf(election.state);
@@ -59,13 +59,13 @@ function roleOf(member: Member): RingState['role'] {
 }
 
 /** Every link with a neighbour at this moment, with what it is to its edge. */
-export function linkSights(
+export function linkSnapshots(
   member: Member,
   now: number,
-): readonly { readonly link: Link; readonly sight: Omit<LinkSight, 'stats'> }[] {
+): readonly { readonly link: Link; readonly snapshot: Omit<LinkSnapshot, 'stats'> }[] {
   return linksOf(member).map((link) => ({
     link,
-    sight: {
+    snapshot: {
       edge: link.edge,
       peer: link.peer,
       kind: link.kind,
@@ -76,7 +76,7 @@ export function linkSights(
   }));
 }
 
-function linkState(member: Member, link: Link): LinkSight['state'] {
+function linkState(member: Member, link: Link): LinkSnapshot['state'] {
   if (!isOpen(link)) return 'connecting';
   return linkInUse(member) === link ? 'in use' : 'open';
 }
