@@ -342,7 +342,10 @@ function freeId({ offered }: Member, slot: number, own: number): number {
 /** The input itself; the time that has come is made the only one. */
 function inputOf(member: Member, happening: Happening): Input {
   if (happening.type !== 'time') return happening;
-  member.dues = member.dues.map((due, at) => (at === happening.due ? { ...due, at: NOW } : due));
+  // The one that is to come first stands first.
+  const due = member.dues[happening.due];
+  if (due !== undefined)
+    member.dues = [{ ...due, at: NOW }, ...member.dues.filter((other) => other !== due)];
   return { type: 'time' };
 }
 
