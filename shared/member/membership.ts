@@ -180,8 +180,9 @@ export function connected(turn: Turn): void {
 export function disconnected(turn: Turn, reason: string): void {
   const { member } = turn;
   member.server = 'reconnecting';
-  // The answer to a question of before is lost.
+  // The answers to what was asked before are lost.
   member.place.settlingUntil = null;
+  member.neighbours.complaints = [];
   tell(turn, { type: 'server', state: 'reconnecting', reason });
   if (member.membership.name !== 'joining' || !member.membership.isAsked) return;
   // Others may have heard of this id, and of its end, without anything having come back.

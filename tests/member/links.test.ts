@@ -225,6 +225,16 @@ describe('silence', () => {
     passAnswered(ring, 2_500, [ring.successor]);
     expect(ring.told('complained')).toHaveLength(2);
   });
+
+  test('is complained about anew over another connection, where no answer came over the first (L12d)', () => {
+    const ring = new Ring(DECISION);
+    passAnswered(ring, 5_000, [ring.successor]);
+    expect(ring.told('complained')).toHaveLength(1);
+    ring.disconnect();
+    ring.connect();
+    passAnswered(ring, 1_000, [ring.successor]);
+    expect(ring.told('complained')).toHaveLength(2);
+  });
 });
 
 test('an answer that this peer slept through does not make it patient for hours', () => {
