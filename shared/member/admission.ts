@@ -4,8 +4,8 @@
  */
 import type { PeerId } from '../protocol/ids.ts';
 import { originOf, type ElectionMessage } from '../protocol/messages.ts';
-import type { Admission, Link } from './state.ts';
-import { fullBucket, take, takeOne, type TokenBucket } from '../machine/token-bucket.ts';
+import type { Admission, Link, TermGate } from './state.ts';
+import { fullBucket, take, takeOne } from '../machine/token-bucket.ts';
 import type { Turn } from './turn.ts';
 
 /**
@@ -50,13 +50,6 @@ const LIFT = { burst: MAX_TERM_LEAP, perSecond: TERM_RATE };
 
 /** The greatest term that is believed by a peer that never knew a leader. */
 const MAX_FIRST_TERM = 2 ** 31;
-
-export interface TermGate {
-  readonly bucket: TokenBucket;
-  /** How far the term might be by now, had it followed the messages that came too soon. */
-  floor: number;
-  hasKnownLeader: boolean;
-}
 
 /** `haste`: a term that comes too soon. `leap`: a term that no honest neighbour sends. */
 export type TermVerdict = 'fine' | 'haste' | 'leap';

@@ -8,7 +8,7 @@ import type { Edge, Fault, RefusalCode } from '../protocol/signaling.ts';
 export type LinkKind = 'direct' | 'relayed';
 
 /** How far a link has come; the predecessor of an edge decides which of its links is in use. */
-export type LinkState = 'connecting' | 'open' | 'in use' | 'closed';
+type LinkState = 'connecting' | 'open' | 'in use' | 'closed';
 
 export type ServerLink = 'connected' | 'reconnecting' | 'offline';
 export type NeighbourLinkState = 'none' | 'connecting' | 'direct' | 'relayed';

@@ -1,12 +1,11 @@
 /** A ring member before anything has happened to it. */
 import { initialElection } from '../election/state.ts';
-import { initialAdmission } from './admission.ts';
+import { initialAdmission, initialTermGate } from './admission.ts';
 import { initialCensus } from './census.ts';
 import { initialHopDelay } from './hop-delay.ts';
 import { initialConnections } from './make-link.ts';
 import { initialPatience } from './leader-patience.ts';
 import type { Config, Identity, Member } from './state.ts';
-import { initialTermGate } from './admission.ts';
 
 export function initialMember(config: Config, identity: Identity, now: number): Member {
   return {

@@ -18,7 +18,6 @@ import type { Census } from './census.ts';
 import type { LinkKind, ServerLink } from './events.ts';
 import type { HopDelay } from './hop-delay.ts';
 import type { Lease, Patience } from './leader-patience.ts';
-import type { TermGate } from './admission.ts';
 import type { TokenBucket } from '../machine/token-bucket.ts';
 
 /** What a member is given and never changes. */
@@ -165,13 +164,13 @@ export interface Alive {
 }
 
 /** A message that a link holds for the room's hop delay (SPEC.md, C5). */
-export type Held = Frame<ElectionMessage> & { readonly due: number };
+type Held = Frame<ElectionMessage> & { readonly due: number };
 
 /** Where messages to the successor go: over a link, straight back in a ring of one, or nowhere. */
 export type Outlet = Link | 'loopback' | 'none';
 
 /** The edge that this peer speaks on. */
-export interface SuccessorEdge {
+interface SuccessorEdge {
   /** The successor of the current view; may differ from the one still in use. */
   target: PeerId | null;
   outlet: Outlet;
@@ -188,7 +187,7 @@ export interface SuccessorEdge {
 }
 
 /** The edge that this peer listens on. */
-export interface PredecessorEdge {
+interface PredecessorEdge {
   /** The predecessor of the current view. */
   target: PeerId | null;
   /** Every link that a predecessor, this one or an earlier one, may still speak on. */
@@ -251,6 +250,14 @@ interface Lookups {
   doubts: readonly PeerAt[];
   /** The leader that the server knew last. */
   confirmed: PeerId | null;
+}
+
+/** How far messages may lift the term. */
+export interface TermGate {
+  readonly bucket: TokenBucket;
+  /** How far the term might be by now, had it followed the messages that came too soon. */
+  floor: number;
+  hasKnownLeader: boolean;
 }
 
 /** Messages of the election that may come from the predecessor, and from those before it. */
