@@ -222,7 +222,7 @@ export const BROKER_MUTANTS = [
     rule: 'L13i',
     change: 'the 3 s count while nobody is there',
     file: 'broker/absence.ts',
-    find: 'at: turn.now, words: {}',
+    find: 'at: now, words: {}',
     replace: 'words: {}',
     caughtBy: test(
       'broker/places',
@@ -239,6 +239,14 @@ export const BROKER_MUTANTS = [
       'broker/places',
       'a room in which nobody has a connection is remembered for 30 s',
     ),
+  },
+  {
+    rule: 'L13j',
+    change: 'a room that its last present member leaves is forgotten at once',
+    file: 'broker/recovery.ts',
+    find: '  restartAbsence(turn, open);\n',
+    replace: '',
+    caughtBy: test('broker/places', 'a room in which nobody has a connection counts so, too'),
   },
   {
     rule: 'L13j',

@@ -49,13 +49,19 @@ export function isGone(room: Room, charge: Charge, { now }: Moment): boolean {
   return !mayHear && Object.values(words).includes('silent');
 }
 
+/** In a room where nobody has a connection the absent are waited for as if they were lost now. */
+export function restartAbsence({ now }: Moment, room: Room): void {
+  if (!isDeserted(room)) return;
+  for (const member of room.ring) member.lost &&= { ...member.lost, at: now, words: {} };
+}
+
 /**
  * Somebody comes. In a room where nobody has a connection it may have been the server that could
  * not be reached: the absent are waited for and asked about as if it had begun now.
  */
 export function wake(turn: Turn, open: OpenRoom): void {
   if (!isDeserted(open)) return;
-  for (const member of open.ring) member.lost &&= { ...member.lost, at: turn.now, words: {} };
+  restartAbsence(turn, open);
   if (open.recollections !== null && open.pending.length === 0) awaitReturns(turn, open);
   cancel(turn, open, 'checks');
   keepChecking(turn, open);

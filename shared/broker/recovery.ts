@@ -1,7 +1,7 @@
 /** A room of a memory that the server has lost, gathered again from its members (member/SPEC.md, L14). */
 import type { PeerId } from '../protocol/ids.ts';
 import type { ResumeRequest } from '../protocol/signaling.ts';
-import { awaitReturns, keepChecking } from './absence.ts';
+import { awaitReturns, keepChecking, restartAbsence } from './absence.ts';
 import { leave, recover, startRecovery } from './places.ts';
 import { has, isDeserted, isWhole } from './room.ts';
 import { closeRoom, hasForgotten, takeIn } from './rooms.ts';
@@ -60,6 +60,8 @@ export function letGo(turn: Turn, open: OpenRoom, id: PeerId, isGoodbye = true):
   const session = unseat(turn, open, id);
   open.pending = open.pending.filter(({ request }) => request.id !== id);
   announce(turn, open, leave(open, id, isGoodbye, turn));
+  // It may have been the last that was there (L13j).
+  restartAbsence(turn, open);
   if (open.seats.size === 0) closeRoom(turn, open);
   else recoverIfWhole(turn, open);
   return session;

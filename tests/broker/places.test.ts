@@ -130,6 +130,17 @@ describe('a room in which nobody has a connection', () => {
     server.pass(DESERTED - CHECKS);
     expect(server.peers).toEqual(ring);
   });
+
+  test('counts so, too, where the last that was there has left (L13j)', () => {
+    const { server } = ringOf(2);
+    server.lose(peerId(1));
+    server.pass(10 * DESERTED);
+    server.leave(peerId(2));
+    server.pass(DESERTED - CHECKS);
+    expect(server.peers).toEqual([peerId(1)]);
+    server.pass(3 * CHECKS);
+    expect(server.size).toEqual({ rooms: 0, peers: 0 });
+  });
 });
 
 describe('a word about one without a connection', () => {
