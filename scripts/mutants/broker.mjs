@@ -211,7 +211,7 @@ export const BROKER_MUTANTS = [
     rule: 'L13g',
     change: 'an open question goes on without a connection',
     file: 'broker/sessions.ts',
-    find: '  endProbes(turn, open, id);\n',
+    find: '  endProbes(turn, known);\n',
     replace: '',
     caughtBy: test(
       'broker/places',

@@ -4,7 +4,7 @@ import type { PeerId } from '../protocol/ids.ts';
 import { isGone } from './absence.ts';
 import { letGo } from './recovery.ts';
 import { areNeighbours, find, has } from './room.ts';
-import type { Charge, OpenRoom, Probe } from './state.ts';
+import type { Charge, OpenRoom, Probe, Seat } from './state.ts';
 import { end, reply, type Turn } from './turn.ts';
 
 /** How long a member may take to answer a probe, in milliseconds: 8 s of silence with what was before. */
@@ -41,35 +41,36 @@ export function complain(turn: Turn, open: OpenRoom, charge: Charge): void {
   // Who is whose neighbour is only said so yet; and anyone can come in to accuse others.
   const seated = find(open, from)?.seated ?? Infinity;
   const isHeard = open.recollections === null && seated <= turn.now - STANDING;
-  const session = open.seats.get(about)?.session ?? null;
+  const seat = open.seats.get(about);
   if (fault === 'misbehaves')
     conclude(turn, open, charge, isHeard ? blame(turn, open, charge) : null);
-  else if (session === null)
+  else if (seat === undefined || seat.session === null)
     conclude(turn, open, charge, isGone(open, charge, turn) ? about : null);
-  else ask(turn, { ...charge, room: open.name, session, isHeard });
+  else ask(turn, seat, { ...charge, room: open.name, session: seat.session, isHeard });
 }
 
 /** Asks a member to show that it is awake. */
-function ask({ state, now, deliveries }: Turn, probe: Probe): void {
+function ask({ state, now, deliveries }: Turn, seat: Seat, probe: Probe): void {
   state.probed += 1;
   const { probed: number } = state;
   state.probes.set(number, probe);
+  seat.probes = [...seat.probes, number];
   arm(state, { name: 'probe', probe: number, at: now + PROBE_PATIENCE });
   deliveries.push({ type: 'probe', session: probe.session, probe: number });
 }
 
 /** A connection that is lost does not answer; its neighbours are asked again as it ends. */
-export function endProbes(turn: Turn, { name }: OpenRoom, about: PeerId): void {
-  for (const [number, probe] of turn.state.probes) {
-    if (probe.room !== name || probe.about !== about) continue;
-    endProbe(turn, number);
-    reply(turn, probe.asker, { ok: true, isMember: true });
+export function endProbes(turn: Turn, seat: Seat): void {
+  const { state } = turn;
+  const ended = new Set(seat.probes);
+  if (ended.size === 0) return;
+  seat.probes = [];
+  disarm(state, (due) => due.name === 'probe' && ended.has(due.probe));
+  for (const number of ended) {
+    const probe = state.probes.get(number);
+    state.probes.delete(number);
+    if (probe !== undefined) reply(turn, probe.asker, { ok: true, isMember: true });
   }
-}
-
-function endProbe({ state }: Turn, number: number): void {
-  disarm(state, (due) => due.name === 'probe' && due.probe === number);
-  state.probes.delete(number);
 }
 
 /**
@@ -79,15 +80,18 @@ function endProbe({ state }: Turn, number: number): void {
 export function judge(turn: Turn, number: number, isAwake: boolean): void {
   const probe = turn.state.probes.get(number);
   if (probe === undefined) return;
-  endProbe(turn, number);
+  disarm(turn.state, (due) => due.name === 'probe' && due.probe === number);
+  turn.state.probes.delete(number);
   const { asker, room, about, session, isHeard } = probe;
   const open = turn.state.rooms.get(room);
+  const seat = open?.seats.get(about);
+  if (seat !== undefined) seat.probes = seat.probes.filter((each) => each !== number);
   if (open === undefined || !has(open, about)) {
     reply(turn, asker, { ok: true, isMember: false });
     return;
   }
   // Over another connection than the one that was asked, it has spoken meanwhile.
-  const hasSpoken = isAwake || open.seats.get(about)?.session !== session;
+  const hasSpoken = isAwake || seat?.session !== session;
   const isBlamed = hasSpoken && isHeard && isNoNeighbour(turn, open, probe);
   const goes = isBlamed ? blame(turn, open, probe) : null;
   conclude(turn, open, probe, hasSpoken ? goes : about);

@@ -101,7 +101,7 @@ export function close(turn: Turn, { room, id }: Membership): void {
     return;
   }
   const questions = lose(open, id, turn);
-  endProbes(turn, open, id);
+  endProbes(turn, known);
   deliver(turn, open, questions);
   keepChecking(turn, open);
 }

@@ -64,6 +64,8 @@ export interface Seat {
   accusations: readonly number[];
   /** When it found a neighbour silent that was awake, and which. */
   silences: readonly { readonly about: PeerId; readonly at: number }[];
+  /** Those that wait for it to show that it is awake. */
+  probes: readonly number[];
 }
 
 /** A complaint, and by whom. */
@@ -104,7 +106,7 @@ export type Due = { readonly at: number } & (
 );
 
 export function newSeat(secret: string | null): Seat {
-  return { secret, session: null, accusations: [], silences: [] };
+  return { secret, session: null, accusations: [], silences: [], probes: [] };
 }
 
 export interface OpenRoom extends Room {
