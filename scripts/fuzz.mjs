@@ -3,12 +3,9 @@
  * member, N inputs each that no honest peer or server would send, in runs of one seed each. The first seed
  * that fails ends it; the command that repeats the seed is printed.
  */
-import { mkdirSync } from 'node:fs';
-import { join } from 'node:path';
-import { pathToFileURL } from 'node:url';
 import { parseArgs } from 'node:util';
 import { ensureInstalled } from './ensure-installed.mjs';
-import { fail, root, run, tsc } from './run.mjs';
+import { buildShared, fail } from './run.mjs';
 
 /** Inputs per seed. */
 const RUN = 500;
@@ -34,12 +31,8 @@ function readArguments() {
 
 const { inputs, from, only } = readArguments();
 await ensureInstalled();
-mkdirSync(join(root, 'dist'), { recursive: true });
-const { status, output } = await run([...tsc, '-b', 'shared']);
-if (status !== 0) fail(`${output}the build failed`);
-const { fuzz, TARGETS } = await import(
-  pathToFileURL(join(root, 'dist/shared/simulation/fuzz/fuzz.js')).href
-);
+const load = await buildShared();
+const { fuzz, TARGETS } = await load('simulation/fuzz/fuzz.js');
 const targets = TARGETS.filter((/** @type {string} */ target) => only === '' || target === only);
 if (targets.length === 0) fail(`--only takes ${TARGETS.join(' or ')}`);
 

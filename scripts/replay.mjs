@@ -4,12 +4,10 @@
  * `--peer` (the beginning of a UUID is enough) it prints the inputs and events of one peer, and its state
  * at the end, or after the N-th input. The status is 1 where events differ.
  */
-import { mkdirSync, readFileSync } from 'node:fs';
-import { join } from 'node:path';
-import { pathToFileURL } from 'node:url';
+import { readFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { ensureInstalled } from './ensure-installed.mjs';
-import { fail, root, run, tsc } from './run.mjs';
+import { buildShared, fail } from './run.mjs';
 
 const USAGE = 'npm run replay -- FILE [--peer UUID] [--until N]';
 
@@ -37,10 +35,7 @@ function readArguments() {
 
 const { file, peer, until } = readArguments();
 await ensureInstalled();
-mkdirSync(join(root, 'dist'), { recursive: true });
-const { status, output } = await run([...tsc, '-b', 'shared']);
-if (status !== 0) fail(`${output}the build failed`);
-const load = (name) => import(pathToFileURL(join(root, 'dist/shared', name)).href);
+const load = await buildShared();
 const { beginningOf, replay } = await load('simulation/recording.js');
 const { encode, parseRecordings } = await load('simulation/recording-file.js');
 const { describe } = await load('narration/describe.js');

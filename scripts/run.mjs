@@ -1,9 +1,9 @@
 /** Shared by the other scripts: the project's folder, and running a command. */
 import './node-version.cjs';
 import { spawn } from 'node:child_process';
-import { existsSync, realpathSync } from 'node:fs';
+import { existsSync, mkdirSync, realpathSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { fileURLToPath, pathToFileURL } from 'node:url';
 
 export const root = dirname(dirname(fileURLToPath(import.meta.url)));
 
@@ -56,6 +56,15 @@ export function run([file = '', ...args], { show = false, env = {}, cwd = root }
     });
     child.on('close', (status) => end(status ?? 1));
   });
+}
+
+/** Builds shared/. Returns what imports one of its modules, by its path in the build. */
+export async function buildShared() {
+  mkdirSync(join(root, 'dist'), { recursive: true });
+  const { status, output } = await run([...tsc, '-b', 'shared']);
+  if (status !== 0) fail(`${output}the build failed`);
+  return (/** @type {string} */ path) =>
+    import(pathToFileURL(join(root, 'dist/shared', path)).href);
 }
 
 /** Ends this script with one clear line. */

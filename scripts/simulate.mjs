@@ -9,10 +9,9 @@
  */
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { pathToFileURL } from 'node:url';
 import { parseArgs } from 'node:util';
 import { ensureInstalled } from './ensure-installed.mjs';
-import { fail, root, run, tsc } from './run.mjs';
+import { buildShared, fail, root } from './run.mjs';
 
 function readArguments() {
   try {
@@ -42,10 +41,7 @@ function readArguments() {
 const { seeds, from, peers, within = Infinity, slow } = readArguments();
 const limit = within === Infinity ? '' : ` --within ${within}`;
 await ensureInstalled();
-mkdirSync(join(root, 'dist'), { recursive: true });
-const { status, output } = await run([...tsc, '-b', 'shared']);
-if (status !== 0) fail(`${output}the build failed`);
-const load = (name) => import(pathToFileURL(join(root, 'dist/shared', name)).href);
+const load = await buildShared();
 const { runStorm, STORMS } = await load('simulation/storm.js');
 const { describe } = await load('narration/describe.js');
 const { linesOf } = await load('simulation/recording-file.js');

@@ -4,20 +4,18 @@
  * configurations, or with `--no-configurations` the mutants, whose names contain the text; `--no-mutants`
  * leaves the second part out; `--traces` shows how each mutant is caught.
  */
-import { cpSync, mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { ensureInstalled } from './ensure-installed.mjs';
-import { fail, root, run, tsc } from './run.mjs';
+import { buildShared, fail, root } from './run.mjs';
 
 const CHECKER = 'simulation/checker';
 const args = process.argv.slice(2);
 const only = args.includes('--only') ? (args[args.indexOf('--only') + 1] ?? '') : '';
 
 await ensureInstalled();
-mkdirSync(join(root, 'dist'), { recursive: true });
-const { status, output } = await run([...tsc, '-b', 'shared']);
-if (status !== 0) fail(`${output}the build failed`);
+await buildShared();
 
 /** @param {string} folder @param {string} name */
 const load = (folder, name) =>
