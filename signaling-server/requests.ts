@@ -2,13 +2,9 @@
 import * as v from 'valibot';
 import {
   SIGNALING_VERSION,
-  type Refusal,
   type RefusalCode,
   type RequestType,
 } from '../shared/protocol/signaling.ts';
-
-/** Characters of a refusal's sentence, which may quote what came. */
-const MAX_MESSAGE_LENGTH = 200;
 
 /** Events that have nothing but an acknowledgement. */
 export const BARE: ReadonlySet<string> = new Set<RequestType>(['settle', 'leave']);
@@ -27,8 +23,4 @@ const OtherVersionSchema = v.looseObject({
 /** Why a request that names its version cannot be parsed. */
 export function codeFor(input: unknown): RefusalCode {
   return v.is(OtherVersionSchema, input) ? 'version' : 'malformed';
-}
-
-export function refusal(code: RefusalCode, message: string): Refusal {
-  return { ok: false, code, message: message.slice(0, MAX_MESSAGE_LENGTH) };
 }

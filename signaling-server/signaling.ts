@@ -18,6 +18,7 @@ import {
   type BrokerLoop,
 } from '../shared/broker/broker.ts';
 import type { Told } from '../shared/broker/room.ts';
+import { refusal } from '../shared/broker/turn.ts';
 import { mayLeave } from '../shared/broker/sessions.ts';
 import {
   newBroker,
@@ -53,7 +54,7 @@ import { clockOf } from '../shared/driver/clock.ts';
 import { Connections } from './connections.ts';
 import { createMetrics, type Metrics } from './metrics.ts';
 import { isAllowedOrigin, originRefusal } from './origins.ts';
-import { BARE, codeFor, FOR_A_PLACE, MOVES, refusal } from './requests.ts';
+import { BARE, codeFor, FOR_A_PLACE, MOVES } from './requests.ts';
 import type { Warnings } from './warnings.ts';
 import { Watching, type WatchLimits } from './watch.ts';
 import { BoundedWebSocketServer } from './websockets.ts';

@@ -35,9 +35,12 @@ export function reply(turn: Turn, { session, number }: Asker, said: ReplyTo): vo
   turn.deliveries.push({ type: 'reply', session, number, reply: said });
 }
 
+/** Characters of a refusal's sentence, which may quote what came. */
+const MAX_MESSAGE_LENGTH = 200;
+
 /** What is refused, in words for people. */
 export function refusal(code: RefusalCode, message: string): Refusal {
-  return { ok: false, code, message };
+  return { ok: false, code, message: message.slice(0, MAX_MESSAGE_LENGTH) };
 }
 
 export function idTaken(id: PeerId): Refusal {
