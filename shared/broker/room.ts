@@ -49,7 +49,7 @@ export interface Member {
   lost: Loss | null;
   /** Its neighbours before: a relayed link stays in use until another can replace it. */
   readonly former: Record<Edge, readonly PeerId[]>;
-  /** What it was told last: the version of its view, the era, and the size; 0 where it was told nothing. */
+  /** What it was told last: the version of its view, the era, and the size, which is 0 before the first. */
   told: { readonly version: number; readonly era: number; readonly size: number };
 }
 

@@ -13,7 +13,7 @@ import { drop } from './receiving.ts';
 import { patienceOf, probePatienceOf, silenceOf } from './neighbour-patience.ts';
 import type { Link, Member, Probe } from './state.ts';
 import { arm } from '../machine/due-times.ts';
-import { type Turn } from './turn.ts';
+import type { Turn } from './turn.ts';
 
 /** A heartbeat's timer that is so late shows that this peer was asleep, in milliseconds. */
 const OVERSLEPT = 1.5 * HEARTBEAT_INTERVAL;

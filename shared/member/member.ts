@@ -1,8 +1,8 @@
 /**
  * A ring member: a state machine without I/O. It runs the pure election over links and signaling. Inputs
- * go in, outputs come out, and the first of the `dues` tells when time itself is the next input. It sets no timer, reads
- * no clock and draws no random number of its own; one driver does that in a browser tab, in Node and in
- * the simulator.
+ * go in, outputs come out, and the first of the `dues` tells when time itself is the next input. It sets
+ * no timer, reads no clock and draws no random number of its own; one driver does that in a browser tab, in
+ * Node and in the simulator.
  */
 import { complaintAnswered, check, heartbeat, probeOver } from './failure-detector.ts';
 import type { LinkId } from '../protocol/ids.ts';

@@ -13,7 +13,6 @@ import {
 } from '../protocol/messages.ts';
 import type { PeerId } from '../protocol/ids.ts';
 import { opposite, type Edge } from '../protocol/signaling.ts';
-import { admits, isForged } from './admission.ts';
 import { complain, noteBroken, noteGreeted } from './complaints.ts';
 import {
   aliveOf,
@@ -38,7 +37,14 @@ import {
   trySwitch,
   type LinkEnd,
 } from './successor.ts';
-import { hasteOf, judgeTerm, MAX_TERM_LEAP, type TermVerdict } from './admission.ts';
+import {
+  admits,
+  hasteOf,
+  isForged,
+  judgeTerm,
+  MAX_TERM_LEAP,
+  type TermVerdict,
+} from './admission.ts';
 import { takeOne } from '../machine/token-bucket.ts';
 import { arm } from '../machine/due-times.ts';
 import { disarmNamed, isArmed, rearm, tell, type Turn } from './turn.ts';

@@ -53,7 +53,7 @@ const GOODBYE: Request = { type: 'leave', body: null };
 
 export class SimulatedServer {
   readonly #network: SimulatedNetwork;
-  #driver: BrokerLoop;
+  #loop: BrokerLoop;
   #memories = 0;
   #isUp = true;
   /** By how much the server's clock is ahead, in milliseconds. */
@@ -67,7 +67,7 @@ export class SimulatedServer {
 
   constructor(network: SimulatedNetwork) {
     this.#network = network;
-    this.#driver = this.#newDriver();
+    this.#loop = this.#newLoop();
   }
 
   /** The port for a member. */
@@ -130,8 +130,8 @@ export class SimulatedServer {
     if (!this.#isUp) return;
     this.#isUp = false;
     if (!keepsMemory) {
-      this.#driver.stop();
-      this.#driver = this.#newDriver();
+      this.#loop.stop();
+      this.#loop = this.#newLoop();
     }
     for (const connection of this.#connections.values()) {
       this.#drop(connection);
@@ -142,7 +142,7 @@ export class SimulatedServer {
     });
   }
 
-  #newDriver(): BrokerLoop {
+  #newLoop(): BrokerLoop {
     this.#memories += 1;
     const { clock } = this.#network;
     const limits = { peersPerRoom: 1_000, rooms: 1, burstWindow: 50 };
@@ -206,7 +206,7 @@ export class SimulatedServer {
           onReply(reply);
         });
       });
-      this.#driver.give({ type: 'request', session, number: this.#requests, request });
+      this.#loop.give({ type: 'request', session, number: this.#requests, request });
     });
   }
 
@@ -232,7 +232,7 @@ export class SimulatedServer {
       };
       route.connection = connection;
       this.#connections.set(connection.session, connection);
-      this.#driver.give({ type: 'opened', session: connection.session });
+      this.#loop.give({ type: 'opened', session: connection.session });
       this.#toPeer(connection, () => onNews({ type: 'connected' }));
     });
   }
@@ -258,7 +258,7 @@ export class SimulatedServer {
 
   #shut(connection: Connection): void {
     connection.isOpenAtServer = false;
-    this.#driver.give({ type: 'closed', session: connection.session });
+    this.#loop.give({ type: 'closed', session: connection.session });
   }
 
   /** A member says goodbye, and ends its connection. */
@@ -270,7 +270,7 @@ export class SimulatedServer {
     const { session } = connection;
     this.#toServer(connection, () => {
       // Nobody waits for the reply. The connection stays among the others until the server dies.
-      this.#driver.give({ type: 'request', session, number: 0, request: GOODBYE });
+      this.#loop.give({ type: 'request', session, number: 0, request: GOODBYE });
       this.#shut(connection);
     });
     connection.isOpen = false;
@@ -300,14 +300,14 @@ export class SimulatedServer {
     if (holder === null || this.#network.upTo(1) < LOST_GOODBYES) return;
     const arrival = this.#arrival({ device }, this.#network.lag());
     this.#network.clock.after(arrival - this.#network.clock.now(), () => {
-      if (this.#isUp) this.#driver.give({ type: 'goodbye', request: holder });
+      if (this.#isUp) this.#loop.give({ type: 'goodbye', request: holder });
     });
   }
 
   #probe(connection: Connection, probe: number): void {
     const { session } = connection;
     this.#toPeer(connection, () => {
-      this.#toServer(connection, () => this.#driver.give({ type: 'probed', session, probe }));
+      this.#toServer(connection, () => this.#loop.give({ type: 'probed', session, probe }));
     });
   }
 

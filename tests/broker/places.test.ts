@@ -75,7 +75,7 @@ describe('a lost connection', () => {
         [fourth, third],
       ]),
     );
-    // It goes, and whoever is next to the other one now is asked without delay.
+    // It goes, and the new neighbour of the other one is asked without delay.
     server.complain(defined(first), defined(second), 'silent');
     expect(server.checks()).toContainEqual([first, third]);
   });

@@ -81,14 +81,14 @@ describe('members of a true ring, some lost, the others back in any order,', () 
         const rest = ring.filter((id) => id !== dead);
         // One neighbour was told of the departure by a later view; the other never was.
         const told = (lost + 1) % ring.length;
-        const reports = back
+        const recollections = back
           .filter((at) => at !== lost)
           .map((at) =>
             at === told
               ? { ...reportAt(rest, rest.indexOf(defined(ring[at]))), version: 8, removed: [dead] }
               : reportAt(ring, at),
           );
-        const { order, gone } = joinFragments(reports, nobody);
+        const { order, gone } = joinFragments(recollections, nobody);
         expect(gone).toEqual([dead]);
         expect(edgesOf(order)).toEqual(edgesOf(rest));
       }),
@@ -100,14 +100,16 @@ describe('members of a true ring, some lost, the others back in any order,', () 
     fc.assert(
       fc.property(survivors, fc.nat(), ({ ring, back }, number) => {
         const dead = defined(ring[number % ring.length]);
-        const reports = back
+        const recollections = back
           .filter((at) => ring[at] !== dead)
           .map((at) => reportAt(ring, at))
-          .map((report) =>
-            Object.values(report.place).includes(dead) ? { ...report, removed: [dead] } : report,
+          .map((recollection) =>
+            Object.values(recollection.place).includes(dead)
+              ? { ...recollection, removed: [dead] }
+              : recollection,
           );
-        const knows = reports.some(({ removed }) => removed.length > 0);
-        const { order, gone } = joinFragments(reports, nobody);
+        const knows = recollections.some(({ removed }) => removed.length > 0);
+        const { order, gone } = joinFragments(recollections, nobody);
         expect(gone).toEqual(knows ? [dead] : []);
         expect(order).not.toContain(dead);
       }),
@@ -147,23 +149,23 @@ describe('members of a true ring, some lost, the others back in any order,', () 
     'and of two that disagree, in views %i and %i, the later one is right (L14e)',
     (one, other, next) => {
       const [a, b, c, d] = [peerId(1), peerId(2), peerId(3), peerId(4)];
-      const reports = [
+      const recollections = [
         { id: a, place: { successor: c, predecessor: d }, version: one, removed: [] },
         { id: b, place: { successor: d, predecessor: a }, version: other, removed: [] },
       ];
-      for (const said of [reports, reports.toReversed()])
+      for (const said of [recollections, recollections.toReversed()])
         expect(edgesOf(joinFragments(said, nobody).order).get(a)).toBe(peerId(next));
     },
   );
 
   test('L14 and an edge that both ends name stays, whatever a later view says of one end (L14e)', () => {
     const [a, b, c, d] = [peerId(1), peerId(2), peerId(3), peerId(4)];
-    const reports = [
+    const recollections = [
       { id: a, place: { successor: b, predecessor: d }, version: 3, removed: [] },
       { id: b, place: { successor: d, predecessor: a }, version: 3, removed: [] },
       { id: c, place: { successor: b, predecessor: d }, version: 9, removed: [] },
     ];
-    for (const said of [reports, reports.toReversed()])
+    for (const said of [recollections, recollections.toReversed()])
       expect(edgesOf(joinFragments(said, nobody).order).get(a)).toBe(b);
   });
 });
@@ -188,13 +190,13 @@ const lies = fc.array(
 describe('whatever is said,', () => {
   test('no peer has two places or is both in and gone, and each that comes is one or the other', () => {
     fc.assert(
-      fc.property(lies, fc.nat(9), (reports, left) => {
+      fc.property(lies, fc.nat(9), (recollections, left) => {
         const hasLeft = (id: PeerId) => id === peerId(left);
-        const { order, gone } = joinFragments(reports, hasLeft);
+        const { order, gone } = joinFragments(recollections, hasLeft);
         expect(new Set(order).size).toBe(order.length);
         expect(new Set(gone).size).toBe(gone.length);
         expect(order.filter((id) => gone.includes(id) || hasLeft(id))).toEqual([]);
-        for (const { id } of reports)
+        for (const { id } of recollections)
           if (!hasLeft(id)) expect(order.includes(id) !== gone.includes(id)).toBe(true);
       }),
       { numRuns: 3_000 },
@@ -203,10 +205,10 @@ describe('whatever is said,', () => {
 
   test('each of those that come can name two others, and no more', () => {
     fc.assert(
-      fc.property(lies, (reports) => {
-        const ids = new Set(reports.map(({ id }) => id));
-        expect(joinFragments(reports, nobody).order.length).toBeLessThanOrEqual(
-          ids.size + 2 * reports.length,
+      fc.property(lies, (recollections) => {
+        const ids = new Set(recollections.map(({ id }) => id));
+        expect(joinFragments(recollections, nobody).order.length).toBeLessThanOrEqual(
+          ids.size + 2 * recollections.length,
         );
       }),
     );
@@ -214,11 +216,12 @@ describe('whatever is said,', () => {
 
   test('the room that recovers is one ring, told to all of it, within its limit', () => {
     fc.assert(
-      fc.property(lies, fc.nat(12), (reports, free) => {
+      fc.property(lies, fc.nat(12), (recollections, free) => {
         const room = newRoom('monday');
         startRecovery(room);
-        const back = new Map(reports.map((report) => [report.id, report]));
-        for (const report of back.values()) expect(readmit(room, report, 1, moment())).toEqual([]);
+        const back = new Map(recollections.map((recollection) => [recollection.id, recollection]));
+        for (const recollection of back.values())
+          expect(readmit(room, recollection, 1, moment())).toEqual([]);
         const { notices, absent, gone } = recover(room, free, moment());
         expect(new Set(peersOf(room)).size).toBe(room.ring.length);
         expect(absent.length).toBeLessThanOrEqual(free);

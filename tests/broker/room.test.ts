@@ -152,7 +152,7 @@ describe('joining together', () => {
       expect(views.get(successor)?.predecessor.link ?? null).toBe(link);
       if (link === null) continue;
       chosen.push(link);
-      // Whoever did not make the offer is sent it, and nobody else.
+      // Only the end that did not make the offer is sent it.
       const number = Math.floor((link - 1) / 2);
       const maker = peerId(number);
       expect([id, successor]).toContain(maker);

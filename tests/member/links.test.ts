@@ -532,6 +532,17 @@ describe('where no direct link comes up', () => {
     throw new Error('none is offered');
   }
 
+  /** To its next successor it offers a direct link and a relayed one at once. */
+  function expectBothOffered(ring: Ring): void {
+    signalled(ring);
+    ring.view({ successor: { id: peerId(9), link: null } });
+    ring.pass(10);
+    expect(signalled(ring)).toMatchObject([
+      { to: peerId(9), type: 'offer' },
+      { to: peerId(9), type: 'relay' },
+    ]);
+  }
+
   /** The offers go on, and one for a direct link is answered. */
   function movedToDirect(ring: Ring): TestLink {
     passAnswered(ring, 5_000, [ring.predecessor]);
@@ -753,13 +764,7 @@ describe('where no direct link comes up', () => {
     relayed(ring);
     // The attempt at a direct link has failed.
     passAnswered(ring, 5_000, [ring.predecessor]);
-    signalled(ring);
-    ring.view({ successor: { id: peerId(9), link: null } });
-    ring.pass(10);
-    expect(signalled(ring)).toMatchObject([
-      { to: peerId(9), type: 'offer' },
-      { to: peerId(9), type: 'relay' },
-    ]);
+    expectBothOffered(ring);
   });
 
   test('L11 so does one on which the attempt has failed by itself, before the next (L11c)', () => {
@@ -767,13 +772,7 @@ describe('where no direct link comes up', () => {
     const attempt = defined(ring.links.at(-1));
     relayed(ring);
     attempt.handlers.onClose('no way to the other end');
-    signalled(ring);
-    ring.view({ successor: { id: peerId(9), link: null } });
-    ring.pass(10);
-    expect(signalled(ring)).toMatchObject([
-      { to: peerId(9), type: 'offer' },
-      { to: peerId(9), type: 'relay' },
-    ]);
+    expectBothOffered(ring);
   });
 
   test('a relayed one that is lost is offered again within a second (L3c)', () => {

@@ -6,7 +6,7 @@ import type { Loss, Member, Room } from '../../../broker/room.ts';
 import type { Broker, Due, OpenRoom, Seat } from '../../../broker/state.ts';
 import { LATER, NOW } from './canonical-member.ts';
 
-/** When a connection was lost that was not lost just now, and somebody was last in a deserted room. */
+/** When a connection was lost that was not lost just now. */
 const LONG_AGO = NOW - 60_000;
 
 export function canonicalBroker(broker: Broker): Broker {
