@@ -44,7 +44,8 @@ export function openRoom({ state, now }: Turn, name: RoomName, policy: Policy): 
 export function takeIn(turn: Turn, open: OpenRoom): void {
   cancel(turn, open, 'assign');
   const [first] = open.pending;
-  if (first === undefined) return;
+  // Newcomers wait for the end of a recovery, which takes them in.
+  if (first === undefined || open.recollections !== null) return;
   const { now } = turn;
   const { burstWindow } = turn.state.limits;
   const isBurst = open.pending.length > 1 || now < (open.assignedAt ?? -Infinity) + burstWindow;
