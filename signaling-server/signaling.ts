@@ -12,12 +12,11 @@ import {
   NOT_JOINED,
   orderOf,
   placeOf,
-  run,
   sessionsIn,
   sizeOf,
-  type BrokerLoop,
 } from '../shared/broker/broker.ts';
 import type { Told } from '../shared/broker/room.ts';
+import { run, type BrokerLoop } from '../shared/broker/run.ts';
 import { refusal } from '../shared/broker/turn.ts';
 import { mayLeave } from '../shared/broker/sessions.ts';
 import {
@@ -350,11 +349,9 @@ export class SignalingServer {
       }
       case 'push':
         return this.#push(socket, delivery.told);
-      case 'probe': {
-        const { probe } = delivery;
-        socket.emit('probe', () => this.#loop.give({ type: 'probed', session, probe }));
+      case 'probe':
+        socket.emit('probe', () => this.#loop.give({ type: 'probed', session }));
         return;
-      }
       case 'end':
         if (delivery.why === 'evicted') this.metrics.evictions.inc();
         socket.disconnect(true);

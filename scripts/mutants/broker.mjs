@@ -148,11 +148,33 @@ export const BROKER_MUTANTS = [
     rule: 'L12f',
     change: 'a suspect without a sign of life stays',
     file: 'broker/complaints.ts',
-    find: 'conclude(turn, open, probe, hasSpoken ? goes : about);',
-    replace: 'conclude(turn, open, probe, goes);',
+    find: 'isAwake ? answered(turn, open, charge) : about',
+    replace: 'isAwake ? answered(turn, open, charge) : null',
     caughtBy: test(
       'broker/places',
       'a complaint of silence about one with a connection is settled by whether that one answers (L12f)',
+    ),
+  },
+  {
+    rule: 'L12f',
+    change: 'each complaint has the suspect asked',
+    file: 'broker/complaints.ts',
+    find: 'if (seat.probe === null && seat.session !== null)',
+    replace: 'if (seat.session !== null)',
+    caughtBy: test(
+      'broker/places',
+      'a complaint of silence about one that is being asked has the same answer (L12f)',
+    ),
+  },
+  {
+    rule: 'L12f',
+    change: 'one that was asked later is not waited for',
+    file: 'broker/complaints.ts',
+    find: "  if (times.length > 0) schedule(turn, open, 'probes', Math.min(...times));\n",
+    replace: '',
+    caughtBy: test(
+      'broker/places',
+      'a complaint of silence about one waits for that one alone (L12f)',
     ),
   },
   {
@@ -211,7 +233,7 @@ export const BROKER_MUTANTS = [
     rule: 'L13g',
     change: 'an open question goes on without a connection',
     file: 'broker/sessions.ts',
-    find: '  endProbes(turn, known);\n',
+    find: '  endProbe(turn, known, true);\n',
     replace: '',
     caughtBy: test(
       'broker/places',
@@ -274,7 +296,7 @@ export const BROKER_MUTANTS = [
     rule: 'L14a',
     change: 'the wait goes on when all are there',
     file: 'broker/recovery.ts',
-    find: "if (isScheduled(turn, open, 'recovery') && isWhole(open)) finish(turn, open);",
+    find: "if (open.tasks.has('recovery') && isWhole(open)) finish(turn, open);",
     replace: 'isWhole(open);',
     caughtBy: test(
       'broker/places',
@@ -285,11 +307,22 @@ export const BROKER_MUTANTS = [
     rule: 'L14d',
     change: 'the 5 s end while nobody is there',
     file: 'broker/recovery.ts',
-    find: 'if (isDeserted(open) && open.pending.length === 0) awaitReturns(turn, open);\n  else finish(turn, open);',
+    find: 'if (isWaitedFor(turn, open)) awaitReturns(turn, open);\n  else finish(turn, open);',
     replace: 'finish(turn, open);',
     caughtBy: test(
       'broker/places',
       'after the server has lost its memory nobody is waited for in vain while nobody can reach the server (L14d)',
+    ),
+  },
+  {
+    rule: 'L14d',
+    change: 'the 5 s begin anew without end',
+    file: 'broker/absence.ts',
+    find: 'open.openedAt <= now - RECOVERY_PERIOD',
+    replace: 'open.openedAt > now + RECOVERY_PERIOD',
+    caughtBy: test(
+      'broker/places',
+      'after the server has lost its memory one who comes and goes does not keep it waiting for longer than a minute, nor its questions (L14d)',
     ),
   },
   {
@@ -336,7 +369,7 @@ export const BROKER_MUTANTS = [
   {
     rule: 'L14i',
     change: 'a room waits however late somebody comes',
-    file: 'broker/recovery.ts',
+    file: 'broker/absence.ts',
     find: 'const RECOVERY_PERIOD = 60_000;',
     replace: 'const RECOVERY_PERIOD = 1e9;',
     caughtBy: test(
@@ -400,6 +433,17 @@ export const BROKER_MUTANTS = [
     ),
   },
   {
+    rule: 'L16f',
+    change: 'a silence of one neighbour makes that of the other forgotten',
+    file: 'broker/complaints.ts',
+    find: '[...recent, { about, at: now }]',
+    replace: '[...before, { about, at: now }]',
+    caughtBy: test(
+      'broker/places',
+      'a complaint of silence about both neighbours in turn is believed at the third time about each (L16f)',
+    ),
+  },
+  {
     rule: 'L16g',
     change: 'former successors do not hear of an eviction',
     file: 'broker/views.ts',
@@ -458,11 +502,22 @@ export const BROKER_MUTANTS = [
     rule: 'L14c',
     change: 'newcomers do not wait',
     file: 'broker/rooms.ts',
-    find: 'if (open.pending.length === 0 || open.recollections !== null) return;',
-    replace: 'if (open.pending.length === 0) return;',
+    find: 'if (first === undefined || open.recollections !== null) return;',
+    replace: 'if (first === undefined) return;',
     caughtBy: test(
       'broker/machine',
       'in the order of what is delivered the reply to the last who comes back is before what the end of the recovery brings',
+    ),
+  },
+  {
+    rule: 'L14c',
+    change: 'newcomers of before do not wait',
+    file: 'broker/recovery.ts',
+    find: "  cancel(turn, open, 'assign');\n",
+    replace: '',
+    caughtBy: test(
+      'broker/places',
+      'after the server has lost its memory newcomers that wait for their place wait on (L14c)',
     ),
   },
   {

@@ -4,7 +4,7 @@ import type { PeerId } from '../protocol/ids.ts';
 import { RELAYED_PROBE_SILENCE } from '../protocol/timeouts.ts';
 import { find, has, isDeserted, isPresent, lossOf, type Notice, type Room } from './room.ts';
 import type { Charge, OpenRoom } from './state.ts';
-import { cancel, isScheduled, schedule, type Turn } from './turn.ts';
+import { cancel, schedule, type Turn } from './turn.ts';
 import { checks } from './views.ts';
 
 /**
@@ -18,6 +18,9 @@ const CHECK_INTERVAL = 4_000;
 
 /** How long the members of a lost memory are waited for, in milliseconds, once one is back. */
 const RECOVERY_PATIENCE = 5_000;
+
+/** How long after its opening a room may begin, or begin anew, to wait for them, in milliseconds. */
+export const RECOVERY_PERIOD = 60_000;
 
 /**
  * A member's connection is lost; its place is kept.
@@ -62,7 +65,7 @@ export function restartAbsence({ now }: Moment, room: Room): void {
 export function wake(turn: Turn, open: OpenRoom): void {
   if (!isDeserted(open)) return;
   restartAbsence(turn, open);
-  if (open.recollections !== null && open.pending.length === 0) awaitReturns(turn, open);
+  if (isWaitedFor(turn, open)) awaitReturns(turn, open);
   cancel(turn, open, 'checks');
   keepChecking(turn, open);
 }
@@ -70,12 +73,20 @@ export function wake(turn: Turn, open: OpenRoom): void {
 /** Members of a lost memory have so long to come back from now on. */
 export function awaitReturns(turn: Turn, open: OpenRoom): void {
   cancel(turn, open, 'recovery');
-  schedule(turn, open, 'recovery', RECOVERY_PATIENCE);
+  schedule(turn, open, 'recovery', turn.now + RECOVERY_PATIENCE);
+}
+
+/**
+ * Whether a recovery in a room where nobody has a connection goes on. Anyone can come and go again and
+ * again, so it does not for ever.
+ */
+export function isWaitedFor({ now }: Moment, open: OpenRoom): boolean {
+  const isLate = open.openedAt <= now - RECOVERY_PERIOD;
+  return open.recollections !== null && isDeserted(open) && open.pending.length === 0 && !isLate;
 }
 
 /** Asks about members without a connection, again and again, as long as there are any. */
 export function keepChecking(turn: Turn, open: OpenRoom): void {
   const isAnyLost = open.ring.some(({ lost }) => lost !== null);
-  if (isAnyLost && !isScheduled(turn, open, 'checks'))
-    schedule(turn, open, 'checks', CHECK_INTERVAL);
+  if (isAnyLost) schedule(turn, open, 'checks', turn.now + CHECK_INTERVAL);
 }

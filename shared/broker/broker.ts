@@ -4,15 +4,14 @@
  *
  * `handle` takes one input at a time. It changes the state in place and returns what is to be
  * delivered, in order. It knows no timers: what has to happen later is among the state's `dues`, and
- * `run` gives the input `time` when the first of them is over.
+ * run.ts gives the input `time` when the first of them is over.
  */
-import { Loop, type Machine, type Times } from '../driver/loop.ts';
-import { firstTime, takeDue } from '../machine/due-times.ts';
+import { takeDue } from '../machine/due-times.ts';
 import type { Moment } from '../machine/moment.ts';
 import type { RoomName } from '../protocol/ids.ts';
 import type { Request } from '../protocol/signaling.ts';
 import type { Order } from '../protocol/watch.ts';
-import { complain, judge } from './complaints.ts';
+import { complain, decide, endProbes } from './complaints.ts';
 import { settle } from './places.ts';
 import { letGo, lookup, recoverLate } from './recovery.ts';
 import { has, passSignal, peersOf } from './room.ts';
@@ -42,22 +41,9 @@ const TASKS: Readonly<Record<RoomTask, (turn: Turn, open: OpenRoom) => void>> = 
   assign,
   checks: checkNow,
   recovery: recoverLate,
+  probes: endProbes,
   era: announce,
 };
-
-/** What gives a broker its inputs, one after another. */
-export type BrokerLoop = Loop<Input, Delivery>;
-
-type Perform = (delivery: Delivery) => void;
-
-export function run(broker: Broker, perform: Perform, times: Times): BrokerLoop {
-  const machine: Machine<Input, Delivery> = {
-    handle: (input, moment) => handle(broker, input, moment),
-    perform,
-    nextDue: () => firstTime(broker),
-  };
-  return new Loop(machine, times);
-}
 
 /** Takes one input. Returns what is to be delivered, in order. */
 export function handle(state: Broker, input: Input, moment: Moment): readonly Delivery[] {
@@ -70,7 +56,7 @@ export function handle(state: Broker, input: Input, moment: Moment): readonly De
       request(turn, { session: input.session, number: input.number }, input.request);
       break;
     case 'probed':
-      if (state.probes.get(input.probe)?.session === input.session) judge(turn, input.probe, true);
+      probed(turn, input.session);
       break;
     case 'closed': {
       const place = placeOf(state, input.session);
@@ -116,12 +102,17 @@ export function sessionsIn({ rooms }: Broker, name: RoomName): readonly SessionI
 
 /** Does what is due. */
 function perform(turn: Turn, due: Due): void {
-  if (due.name === 'probe') {
-    judge(turn, due.probe, false);
-    return;
-  }
   const open = turn.state.rooms.get(due.room);
-  if (open !== undefined) TASKS[due.name](turn, open);
+  if (open === undefined) return;
+  open.tasks.delete(due.name);
+  TASKS[due.name](turn, open);
+}
+
+/** A client has shown that it is awake. */
+function probed(turn: Turn, session: SessionId): void {
+  const place = placeOf(turn.state, session);
+  const open = place === null ? undefined : turn.state.rooms.get(place.room);
+  if (place !== null && open !== undefined) decide(turn, open, place.id, true);
 }
 
 function request(turn: Turn, asker: Asker, asked: Request): void {
@@ -143,6 +134,7 @@ type MemberRequest = Exclude<Request, { readonly type: 'join' | 'resume' }>;
 function ofMember(turn: Turn, asker: Asker, place: Membership, asked: MemberRequest): void {
   const { id } = place;
   const open = turn.state.rooms.get(place.room);
+  // A room is open as long as somebody has a place in it.
   if (open === undefined) return;
   switch (asked.type) {
     case 'signal': {

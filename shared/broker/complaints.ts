@@ -1,11 +1,10 @@
 /** What becomes of complaints about neighbours (member/SPEC.md, L12, L13, L16). */
-import { arm, disarm } from '../machine/due-times.ts';
 import type { PeerId } from '../protocol/ids.ts';
 import { isGone } from './absence.ts';
 import { letGo } from './recovery.ts';
 import { areNeighbours, find, has } from './room.ts';
-import type { Charge, OpenRoom, Probe, Seat } from './state.ts';
-import { end, reply, type Turn } from './turn.ts';
+import type { Charge, OpenRoom, Seat } from './state.ts';
+import { end, reply, schedule, type Turn } from './turn.ts';
 
 /** How long a member may take to answer a probe, in milliseconds: 8 s of silence with what was before. */
 export const PROBE_PATIENCE = 4_500;
@@ -33,68 +32,60 @@ const MAX_ACCUSATIONS = 2;
  */
 export function complain(turn: Turn, open: OpenRoom, charge: Charge): void {
   const { asker, from, about, fault } = charge;
-  const isMember = has(open, about);
-  if (!isMember || !areNeighbours(open, from, about)) {
-    reply(turn, asker, { ok: true, isMember });
-    return;
-  }
-  // Who is whose neighbour is only said so yet; and anyone can come in to accuse others.
-  const seated = find(open, from)?.seated ?? Infinity;
-  const isHeard = open.recollections === null && seated <= turn.now - STANDING;
   const seat = open.seats.get(about);
-  if (fault === 'misbehaves')
-    conclude(turn, open, charge, isHeard ? blame(turn, open, charge) : null);
-  else if (seat === undefined || seat.session === null)
+  if (seat === undefined || !areNeighbours(open, from, about))
+    reply(turn, asker, { ok: true, isMember: has(open, about) });
+  else if (fault === 'misbehaves')
+    conclude(turn, open, charge, isHeard(turn, open, from) ? blame(turn, open, charge) : null);
+  else if (seat.session === null)
     conclude(turn, open, charge, isGone(open, charge, turn) ? about : null);
-  else ask(turn, seat, { ...charge, room: open.name, session: seat.session, isHeard });
+  else ask(turn, open, seat, charge);
 }
 
-/** Asks a member to show that it is awake. */
-function ask({ state, now, deliveries }: Turn, seat: Seat, probe: Probe): void {
-  state.probed += 1;
-  const { probed: number } = state;
-  state.probes.set(number, probe);
-  seat.probes = [...seat.probes, number];
-  arm(state, { name: 'probe', probe: number, at: now + PROBE_PATIENCE });
-  deliveries.push({ type: 'probe', session: probe.session, probe: number });
+/** Asks a member to show that it is awake, unless it is being asked. */
+function ask(turn: Turn, open: OpenRoom, seat: Seat, charge: Charge): void {
+  const { until = turn.now + PROBE_PATIENCE, charges = [] } = seat.probe ?? {};
+  if (seat.probe === null && seat.session !== null)
+    turn.deliveries.push({ type: 'probe', session: seat.session });
+  seat.probe = { until, charges: [...charges, charge] };
+  schedule(turn, open, 'probes', until);
 }
 
-/** A connection that is lost does not answer; its neighbours are asked again as it ends. */
-export function endProbes(turn: Turn, seat: Seat): void {
-  const { state } = turn;
-  const ended = new Set(seat.probes);
-  if (ended.size === 0) return;
-  seat.probes = [];
-  disarm(state, (due) => due.name === 'probe' && ended.has(due.probe));
-  for (const number of ended) {
-    const probe = state.probes.get(number);
-    state.probes.delete(number);
-    if (probe !== undefined) reply(turn, probe.asker, { ok: true, isMember: true });
-  }
+/** Members that have not answered in time go. The others are waited for. */
+export function endProbes(turn: Turn, open: OpenRoom): void {
+  const asked = [...open.seats].filter(
+    ([, { probe }]) => probe !== null && probe.until <= turn.now,
+  );
+  for (const [id] of asked) decide(turn, open, id, false);
+  const times = [...open.seats.values()].flatMap(({ probe }) => probe?.until ?? []);
+  if (times.length > 0) schedule(turn, open, 'probes', Math.min(...times));
 }
 
 /**
- * A probe was answered, or not in time.
- * @param isAwake whether it was
+ * A member has answered a probe, or not in time.
+ * @param isAwake whether it has
  */
-export function judge(turn: Turn, number: number, isAwake: boolean): void {
-  const probe = turn.state.probes.get(number);
-  if (probe === undefined) return;
-  disarm(turn.state, (due) => due.name === 'probe' && due.probe === number);
-  turn.state.probes.delete(number);
-  const { asker, room, about, session, isHeard } = probe;
-  const open = turn.state.rooms.get(room);
-  const seat = open?.seats.get(about);
-  if (seat !== undefined) seat.probes = seat.probes.filter((each) => each !== number);
-  if (open === undefined || !has(open, about)) {
-    reply(turn, asker, { ok: true, isMember: false });
-    return;
+export function decide(turn: Turn, open: OpenRoom, about: PeerId, isAwake: boolean): void {
+  const seat = open.seats.get(about);
+  const charges = seat?.probe?.charges ?? [];
+  if (seat !== undefined) seat.probe = null;
+  for (const charge of charges) {
+    if (!has(open, about)) reply(turn, charge.asker, { ok: true, isMember: false });
+    else conclude(turn, open, charge, isAwake ? answered(turn, open, charge) : about);
   }
-  // Over another connection than the one that was asked, it has spoken meanwhile.
-  const hasSpoken = isAwake || seat?.session !== session;
-  const isBlamed = hasSpoken && isHeard && isNoNeighbour(turn, open, probe);
-  const goes = isBlamed ? blame(turn, open, probe) : null;
-  conclude(turn, open, probe, hasSpoken ? goes : about);
+}
+
+/** Which of the two has to go where one is awake that the other does not hear, if one has. */
+function answered(turn: Turn, open: OpenRoom, charge: Charge): PeerId | null {
+  const counts = isHeard(turn, open, charge.from) && isNoNeighbour(turn, open, charge);
+  return counts ? blame(turn, open, charge) : null;
+}
+
+/** Whether a member is believed that another misbehaves. */
+function isHeard({ now }: Turn, open: OpenRoom, from: PeerId): boolean {
+  // Who is whose neighbour is only said so yet; and anyone can come in to accuse others.
+  const seated = find(open, from)?.seated ?? Infinity;
+  return open.recollections === null && seated <= now - STANDING;
 }
 
 /** Answers a complaint, and lets the one go that has to, if one has. */
@@ -116,11 +107,10 @@ function blame({ now }: Turn, { seats }: OpenRoom, { from, about }: Charge): Pee
 function isNoNeighbour({ now }: Turn, { seats }: OpenRoom, { from, about }: Charge): boolean {
   const seat = seats.get(from);
   if (seat === undefined) return false;
-  const recent = seat.silences.filter(
-    (each) => each.about === about && now - each.at < SILENCE_MEMORY,
-  );
-  const last = recent.at(-1);
+  const recent = seat.silences.filter(({ at }) => now - at < SILENCE_MEMORY);
+  const before = recent.filter((each) => each.about === about);
+  const last = before.at(-1);
   if (last !== undefined && now - last.at < SILENCE_INTERVAL) return false;
   seat.silences = [...recent, { about, at: now }];
-  return seat.silences.length >= MAX_SILENCES;
+  return before.length + 1 >= MAX_SILENCES;
 }

@@ -1,15 +1,18 @@
 /** A room of a memory that the server has lost, gathered again from its members (member/SPEC.md, L14). */
 import type { PeerId } from '../protocol/ids.ts';
 import type { ResumeRequest } from '../protocol/signaling.ts';
-import { awaitReturns, keepChecking, restartAbsence } from './absence.ts';
+import {
+  awaitReturns,
+  isWaitedFor,
+  keepChecking,
+  RECOVERY_PERIOD,
+  restartAbsence,
+} from './absence.ts';
 import { leave, recover, startRecovery } from './places.ts';
-import { has, isDeserted, isWhole } from './room.ts';
+import { has, isWhole } from './room.ts';
 import { closeRoom, hasForgotten, takeIn } from './rooms.ts';
 import { newSeat, type Lookup, type OpenRoom, type SessionId } from './state.ts';
-import { announce, cancel, end, idTaken, isScheduled, reply, unseat, type Turn } from './turn.ts';
-
-/** How long after its opening, or the server's start, a room may stop to gather those of a lost memory. */
-const RECOVERY_PERIOD = 60_000;
+import { announce, cancel, end, idTaken, placeLost, reply, unseat, type Turn } from './turn.ts';
 
 /**
  * How far the clock of an earlier server may have been ahead, in milliseconds. Anyone can name an era,
@@ -36,18 +39,19 @@ export function gather(turn: Turn, open: OpenRoom, incarnation: string): void {
   const isForgotten = open.openedAt > since && hasForgotten(turn, open.name, incarnation);
   if (open.seats.size > 0 && turn.state.startedAt <= since && !isForgotten) return;
   for (const id of startRecovery(open)) end(turn, unseat(turn, open, id), 'evicted');
+  cancel(turn, open, 'assign');
   awaitReturns(turn, open);
 }
 
 /** The members have had their time to come back. Where nobody has a connection nobody could. */
 export function recoverLate(turn: Turn, open: OpenRoom): void {
-  if (isDeserted(open) && open.pending.length === 0) awaitReturns(turn, open);
+  if (isWaitedFor(turn, open)) awaitReturns(turn, open);
   else finish(turn, open);
 }
 
 /** Ends a recovery in which nobody is missing any more. */
 export function recoverIfWhole(turn: Turn, open: OpenRoom): void {
-  if (isScheduled(turn, open, 'recovery') && isWhole(open)) finish(turn, open);
+  if (open.tasks.has('recovery') && isWhole(open)) finish(turn, open);
 }
 
 /**
@@ -58,7 +62,9 @@ export function recoverIfWhole(turn: Turn, open: OpenRoom): void {
  */
 export function letGo(turn: Turn, open: OpenRoom, id: PeerId, isGoodbye = true): SessionId | null {
   const session = unseat(turn, open, id);
-  open.pending = open.pending.filter(({ request }) => request.id !== id);
+  const [newcomer] = open.pending.filter(({ request }) => request.id === id);
+  if (newcomer !== undefined) reply(turn, newcomer, placeLost(open.name, id));
+  open.pending = open.pending.filter((each) => each !== newcomer);
   announce(turn, open, leave(open, id, isGoodbye, turn));
   // It may have been the last that was there (L13j).
   restartAbsence(turn, open);
@@ -69,7 +75,7 @@ export function letGo(turn: Turn, open: OpenRoom, id: PeerId, isGoodbye = true):
 
 /** Answers whether a peer is a member; while the room is recovering that has to wait. */
 export function lookup(turn: Turn, open: OpenRoom, question: Lookup): void {
-  if (open.recollections !== null) open.lookups.push(question);
+  if (open.recollections !== null) open.lookups = [...open.lookups, question];
   else reply(turn, question, { ok: true, isMember: has(open, question.peer) });
 }
 
@@ -89,7 +95,8 @@ function finish(turn: Turn, open: OpenRoom): void {
   announce(turn, open, notices);
   for (const id of gone) end(turn, unseat(turn, open, id), 'evicted');
   keepChecking(turn, open);
-  for (const question of open.lookups.splice(0)) lookup(turn, open, question);
+  for (const question of open.lookups) lookup(turn, open, question);
+  open.lookups = [];
   if (open.seats.size === 0) closeRoom(turn, open);
   else takeIn(turn, open);
 }

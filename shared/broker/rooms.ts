@@ -35,6 +35,7 @@ export function openRoom({ state, now }: Turn, name: RoomName, policy: Policy): 
     eraToldAt: null,
     hasRecovered: false,
     lookups: [],
+    tasks: new Set(),
   };
   state.rooms.set(name, open);
   return open;
@@ -51,13 +52,13 @@ export function takeIn(turn: Turn, open: OpenRoom): void {
   const isBurst = open.pending.length > 1 || now < (open.assignedAt ?? -Infinity) + burstWindow;
   const waited = now - first.since;
   const wait = Math.min(burstWindow, WINDOWS_PER_BURST * burstWindow - waited);
-  if (isBurst && wait > 0) schedule(turn, open, 'assign', wait);
+  if (isBurst && wait > 0) schedule(turn, open, 'assign', now + wait);
   else assign(turn, open);
 }
 
 /** Gives the newcomers their places. */
 export function assign(turn: Turn, open: OpenRoom): void {
-  if (open.pending.length === 0 || open.recollections !== null) return;
+  if (open.pending.length === 0) return;
   open.assignedAt = turn.now;
   wake(turn, open);
   const arrived = new Map(open.pending.map((pending) => [pending.request.id, pending]));
@@ -90,8 +91,8 @@ export function hasForgotten({ state }: Turn, name: RoomName, incarnation: strin
   return state.forgotten.some((room) => room.name === name && room.incarnation === incarnation);
 }
 
-export function closeRoom({ state }: Turn, { name, era }: OpenRoom): void {
-  disarm(state, (due) => due.name !== 'probe' && due.room === name);
+export function closeRoom({ state }: Turn, { name, era, tasks }: OpenRoom): void {
+  if (tasks.size > 0) disarm(state, (due) => due.room === name);
   state.latestEra = Math.max(state.latestEra, era);
   state.rooms.delete(name);
 }

@@ -2,13 +2,22 @@
 import type { RoomName } from '../protocol/ids.ts';
 import type { JoinRequest, LeaveRequest, Refusal, ResumeRequest } from '../protocol/signaling.ts';
 import { keepChecking, lose, wake } from './absence.ts';
-import { endProbes } from './complaints.ts';
 import { outdo, readmit } from './places.ts';
 import { eraOf, gather, letGo, recoverIfWhole } from './recovery.ts';
 import { find, has, hasLeft } from './room.ts';
 import { hasForgotten, openRoom, takeIn } from './rooms.ts';
 import { newSeat, type Asker, type Broker, type Membership, type OpenRoom } from './state.ts';
-import { announce, deliver, idTaken, refusal, reply, seat, type Turn } from './turn.ts';
+import {
+  announce,
+  deliver,
+  endProbe,
+  idTaken,
+  placeLost,
+  refusal,
+  reply,
+  seat,
+  type Turn,
+} from './turn.ts';
 import { viewFor } from './views.ts';
 
 /** Takes a newcomer in: at once where none came just before, else with all others of its burst. */
@@ -94,6 +103,7 @@ export function close(turn: Turn, { room, id }: Membership): void {
   const open = turn.state.rooms.get(room);
   const known = open?.seats.get(id);
   if (open === undefined || known === undefined) return;
+  open.lookups = open.lookups.filter(({ session }) => session !== known.session);
   known.session = null;
   if (!has(open, id)) {
     // It was about to become a member; nobody knows it yet.
@@ -101,7 +111,8 @@ export function close(turn: Turn, { room, id }: Membership): void {
     return;
   }
   const questions = lose(open, id, turn);
-  endProbes(turn, known);
+  // It does not answer any more; its neighbours are asked again.
+  endProbe(turn, known, true);
   deliver(turn, open, questions);
   keepChecking(turn, open);
 }
@@ -117,7 +128,7 @@ function refusalOfOneMore({ state }: Turn, name: RoomName, open?: OpenRoom): Ref
 
 function refusalOfReturn(turn: Turn, request: ResumeRequest, open?: OpenRoom): Refusal | null {
   const { room, id, secret, place } = request;
-  const lost = refusal('place-lost', `the place of ${id} in room ${room} is not kept any more`);
+  const lost = placeLost(room, id);
   const kept = open?.seats.get(id);
   if (open !== undefined && kept !== undefined)
     return has(open, id) && (kept.secret ?? secret) === secret ? null : lost;

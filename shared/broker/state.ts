@@ -23,7 +23,7 @@ export type Input =
   | { readonly type: 'opened' | 'closed'; readonly session: SessionId }
   | (Asker & { readonly type: 'request'; readonly request: Request })
   /** A client has answered a probe. */
-  | { readonly type: 'probed'; readonly session: SessionId; readonly probe: number }
+  | { readonly type: 'probed'; readonly session: SessionId }
   /** A member says over HTTP that it leaves. */
   | { readonly type: 'goodbye'; readonly request: LeaveRequest }
   /** The earliest due time is over. */
@@ -34,7 +34,7 @@ export type Delivery =
   | (Asker & { readonly type: 'reply'; readonly reply: ReplyTo })
   | { readonly type: 'push'; readonly session: SessionId; readonly told: Told }
   /** The client is to show that it is awake. */
-  | { readonly type: 'probe'; readonly session: SessionId; readonly probe: number }
+  | { readonly type: 'probe'; readonly session: SessionId }
   /** The connection is to be ended; the broker knows nothing of it any more. */
   | { readonly type: 'end'; readonly session: SessionId; readonly why: Ending };
 
@@ -64,8 +64,8 @@ export interface Seat {
   accusations: readonly number[];
   /** When it found a neighbour silent that was awake, and which. */
   silences: readonly { readonly about: PeerId; readonly at: number }[];
-  /** Those that wait for it to show that it is awake. */
-  probes: readonly number[];
+  /** null while it is not asked to show that it is awake. */
+  probe: Probe | null;
 }
 
 /** A complaint, and by whom. */
@@ -74,13 +74,12 @@ export interface Charge extends Complaint {
   readonly from: PeerId;
 }
 
-/** A complaint that waits for its subject to show that it is awake. */
-export interface Probe extends Charge {
-  readonly room: RoomName;
-  /** The session that was asked. */
-  readonly session: SessionId;
-  /** Whether the member that complains is believed. */
-  readonly isHeard: boolean;
+/** That a member was asked to show that it is awake. */
+export interface Probe {
+  /** The time by which it has to answer. */
+  readonly until: number;
+  /** The complaints that wait for that, in order. */
+  readonly charges: readonly Charge[];
 }
 
 /** A question that waits for the end of a recovery: whether a peer is a member. */
@@ -96,17 +95,20 @@ export type RoomTask =
   | 'checks'
   /** The end of waiting for the members of a lost memory. */
   | 'recovery'
+  /** The end of waiting for members that have not shown that they are awake. */
+  | 'probes'
   /** A later era, told to all. */
   | 'era';
 
-/** What is due at a time. `probe`: a member has not shown that it is awake. */
-export type Due = { readonly at: number } & (
-  | { readonly name: RoomTask; readonly room: RoomName }
-  | { readonly name: 'probe'; readonly probe: number }
-);
+/** What is due at a time, and where. */
+export interface Due {
+  readonly at: number;
+  readonly name: RoomTask;
+  readonly room: RoomName;
+}
 
 export function newSeat(secret: string | null): Seat {
-  return { secret, session: null, accusations: [], silences: [], probes: [] };
+  return { secret, session: null, accusations: [], silences: [], probe: null };
 }
 
 export interface OpenRoom extends Room {
@@ -121,7 +123,9 @@ export interface OpenRoom extends Room {
   /** When all were told of a later era last. */
   eraToldAt: number | null;
   hasRecovered: boolean;
-  readonly lookups: Lookup[];
+  lookups: readonly Lookup[];
+  /** What is due in it: the broker's `dues` are many. */
+  readonly tasks: Set<RoomTask>;
 }
 
 export interface BrokerLimits {
@@ -148,11 +152,9 @@ export interface Broker {
    * a room that is opened anew may be one of theirs.
    */
   latestEra: number;
-  readonly probes: Map<number, Probe>;
-  dues: readonly Due[];
-  /** Rooms opened and probes sent so far. */
+  dues: Due[];
+  /** Rooms opened so far. */
   opened: number;
-  probed: number;
 }
 
 /** @param incarnation names this memory of the server */
@@ -165,9 +167,7 @@ export function newBroker(incarnation: string, limits: BrokerLimits, now: number
     rooms: new Map(),
     forgotten: [],
     latestEra: 0,
-    probes: new Map(),
     dues: [],
     opened: 0,
-    probed: 0,
   };
 }

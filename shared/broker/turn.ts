@@ -1,10 +1,19 @@
 /** One input's worth of work: the broker, the time, and what is to be delivered. */
 import { arm, disarm } from '../machine/due-times.ts';
 import type { Moment } from '../machine/moment.ts';
-import type { PeerId } from '../protocol/ids.ts';
+import type { PeerId, RoomName } from '../protocol/ids.ts';
 import type { Refusal, RefusalCode, ReplyTo } from '../protocol/signaling.ts';
 import type { Notice } from './room.ts';
-import type { Asker, Broker, Delivery, Ending, OpenRoom, RoomTask, SessionId } from './state.ts';
+import type {
+  Asker,
+  Broker,
+  Delivery,
+  Ending,
+  OpenRoom,
+  RoomTask,
+  Seat,
+  SessionId,
+} from './state.ts';
 import { hasUntoldEra, tellEra } from './views.ts';
 
 export interface Turn extends Moment {
@@ -18,21 +27,21 @@ export interface Turn extends Moment {
  */
 const ERA_INTERVAL = 250;
 
-/** Has a room do something, for which no time is set yet, so many milliseconds from now. */
-export function schedule(turn: Turn, open: OpenRoom, name: RoomTask, wait: number): void {
-  arm(turn.state, { name, room: open.name, at: turn.now + wait });
+/** Has a room do something at a time, if none is set for it yet. */
+export function schedule({ state }: Turn, open: OpenRoom, name: RoomTask, at: number): void {
+  if (open.tasks.has(name)) return;
+  open.tasks.add(name);
+  arm(state, { name, room: open.name, at });
 }
 
-export function cancel({ state }: Turn, { name: room }: OpenRoom, name: RoomTask): void {
-  disarm(state, (due) => due.name === name && due.room === room);
+export function cancel({ state }: Turn, { name: room, tasks }: OpenRoom, name: RoomTask): void {
+  if (tasks.delete(name)) disarm(state, (due) => due.name === name && due.room === room);
 }
 
-export function isScheduled({ state }: Turn, { name: room }: OpenRoom, name: RoomTask): boolean {
-  return state.dues.some((due) => due.name === name && due.room === room);
-}
-
+/** Replies to a request, unless the session has ended meanwhile. */
 export function reply(turn: Turn, { session, number }: Asker, said: ReplyTo): void {
-  turn.deliveries.push({ type: 'reply', session, number, reply: said });
+  if (turn.state.sessions.has(session))
+    turn.deliveries.push({ type: 'reply', session, number, reply: said });
 }
 
 /** Characters of a refusal's sentence, which may quote what came. */
@@ -47,6 +56,10 @@ export function idTaken(id: PeerId): Refusal {
   return refusal('id-taken', `the id ${id} is or was another peer's`);
 }
 
+export function placeLost(room: RoomName, id: PeerId): Refusal {
+  return refusal('place-lost', `the place of ${id} in room ${room} is not kept any more`);
+}
+
 /** Tells members what concerns them; one without a connection misses it. */
 export function deliver(turn: Turn, { seats }: OpenRoom, notices: readonly Notice[]): void {
   for (const { to, ...told } of notices) {
@@ -58,10 +71,10 @@ export function deliver(turn: Turn, { seats }: OpenRoom, notices: readonly Notic
 /** Hands out what a change brings to those whom it concerns, and to all the era that it has begun. */
 export function announce(turn: Turn, open: OpenRoom, notices: readonly Notice[] = []): void {
   deliver(turn, open, notices);
-  if (isScheduled(turn, open, 'era') || !hasUntoldEra(open)) return;
-  const wait = (open.eraToldAt ?? -Infinity) + ERA_INTERVAL - turn.now;
-  if (wait > 0) {
-    schedule(turn, open, 'era', wait);
+  if (open.tasks.has('era') || !hasUntoldEra(open)) return;
+  const at = (open.eraToldAt ?? -Infinity) + ERA_INTERVAL;
+  if (at > turn.now) {
+    schedule(turn, open, 'era', at);
     return;
   }
   open.eraToldAt = turn.now;
@@ -73,16 +86,25 @@ export function seat(turn: Turn, open: OpenRoom, id: PeerId, session: SessionId)
   const taken = open.seats.get(id);
   if (taken === undefined) return;
   end(turn, taken.session, 'replaced');
+  endProbe(turn, taken, true);
   taken.session = session;
   turn.state.sessions.set(session, { room: open.name, id });
 }
 
 /** Takes a seat away. Returns its session, if it has one, which may ask for another seat. */
-export function unseat({ state }: Turn, { seats }: OpenRoom, id: PeerId): SessionId | null {
-  const session = seats.get(id)?.session ?? null;
+export function unseat(turn: Turn, { seats }: OpenRoom, id: PeerId): SessionId | null {
+  const taken = seats.get(id);
+  if (taken === undefined) return null;
   seats.delete(id);
-  if (session !== null) state.sessions.set(session, null);
-  return session;
+  endProbe(turn, taken, false);
+  if (taken.session !== null) turn.state.sessions.set(taken.session, null);
+  return taken.session;
+}
+
+/** Nobody waits any more for a member to show that it is awake. */
+export function endProbe(turn: Turn, seat: Seat, isMember: boolean): void {
+  for (const { asker } of seat.probe?.charges ?? []) reply(turn, asker, { ok: true, isMember });
+  seat.probe = null;
 }
 
 /** Ends the session of one that has no place any more, or another one for it. */

@@ -8,13 +8,20 @@ interface Timed {
 /** A machine's state, as far as it is its due times. */
 interface Timers<Due extends Timed> {
   /** In order of time; of two at the same time, first the one that was set first. */
-  dues: readonly Due[];
+  dues: Due[];
 }
 
 /** Has something happen at a time. */
 export function arm<Due extends Timed>(timers: Timers<Due>, due: NoInfer<Due>): void {
-  const before = timers.dues.findLastIndex(({ at }) => at <= due.at);
-  timers.dues = timers.dues.toSpliced(before + 1, 0, due);
+  const { dues } = timers;
+  // Binary search: a server has as many as it has rooms.
+  let [from, to] = [0, dues.length];
+  while (from < to) {
+    const middle = (from + to) >>> 1;
+    if ((dues[middle]?.at ?? Infinity) <= due.at) from = middle + 1;
+    else to = middle;
+  }
+  dues.splice(from, 0, due);
 }
 
 /** What matches does not happen any more. */
@@ -29,7 +36,7 @@ export function disarm<Due extends Timed>(
 export function takeDue<Due extends Timed>(timers: Timers<Due>, now: number): Due | undefined {
   const [first] = timers.dues;
   if (first === undefined || first.at > now) return undefined;
-  timers.dues = timers.dues.slice(1);
+  timers.dues.shift();
   return first;
 }
 

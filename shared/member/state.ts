@@ -58,7 +58,7 @@ export interface Member {
   /** Frames that could not be used. */
   droppedFrames: number;
   /** Everything that is to happen at some time. */
-  dues: readonly Due[];
+  dues: Due[];
 }
 
 /** What outlives a membership: it belongs to the device, and all of its memberships share it. */

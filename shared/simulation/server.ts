@@ -1,5 +1,5 @@
 /** What carries to the broker and back in a simulation: connections that are slow and may break. */
-import { run, type BrokerLoop } from '../broker/broker.ts';
+import { run, type BrokerLoop } from '../broker/run.ts';
 import type { Told } from '../broker/room.ts';
 import { newBroker, type Delivery, type SessionId } from '../broker/state.ts';
 import { claimOf, type LeaveRequest, type ReplyTo, type Request } from '../protocol/signaling.ts';
@@ -169,7 +169,7 @@ export class SimulatedServer {
         return;
       }
       case 'probe':
-        return this.#probe(connection, delivery.probe);
+        return this.#probe(connection);
       case 'end':
         this.#drop(connection);
         this.#notice(connection, 'io server disconnect', RETRY);
@@ -304,10 +304,10 @@ export class SimulatedServer {
     });
   }
 
-  #probe(connection: Connection, probe: number): void {
+  #probe(connection: Connection): void {
     const { session } = connection;
     this.#toPeer(connection, () => {
-      this.#toServer(connection, () => this.#loop.give({ type: 'probed', session, probe }));
+      this.#toServer(connection, () => this.#loop.give({ type: 'probed', session }));
     });
   }
 

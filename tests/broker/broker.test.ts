@@ -73,7 +73,7 @@ describe('L2: when newcomers are given their places', () => {
     expect(all.map(({ length }) => length)).toEqual([1, 1, 1, 1]);
   });
 
-  test('one that leaves before its turn is never placed, and may come back', () => {
+  test('one that leaves before its turn is never placed, is told so, and may come back', () => {
     const server = new Server();
     server.seat(1);
     server.join(2);
@@ -81,7 +81,7 @@ describe('L2: when newcomers are given their places', () => {
     const staying = server.join(4);
     server.leave(peerId(3));
     server.pass(WINDOW);
-    expect(leaving).toEqual([]);
+    expect(leaving).toEqual([expect.objectContaining({ code: 'place-lost' })]);
     expect(viewOf(staying).removed).toEqual([]);
     expect(server.peers).not.toContain(peerId(3));
     server.pass(WINDOW);
@@ -317,7 +317,7 @@ describe('who is let in', () => {
     server.leave(peerId(2));
     server.leave(peerId(1));
     server.pass(10 * WINDOW);
-    expect(waiting).toEqual([]);
+    expect(waiting).toEqual([expect.objectContaining({ code: 'place-lost' })]);
     expect(server.delivered).toEqual([]);
     expect(server.size).toEqual({ rooms: 0, peers: 0 });
   });

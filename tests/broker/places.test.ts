@@ -316,6 +316,23 @@ describe('a complaint', () => {
     expect(server.disconnected).toEqual([second]);
   });
 
+  test('of silence about both neighbours in turn is believed at the third time about each (L16f)', () => {
+    const { server, ring } = ringOf(4);
+    const [first, second, , fourth] = ring.map((id) => defined(id));
+    server.pass(STANDING);
+    const complain = (about: PeerId) => {
+      server.pass(COMPLAINT_INTERVAL);
+      const replies = server.complain(defined(first), about, 'silent');
+      server.probes.shift()?.answer();
+      return replies;
+    };
+    for (const expected of [STAYS, STAYS, GOES]) {
+      expect(complain(defined(second))).toEqual(expected);
+      expect(complain(defined(fourth))).toEqual(expected);
+    }
+    expect(server.disconnected).toEqual([second, fourth]);
+  });
+
   test.each(['silent', 'unlinked'] as const)(
     'that one that answers the server is %s is not believed at once, however often it is made (L16f)',
     (fault) => {
@@ -366,11 +383,51 @@ describe('a complaint', () => {
     expect(PROBE_PATIENCE).toBeLessThan(DESERTED);
   });
 
+  test('of silence about one that is being asked has the same answer (L12f)', () => {
+    const { server, ring } = ringOf(4);
+    const [first, second, third] = ring;
+    const replies = [server.complain(defined(first), defined(second), 'silent')];
+    server.pass(PROBE_PATIENCE - 1);
+    replies.push(server.complain(defined(third), defined(second), 'silent'));
+    replies.push(server.complain(defined(first), defined(second), 'silent'));
+    expect(server.probes).toHaveLength(1);
+    server.pass(1);
+    expect(replies).toEqual([GOES, GOES, GOES]);
+    expect(server.disconnected).toEqual([second]);
+  });
+
+  test('of silence about one waits for that one alone (L12f)', () => {
+    const { server, ring } = ringOf(4);
+    const [first, second, third, fourth] = ring.map((id) => defined(id));
+    const early = server.complain(defined(first), defined(second), 'silent');
+    server.pass(1_000);
+    const late = server.complain(defined(third), defined(fourth), 'silent');
+    server.probes.shift()?.answer();
+    expect(early).toEqual(STAYS);
+    server.pass(PROBE_PATIENCE - 1);
+    expect(late).toEqual([]);
+    server.pass(1);
+    expect(late).toEqual(GOES);
+    expect(server.disconnected).toEqual([fourth]);
+  });
+
+  test('of silence about one that comes over another connection waits for no answer', () => {
+    const { server, ring } = ringOf(4);
+    const [first, second] = ring;
+    const replies = server.complain(defined(first), defined(second), 'silent');
+    const number = defined([1, 2, 3, 4].find((each) => peerId(each) === second));
+    viewOf([server.resume(number)]);
+    expect(replies).toEqual(STAYS);
+    server.pass(PROBE_PATIENCE);
+    expect(server.disconnected).toEqual([]);
+  });
+
   test('that is answered after its subject has left says so, and evicts nobody', () => {
     const { server, ring } = ringOf(3);
     const [first, second] = ring;
     const replies = server.complain(defined(first), defined(second), 'silent');
     server.leave(defined(second));
+    expect(replies).toEqual(GOES);
     server.pass(PROBE_PATIENCE);
     expect(replies).toEqual([{ ok: true, isMember: false }]);
     expect(server.disconnected).toEqual([]);
@@ -642,6 +699,17 @@ describe('after the server has lost its memory', () => {
     expect(server.peers).toHaveLength(6);
   });
 
+  test('newcomers that wait for their place wait on (L14c)', () => {
+    const server = new Server();
+    server.join(8);
+    const newcomer = server.join(9);
+    resumed(server, RING, 4);
+    server.pass(PATIENCE - 1);
+    expect(newcomer).toEqual([]);
+    server.pass(1);
+    expect(viewOf(newcomer).version).toBeGreaterThan(1);
+  });
+
   test('newcomers wait 5 s at most for those who do not come (L14a)', () => {
     const server = new Server();
     resumed(server, RING, 4);
@@ -662,6 +730,25 @@ describe('after the server has lost its memory', () => {
     server.pass(PATIENCE);
     expect(edgesOf(server.peers)).toEqual(WHOLE);
     expect(server.delivered).toEqual([]);
+  });
+
+  test('one who comes and goes does not keep it waiting for longer than a minute, nor its questions (L14d)', () => {
+    const server = new Server();
+    resumed(server, RING, 4);
+    const lobby = defined(server.broker.rooms.get(LOBBY));
+    const waited: number[] = [];
+    while (lobby.recollections !== null && waited.length < 99) {
+      waited.push(server.clock.now());
+      server.lookup(peerId(1));
+      expect(lobby.lookups).toHaveLength(1);
+      server.lose(peerId(4));
+      expect(lobby.lookups).toEqual([]);
+      server.pass(4_000);
+      server.resume(4);
+    }
+    expect(defined(waited.at(-1))).toBeGreaterThan(MINUTE - 4_000);
+    expect(defined(waited.at(-1))).toBeLessThan(MINUTE + PATIENCE);
+    expect(server.lookup(peerId(9))).toEqual([{ ok: true, isMember: false }]);
   });
 
   test('a newcomer ends a recovery in which nobody is there', () => {

@@ -15,7 +15,7 @@ vi.setConfig({ testTimeout: 60_000 });
 const nobody = () => false;
 
 /** What the member at a place of a true ring says. */
-function reportAt(ring: readonly PeerId[], at: number): Recollection {
+function recollectionAt(ring: readonly PeerId[], at: number): Recollection {
   return {
     id: defined(ring[at]),
     place: {
@@ -48,11 +48,11 @@ describe('members of a true ring, some lost, the others back in any order,', () 
     fc.assert(
       fc.property(survivors, ({ ring, back }) => {
         const { order, gone } = joinFragments(
-          back.map((at) => reportAt(ring, at)),
+          back.map((at) => recollectionAt(ring, at)),
           nobody,
         );
         const named = back.flatMap((at) => {
-          const { id, place } = reportAt(ring, at);
+          const { id, place } = recollectionAt(ring, at);
           return [id, place.successor, place.predecessor];
         });
         expect(new Set(order)).toEqual(new Set(named));
@@ -85,8 +85,12 @@ describe('members of a true ring, some lost, the others back in any order,', () 
           .filter((at) => at !== lost)
           .map((at) =>
             at === told
-              ? { ...reportAt(rest, rest.indexOf(defined(ring[at]))), version: 8, removed: [dead] }
-              : reportAt(ring, at),
+              ? {
+                  ...recollectionAt(rest, rest.indexOf(defined(ring[at]))),
+                  version: 8,
+                  removed: [dead],
+                }
+              : recollectionAt(ring, at),
           );
         const { order, gone } = joinFragments(recollections, nobody);
         expect(gone).toEqual([dead]);
@@ -102,7 +106,7 @@ describe('members of a true ring, some lost, the others back in any order,', () 
         const dead = defined(ring[number % ring.length]);
         const recollections = back
           .filter((at) => ring[at] !== dead)
-          .map((at) => reportAt(ring, at))
+          .map((at) => recollectionAt(ring, at))
           .map((recollection) =>
             Object.values(recollection.place).includes(dead)
               ? { ...recollection, removed: [dead] }
@@ -119,7 +123,7 @@ describe('members of a true ring, some lost, the others back in any order,', () 
 
   test('and a peer that is there is removed on the word of its neighbours only (L14h)', () => {
     const ring = [1, 2, 3, 4, 5].map((number) => peerId(number));
-    const [one, two, three, four] = [0, 1, 2, 3].map((at) => reportAt(ring, at));
+    const [one, two, three, four] = [0, 1, 2, 3].map((at) => recollectionAt(ring, at));
     const liar = { ...defined(four), removed: [peerId(2)] };
     // Its other neighbour has not come back: nobody else names it on that side.
     expect(joinFragments([defined(two), defined(three), liar], nobody).gone).toEqual([]);
@@ -250,7 +254,7 @@ describe('a room that recovers', () => {
     const room = newRoom('monday');
     startRecovery(room);
     for (const at of [3, 0, 4, 1, 2])
-      expect(readmit(room, reportAt(ring, at), 1, moment())).toEqual([]);
+      expect(readmit(room, recollectionAt(ring, at), 1, moment())).toEqual([]);
     expect(isWhole(room)).toBe(true);
     const { notices, absent, gone } = recover(room, 100, moment());
     expect([notices, absent, gone]).toEqual([[], [], []]);
@@ -261,7 +265,7 @@ describe('a room that recovers', () => {
     const ring = [1, 2, 3, 4].map((number) => peerId(number));
     const room = newRoom('monday');
     startRecovery(room);
-    for (const at of [0, 1, 3]) readmit(room, reportAt(ring, at), 1, moment());
+    for (const at of [0, 1, 3]) readmit(room, recollectionAt(ring, at), 1, moment());
     expect(isWhole(room)).toBe(false);
     const { notices, absent } = recover(room, 100, moment());
     expect(absent).toEqual([peerId(3)]);
@@ -277,7 +281,7 @@ describe('a room that recovers', () => {
     join(room, [newcomer(9)], moment());
     const first = settle(room, peerId(9), moment());
     expect(startRecovery(room)).toEqual([peerId(9)]);
-    for (const at of [2, 0, 1]) readmit(room, reportAt(ring, at), 1, moment());
+    for (const at of [2, 0, 1]) readmit(room, recollectionAt(ring, at), 1, moment());
     recover(room, 100, moment());
     expect(edgesOf(peersOf(room))).toEqual(edgesOf(ring));
     expect(settle(room, peerId(1), moment())).toBeGreaterThan(first);
@@ -289,7 +293,7 @@ describe('a room that recovers', () => {
     const room = newRoom('monday');
     startRecovery(room);
     for (const [at, id] of ring.entries()) {
-      readmit(room, reportAt(ring, at), 1e12, moment());
+      readmit(room, recollectionAt(ring, at), 1e12, moment());
       expect(defined(viewFor(room, id)).era).toBeNull();
     }
     expect(recover(room, 100, moment()).notices).toEqual([]);
@@ -304,12 +308,12 @@ describe('a room that recovers', () => {
     const ahead = 1e12;
     const room = newRoom('monday');
     startRecovery(room);
-    readmit(room, reportAt(ring, 0), 1, moment());
-    readmit(room, reportAt(ring, 1), ahead, moment());
+    readmit(room, recollectionAt(ring, 0), 1, moment());
+    readmit(room, recollectionAt(ring, 1), ahead, moment());
     recover(room, 0, moment());
     const [era] = [settle(room, peerId(1), moment()), settle(room, peerId(2), moment())];
     expect(era).toBeGreaterThan(ahead);
-    const later = viewsIn(readmit(room, reportAt(ring, 2), era, moment()));
+    const later = viewsIn(readmit(room, recollectionAt(ring, 2), era, moment()));
     expect([...later.values()].map((view) => view.era)).toEqual([era + 1, era + 1]);
     expect(settle(room, peerId(3), moment())).toBe(era + 1);
   });
@@ -320,11 +324,11 @@ describe('a room that recovers', () => {
       const room = newRoom('monday');
       startRecovery(room);
       for (const at of [0, 1, 2, 3])
-        if (at !== missing) readmit(room, reportAt(ring, at), 1, moment());
+        if (at !== missing) readmit(room, recollectionAt(ring, at), 1, moment());
       // No place was kept for it: the room was full.
       recover(room, 0, moment());
       expect(room.ring.length).toBe(3);
-      readmit(room, reportAt(ring, missing), 1, moment());
+      readmit(room, recollectionAt(ring, missing), 1, moment());
       expect(edgesOf(peersOf(room))).toEqual(edgesOf(ring));
     }
   });

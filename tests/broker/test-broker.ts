@@ -1,7 +1,8 @@
 /** A broker whose network and time the test plays. */
 import { expect } from 'vitest';
-import { orderOf, run, sessionsIn, sizeOf, type BrokerLoop } from '../../shared/broker/broker.ts';
+import { orderOf, sessionsIn, sizeOf } from '../../shared/broker/broker.ts';
 import type { Notice } from '../../shared/broker/room.ts';
+import { run, type BrokerLoop } from '../../shared/broker/run.ts';
 import {
   newBroker,
   type Broker,
@@ -213,9 +214,8 @@ export class Server {
         this.delivered.push({ room, delivery: { to: id, ...delivery.told } });
         return;
       case 'probe': {
-        const { probe } = delivery;
         const answer = () => {
-          this.loop.give({ type: 'probed', session, probe });
+          this.loop.give({ type: 'probed', session });
         };
         this.probes.push({ id, answer });
         return;

@@ -15,16 +15,14 @@ export function canonicalBroker(broker: Broker): Broker {
     startedAt: NOW,
     sessions: sorted(broker.sessions),
     rooms: mapped(broker.rooms, canonicalRoom),
-    probes: sorted(broker.probes),
     dues: inOrder(broker.dues, keyOf).map((due) => ({ ...due, at: LATER })),
-    probed: broker.probes.size === 0 ? 0 : broker.probed,
   };
 }
 
 /** The text of a canonical broker. */
 export function textOfBroker(broker: Broker): string {
   return JSON.stringify(broker, (_, value: unknown) =>
-    value instanceof Map ? [...value.entries()] : value,
+    value instanceof Map || value instanceof Set ? [...value] : value,
   );
 }
 
@@ -32,22 +30,26 @@ export function textOfBroker(broker: Broker): string {
 export function brokerWith(broker: Broker, due: Due): Broker {
   const others = broker.dues.filter((other) => other !== due);
   const dues = [{ ...due, at: NOW }, ...others.map((other) => ({ ...other, at: LATER }))];
-  // Time has passed when absent members are asked about again.
-  const rooms = due.name === 'checks' ? mapped(broker.rooms, (open) => aged(open)) : broker.rooms;
+  const rooms = mapped(broker.rooms, (open) => aged(open, due));
   return { ...broker, dues, rooms };
 }
 
-function aged(open: OpenRoom): OpenRoom {
+/** Time has passed when absent members are asked about again, or some have not answered a probe. */
+function aged(open: OpenRoom, { name }: Due): OpenRoom {
   const ring = open.ring.map((member) => ({
     ...member,
-    lost: member.lost === null ? null : { ...member.lost, at: LONG_AGO },
+    lost:
+      member.lost === null || name !== 'checks' ? member.lost : { ...member.lost, at: LONG_AGO },
   }));
-  return { ...open, ring };
+  const seats = mapped(open.seats, (seat) =>
+    name === 'probes' ? { ...seat, probe: seat.probe && { ...seat.probe, until: NOW } } : seat,
+  );
+  return { ...open, ring, seats };
 }
 
 /** What is due, and for what. */
 function keyOf(due: Due): string {
-  return `${due.name} ${due.name === 'probe' ? due.probe : due.room}`;
+  return `${due.name} ${due.room}`;
 }
 
 function canonicalRoom(open: OpenRoom): OpenRoom {
@@ -59,12 +61,13 @@ function canonicalRoom(open: OpenRoom): OpenRoom {
     pending: open.pending.map((each) => ({ ...each, since: NOW })),
     assignedAt: open.assignedAt === null ? null : NOW,
     eraToldAt: null,
-    lookups: [...open.lookups],
+    tasks: new Set([...open.tasks].toSorted()),
   };
 }
 
 function canonicalSeat(seat: Seat): Seat {
-  return { ...seat, accusations: [], silences: [] };
+  const probe = seat.probe && { ...seat.probe, until: LATER };
+  return { ...seat, accusations: [], silences: [], probe };
 }
 
 /** Of the ages of edges only the order counts. */

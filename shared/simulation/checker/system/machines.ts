@@ -56,8 +56,7 @@ export type Parcel =
       readonly input: number;
       readonly isAtOnce: boolean;
     }
-  | { readonly type: 'probe'; readonly session: SessionId; readonly probe: number }
-  | { readonly type: 'end'; readonly session: SessionId };
+  | { readonly type: 'probe' | 'end'; readonly session: SessionId };
 
 export interface BrokerTurn {
   readonly next: number;

@@ -1,0 +1,19 @@
+/** A broker with its timer. */
+import { Loop, type Machine, type Times } from '../driver/loop.ts';
+import { firstTime } from '../machine/due-times.ts';
+import { handle } from './broker.ts';
+import type { Broker, Delivery, Input } from './state.ts';
+
+/** What gives a broker its inputs, one after another. */
+export type BrokerLoop = Loop<Input, Delivery>;
+
+type Perform = (delivery: Delivery) => void;
+
+export function run(broker: Broker, perform: Perform, times: Times): BrokerLoop {
+  const machine: Machine<Input, Delivery> = {
+    handle: (input, moment) => handle(broker, input, moment),
+    perform,
+    nextDue: () => firstTime(broker),
+  };
+  return new Loop(machine, times);
+}
