@@ -72,8 +72,8 @@ export interface SignalingOptions extends WatchLimits {
 
 interface SocketData {
   readonly session: SessionId;
-  /** What answers each request that waits for the broker, by its number. */
-  readonly replies: Map<number, Answer>;
+  /** By number: what sends the reply to each request that waits for the broker. */
+  readonly replies: Map<number, SendReply>;
   /** Ends its watching, if it watches a room. */
   unwatch: (() => void) | null;
   faults: number;
@@ -87,14 +87,14 @@ type ToClient = ServerToPeer & ServerToTracer & ServerToSpectator;
 type PeerServer = Server<FromClient, ToClient, Record<string, never>, SocketData>;
 type PeerSocket = Socket<FromClient, ToClient, Record<string, never>, SocketData>;
 
-type Answer = (reply: ReplyTo | WatchReply) => void;
+type SendReply = (reply: ReplyTo | WatchReply) => void;
 
 /** An event of a client. */
 interface Call {
   readonly socket: PeerSocket;
   readonly event: string;
   readonly input: unknown;
-  readonly answer: Answer;
+  readonly reply: SendReply;
 }
 
 /** How long a newcomer of a burst waits for the next one, in milliseconds. */
@@ -279,50 +279,50 @@ export class SignalingServer {
     if (place !== null && !this.#isClosing) this.#options.logger.debug(place, 'lost');
   }
 
-  /** Runs the handler of an event with a way to answer; a client that takes no answer is disconnected. */
+  /** Runs the handler of an event with a way to reply; a client that takes no reply is disconnected. */
   #hear(socket: PeerSocket, event: string, parameters: readonly unknown[]): void {
     const handler = this.#handlerOf(event);
     const input = BARE.has(event) ? null : parameters[0];
     const acknowledge = handler === null ? parameters.at(-1) : parameters[BARE.has(event) ? 0 : 1];
-    if (!isAnswer(acknowledge)) {
+    if (!isSendReply(acknowledge)) {
       const fault = refusal('malformed', 'sent without asking for an acknowledgement');
       this.#noteFault(socket, event, fault);
       socket.disconnect(true);
       return;
     }
-    const answer: Answer = (reply) => {
-      // First the answer: after the disconnection there would be none.
-      acknowledge(reply);
-      if (!reply.ok) this.#noteFault(socket, event, reply);
+    const reply: SendReply = (said) => {
+      // First the reply: after the disconnection there would be none.
+      acknowledge(said);
+      if (!said.ok) this.#noteFault(socket, event, said);
     };
     const { requests, moves } = socket.data;
     const now = this.#clock.now();
     if (!takeOne(requests, ALL, now) || (MOVES.has(event) && !takeOne(moves, MOVING, now)))
-      answer(refusal('malformed', 'more requests than a peer has to make'));
-    else if (handler === null) answer(refusal('malformed', `there is no event "${event}"`));
-    else handler({ socket, event, input, answer });
+      reply(refusal('malformed', 'more requests than a peer has to make'));
+    else if (handler === null) reply(refusal('malformed', `there is no event "${event}"`));
+    else handler({ socket, event, input, reply });
   }
 
   /** Puts a request to the broker, if it is one. */
-  #ask({ socket, input, answer }: Call, type: RequestType): void {
+  #ask({ socket, input, reply }: Call, type: RequestType): void {
     const isForPlace = FOR_A_PLACE.has(type);
     const refused = isForPlace ? this.#refusalOfSecond(socket) : null;
     if (refused !== null) {
-      answer(refused);
+      reply(refused);
       return;
     }
     const request = parseRequest(type, input);
     if (!request.ok) {
-      answer(refusal(isForPlace ? codeFor(input) : 'malformed', request.error));
+      reply(refusal(isForPlace ? codeFor(input) : 'malformed', request.error));
       return;
     }
     const { session, replies } = socket.data;
     const place = this.#placeOf(socket);
     this.#requests += 1;
     const number = this.#requests;
-    replies.set(number, (reply) => {
-      if (reply.ok && isForPlace) this.#noteSeat(socket, type);
-      answer(reply);
+    replies.set(number, (said) => {
+      if (said.ok && isForPlace) this.#noteSeat(socket, type);
+      reply(said);
     });
     this.#loop.give({ type: 'request', session, number, request: request.value });
     if (type === 'leave' && place !== null) this.#options.logger.debug(place, 'left');
@@ -342,9 +342,9 @@ export class SignalingServer {
     const { session, replies } = socket.data;
     switch (delivery.type) {
       case 'reply': {
-        const answer = replies.get(delivery.number);
+        const reply = replies.get(delivery.number);
         replies.delete(delivery.number);
-        answer?.(delivery.reply);
+        reply?.(delivery.reply);
         return;
       }
       case 'push':
@@ -386,9 +386,9 @@ export class SignalingServer {
     return refusal('already-joined', 'this connection watches a room already');
   }
 
-  #trace({ socket, input, answer }: Call): void {
+  #trace({ socket, input, reply }: Call): void {
     const place = this.#placeOf(socket);
-    answer(place === null ? NOT_JOINED : this.#takeTrace(place, input));
+    reply(place === null ? NOT_JOINED : this.#takeTrace(place, input));
   }
 
   /** Takes what a member tells the spectators of its room. */
@@ -404,8 +404,8 @@ export class SignalingServer {
     return { ok: true };
   }
 
-  #watch({ socket, input, answer }: Call): void {
-    answer(this.#refusalOfSecond(socket) ?? this.#addSpectator(socket, input));
+  #watch({ socket, input, reply }: Call): void {
+    reply(this.#refusalOfSecond(socket) ?? this.#addSpectator(socket, input));
   }
 
   #addSpectator(socket: PeerSocket, input: unknown): WatchReply {
@@ -451,6 +451,6 @@ export class SignalingServer {
   }
 }
 
-function isAnswer(input: unknown): input is Answer {
+function isSendReply(input: unknown): input is SendReply {
   return typeof input === 'function';
 }

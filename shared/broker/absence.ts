@@ -43,10 +43,13 @@ export function lose(room: Room, id: PeerId, { now }: Moment): Notice[] {
  */
 export function isGone(room: Room, charge: Charge, { now }: Moment): boolean {
   const { from, about, fault } = charge;
-  const lost = find(room, about)?.lost ?? null;
-  if (lost === null || lost.at <= now - GRACE) return true;
-  const { neighbours, words } = lost;
+  const member = find(room, about);
+  const lost = member?.lost ?? null;
+  if (member === undefined || lost === null || lost.at <= now - GRACE) return true;
+  const { neighbours } = lost;
+  const words = { ...lost.words };
   if (neighbours.includes(from)) words[from] = fault === 'silent' ? 'silent' : 'cannot tell';
+  member.lost = { ...lost, words };
   if (neighbours.length > 0 && !neighbours.some((id) => has(room, id))) return true;
   const mayHear = neighbours.some((id) => isPresent(room, id) && words[id] === undefined);
   return !mayHear && Object.values(words).includes('silent');

@@ -32,7 +32,7 @@ export interface Loss {
   /** Its neighbours then. */
   readonly neighbours: readonly PeerId[];
   /** Which of them have said since that they do not hear it, and whether they could. */
-  readonly words: Record<string, 'silent' | 'cannot tell'>;
+  readonly words: Readonly<Record<string, 'silent' | 'cannot tell'>>;
 }
 
 export interface Member {

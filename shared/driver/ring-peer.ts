@@ -189,6 +189,6 @@ export class RingPeer {
     const signaling = this.#signaling;
     if (signaling === null) return;
     const give = this.#givingFrom(signaling);
-    signaling.ask(to.request, (reply) => give({ type: 'answer', to, reply }));
+    signaling.ask(to.request, (reply) => give({ type: 'reply', to, reply }));
   }
 }

@@ -19,7 +19,7 @@ export function complain(turn: Turn, about: PeerId, found: 'silent' | 'misbehave
   ask(turn, { request: { type: 'complain', body: { about, fault } }, context: about });
 }
 
-/** The server has answered: another complaint may be made. */
+/** The server has replied to a complaint about a peer: another may be made. */
 export function endComplaint({ member: { neighbours } }: Turn, about: PeerId): void {
   neighbours.complaints = neighbours.complaints.filter(({ peer }) => peer !== about);
 }

@@ -86,7 +86,7 @@ function tellingLinks(member: Member, peer: PeerId): readonly Link[] {
  * The server has answered a complaint. A neighbour that is still a member is awake, perhaps only just: a
  * last chance for the link before another is made.
  */
-export function complaintAnswered(turn: Turn, about: PeerId, reply: MembershipReply): void {
+export function onComplaintReply(turn: Turn, about: PeerId, reply: MembershipReply): void {
   endComplaint(turn, about);
   if (!reply.ok || !reply.isMember) return;
   for (const link of greetedLinks(turn.member, about))

@@ -4,7 +4,7 @@
  * no timer, reads no clock and draws no random number of its own; one driver does that in a browser tab, in
  * Node and in the simulator.
  */
-import { complaintAnswered, check, heartbeat, probeOver } from './failure-detector.ts';
+import { onComplaintReply, check, heartbeat, probeOver } from './failure-detector.ts';
 import type { LinkId } from '../protocol/ids.ts';
 import {
   parseReplyTo,
@@ -24,7 +24,7 @@ import {
   joinAs,
   leave,
   offerEvent,
-  placeAnswered,
+  onPlaceReply,
   renew,
   vanish,
 } from './membership.ts';
@@ -57,7 +57,7 @@ import type { Moment } from '../machine/moment.ts';
 import { receiveSignals } from './signals.ts';
 import { applyView } from './views.ts';
 
-type ServerInput = ServerNews | Extract<Input, { type: 'answer' }>;
+type ServerInput = ServerNews | Extract<Input, { type: 'reply' }>;
 
 /**
  * Handles one input.
@@ -119,8 +119,8 @@ function handleServer(turn: Turn, input: ServerInput): void {
       return;
     case 'invalid':
       return invalid(turn, input.error);
-    case 'answer':
-      return answered(turn, input.to, input.reply);
+    case 'reply':
+      return onReply(turn, input.to, input.reply);
   }
 }
 
@@ -129,36 +129,36 @@ function invalid(turn: Turn, error: string): void {
 }
 
 /** What the reply to each request does. */
-const ANSWERED: {
+const ON_REPLY: {
   readonly [T in keyof Contexts]: (turn: Turn, context: Contexts[T], reply: ReplyTo<T>) => void;
 } = {
-  join: placeAnswered,
-  resume: placeAnswered,
-  signal: signalAnswered,
+  join: onPlaceReply,
+  resume: onPlaceReply,
+  signal: onSignalReply,
   settle: settled,
-  complain: complaintAnswered,
-  lookup: lookupAnswered,
+  complain: onComplaintReply,
+  lookup: onLookupReply,
 };
 
-function answered<Type extends keyof Contexts>(
+function onReply<Type extends keyof Contexts>(
   turn: Turn,
   { request: { type }, context }: Ask<Type>,
   given: unknown,
 ): void {
   const reply = parseReplyTo(type, given);
-  if (reply.ok) ANSWERED[type](turn, context, reply.value);
+  if (reply.ok) ON_REPLY[type](turn, context, reply.value);
   else invalid(turn, reply.error);
 }
 
 /** A link whose signals are not passed on cannot be made, nor go on where it is relayed. */
-function signalAnswered(turn: Turn, id: LinkId, reply: Reply): void {
+function onSignalReply(turn: Turn, id: LinkId, reply: Reply): void {
   const link = findLink(turn.member, id);
   if (reply.ok || link === undefined) return;
   const isDirect = link.kind === 'direct' && isOpen(link);
   if (!isDirect) drop(turn, link, reply.message);
 }
 
-function lookupAnswered(
+function onLookupReply(
   turn: Turn,
   { peer, why }: Contexts['lookup'],
   reply: MembershipReply,

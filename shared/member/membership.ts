@@ -131,7 +131,7 @@ function request({ id, signals }: Offer): OfferInRequest {
 }
 
 /** The server has answered a request for a place. */
-export function placeAnswered(turn: Turn, _: null, reply: JoinReply): void {
+export function onPlaceReply(turn: Turn, _: null, reply: JoinReply): void {
   const { membership } = turn.member;
   if (!reply.ok) refused(turn, reply);
   else if (membership.name === 'joining') joined(turn, membership, reply);

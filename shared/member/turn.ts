@@ -64,7 +64,7 @@ export type Input =
   | { readonly type: 'renewed'; readonly identity: Identity }
   | ServerNews
   /** The server's reply to a question as it came, never trusted. */
-  | { readonly type: 'answer'; readonly to: Ask; readonly reply: unknown }
+  | { readonly type: 'reply'; readonly to: Ask; readonly reply: unknown }
   | { readonly type: 'link'; readonly link: LinkId; readonly event: LinkEvent }
   /** A due time has come. */
   | { readonly type: 'time' };

@@ -75,7 +75,7 @@ class RelayedEnd implements Link {
     this.#give({ type: 'connected' });
     const reply = { ok: true, view: viewOf(end), policy: 'highest' } as const;
     const request = { type: 'join', body: requestOf(1) } as const;
-    this.#give({ type: 'answer', to: { request, context: null }, reply });
+    this.#give({ type: 'reply', to: { request, context: null }, reply });
     // The member offers a relayed link at once, but not before the turn is over.
     if (end === 'first') this.#give({ type: 'time' });
   }

@@ -49,10 +49,10 @@ export class TestLink {
   }
 }
 
-/** The member's requests to the server that wait for an answer. */
-interface Asked<Request, Answer> {
+/** The member's requests to the server that wait for a reply. */
+interface Asked<Request, Reply> {
   readonly request: Request;
-  readonly reply: (answer: Answer) => void;
+  readonly reply: (reply: Reply) => void;
 }
 
 type Tell = (news: ServerNews) => void;

@@ -58,7 +58,7 @@ test('one peer is shown input by input, and its state after as many as are asked
   const { status, stdout } = await run('replay.mjs', recorded, '--peer', `${id}`, '--until', '5');
   expect(status).toBe(0);
   expect(stdout).toMatch(/^ {4}1 +0 ms {2}join$/m);
-  expect(stdout).toMatch(/^ {4}5 .* answer .*"type":"join"/m);
+  expect(stdout).toMatch(/^ {4}5 .* reply .*"type":"join"/m);
   expect(stdout).not.toMatch(/^ {4}6 /m);
   expect(stdout).toContain('- joined room lobby');
   expect(stdout).toContain('the state after input 5:\n{\n  "config": {');

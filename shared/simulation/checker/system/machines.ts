@@ -193,7 +193,7 @@ export class Machines {
         const { type } = to.request;
         // It changes nothing.
         if (type === 'signal' && reply.ok) return [];
-        const input = this.input({ type: 'answer', to, reply });
+        const input = this.input({ type: 'reply', to, reply });
         const isAtOnce = type === 'settle' || type === 'complain';
         return [{ type: 'input', session, input, isAtOnce }];
       }
@@ -314,7 +314,7 @@ function linksNamed(happening: Happening): number {
       return bitOf(happening.delivery.link);
     case 'view':
       return view(happening.view);
-    case 'answer': {
+    case 'reply': {
       const { request } = happening.to;
       if (request.type === 'signal') return bitOf(request.body.link);
       const placed = parseReplyTo('join', happening.reply);

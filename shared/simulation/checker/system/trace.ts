@@ -101,8 +101,8 @@ function whatIsIn(machines: Machines, input: Happening): string {
     }
     case 'signal':
       return `${input.delivery.signals.map(({ type }) => type).join(' ')} from ${nameOf(machines, input.delivery.from)}`;
-    case 'answer':
-      return `answer to ${input.to.request.type}`;
+    case 'reply':
+      return `reply to ${input.to.request.type}`;
     default:
       return input.type;
   }
