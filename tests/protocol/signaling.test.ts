@@ -325,7 +325,7 @@ describe('malformed input', () => {
     fc.assert(
       fc.property(field, fc.anything(), (name, value) => {
         const parsed = parseJoinRequest({ ...joinRequest, [name]: value });
-        const taken = name === 'room' ? String(value).toLowerCase() : value;
+        const taken = name === 'room' && typeof value === 'string' ? value.toLowerCase() : value;
         if (parsed.ok) expect(parsed.value).toEqual({ ...joinRequest, [name]: taken });
         else expect(parsed.error).toContain(name === 'version' ? 'version' : name);
       }),
