@@ -204,7 +204,7 @@ export class SimulatedServer {
       this.#replies.set(this.#requests, (reply) => {
         this.#toPeer(connection, () => {
           cancel?.();
-          if (claim !== null && reply.ok) route.holder = claim;
+          if (claim !== null) route.holder = reply.ok ? claim : null;
           onReply(reply);
         });
       });

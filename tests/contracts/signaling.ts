@@ -7,6 +7,7 @@ import {
   parseReplyTo,
   type JoinReply,
   type JoinRequest,
+  type LeaveRequest,
   type MembershipReply,
   type Reply,
   type ReplyTo,
@@ -25,6 +26,8 @@ interface Way {
   readonly signaling: Signaling;
   /** The network ends the connection; the server notices it soon. */
   lose(): void;
+  /** Once it has left: the place that it gave up on the second way, which is not the connection. */
+  goodbye(): LeaveRequest | null;
 }
 
 /** A server, and how time passes at it. */
@@ -123,6 +126,12 @@ class Peer {
 
   complain(about: PeerId): Promise<MembershipReply> {
     return this.#answer({ type: 'complain', body: { about, fault: 'silent' } });
+  }
+
+  /** Leaves, and returns the place that it gave up on the second way. */
+  leave(): LeaveRequest | null {
+    this.signaling.leave();
+    return this.#way.goodbye();
   }
 
   /** The network ends its connection. */
@@ -355,6 +364,18 @@ export function signalingContract(
       expect(one.view).toMatchObject({ removed: [other.id], successor: { id: one.id } });
       expect(await one.lookup(other.id)).toEqual({ ok: true, isMember: false });
       expect(one.checks).toEqual([]);
+    });
+
+    promise('leave gives up the place last given, and none after a refusal', async (ground) => {
+      const [one, other] = await pairOf(ground);
+      const { room, id, secret } = one.request;
+      await one.reconnect();
+      expect(await one.resume()).toMatchObject({ ok: true });
+      expect(one.leave()).toEqual({ room, id, secret });
+      await other.reconnect();
+      expect(await other.resume({ secret: 'the secret of another' })).toMatchObject({ ok: false });
+      expect(other.leave()).toBeNull();
+      expect(new Peer(ground, 3).leave()).toBeNull();
     });
 
     for (const how of ['leave', 'drop'] as const)
