@@ -147,6 +147,7 @@ export function socketSignaling(
   /** Whatever the reply: what was not taken is not sent again. */
   function sendTrace(trace: Trace, onDone: () => void): void {
     if (socket.connected) socket.timeout(REPLY_PATIENCE).emit('trace', trace, onDone);
+    else onDone();
   }
 
   /** The second way is a courtesy: a fault in it is reported, and does not keep the peer from leaving. */

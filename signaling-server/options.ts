@@ -50,6 +50,7 @@ const EnvironmentSchema = v.object({
   ),
   MAX_PEERS_PER_ROOM: v.optional(wholeNumber(1, 10_000), '1000'),
   MAX_ROOMS: v.optional(wholeNumber(1, 1_000_000), '10000'),
+  // Spectators were watchers once. The names stay, so that what was set then still counts.
   MAX_WATCHERS_PER_ROOM: v.optional(wholeNumber(0, 1_000), '8'),
   MAX_WATCHERS: v.optional(wholeNumber(0, 10_000), '64'),
   ALLOWED_ORIGINS: v.optional(

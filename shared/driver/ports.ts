@@ -51,8 +51,12 @@ export type OpenLink = (initiator: boolean, handlers: LinkHandlers) => Link;
  * may never come: it is not waited for beyond that time, nor once the connection is lost.
  */
 export interface Signaling {
+  /** There is a connection from each `connected` to the next `disconnected`, or to the end of the way. */
   connect(onNews: (news: ServerNews) => void): void;
-  /** Does nothing while there is no connection. The reply is as it came, never trusted. */
+  /**
+   * Sends a request. The reply is as it came, never trusted. A request made without a connection is dropped:
+   * it is never sent later, and its reply never comes.
+   */
   ask(request: Request, onReply: (reply: unknown) => void): void;
   /** Gives up the place in the ring and closes the connection. */
   leave(): void;

@@ -23,6 +23,8 @@ interface Connection {
   readonly session: SessionId;
   readonly route: Route;
   readonly onNews: (news: ServerNews) => void;
+  /** Whether its peer has heard that it is there: before that it asks nothing. */
+  isTold: boolean;
   /** As its peer sees it, and as the server does. */
   isOpen: boolean;
   isOpenAtServer: boolean;
@@ -192,7 +194,7 @@ export class SimulatedServer {
    */
   #ask(route: Route, request: Request, onReply: (reply: ReplyTo) => void): void {
     const { connection, device } = route;
-    if (connection === null) return;
+    if (connection?.isTold !== true) return;
     const { session } = connection;
     const claim = claimOf(request);
     const patience = request.type === 'join' ? PLACE_PATIENCE : REPLY_PATIENCE;
@@ -202,7 +204,7 @@ export class SimulatedServer {
       this.#replies.set(this.#requests, (reply) => {
         this.#toPeer(connection, () => {
           cancel?.();
-          if (claim !== null && reply.ok) route.holder = claim;
+          if (claim !== null) route.holder = reply.ok ? claim : null;
           onReply(reply);
         });
       });
@@ -223,6 +225,7 @@ export class SimulatedServer {
         session: this.#sessions,
         route,
         onNews,
+        isTold: false,
         isOpen: true,
         isOpenAtServer: true,
         lastDown: 0,
@@ -233,7 +236,10 @@ export class SimulatedServer {
       route.connection = connection;
       this.#connections.set(connection.session, connection);
       this.#loop.give({ type: 'opened', session: connection.session });
-      this.#toPeer(connection, () => onNews({ type: 'connected' }));
+      this.#toPeer(connection, () => {
+        connection.isTold = true;
+        onNews({ type: 'connected' });
+      });
     });
   }
 

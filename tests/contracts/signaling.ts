@@ -7,6 +7,7 @@ import {
   parseReplyTo,
   type JoinReply,
   type JoinRequest,
+  type LeaveRequest,
   type MembershipReply,
   type Reply,
   type ReplyTo,
@@ -25,6 +26,8 @@ interface Way {
   readonly signaling: Signaling;
   /** The network ends the connection; the server notices it soon. */
   lose(): void;
+  /** Once it has left: the place that it gave up on the second way, which is not the connection. */
+  goodbye(): LeaveRequest | null;
 }
 
 /** A server, and how time passes at it. */
@@ -94,13 +97,18 @@ class Peer {
     return reply;
   }
 
-  async resume(changes: Partial<ResumeRequest> = {}): Promise<JoinReply> {
+  resume(changes: Partial<ResumeRequest> = {}): Promise<JoinReply> {
+    return this.#answer(this.resumption(changes));
+  }
+
+  /** The request for the place of its last view. */
+  resumption(changes: Partial<ResumeRequest> = {}): Request<'resume'> {
     const { version, room, id, secret, policy } = this.request;
     const { incarnation, era, version: of, successor, predecessor } = this.view;
     const neighbours = { successor: successor.id, predecessor: predecessor.id };
     const place = { incarnation, era, version: of, ...neighbours };
     const body = { version, room, id, secret, policy, place, removed: [], ...changes };
-    return this.#answer({ type: 'resume', body });
+    return { type: 'resume', body };
   }
 
   signal(to: PeerId, ...signals: Signal[]): Promise<Reply> {
@@ -120,11 +128,34 @@ class Peer {
     return this.#answer({ type: 'complain', body: { about, fault: 'silent' } });
   }
 
+  /** Leaves, and returns the place that it gave up on the second way. */
+  leave(): LeaveRequest | null {
+    this.signaling.leave();
+    return this.#way.goodbye();
+  }
+
+  /** The network ends its connection. */
+  async lose(): Promise<void> {
+    this.#way.lose();
+    await this.#until(() => this.told.at(-1) === 'disconnected');
+  }
+
   /** The network ends its connection, and it comes back by itself. */
   async reconnect(): Promise<void> {
     const before = this.told.length;
     this.#way.lose();
     await this.#until(() => this.told.length > before && this.told.at(-1) === 'connected');
+  }
+
+  /** Asks again and again as long as there is no connection. Returns the replies as they come. */
+  async askInVain(request: Request): Promise<readonly unknown[]> {
+    const replies: unknown[] = [];
+    await this.#until(() => {
+      if (this.told.at(-1) === 'connected') return true;
+      this.signaling.ask(request, (reply) => replies.push(reply));
+      return false;
+    });
+    return replies;
   }
 
   async #answer<Asked extends Request>(request: Asked): Promise<ReplyTo<Asked['type']>> {
@@ -293,6 +324,22 @@ export function signalingContract(
       await ground.until(() => one.heard.length === 1);
     });
 
+    promise(
+      'a request made without a connection is dropped: never sent later, its reply never comes',
+      async (ground) => {
+        const newcomer = new Peer(ground, 9);
+        const early = await newcomer.askInVain({ type: 'settle', body: null });
+        const one = await memberOf(ground, 1);
+        await one.lose();
+        const late = await one.askInVain(one.resumption());
+        // The replies to these would come after those.
+        for (const peer of [newcomer, one])
+          expect(await peer.settle()).toMatchObject({ ok: false, code: 'not-joined' });
+        expect([early, late]).toEqual([[], []]);
+        expect(await one.resume()).toMatchObject({ ok: true });
+      },
+    );
+
     promise('a place is kept for a while, until a neighbour complains', async (ground) => {
       const [one, other] = await pairOf(ground);
       other.signaling.drop();
@@ -317,6 +364,18 @@ export function signalingContract(
       expect(one.view).toMatchObject({ removed: [other.id], successor: { id: one.id } });
       expect(await one.lookup(other.id)).toEqual({ ok: true, isMember: false });
       expect(one.checks).toEqual([]);
+    });
+
+    promise('leave gives up the place last given, and none after a refusal', async (ground) => {
+      const [one, other] = await pairOf(ground);
+      const { room, id, secret } = one.request;
+      await one.reconnect();
+      expect(await one.resume()).toMatchObject({ ok: true });
+      expect(one.leave()).toEqual({ room, id, secret });
+      await other.reconnect();
+      expect(await other.resume({ secret: 'the secret of another' })).toMatchObject({ ok: false });
+      expect(other.leave()).toBeNull();
+      expect(new Peer(ground, 3).leave()).toBeNull();
     });
 
     for (const how of ['leave', 'drop'] as const)

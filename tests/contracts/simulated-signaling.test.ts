@@ -25,7 +25,7 @@ function simulated(): SignalingGround {
       const lose = () => {
         server.lose(route, SOCKET_CLOSE, BACK);
       };
-      return { signaling: server.port(route), lose };
+      return { signaling: server.port(route), lose, goodbye: () => route.holder };
     },
     until: async (isSo) => {
       const limit = clock.now() + PATIENCE;

@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { connect, createServer, type AddressInfo, type Socket } from 'node:net';
 import { onTestFinished } from 'vitest';
 import { socketSignaling } from '../../peer/socket-signaling.ts';
+import type { LeaveRequest } from '../../shared/protocol/signaling.ts';
 import { startTestServer } from '../signaling-server/test-server.ts';
 import { untilTrue } from './real-time.ts';
 import { signalingContract, type SignalingGround } from './signaling.ts';
@@ -58,12 +59,18 @@ async function socketIo(): Promise<SignalingGround> {
     newWay: () => {
       const network = networks.pop();
       if (network === undefined) throw new Error(`no more than ${PEERS} peers`);
-      const signaling = socketSignaling(`http://127.0.0.1:${network.port}`);
+      let goodbye: LeaveRequest | null = null;
+      const signaling = socketSignaling(`http://127.0.0.1:${network.port}`, {
+        onLeave: (request) => {
+          goodbye = request;
+        },
+      });
       return {
         signaling,
         lose: () => {
           network.fail();
         },
+        goodbye: () => goodbye,
       };
     },
     until: untilTrue,

@@ -9,6 +9,7 @@ import * as v from 'valibot';
 import { expect, onTestFinished, vi } from 'vitest';
 import type { LinkId, PeerId } from '../../shared/protocol/ids.ts';
 import {
+  isRequestType,
   parseReplyTo,
   parseSignalDelivery,
   parseView,
@@ -20,6 +21,7 @@ import {
   type MembershipReply,
   type PeerToServer,
   type Reply,
+  type ReplyTo,
   type ResumeRequest,
   type ServerToPeer,
   type SettleReply,
@@ -122,14 +124,14 @@ export async function connect(server: TestServer, options: ConnectOptions = {}):
   return socket;
 }
 
-/** Sends an event and returns the acknowledgement, whatever it is. */
+/** Sends an event and returns the acknowledgement: the reply to a request, or a plain one. */
 export async function ask(
   socket: Socket,
   event: string,
   ...parameters: readonly unknown[]
-): Promise<Reply | JoinReply> {
+): Promise<ReplyTo> {
   const reply: unknown = await socket.timeout(PATIENCE).emitWithAck(event, ...parameters);
-  return valueOf(parseReplyTo(event === 'join' ? event : 'signal', reply));
+  return valueOf(parseReplyTo(isRequestType(event) ? event : 'signal', reply));
 }
 
 /** The reason for which the connection ends, now or later. */
@@ -239,7 +241,7 @@ export class TestPeer {
     const { version, room, id, secret, policy } = this.request;
     const request = { version, room, id, secret, policy, place: this.#place, removed: [] };
     const input: unknown = await this.#socket.timeout(PATIENCE).emitWithAck('resume', request);
-    const reply = valueOf(parseReplyTo('join', input));
+    const reply = valueOf(parseReplyTo('resume', input));
     if (reply.ok) this.views.push(reply.view);
     return reply;
   }
@@ -273,7 +275,7 @@ export class TestPeer {
 
   async leave(): Promise<Reply> {
     return valueOf(
-      parseReplyTo('signal', await this.#socket.timeout(PATIENCE).emitWithAck('leave')),
+      parseReplyTo('leave', await this.#socket.timeout(PATIENCE).emitWithAck('leave')),
     );
   }
 

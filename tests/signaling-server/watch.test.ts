@@ -1,6 +1,7 @@
 /** Spectators of a room, and the traces that its members send for them. */
 import type { Socket } from 'socket.io-client';
-import { describe, expect, test, vi } from 'vitest';
+import { describe, expect, onTestFinished, test, vi } from 'vitest';
+import { socketSignaling, type SendTrace } from '../../peer/socket-signaling.ts';
 import { SIGNALING_VERSION } from '../../shared/protocol/signaling.ts';
 import {
   MAX_ENTRIES,
@@ -16,7 +17,7 @@ import {
   MAX_TELLS_AT_ONCE,
   MAX_UNTAKEN,
 } from '../../signaling-server/watch.ts';
-import { peerId, roomName, valueOf } from '../support.ts';
+import { defined, peerId, roomName, valueOf } from '../support.ts';
 import {
   ask,
   connect,
@@ -377,6 +378,41 @@ describe('members', () => {
     const one = await member(server, 1);
     expect(await ask(one.socket, 'trace', trace())).toEqual({ ok: true });
     expect(server.warnings()).toEqual([]);
+  });
+
+  test('are done with a trace once it has arrived, and with one that cannot be sent', async () => {
+    const server = await startTestServer();
+    const watching = await spectator(server);
+    const told: string[] = [];
+    let send: SendTrace | null = null;
+    const shipped = socketSignaling(server.url, {
+      onWatched: (way) => {
+        send = way;
+      },
+    });
+    onTestFinished(() => {
+      shipped.drop();
+    });
+    shipped.connect(({ type }) => {
+      told.push(type);
+      if (type !== 'connected') return;
+      shipped.ask({ type: 'join', body: joinRequest(1) }, () => told.push('joined'));
+    });
+    const way = await vi.waitFor(() => defined(send), WAIT);
+    const isDone = async () => {
+      const onDone = vi.fn();
+      way(trace(), onDone);
+      await vi.waitFor(() => {
+        expect(onDone).toHaveBeenCalledOnce();
+      }, WAIT);
+    };
+    await isDone();
+    await vi.waitFor(() => {
+      expect(watching.traces).toHaveLength(1);
+    }, WAIT);
+    shipped.drop();
+    await isDone();
+    expect(told).toEqual(['connected', 'joined']);
   });
 
   test('send traces only as themselves', async () => {

@@ -8,6 +8,8 @@ import {
   type PeerId,
 } from '../../protocol/ids.ts';
 import {
+  isRequestType,
+  parseLeaveRequest,
   parseReplyTo,
   parseRequest,
   parseSignalDelivery,
@@ -70,17 +72,30 @@ function signalingParsers(dice: Dice): readonly (readonly [Parser, unknown])[] {
   };
   const policy = dice.pick(['highest', 'incumbent']);
   const refusal = { ok: false, code: 'room-full', message: 'come back later' };
+  const offers = { successor: offer(), predecessor: offer() };
+  const fault = dice.pick(['silent', 'unlinked', 'misbehaves']);
+  const granted = { ok: true, view, policy };
+  const membership = { ok: true, isMember: dice.pick([true, false]) };
+  /** What may come with each request, and the reply where it is not refused. */
+  const exchanges: Readonly<Record<RequestType, { body: unknown; reply: unknown }>> = {
+    join: { body: { ...claimant, policy, offers }, reply: granted },
+    resume: { body: { ...claimant, policy, place, removed: [id()] }, reply: granted },
+    signal: { body: { to: id(), edge: 'successor', ...offer() }, reply: { ok: true } },
+    settle: { body: null, reply: { ok: true, era: dice.number(32) } },
+    complain: { body: { about: id(), fault }, reply: membership },
+    lookup: { body: id(), reply: membership },
+    leave: { body: null, reply: { ok: true } },
+  };
+  const ofRequests = Object.entries(exchanges).flatMap(([type, { body, reply }]) =>
+    isRequestType(type)
+      ? [[bodyOf(type), body] as const, [replyTo(type), dice.pick([reply, refusal])] as const]
+      : [],
+  );
   return [
-    [bodyOf('join'), { ...claimant, policy, offers: { successor: offer(), predecessor: offer() } }],
-    [bodyOf('resume'), { ...claimant, policy, place, removed: [id()] }],
-    [bodyOf('signal'), { to: id(), edge: 'successor', ...offer() }],
+    ...ofRequests,
+    [parseLeaveRequest, { room: 'lobby', id: id(), secret: claimant.secret }],
     [parseSignalDelivery, { from: id(), edge: 'predecessor', ...offer() }],
-    [bodyOf('complain'), { about: id(), fault: dice.pick(['silent', 'unlinked', 'misbehaves']) }],
     [parseView, view],
-    [replyTo('join'), dice.pick([{ ok: true, view, policy }, refusal])],
-    [replyTo('signal'), dice.pick([{ ok: true }, refusal])],
-    [replyTo('settle'), dice.pick([{ ok: true, era: dice.number(32) }, refusal])],
-    [replyTo('lookup'), dice.pick([{ ok: true, isMember: false }, refusal])],
     [parsePeerId, id()],
     [parseRoomName, 'lobby'],
     [parseLinkId, 7],
