@@ -87,6 +87,8 @@ export function socketSignaling(
       onNews({ type: 'disconnected', reason: error.message });
     });
     socket.on('disconnect', (reason) => {
+      // Where the library knew before this page that it was lost, it has kept what was asked since.
+      socket.sendBuffer = [];
       // A member that comes back is told again.
       onWatched(null);
       onNews({ type: 'disconnected', reason });

@@ -7,17 +7,10 @@ import type { Server as HttpServer } from 'node:http';
 import type { Logger } from 'pino';
 import { Server, type Socket } from 'socket.io';
 import { v4 as uuid } from 'uuid';
-import {
-  ALREADY_JOINED,
-  NOT_JOINED,
-  orderOf,
-  placeOf,
-  sessionsIn,
-  sizeOf,
-} from '../shared/broker/broker.ts';
+import { ALREADY_JOINED, orderOf, placeOf, sessionsIn, sizeOf } from '../shared/broker/broker.ts';
 import type { Told } from '../shared/broker/room.ts';
 import { run, type BrokerLoop } from '../shared/broker/run.ts';
-import { refusal } from '../shared/broker/turn.ts';
+import { NOT_JOINED, refusal } from '../shared/broker/turn.ts';
 import { mayLeave } from '../shared/broker/sessions.ts';
 import {
   newBroker,

@@ -444,6 +444,17 @@ export const BROKER_MUTANTS = [
     ),
   },
   {
+    rule: 'L16f',
+    change: 'a neighbour that comes over another connection was not silent',
+    file: 'broker/sessions.ts',
+    find: '  decide(turn, open, id, true);\n',
+    replace: '',
+    caughtBy: test(
+      'broker/places',
+      'a complaint of silence about one that comes over another connection each time counts as well (L16f)',
+    ),
+  },
+  {
     rule: 'L16g',
     change: 'former successors do not hear of an eviction',
     file: 'broker/views.ts',

@@ -19,7 +19,10 @@ const CHECK_INTERVAL = 4_000;
 /** How long the members of a lost memory are waited for, in milliseconds, once one is back. */
 const RECOVERY_PATIENCE = 5_000;
 
-/** How long after its opening a room may begin, or begin anew, to wait for them, in milliseconds. */
+/**
+ * How long after its opening, or the server's start, a room may begin to wait for them, and after its opening
+ * begin anew, in milliseconds.
+ */
 export const RECOVERY_PERIOD = 60_000;
 
 /**
@@ -81,7 +84,7 @@ export function awaitReturns(turn: Turn, open: OpenRoom): void {
 
 /**
  * Whether a recovery in a room where nobody has a connection goes on. Anyone can come and go again and
- * again, so it does not for ever.
+ * again, so it does not go on for ever.
  */
 export function isWaitedFor({ now }: Moment, open: OpenRoom): boolean {
   const isLate = open.openedAt <= now - RECOVERY_PERIOD;

@@ -28,9 +28,8 @@ import type {
   RoomTask,
   SessionId,
 } from './state.ts';
-import { announce, deliver, refusal, reply, type Turn } from './turn.ts';
+import { announce, deliver, NOT_JOINED, refusal, reply, type Turn } from './turn.ts';
 
-export const NOT_JOINED = refusal('not-joined', 'join a room first');
 export const ALREADY_JOINED = refusal(
   'already-joined',
   'this connection has joined a room already',
@@ -152,7 +151,7 @@ function ofMember(turn: Turn, asker: Asker, place: Membership, asked: MemberRequ
     case 'complain':
       return complain(turn, open, { asker, from: id, ...asked.body });
     case 'lookup':
-      return lookup(turn, open, { ...asker, peer: asked.body });
+      return lookup(turn, open, id, asker, asked.body);
     case 'leave':
       letGo(turn, open, id);
       reply(turn, asker, { ok: true });

@@ -33,8 +33,9 @@ const MAX_ACCUSATIONS = 2;
 export function complain(turn: Turn, open: OpenRoom, charge: Charge): void {
   const { asker, from, about, fault } = charge;
   const seat = open.seats.get(about);
-  if (seat === undefined || !areNeighbours(open, from, about))
-    reply(turn, asker, { ok: true, isMember: has(open, about) });
+  const isMember = has(open, about);
+  if (seat === undefined || !isMember || !areNeighbours(open, from, about))
+    reply(turn, asker, { ok: true, isMember });
   else if (fault === 'misbehaves')
     conclude(turn, open, charge, isHeard(turn, open, from) ? blame(turn, open, charge) : null);
   else if (seat.session === null)
@@ -88,7 +89,7 @@ function isHeard({ now }: Turn, open: OpenRoom, from: PeerId): boolean {
   return open.recollections === null && seated <= now - STANDING;
 }
 
-/** Answers a complaint, and lets the one go that has to, if one has. */
+/** Replies to a complaint, and lets the one go that has to, if one has. */
 function conclude(turn: Turn, open: OpenRoom, { asker, about }: Charge, goes: PeerId | null): void {
   reply(turn, asker, { ok: true, isMember: goes !== about });
   if (goes !== null) end(turn, letGo(turn, open, goes, false), 'evicted');

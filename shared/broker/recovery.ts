@@ -11,7 +11,7 @@ import {
 import { leave, recover, startRecovery } from './places.ts';
 import { has, isWhole } from './room.ts';
 import { closeRoom, hasForgotten, takeIn } from './rooms.ts';
-import { newSeat, type Lookup, type OpenRoom, type SessionId } from './state.ts';
+import { newSeat, type Asker, type OpenRoom, type SessionId } from './state.ts';
 import { announce, cancel, end, idTaken, placeLost, reply, unseat, type Turn } from './turn.ts';
 
 /**
@@ -73,10 +73,10 @@ export function letGo(turn: Turn, open: OpenRoom, id: PeerId, isGoodbye = true):
   return session;
 }
 
-/** Answers whether a peer is a member; while the room is recovering that has to wait. */
-export function lookup(turn: Turn, open: OpenRoom, question: Lookup): void {
-  if (open.recollections !== null) open.lookups = [...open.lookups, question];
-  else reply(turn, question, { ok: true, isMember: has(open, question.peer) });
+/** Answers a member whether a peer is one; while the room is recovering that has to wait. */
+export function lookup(turn: Turn, open: OpenRoom, id: PeerId, asker: Asker, peer: PeerId): void {
+  if (open.recollections !== null) open.seats.get(id)?.lookups.push({ ...asker, peer });
+  else reply(turn, asker, { ok: true, isMember: has(open, peer) });
 }
 
 function finish(turn: Turn, open: OpenRoom): void {
@@ -95,8 +95,9 @@ function finish(turn: Turn, open: OpenRoom): void {
   announce(turn, open, notices);
   for (const id of gone) end(turn, unseat(turn, open, id), 'evicted');
   keepChecking(turn, open);
-  for (const question of open.lookups) lookup(turn, open, question);
-  open.lookups = [];
+  for (const { lookups } of open.seats.values())
+    for (const asked of lookups.splice(0))
+      reply(turn, asked, { ok: true, isMember: has(open, asked.peer) });
   if (open.seats.size === 0) closeRoom(turn, open);
   else takeIn(turn, open);
 }

@@ -34,7 +34,6 @@ export function openRoom({ state, now }: Turn, name: RoomName, policy: Policy): 
     assignedAt: null,
     eraToldAt: null,
     hasRecovered: false,
-    lookups: [],
     tasks: new Set(),
   };
   state.rooms.set(name, open);

@@ -2,6 +2,7 @@
 import type { RoomName } from '../protocol/ids.ts';
 import type { JoinRequest, LeaveRequest, Refusal, ResumeRequest } from '../protocol/signaling.ts';
 import { keepChecking, lose, wake } from './absence.ts';
+import { decide } from './complaints.ts';
 import { outdo, readmit } from './places.ts';
 import { eraOf, gather, letGo, recoverIfWhole } from './recovery.ts';
 import { find, has, hasLeft } from './room.ts';
@@ -69,6 +70,8 @@ export function resume(turn: Turn, asker: Asker, request: ResumeRequest): void {
   if (view === undefined) return;
   seat(turn, open, id, asker.session);
   reply(turn, asker, { ok: true, view, policy: open.policy });
+  // It has spoken.
+  decide(turn, open, id, true);
   recoverIfWhole(turn, open);
 }
 
@@ -103,7 +106,6 @@ export function close(turn: Turn, { room, id }: Membership): void {
   const open = turn.state.rooms.get(room);
   const known = open?.seats.get(id);
   if (open === undefined || known === undefined) return;
-  open.lookups = open.lookups.filter(({ session }) => session !== known.session);
   known.session = null;
   if (!has(open, id)) {
     // It was about to become a member; nobody knows it yet.
@@ -113,6 +115,7 @@ export function close(turn: Turn, { room, id }: Membership): void {
   const questions = lose(open, id, turn);
   // It does not answer any more; its neighbours are asked again.
   endProbe(turn, known, true);
+  known.lookups = [];
   deliver(turn, open, questions);
   keepChecking(turn, open);
 }

@@ -66,6 +66,8 @@ export interface Seat {
   silences: readonly { readonly about: PeerId; readonly at: number }[];
   /** null while it is not asked to show that it is awake. */
   probe: Probe | null;
+  /** What it asks of others, which waits for the end of a recovery. */
+  lookups: Lookup[];
 }
 
 /** A complaint, and by whom. */
@@ -82,8 +84,8 @@ export interface Probe {
   readonly charges: readonly Charge[];
 }
 
-/** A question that waits for the end of a recovery: whether a peer is a member. */
-export interface Lookup extends Asker {
+/** A question: whether a peer is a member. */
+interface Lookup extends Asker {
   readonly peer: PeerId;
 }
 
@@ -108,7 +110,7 @@ export interface Due {
 }
 
 export function newSeat(secret: string | null): Seat {
-  return { secret, session: null, accusations: [], silences: [], probe: null };
+  return { secret, session: null, accusations: [], silences: [], probe: null, lookups: [] };
 }
 
 export interface OpenRoom extends Room {
@@ -123,7 +125,6 @@ export interface OpenRoom extends Room {
   /** When all were told of a later era last. */
   eraToldAt: number | null;
   hasRecovered: boolean;
-  lookups: readonly Lookup[];
   /** What is due in it: the broker's `dues` are many. */
   readonly tasks: Set<RoomTask>;
 }

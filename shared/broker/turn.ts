@@ -52,6 +52,8 @@ export function refusal(code: RefusalCode, message: string): Refusal {
   return { ok: false, code, message: message.slice(0, MAX_MESSAGE_LENGTH) };
 }
 
+export const NOT_JOINED = refusal('not-joined', 'join a room first');
+
 export function idTaken(id: PeerId): Refusal {
   return refusal('id-taken', `the id ${id} is or was another peer's`);
 }
@@ -86,7 +88,7 @@ export function seat(turn: Turn, open: OpenRoom, id: PeerId, session: SessionId)
   const taken = open.seats.get(id);
   if (taken === undefined) return;
   end(turn, taken.session, 'replaced');
-  endProbe(turn, taken, true);
+  taken.lookups = [];
   taken.session = session;
   turn.state.sessions.set(session, { room: open.name, id });
 }
@@ -97,6 +99,7 @@ export function unseat(turn: Turn, { seats }: OpenRoom, id: PeerId): SessionId |
   if (taken === undefined) return null;
   seats.delete(id);
   endProbe(turn, taken, false);
+  for (const asked of taken.lookups) reply(turn, asked, NOT_JOINED);
   if (taken.session !== null) turn.state.sessions.set(taken.session, null);
   return taken.session;
 }

@@ -38,7 +38,7 @@ import {
   passOnSetting,
   receiveFrame,
 } from './receiving.ts';
-import { settled } from './settling.ts';
+import { onSettleReply } from './settling.ts';
 import type { Due, Link, Member } from './state.ts';
 import { attempt, attemptImpossible } from './successor.ts';
 import {
@@ -135,7 +135,7 @@ const ON_REPLY: {
   join: onPlaceReply,
   resume: onPlaceReply,
   signal: onSignalReply,
-  settle: settled,
+  settle: onSettleReply,
   complain: onComplaintReply,
   lookup: onLookupReply,
 };

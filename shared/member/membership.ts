@@ -180,13 +180,13 @@ export function connected(turn: Turn): void {
 export function disconnected(turn: Turn, reason: string): void {
   const { member } = turn;
   member.server = 'reconnecting';
-  // The answers to what was asked before are lost.
+  // The replies to what was asked before are lost.
   member.place.settlingUntil = null;
   member.neighbours.complaints = [];
   tell(turn, { type: 'server', state: 'reconnecting', reason });
   if (member.membership.name !== 'joining' || !member.membership.isAsked) return;
   // Others may have heard of this id, and of its end, without anything having come back.
-  const message = 'the answer to its join was lost with the connection';
+  const message = 'the reply to its join was lost with the connection';
   refused(turn, { ok: false, code: 'place-lost', message });
 }
 

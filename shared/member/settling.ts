@@ -22,7 +22,7 @@ export function settle(turn: Turn): void {
 }
 
 /** The server has answered the question that was asked in a memory of its own. */
-export function settled(turn: Turn, incarnation: string | null, reply: SettleReply): void {
+export function onSettleReply(turn: Turn, incarnation: string | null, reply: SettleReply): void {
   const isOfNow = turn.member.place.view?.incarnation === incarnation;
   if (reply.ok && isOfNow) learnEra(turn, reply.era);
 }

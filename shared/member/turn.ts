@@ -16,7 +16,7 @@ type Command =
   /** A whole number of milliseconds from 0 to MAX_HOP_DELAY. */
   | { readonly type: 'set hop delay'; readonly hopDelay: number };
 
-/** By request: what its answer needs besides the reply. */
+/** By request: what is needed besides the reply. */
 export interface Contexts {
   readonly join: null;
   readonly resume: null;

@@ -25,6 +25,8 @@ interface Connection {
   readonly onNews: (news: ServerNews) => void;
   /** Whether its peer has heard that it is there: before that it asks nothing. */
   isTold: boolean;
+  /** What brings each reply to the peer that asked, by the number of its request. */
+  readonly replies: Map<number, (reply: ReplyTo) => void>;
   /** As its peer sees it, and as the server does. */
   isOpen: boolean;
   isOpenAtServer: boolean;
@@ -63,8 +65,6 @@ export class SimulatedServer {
   /** Those that were not lost, by their sessions. */
   readonly #connections = new Map<SessionId, Connection>();
   #sessions = 0;
-  /** What brings each reply to the peer that asked, by the number of its request. */
-  readonly #replies = new Map<number, (reply: ReplyTo) => void>();
   #requests = 0;
 
   constructor(network: SimulatedNetwork) {
@@ -156,9 +156,9 @@ export class SimulatedServer {
   #perform(delivery: Delivery): void {
     if (delivery.type === 'reply') {
       const { number, reply } = delivery;
-      const answer = this.#replies.get(number);
-      this.#replies.delete(number);
-      answer?.(reply);
+      const replies = this.#connections.get(delivery.session)?.replies;
+      replies?.get(number)?.(reply);
+      replies?.delete(number);
       return;
     }
     const connection = this.#connections.get(delivery.session);
@@ -189,7 +189,7 @@ export class SimulatedServer {
   }
 
   /**
-   * Brings a request to the server, and the reply back. A peer that gets no answer to a request for a place
+   * Brings a request to the server, and the reply back. A peer that gets no reply to a request for a place
    * lets go of its connection, and asks again.
    */
   #ask(route: Route, request: Request, onReply: (reply: ReplyTo) => void): void {
@@ -201,7 +201,7 @@ export class SimulatedServer {
     const cancel = claim && device.after(patience, () => this.#giveUp(connection));
     this.#toServer(connection, () => {
       this.#requests += 1;
-      this.#replies.set(this.#requests, (reply) => {
+      connection.replies.set(this.#requests, (reply) => {
         this.#toPeer(connection, () => {
           cancel?.();
           if (claim !== null) route.holder = reply.ok ? claim : null;
@@ -221,11 +221,12 @@ export class SimulatedServer {
         return;
       }
       this.#sessions += 1;
-      const connection = {
+      const connection: Connection = {
         session: this.#sessions,
         route,
         onNews,
         isTold: false,
+        replies: new Map(),
         isOpen: true,
         isOpenAtServer: true,
         lastDown: 0,

@@ -150,11 +150,14 @@ class Peer {
   /** Asks again and again as long as there is no connection. Returns the replies as they come. */
   async askInVain(request: Request): Promise<readonly unknown[]> {
     const replies: unknown[] = [];
+    let asked = 0;
     await this.#until(() => {
       if (this.told.at(-1) === 'connected') return true;
       this.signaling.ask(request, (reply) => replies.push(reply));
+      asked += 1;
       return false;
     });
+    expect(asked).toBeGreaterThan(0);
     return replies;
   }
 

@@ -1,7 +1,7 @@
 /** The shipped connection to a real server, over Socket.IO, keeps the contract. */
 import { once } from 'node:events';
 import { connect, createServer, type AddressInfo, type Socket } from 'node:net';
-import { onTestFinished } from 'vitest';
+import { expect, onTestFinished, test, vi } from 'vitest';
 import { socketSignaling } from '../../peer/socket-signaling.ts';
 import type { LeaveRequest } from '../../shared/protocol/signaling.ts';
 import { startTestServer } from '../signaling-server/test-server.ts';
@@ -78,3 +78,24 @@ async function socketIo(): Promise<SignalingGround> {
 }
 
 signalingContract('Socket.IO', socketIo);
+
+test('what is asked before the page knows that it has lost its connection in its sleep is not sent later', async () => {
+  const { port } = await startTestServer();
+  const signaling = socketSignaling(`http://127.0.0.1:${port}`);
+  onTestFinished(() => {
+    signaling.drop();
+  });
+  const told: string[] = [];
+  signaling.connect(({ type }) => told.push(type));
+  await untilTrue(() => told.length === 1);
+  const early: unknown[] = [];
+  const late: unknown[] = [];
+  const clock = vi.spyOn(Date, 'now').mockReturnValue(Date.now() + 60_000);
+  signaling.ask({ type: 'settle', body: null }, (reply) => early.push(reply));
+  clock.mockRestore();
+  await untilTrue(() => told.length === 3);
+  expect(told).toEqual(['connected', 'disconnected', 'connected']);
+  signaling.ask({ type: 'settle', body: null }, (reply) => late.push(reply));
+  await untilTrue(() => late.length > 0);
+  expect(early).toEqual([]);
+});

@@ -67,7 +67,8 @@ function canonicalRoom(open: OpenRoom): OpenRoom {
 
 function canonicalSeat(seat: Seat): Seat {
   const probe = seat.probe && { ...seat.probe, until: LATER };
-  return { ...seat, accusations: [], silences: [], probe };
+  const lookups = [...seat.lookups];
+  return { ...seat, accusations: [], silences: [], probe, lookups };
 }
 
 /** Of the ages of edges only the order counts. */

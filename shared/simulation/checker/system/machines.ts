@@ -187,7 +187,7 @@ export class Machines {
     switch (delivery.type) {
       case 'reply': {
         const { session, number, reply } = delivery;
-        // Nobody waits for the answer to a goodbye.
+        // Nobody waits for the reply to a goodbye.
         if (number < 0) return [];
         const to = this.#asks.get(number);
         const { type } = to.request;
