@@ -1,6 +1,7 @@
 /** The server's settings, from the environment. */
 import * as v from 'valibot';
 import { isBlockedByBrowsers } from './browser-ports.ts';
+import { SHORTEST_SECRET } from './secret.ts';
 
 const wholeNumber = (least: number, most: number) =>
   v.pipe(
@@ -53,6 +54,12 @@ const EnvironmentSchema = v.object({
   // Spectators were watchers once. The names stay, so that what was set then still counts.
   MAX_WATCHERS_PER_ROOM: v.optional(wholeNumber(0, 1_000), '8'),
   MAX_WATCHERS: v.optional(wholeNumber(0, 10_000), '64'),
+  SECRET: v.optional(
+    v.pipe(
+      v.string(),
+      v.minLength(SHORTEST_SECRET, `must have at least ${SHORTEST_SECRET} characters`),
+    ),
+  ),
   ALLOWED_ORIGINS: v.optional(
     v.pipe(
       v.string(),
@@ -78,6 +85,8 @@ const OptionsSchema = v.pipe(
     rooms: given.MAX_ROOMS,
     spectatorsPerRoom: given.MAX_WATCHERS_PER_ROOM,
     spectators: given.MAX_WATCHERS,
+    /** What the server signs with; undefined for one that it keeps in a file. */
+    secret: given.SECRET,
     /** Origins, such as `https://example.org`, whose pages may connect besides the server's own. */
     allowedOrigins: origins(given.ALLOWED_ORIGINS),
   })),
@@ -103,7 +112,8 @@ export function readOptions(
   if (!result.success) {
     const [issue] = result.issues;
     const name = v.getDotPath(issue) ?? 'the environment';
-    throw new Error(`${name} ${issue.message}, but is ${JSON.stringify(environment[name])}`);
+    const shown = name === 'SECRET' ? '' : `, but is ${JSON.stringify(environment[name])}`;
+    throw new Error(`${name} ${issue.message}${shown}`);
   }
   return result.output;
 }

@@ -7,6 +7,7 @@ import { isBlockedByBrowsers } from './browser-ports.ts';
 import { createHttpServer, limitRequests } from './http.ts';
 import { createLogger } from './log.ts';
 import type { ServerOptions } from './options.ts';
+import { newSecret, secretIn, stateFolder } from './secret.ts';
 import { SignalingServer, type SignalingOptions } from './signaling.ts';
 import { Warnings } from './warnings.ts';
 
@@ -70,7 +71,11 @@ async function listen(options: ServerOptions, pageFolder: string): Promise<Runni
     const { address, port } = addressOf(httpServer);
     return reachOf(address, port, options.basePath);
   };
-  const { httpServer, signaling } = assembleServer(options, { pageFolder, logger, reach });
+  const secret = options.secret ?? keptSecret(logger);
+  const { httpServer, signaling } = assembleServer(
+    { ...options, secret },
+    { pageFolder, logger, reach },
+  );
   await new Promise<void>((resolve, reject) => {
     httpServer.once('error', reject);
     httpServer.listen(options.port, options.host ?? everywhere(), () => {
@@ -81,6 +86,17 @@ async function listen(options: ServerOptions, pageFolder: string): Promise<Runni
   const { port } = addressOf(httpServer);
   logger.info({ port }, 'listening');
   return { port, reach, signaling, close: () => signaling.close() };
+}
+
+/** A secret of this process alone where it cannot be kept. */
+function keptSecret(logger: Logger): string {
+  try {
+    return secretIn(stateFolder(process.env));
+  } catch (error) {
+    const details = { error: error instanceof Error ? error.message : String(error) };
+    logger.warn(details, 'members lose their places when this server is started again: set SECRET');
+    return newSecret();
+  }
 }
 
 function addressOf(httpServer: Server): AddressInfo {

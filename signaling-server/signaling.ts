@@ -48,6 +48,7 @@ import { createMetrics, type Metrics } from './metrics.ts';
 import { isAllowedOrigin, originRefusal } from './origins.ts';
 import { BARE, codeFor, FOR_A_PLACE, MOVES } from './requests.ts';
 import type { Warnings } from './warnings.ts';
+import { signedTickets } from './tickets.ts';
 import { Watching, type WatchLimits } from './watch.ts';
 import { BoundedWebSocketServer } from './websockets.ts';
 
@@ -59,6 +60,8 @@ export interface SignalingOptions extends WatchLimits {
   readonly basePath: string;
   readonly peersPerRoom: number;
   readonly rooms: number;
+  /** What it signs tickets with. */
+  readonly secret: string;
   /** Origins whose pages may connect, besides the page this server serves; `*` for any. */
   readonly allowedOrigins: readonly string[];
 }
@@ -140,10 +143,12 @@ export class SignalingServer {
     const { peersPerRoom, rooms } = options;
     const limits = { peersPerRoom, rooms, burstWindow: BURST_WINDOW };
     this.#broker = newBroker(uuid(), limits, this.#clock.now());
-    this.#loop = run(this.#broker, (delivery) => this.#perform(delivery), {
-      clock: this.#clock,
-      date: Date.now,
-    });
+    this.#loop = run(
+      this.#broker,
+      (delivery) => this.#perform(delivery),
+      { clock: this.#clock, date: Date.now },
+      signedTickets(options.secret, () => this.#noteUnknownTicket()),
+    );
     this.metrics = createMetrics(() => this.size);
     this.#watching = this.#newWatching();
     this.#io = this.#newSocketServer();
@@ -415,6 +420,12 @@ export class SignalingServer {
     this.#connections.allowWatching(socket.conn);
     this.#options.logger.debug({ room }, 'watched');
     return { ok: true, order };
+  }
+
+  #noteUnknownTicket(): void {
+    const message =
+      'a member came with a ticket that this server has not signed: is there another server at this address, or did it have another secret before?';
+    this.#options.warnings.warn('ticket', {}, message, 1);
   }
 
   #refuseLeave(refused: Refusal): Refusal {

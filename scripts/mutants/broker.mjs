@@ -77,7 +77,7 @@ export const BROKER_MUTANTS = [
     rule: 'R9c',
     change: 'the era that members bring is not exceeded',
     file: 'broker/places.ts',
-    find: 'if (era !== null) room.era = Math.max(room.era, era + 1);',
+    find: 'room.era = Math.max(room.era, era + 1);',
     replace: '',
     caughtBy: test(
       'broker/recovery',
@@ -283,6 +283,39 @@ export const BROKER_MUTANTS = [
   },
   {
     rule: 'L14a',
+    change: 'the ticket of another member gives a place',
+    file: 'broker/tickets.ts',
+    find: '  if (ticket?.room !== room || ticket.id !== id) return null;\n',
+    replace: '  if (ticket === null) return null;\n',
+    caughtBy: test(
+      'broker/places',
+      'a memory that nobody else has without a ticket of this server, or with that of another member, gives no place (L14a)',
+    ),
+  },
+  {
+    rule: 'L14f',
+    change: 'anyone gets the place of a peer that was only named',
+    file: 'broker/sessions.ts',
+    find: 'if (member === undefined || (kept.secret !== secret && ticket === null)) {',
+    replace: 'if (member === undefined || (kept.secret !== secret && kept.secret !== null)) {',
+    caughtBy: test(
+      'broker/places',
+      'a memory that nobody else has gives nobody the place of one that was only named (L14f)',
+    ),
+  },
+  {
+    rule: 'L14j',
+    change: 'a member that comes later has any peers depart',
+    file: 'broker/places.ts',
+    find: 'const departed = [...new Set([place.successor, place.predecessor])].filter(',
+    replace: 'const departed = removed.filter(',
+    caughtBy: test(
+      'broker/places',
+      'a memory that nobody else has has others than neighbours departed for nobody, where it comes later (L14j)',
+    ),
+  },
+  {
+    rule: 'L14a',
     change: 'members that come back are given any place',
     file: 'broker/places.ts',
     find: '    room.recollections = [...room.recollections, recollection];\n',
@@ -374,7 +407,7 @@ export const BROKER_MUTANTS = [
     replace: 'const RECOVERY_PERIOD = 1e9;',
     caughtBy: test(
       'broker/places',
-      'a memory that somebody makes up turns nobody out of a room, however young, of a server that has run for a minute',
+      'a memory that nobody else has turns nobody out of a room, however young, of a server that has run for a minute',
     ),
   },
   {
@@ -478,13 +511,13 @@ export const BROKER_MUTANTS = [
   },
   {
     rule: 'R9i',
-    change: 'any era is taken up',
-    file: 'broker/recovery.ts',
-    find: '  if (era > date + CLOCK_SKEW) return 0;\n',
+    change: 'a room that is opened later falls behind what members bring',
+    file: 'broker/tickets.ts',
+    find: '  state.latestEra = Math.max(state.latestEra, ticket.era);\n',
     replace: '',
     caughtBy: test(
       'broker/places',
-      'a memory that somebody makes up of an era far ahead of the clock is not taken up (R9i)',
+      'a memory that nobody else has of an era to come has no later one fall behind it in a room that all of its members left (R9i)',
     ),
   },
   {

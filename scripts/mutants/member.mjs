@@ -188,16 +188,16 @@ export const MEMBER_MUTANTS = [
     rule: 'R9c',
     change: 'an answer of an earlier memory of the server counts',
     file: 'member/settling.ts',
-    find: '  if (reply.ok && isOfNow)',
-    replace: '  if (reply.ok)',
+    find: 'place.view === null || place.view.incarnation !== incarnation',
+    replace: 'place.view === null',
     caughtBy: test('member/rules', 'R9b: a member does not settle before'),
   },
   {
     rule: 'R9g',
     change: 'the answer to a member that settles tells it no era',
     file: 'member/settling.ts',
-    find: '  if (reply.ok && isOfNow) learnEra(turn, reply.era);',
-    replace: '  if (reply.ok && isOfNow && turn.now < 0) learnEra(turn, reply.era);',
+    find: '  learnEra(turn, reply.era);\n',
+    replace: '',
     caughtBy: test('member/rules', 'R9b: a member settles once'),
   },
   {
@@ -211,9 +211,9 @@ export const MEMBER_MUTANTS = [
   {
     rule: 'R9h',
     change: 'a member that returns does not bring the era along',
-    file: 'member/membership.ts',
-    find: 'era: place.latestEra,',
-    replace: 'era: null,',
+    file: 'member/settling.ts',
+    find: '  place.view = { ...place.view, ticket: reply.ticket };\n',
+    replace: '',
     caughtBy: test('member/rules', 'R9b: a member is a newcomer again'),
   },
   {

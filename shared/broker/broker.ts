@@ -8,13 +8,13 @@
  */
 import { takeDue } from '../machine/due-times.ts';
 import type { Moment } from '../machine/moment.ts';
-import type { RoomName } from '../protocol/ids.ts';
+import type { PeerId, RoomName } from '../protocol/ids.ts';
 import type { Request } from '../protocol/signaling.ts';
 import type { Order } from '../protocol/watch.ts';
 import { complain, decide, endProbes } from './complaints.ts';
 import { settle } from './places.ts';
 import { letGo, lookup, recoverLate } from './recovery.ts';
-import { has, passSignal, peersOf } from './room.ts';
+import { passSignal, peersOf } from './room.ts';
 import { assign, checkNow } from './rooms.ts';
 import { close, join, leaveByHttp, resume } from './sessions.ts';
 import type {
@@ -28,7 +28,9 @@ import type {
   RoomTask,
   SessionId,
 } from './state.ts';
+import { sealTicket, type Tickets } from './tickets.ts';
 import { announce, deliver, NOT_JOINED, refusal, reply, type Turn } from './turn.ts';
+import { viewFor } from './views.ts';
 
 export const ALREADY_JOINED = refusal(
   'already-joined',
@@ -45,8 +47,13 @@ const TASKS: Readonly<Record<RoomTask, (turn: Turn, open: OpenRoom) => void>> = 
 };
 
 /** Takes one input. Returns what is to be delivered, in order. */
-export function handle(state: Broker, input: Input, moment: Moment): readonly Delivery[] {
-  const turn: Turn = { ...moment, state, deliveries: [] };
+export function handle(
+  state: Broker,
+  input: Input,
+  moment: Moment,
+  tickets: Tickets,
+): readonly Delivery[] {
+  const turn: Turn = { ...moment, state, tickets, deliveries: [] };
   switch (input.type) {
     case 'opened':
       state.sessions.set(input.session, null);
@@ -145,9 +152,7 @@ function ofMember(turn: Turn, asker: Asker, place: Membership, asked: MemberRequ
       return;
     }
     case 'settle':
-      if (has(open, id)) reply(turn, asker, { ok: true, era: settle(open, id, turn) });
-      else reply(turn, asker, refusal('not-joined', `${id} is no member of ${open.name}`));
-      return;
+      return settleMember(turn, asker, open, id);
     case 'complain':
       return complain(turn, open, { asker, from: id, ...asked.body });
     case 'lookup':
@@ -157,4 +162,14 @@ function ofMember(turn: Turn, asker: Asker, place: Membership, asked: MemberRequ
       reply(turn, asker, { ok: true });
       return;
   }
+}
+
+function settleMember(turn: Turn, asker: Asker, open: OpenRoom, id: PeerId): void {
+  const view = viewFor(open, id);
+  if (view === undefined) {
+    reply(turn, asker, refusal('not-joined', `${id} is no member of ${open.name}`));
+    return;
+  }
+  const era = settle(open, id, turn);
+  reply(turn, asker, { ok: true, era, ticket: sealTicket(turn.tickets, open, id, view) });
 }

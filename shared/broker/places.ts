@@ -74,10 +74,10 @@ export function settle(room: Room, id: PeerId, moment: Moment): number {
 /**
  * A member that was only named by its neighbours is here, or one of a lost memory. The room is in a later
  * era than the one that it brings: see `tellEra` of views.ts.
- * @param era that it was told last; null where it was told none
+ * @param era that was the latest there
  */
-export function outdo(room: Room, era: number | null): void {
-  if (era !== null) room.era = Math.max(room.era, era + 1);
+export function outdo(room: Room, era: number): void {
+  room.era = Math.max(room.era, era + 1);
 }
 
 /**
@@ -102,7 +102,7 @@ export function startRecovery(room: Room): readonly PeerId[] {
 export function readmit(
   room: Room,
   recollection: Recollection,
-  era: number | null,
+  era: number,
   { now }: Moment,
 ): Notice[] {
   const { id, place, removed } = recollection;
@@ -115,7 +115,10 @@ export function readmit(
     return [];
   }
   room.version += 1;
-  const departed = removed.filter((peer) => !has(room, peer) && !hasLeft(room, peer));
+  // Of others than its neighbours it knows by hearsay, and anyone may have been a member once.
+  const departed = [...new Set([place.successor, place.predecessor])].filter(
+    (peer) => removed.includes(peer) && !has(room, peer) && !hasLeft(room, peer),
+  );
   depart(room, departed);
   insertAt(room, gapFor(room, place), member);
   return tellPlaces(room);

@@ -1,6 +1,5 @@
 /** A room of a memory that the server has lost, gathered again from its members (member/SPEC.md, L14). */
 import type { PeerId } from '../protocol/ids.ts';
-import type { ResumeRequest } from '../protocol/signaling.ts';
 import {
   awaitReturns,
   isWaitedFor,
@@ -15,23 +14,8 @@ import { newSeat, type Asker, type OpenRoom, type SessionId } from './state.ts';
 import { announce, cancel, end, idTaken, placeLost, reply, unseat, type Turn } from './turn.ts';
 
 /**
- * How far the clock of an earlier server may have been ahead, in milliseconds. Anyone can name an era,
- * and where a server forgets that it took it up, leaders are refused until its clock is that far.
- */
-const CLOCK_SKEW = 300_000;
-
-/** The era that a member of a lost memory was told last; null where it was told none. */
-export function eraOf({ state, date }: Turn, { era }: ResumeRequest['place']): number | null {
-  if (era === null) return null;
-  // No honest room was opened in the future; but clocks differ.
-  if (era > date + CLOCK_SKEW) return 0;
-  state.latestEra = Math.max(state.latestEra, era);
-  return era;
-}
-
-/**
- * Stops a room, once, to gather the members of a lost memory. Anyone can make up a memory: it must not
- * turn out those who have nothing to do with it.
+ * Stops a room, once, to gather the members of a lost memory: another one comes with its ticket. Newcomers
+ * that could not know of them have to come again, but none that have been there for long.
  */
 export function gather(turn: Turn, open: OpenRoom, incarnation: string): void {
   if (open.hasRecovered || open.recollections !== null) return;

@@ -13,15 +13,18 @@ import {
 } from '../protocol/signaling.ts';
 import type { Place, Recollection } from './ring-fragments.ts';
 
+/** A view without its ticket, which it gets where it is told. */
+export type UnsealedView = Omit<View, 'ticket'>;
+
 /** Something a member is to be told. */
-export type Told =
-  | { readonly type: 'view'; readonly view: View }
+export type Told<OneView = View> =
+  | { readonly type: 'view'; readonly view: OneView }
   | { readonly type: 'signal'; readonly signal: SignalDelivery }
   /** Its neighbour's connection is lost: is there life on the links with it? */
   | { readonly type: 'check'; readonly peer: PeerId };
 
 /** The same, with the member. */
-export type Notice = Told & { readonly to: PeerId };
+export type Notice = Told<UnsealedView> & { readonly to: PeerId };
 
 /** What a newcomer brings. */
 export type Newcomer = Pick<JoinRequest, 'id' | 'offers'>;

@@ -9,7 +9,7 @@ import { keepChecking, wake } from './absence.ts';
 import { join } from './places.ts';
 import { newRoom } from './room.ts';
 import type { OpenRoom } from './state.ts';
-import { cancel, deliver, reply, schedule, type Turn } from './turn.ts';
+import { cancel, deliver, schedule, welcome, type Turn } from './turn.ts';
 import { checks } from './views.ts';
 
 /** How many times the window of a burst its first newcomer waits at most for those that follow. */
@@ -66,7 +66,7 @@ export function assign(turn: Turn, open: OpenRoom): void {
   for (const notice of join(open, requests, turn)) {
     const newcomer = arrived.get(notice.to);
     if (notice.type === 'view' && newcomer !== undefined)
-      reply(turn, newcomer, { ok: true, view: notice.view, policy: open.policy });
+      welcome(turn, open, newcomer, notice.to, notice.view);
     else deliver(turn, open, [notice]);
   }
 }

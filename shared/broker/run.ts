@@ -3,15 +3,16 @@ import { Loop, type Machine, type Times } from '../driver/loop.ts';
 import { firstTime } from '../machine/due-times.ts';
 import { handle } from './broker.ts';
 import type { Broker, Delivery, Input } from './state.ts';
+import type { Tickets } from './tickets.ts';
 
 /** What gives a broker its inputs, one after another. */
 export type BrokerLoop = Loop<Input, Delivery>;
 
 type Perform = (delivery: Delivery) => void;
 
-export function run(broker: Broker, perform: Perform, times: Times): BrokerLoop {
+export function run(broker: Broker, perform: Perform, times: Times, tickets: Tickets): BrokerLoop {
   const machine: Machine<Input, Delivery> = {
-    handle: (input, moment) => handle(broker, input, moment),
+    handle: (input, moment) => handle(broker, input, moment, tickets),
     perform,
     nextDue: () => firstTime(broker),
   };

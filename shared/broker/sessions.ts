@@ -1,13 +1,27 @@
 /** How sessions come to places, and give them up. */
-import type { RoomName } from '../protocol/ids.ts';
-import type { JoinRequest, LeaveRequest, Refusal, ResumeRequest } from '../protocol/signaling.ts';
+import type { PeerId, RoomName } from '../protocol/ids.ts';
+import type {
+  JoinRequest,
+  LeaveRequest,
+  Refusal,
+  ResumeRequest,
+  Ticket,
+} from '../protocol/signaling.ts';
 import { keepChecking, lose, wake } from './absence.ts';
 import { decide } from './complaints.ts';
 import { outdo, readmit } from './places.ts';
-import { eraOf, gather, letGo, recoverIfWhole } from './recovery.ts';
+import { gather, letGo, recoverIfWhole } from './recovery.ts';
 import { find, has, hasLeft } from './room.ts';
 import { hasForgotten, openRoom, takeIn } from './rooms.ts';
-import { newSeat, type Asker, type Broker, type Membership, type OpenRoom } from './state.ts';
+import {
+  newSeat,
+  type Asker,
+  type Broker,
+  type Membership,
+  type OpenRoom,
+  type Seat,
+} from './state.ts';
+import { ticketOf } from './tickets.ts';
 import {
   announce,
   deliver,
@@ -17,6 +31,7 @@ import {
   refusal,
   reply,
   seat,
+  welcome,
   type Turn,
 } from './turn.ts';
 import { viewFor } from './views.ts';
@@ -46,47 +61,77 @@ export function join(turn: Turn, asker: Asker, request: JoinRequest): void {
  * memory is another than the one that it was in.
  */
 export function resume(turn: Turn, asker: Asker, request: ResumeRequest): void {
-  const { room: name, id, secret, policy, place } = request;
-  const known = turn.state.rooms.get(name);
-  const refused = refusalOfReturn(turn, request, known);
-  if (refused !== null) {
-    reply(turn, asker, refused);
+  const open = turn.state.rooms.get(request.room);
+  const kept = open?.seats.get(request.id);
+  if (open === undefined || kept === undefined) bringBack(turn, asker, request, open);
+  else reconnect(turn, asker, request, open, kept);
+}
+
+/** A member of this memory has another connection. */
+function reconnect(
+  turn: Turn,
+  asker: Asker,
+  request: ResumeRequest,
+  open: OpenRoom,
+  kept: Seat,
+): void {
+  const { room, id, secret } = request;
+  const member = find(open, id);
+  // One that was only named by others is of a lost memory, and has to prove it.
+  const ticket = kept.secret === null ? ticketOf(turn.tickets, turn.state, request) : null;
+  if (member === undefined || (kept.secret !== secret && ticket === null)) {
+    reply(turn, asker, placeLost(room, id));
     return;
   }
-  const open = known ?? openRoom(turn, name, policy);
-  const kept = open.seats.get(id);
-  const member = find(open, id);
-  if (kept === undefined || member === undefined) bringBack(turn, open, request);
-  else {
-    if (kept.secret === null) {
-      outdo(open, eraOf(turn, place));
-      announce(turn, open);
-    }
-    kept.secret = secret;
-    wake(turn, open);
-    member.lost = null;
+  if (ticket !== null) {
+    outdo(open, ticket.era);
+    announce(turn, open);
   }
+  kept.secret = secret;
+  wake(turn, open);
+  member.lost = null;
+  restore(turn, asker, open, id);
+}
+
+/** Takes in a member of a memory that is lost, if it proves that it was one. */
+function bringBack(turn: Turn, asker: Asker, request: ResumeRequest, known?: OpenRoom): void {
+  const { room: name, id, secret, removed } = request;
+  const ticket = ticketOf(turn.tickets, turn.state, request);
+  const lost = ticket === null || isKnownGone(turn, ticket, known) ? placeLost(name, id) : null;
+  const refused = lost ?? refusalOfOneMore(turn, name, known);
+  if (ticket === null || refused !== null) {
+    reply(turn, asker, refused ?? placeLost(name, id));
+    return;
+  }
+  const open = known ?? openRoom(turn, name, ticket.policy);
+  gather(turn, open, ticket.incarnation);
+  // The room may have been opened by a newcomer who could not know.
+  if (open.recollections !== null) open.policy = ticket.policy;
+  open.seats.set(id, newSeat(secret));
+  wake(turn, open);
+  const { version, successor, predecessor, era } = ticket;
+  const recollection = { id, place: { successor, predecessor }, version, removed };
+  announce(turn, open, readmit(open, recollection, era, turn));
+  restore(turn, asker, open, id);
+}
+
+/** Gives a place to the connection that asks for it. */
+function restore(turn: Turn, asker: Asker, open: OpenRoom, id: PeerId): void {
   const view = viewFor(open, id);
+  // A member has one.
   if (view === undefined) return;
   seat(turn, open, id, asker.session);
-  reply(turn, asker, { ok: true, view, policy: open.policy });
+  welcome(turn, open, asker, id, view);
   // It has spoken.
   decide(turn, open, id, true);
   recoverIfWhole(turn, open);
 }
 
-/** Takes in a member of a memory that is lost. */
-function bringBack(turn: Turn, open: OpenRoom, request: ResumeRequest): void {
-  const { id, secret, policy, removed } = request;
-  const { incarnation, version, successor, predecessor } = request.place;
-  const era = eraOf(turn, request.place);
-  gather(turn, open, incarnation);
-  // The room may have been opened by a newcomer who could not know.
-  if (open.recollections !== null) open.policy = policy;
-  open.seats.set(id, newSeat(secret));
-  wake(turn, open);
-  const recollection = { id, place: { successor, predecessor }, version, removed };
-  announce(turn, open, readmit(open, recollection, era, turn));
+/** Whether one that had a place in this very memory was let go, or another one knows that it has left. */
+function isKnownGone(turn: Turn, { room, id, incarnation }: Ticket, open?: OpenRoom): boolean {
+  const isOfThisMemory = incarnation.startsWith(`${turn.state.incarnation}.`);
+  if (isOfThisMemory && !hasForgotten(turn, room, incarnation)) return true;
+  return open !== undefined && hasLeft(open, id);
 }
 
 /** Whether somebody who has no connection may speak for a member, or there is none to speak for. */
@@ -127,17 +172,4 @@ function refusalOfOneMore({ state }: Turn, name: RoomName, open?: OpenRoom): Ref
   const size = open?.seats.size ?? 0;
   if (size < peersPerRoom) return null;
   return refusal('room-full', `room ${name} is full with ${size} peers`);
-}
-
-function refusalOfReturn(turn: Turn, request: ResumeRequest, open?: OpenRoom): Refusal | null {
-  const { room, id, secret, place } = request;
-  const lost = placeLost(room, id);
-  const kept = open?.seats.get(id);
-  if (open !== undefined && kept !== undefined)
-    return has(open, id) && (kept.secret ?? secret) === secret ? null : lost;
-  // One that had a place in this very memory, and has it no more, was let go.
-  const isOfThisMemory = place.incarnation.startsWith(`${turn.state.incarnation}.`);
-  if (isOfThisMemory && !hasForgotten(turn, room, place.incarnation)) return lost;
-  if (open !== undefined && hasLeft(open, id)) return lost;
-  return refusalOfOneMore(turn, room, open);
 }

@@ -2,8 +2,8 @@
 import { arm, disarm } from '../machine/due-times.ts';
 import type { Moment } from '../machine/moment.ts';
 import type { PeerId, RoomName } from '../protocol/ids.ts';
-import type { Refusal, RefusalCode, ReplyTo } from '../protocol/signaling.ts';
-import type { Notice } from './room.ts';
+import type { Refusal, RefusalCode, ReplyTo, View } from '../protocol/signaling.ts';
+import type { Notice, UnsealedView } from './room.ts';
 import type {
   Asker,
   Broker,
@@ -14,9 +14,11 @@ import type {
   Seat,
   SessionId,
 } from './state.ts';
+import { sealTicket, type Tickets } from './tickets.ts';
 import { hasUntoldEra, tellEra } from './views.ts';
 
 export interface Turn extends Moment {
+  readonly tickets: Tickets;
   readonly state: Broker;
   readonly deliveries: Delivery[];
 }
@@ -62,12 +64,33 @@ export function placeLost(room: RoomName, id: PeerId): Refusal {
   return refusal('place-lost', `the place of ${id} in room ${room} is not kept any more`);
 }
 
+/** Replies to a member that has its place, or has it again. */
+export function welcome(
+  turn: Turn,
+  open: OpenRoom,
+  asker: Asker,
+  id: PeerId,
+  view: UnsealedView,
+): void {
+  const { policy } = open;
+  reply(turn, asker, { ok: true, view: sealed(turn, open, id, view), policy });
+}
+
 /** Tells members what concerns them; one without a connection misses it. */
-export function deliver(turn: Turn, { seats }: OpenRoom, notices: readonly Notice[]): void {
+export function deliver(turn: Turn, open: OpenRoom, notices: readonly Notice[]): void {
   for (const { to, ...told } of notices) {
-    const session = seats.get(to)?.session ?? null;
-    if (session !== null) turn.deliveries.push({ type: 'push', session, told });
+    const session = open.seats.get(to)?.session ?? null;
+    if (session === null) continue;
+    turn.deliveries.push({
+      type: 'push',
+      session,
+      told: told.type === 'view' ? { ...told, view: sealed(turn, open, to, told.view) } : told,
+    });
   }
+}
+
+function sealed({ tickets }: Turn, open: OpenRoom, id: PeerId, view: UnsealedView): View {
+  return { ...view, ticket: sealTicket(tickets, open, id, view) };
 }
 
 /** Hands out what a change brings to those whom it concerns, and to all the era that it has begun. */

@@ -1,14 +1,16 @@
 /** What the members of a room are told of it: views, newcomers' offers, and questions. */
 import type { PeerId } from '../protocol/ids.ts';
-import {
-  mostMembers,
-  type Edge,
-  type JoinRequest,
-  type Offer,
-  type View,
-} from '../protocol/signaling.ts';
+import { mostMembers, type Edge, type JoinRequest, type Offer } from '../protocol/signaling.ts';
 import type { Place } from './ring-fragments.ts';
-import { find, placeAt, toldNow, type Member, type Notice, type Room } from './room.ts';
+import {
+  find,
+  placeAt,
+  toldNow,
+  type Member,
+  type Notice,
+  type Room,
+  type UnsealedView,
+} from './room.ts';
 
 /** How many of its former neighbours a member may still pass signals to, on each edge. */
 const MAX_FORMER = 4;
@@ -61,7 +63,7 @@ export function tellPlaces(
  * The view of a member as it stands, for one whose connection was lost. It names all departures:
  * what was sent last may have been lost with the connection.
  */
-export function viewFor(room: Room, id: PeerId): View | undefined {
+export function viewFor(room: Room, id: PeerId): UnsealedView | undefined {
   const member = find(room, id);
   return member && viewOf(room, member, 0);
 }
@@ -151,7 +153,7 @@ function viewOf(
   { isSettled, place }: Member,
   since: number,
   brought?: Record<Edge, Brought | null>,
-): View {
+): UnsealedView {
   return {
     incarnation,
     era: isSettled ? era : null,

@@ -38,7 +38,7 @@ function initialMembership(
     identity,
     membership: { name: 'new' },
     server: 'reconnecting',
-    place: { view: null, era: null, latestEra: null, settlingUntil: null },
+    place: { view: null, era: null, settlingUntil: null },
     successor: {
       target: null,
       outlet: 'none',

@@ -193,23 +193,15 @@ export function disconnected(turn: Turn, reason: string): void {
 /** Asks for its place, and tells a server that may have lost its memory what it knows of it. */
 function resume(turn: Turn): void {
   const { member } = turn;
-  const { place, config, identity, election } = member;
+  const { place, config, identity } = member;
   if (place.view === null) return;
   const relayed = linksOf(member).filter(({ kind }) => kind === 'relayed');
   member.membership = { name: 'resuming', relayed: relayed.map(({ id }) => id) };
-  const { incarnation, version, successor, predecessor } = place.view;
   const body: ResumeRequest = {
     version: SIGNALING_VERSION,
     room: config.room,
     ...identity,
-    policy: election.state.policy,
-    place: {
-      incarnation,
-      era: place.latestEra,
-      version,
-      successor: successor.id,
-      predecessor: predecessor.id,
-    },
+    ticket: place.view.ticket,
     removed: [...departed(member).slice(-MAX_REMOVED_IN_RESUME)],
   };
   ask(turn, { request: { type: 'resume', body }, context: null });

@@ -23,18 +23,17 @@ export function settle(turn: Turn): void {
 
 /** The server has answered the question that was asked in a memory of its own. */
 export function onSettleReply(turn: Turn, incarnation: string | null, reply: SettleReply): void {
-  const isOfNow = turn.member.place.view?.incarnation === incarnation;
-  if (reply.ok && isOfNow) learnEra(turn, reply.era);
+  const { place } = turn.member;
+  if (!reply.ok || place.view === null || place.view.incarnation !== incarnation) return;
+  place.view = { ...place.view, ticket: reply.ticket };
+  learnEra(turn, reply.era);
 }
 
 export function learnEra(turn: Turn, era: number | null): void {
   const { place } = turn.member;
-  if (era === null || era === place.era) return;
-  // A server that has lost its memory, and whose clock was set far back, may name an earlier one.
-  place.latestEra = Math.max(place.latestEra ?? 0, era);
-  if (place.latestEra === place.era) return;
-  place.era = place.latestEra;
-  tell(turn, { type: 'era', era: place.era });
+  if (era === null || era <= (place.era ?? -1)) return;
+  place.era = era;
+  tell(turn, { type: 'era', era });
 }
 
 /** In another memory of the server it is a newcomer again: the ring may know later terms by now. */

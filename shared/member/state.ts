@@ -106,8 +106,6 @@ interface Place {
   view: View | null;
   /** Of the room, once this member has settled in the server's present memory. */
   era: number | null;
-  /** The latest that the server has ever named to it. */
-  latestEra: number | null;
   /** Until when an answer to the question for the era may come; null where none was asked. */
   settlingUntil: number | null;
 }

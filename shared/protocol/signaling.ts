@@ -26,7 +26,7 @@ import {
 import { POLICIES } from './messages.ts';
 
 /** Raised when an old page can no longer talk to a new server, or the other way round. */
-export const SIGNALING_VERSION = 3;
+export const SIGNALING_VERSION = 4;
 
 /** Limits in characters and items; a real session description is about 500 characters. */
 const MAX_SDP_LENGTH = 16_384;
@@ -105,14 +105,10 @@ export const VersionSchema = v.literal(
   'this page and this server are of different versions',
 );
 
-const claim = {
+const JoinRequestSchema = v.strictObject({
   version: VersionSchema,
   ...place,
   policy: PolicySchema,
-};
-
-const JoinRequestSchema = v.strictObject({
-  ...claim,
   offers: v.strictObject({ successor: OfferSchema, predecessor: OfferSchema }),
 });
 /**
@@ -130,22 +126,35 @@ const wholeFrom = (least: number) => v.pipe(v.number(), v.safeInteger(), v.minVa
 const EraSchema = wholeFrom(0);
 const ViewVersionSchema = wholeFrom(1);
 
+const TicketTextSchema = v.pipe(v.string(), v.maxLength(2_048));
+
 const ResumeRequestSchema = v.strictObject({
-  ...claim,
-  place: v.strictObject({
-    incarnation: IncarnationSchema,
-    era: v.nullable(EraSchema),
-    version: ViewVersionSchema,
-    successor: PeerIdSchema,
-    predecessor: PeerIdSchema,
-  }),
+  version: VersionSchema,
+  ...place,
+  ticket: TicketTextSchema,
   removed: v.pipe(v.array(PeerIdSchema), v.maxLength(MAX_REMOVED_IN_RESUME)),
 });
 /**
  * `resume`: a member whose connection was lost asks for the place it still holds. A server that has lost
- * its memory needs the rest: the member's last view and the peers last known to be gone.
+ * its memory needs the rest: the last ticket it gave to the member, and the peers last known to be gone.
  */
 export type ResumeRequest = v.InferOutput<typeof ResumeRequestSchema>;
+
+const TicketSchema = v.object({
+  room: RoomNameSchema,
+  id: PeerIdSchema,
+  policy: PolicySchema,
+  incarnation: IncarnationSchema,
+  era: EraSchema,
+  version: ViewVersionSchema,
+  successor: PeerIdSchema,
+  predecessor: PeerIdSchema,
+});
+/**
+ * What the server knows of a member's place: with it the member gets the place again from a server that has
+ * lost its memory. `era` is the latest of the room. The server seals it, and nobody else reads or makes one.
+ */
+export type Ticket = v.InferOutput<typeof TicketSchema>;
 
 const LeaveRequestSchema = v.strictObject(place);
 /**
@@ -188,13 +197,14 @@ const ViewSchema = v.object({
   successor: NeighbourSchema,
   predecessor: NeighbourSchema,
   removed: v.pipe(v.array(PeerIdSchema), v.maxLength(256)),
+  ticket: TicketTextSchema,
 });
 /**
  * A peer's place in the ring. `incarnation` changes when the server has lost its memory. `era` and the term
  * together order the leaders of the room (election/SPEC.md, R9): milliseconds since 1970 by the server's
  * clock, or null for a peer that has not settled. `size` is the number of members. `version` grows with
  * every change of the room. `removed` names the peers gone since this peer's last view. In a ring of one
- * both neighbours are the peer itself.
+ * both neighbours are the peer itself. `ticket` is a sealed {@link Ticket}, to come back with.
  */
 export type View = v.InferOutput<typeof ViewSchema>;
 
@@ -235,8 +245,8 @@ export type JoinReply = v.InferOutput<typeof JoinReplySchema>;
 const ReplySchema = replyWith({});
 export type Reply = v.InferOutput<typeof ReplySchema>;
 
-const SettleReplySchema = replyWith({ era: EraSchema });
-/** The era of the room in which the member acts from now on, if it leads. */
+const SettleReplySchema = replyWith({ era: EraSchema, ticket: TicketTextSchema });
+/** The era of the room in which the member acts from now on, if it leads, and a ticket that has it. */
 export type SettleReply = v.InferOutput<typeof SettleReplySchema>;
 
 const MembershipReplySchema = replyWith({ isMember: v.boolean() });
@@ -290,6 +300,7 @@ export interface ServerToPeer {
   probe: (reply: () => void) => void;
 }
 
+export const parseTicket: Parser<Ticket> = parserOf(TicketSchema);
 export const parseLeaveRequest: Parser<LeaveRequest> = parserOf(LeaveRequestSchema);
 export const parseView: Parser<View> = parserOf(ViewSchema);
 export const parseSignalDelivery: Parser<SignalDelivery> = parserOf(SignalDeliverySchema);

@@ -1,5 +1,6 @@
 /** What carries to the broker and back in a simulation: connections that are slow and may break. */
 import { run, type BrokerLoop } from '../broker/run.ts';
+import { PLAIN_TICKETS } from './plain-tickets.ts';
 import type { Told } from '../broker/room.ts';
 import { newBroker, type Delivery, type SessionId } from '../broker/state.ts';
 import { claimOf, type LeaveRequest, type ReplyTo, type Request } from '../protocol/signaling.ts';
@@ -150,7 +151,7 @@ export class SimulatedServer {
     const limits = { peersPerRoom: 1_000, rooms: 1, burstWindow: 50 };
     const broker = newBroker(`memory ${this.#memories}`, limits, clock.now());
     const date = () => FIRST_DATE + Math.floor(clock.now() + this.#clockError);
-    return run(broker, (delivery) => this.#perform(delivery), { clock, date });
+    return run(broker, (delivery) => this.#perform(delivery), { clock, date }, PLAIN_TICKETS);
   }
 
   #perform(delivery: Delivery): void {

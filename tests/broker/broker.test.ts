@@ -1,6 +1,7 @@
 /** The broker: which peers are let in, when, and what each receives. */
 import { describe, expect, test } from 'vitest';
 import type { PeerId } from '../../shared/protocol/ids.ts';
+import { PLAIN_TICKETS } from '../../shared/simulation/plain-tickets.ts';
 import { defined, linkId, peerId, roomName } from '../support.ts';
 import { offerDelivered, offerOf, signalsTo, viewsIn } from './newcomers.ts';
 import { codeOf, LOBBY, Server, viewOf, WINDOW } from './test-broker.ts';
@@ -258,6 +259,17 @@ describe('who is let in', () => {
       successor: { id: ring[(place + 1) % 4], link: null },
       predecessor: { id: ring.at(place - 1), link: null },
       removed: [],
+      ticket: view.ticket,
+    });
+    expect(PLAIN_TICKETS.open(view.ticket)).toEqual({
+      room: LOBBY,
+      id: peerId(2),
+      policy: 'highest',
+      incarnation: view.incarnation,
+      era: 0,
+      version: 4,
+      successor: view.successor.id,
+      predecessor: view.predecessor.id,
     });
     expect(server.delivered).toEqual([]);
   });

@@ -3,6 +3,7 @@ import { expect, test } from 'vitest';
 import { run as runBroker } from '../../shared/broker/run.ts';
 import { newBroker, type Delivery } from '../../shared/broker/state.ts';
 import { SimulatedClock } from '../../shared/simulation/clock.ts';
+import { PLAIN_TICKETS } from '../../shared/simulation/plain-tickets.ts';
 import { requestOf, WINDOW } from './test-broker.ts';
 
 class Run {
@@ -40,6 +41,7 @@ class Run {
       },
       date: () => 1e12,
     },
+    PLAIN_TICKETS,
   );
 
   join(number: number): void {

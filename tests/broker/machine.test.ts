@@ -13,9 +13,10 @@ import {
   type Input,
   type SessionId,
 } from '../../shared/broker/state.ts';
-import type { Request, ResumeRequest } from '../../shared/protocol/signaling.ts';
+import type { Request } from '../../shared/protocol/signaling.ts';
+import { PLAIN_TICKETS } from '../../shared/simulation/plain-tickets.ts';
 import { defined, linkId, peerId, roomName } from '../support.ts';
-import { LOBBY, requestOf, WINDOW } from './test-broker.ts';
+import { LOBBY, requestOf, resumeOf, WINDOW } from './test-broker.ts';
 
 const LIMITS = { peersPerRoom: 6, rooms: 3, burstWindow: WINDOW };
 
@@ -44,7 +45,7 @@ class Machine {
   give(input: Input): readonly Delivery[] {
     const moment = { now: this.now, date: 1e12 + this.now };
     this.given.push({ input, moment });
-    return handle(this.broker, input, moment);
+    return handle(this.broker, input, moment, PLAIN_TICKETS);
   }
 
   open(...sessions: readonly SessionId[]): void {
@@ -95,12 +96,6 @@ function codesOf(deliveries: readonly Delivery[]): string[] {
   return deliveries.map((each) =>
     each.type === 'reply' ? (each.reply.ok ? 'ok' : each.reply.code) : each.type,
   );
-}
-
-function resumeOf(number: number, part: Partial<ResumeRequest> = {}): ResumeRequest {
-  const { version, room, id, secret, policy } = requestOf(number);
-  const place = { incarnation: 'sunday.1', era: 1, version: 7, successor: id, predecessor: id };
-  return { version, room, id, secret, policy, place, removed: [], ...part };
 }
 
 const peer = fc.integer({ min: 1, max: 7 });
@@ -257,7 +252,9 @@ describe('whatever comes', () => {
         const machine = new Machine();
         const delivered = steps.flatMap((each) => each(machine));
         const again = newBroker('monday', LIMITS, 0);
-        const replayed = machine.given.flatMap(({ input, moment }) => handle(again, input, moment));
+        const replayed = machine.given.flatMap(({ input, moment }) =>
+          handle(again, input, moment, PLAIN_TICKETS),
+        );
         expect(replayed).toEqual(delivered);
         expect(again).toEqual(machine.broker);
       }),

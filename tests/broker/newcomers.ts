@@ -1,7 +1,7 @@
 /** What newcomers bring, and what follows for them, read from what a room hands out. */
 import type { PeerId } from '../../shared/protocol/ids.ts';
-import type { Edge, Offer, SignalDelivery, View } from '../../shared/protocol/signaling.ts';
-import type { Newcomer, Notice } from '../../shared/broker/room.ts';
+import type { Edge, Offer, SignalDelivery } from '../../shared/protocol/signaling.ts';
+import type { Newcomer, Notice, UnsealedView } from '../../shared/broker/room.ts';
 import type { Moment } from '../../shared/machine/moment.ts';
 import { linkId, peerId } from '../support.ts';
 
@@ -38,8 +38,8 @@ export function offerDelivered(number: number, edge: Edge): SignalDelivery {
   };
 }
 
-export function viewsIn(deliveries: readonly Notice[]): Map<PeerId, View> {
-  const views = new Map<PeerId, View>();
+export function viewsIn(deliveries: readonly Notice[]): Map<PeerId, UnsealedView> {
+  const views = new Map<PeerId, UnsealedView>();
   for (const delivery of deliveries)
     if (delivery.type === 'view') {
       if (views.has(delivery.to)) throw new Error(`two views for ${delivery.to}`);

@@ -7,7 +7,7 @@ import { COMPLAINT_INTERVAL } from '../../shared/member/complaints.ts';
 import { defined, linkId, peerId, roomName } from '../support.ts';
 import { signalsTo, viewsIn } from './newcomers.ts';
 import { RELAYED_PROBE_SILENCE } from '../../shared/protocol/timeouts.ts';
-import { codeOf, LOBBY, Server, viewOf, WINDOW } from './test-broker.ts';
+import { codeOf, LOBBY, resumeOf, Server, viewOf, WINDOW, type Returning } from './test-broker.ts';
 
 const CHECKS = 4_000;
 const DESERTED = 30_000;
@@ -574,7 +574,7 @@ describe('the policy of a room', () => {
   test('comes back with its members, also where a newcomer has opened the room anew', () => {
     const server = new Server();
     server.join(9, { policy: 'highest' });
-    resumed(server, [1, 2, 3], 1, { policy: 'incumbent' });
+    resumed(server, [1, 2, 3], 1, { place: { policy: 'incumbent' } });
     expect(server.policy(LOBBY)).toBe('incumbent');
   });
 });
@@ -656,22 +656,18 @@ describe('an evicted peer', () => {
 });
 
 /** One of a ring asks for its place in a memory that another server had. */
-function resumed(
-  server: Server,
-  ring: readonly number[],
-  number: number,
-  part: Partial<ResumeRequest> = {},
-) {
+function resumed(server: Server, ring: readonly number[], number: number, part: Returning = {}) {
   const at = ring.indexOf(number);
   return server.resume(number, undefined, {
+    ...part,
     place: {
       incarnation: 'sunday.1',
       era: 1,
       version: 7,
       successor: peerId(defined(ring[(at + 1) % ring.length])),
       predecessor: peerId(defined(ring.at(at - 1))),
+      ...part.place,
     },
-    ...part,
   });
 }
 
@@ -984,7 +980,8 @@ describe('after the server has lost its memory', () => {
   });
 });
 
-describe('a memory that somebody makes up', () => {
+describe('a memory that nobody else has', () => {
+  const GARDEN = roomName('garden');
   const MADE_UP = [7, 1, 6];
 
   const viewsTo = ({ deliveries }: Server, id: PeerId) =>
@@ -1014,7 +1011,7 @@ describe('a memory that somebody makes up', () => {
     expect(server.settle(2)).toBeGreaterThan(era);
   });
 
-  test('of an era to come has no later one fall behind it in a room that all of its members left', () => {
+  test('of an era to come has no later one fall behind it in a room that all of its members left (R9i)', () => {
     const server = new Server();
     server.join(1);
     const made = { ...placeOf(MADE_UP, 7, 1), era: server.settle(1) + 4 * MINUTE };
@@ -1025,12 +1022,38 @@ describe('a memory that somebody makes up', () => {
     expect(server.settle(2, elsewhere)).toBeGreaterThan(made.era);
   });
 
-  test('of an era far ahead of the clock is not taken up (R9i)', () => {
+  test('without a ticket of this server, or with that of another member, gives no place (L14a)', () => {
     const server = new Server();
-    const now = 1e12;
-    const made = { ...placeOf(MADE_UP, 7, 1), era: now + 10 * MINUTE };
-    viewOf([resumed(server, MADE_UP, 7, { place: made })]);
-    expect(server.settle(7)).toBeLessThan(now + MINUTE);
+    const own = resumeOf(7).ticket;
+    for (const part of [
+      { ticket: '' },
+      { id: peerId(1), ticket: own },
+      { room: GARDEN, ticket: own },
+    ])
+      expect(codeOf([server.resume(7, undefined, part)])).toBe('place-lost');
+    expect(server.size).toEqual({ rooms: 0, peers: 0 });
+    server.seat(1);
+    expect(codeOf([server.resume(7, undefined, { ticket: '' })])).toBe('place-lost');
+    expect(server.peers).toEqual([peerId(1)]);
+  });
+
+  test('gives nobody the place of one that was only named (L14f)', () => {
+    const server = new Server();
+    for (const number of [7, 6]) viewOf([resumed(server, MADE_UP, number)]);
+    server.pass(PATIENCE);
+    expect(server.peers).toContain(peerId(1));
+    expect(codeOf([server.resume(1, undefined, { ticket: '' })])).toBe('place-lost');
+    viewOf([resumed(server, MADE_UP, 1)]);
+  });
+
+  test('has others than neighbours departed for nobody, where it comes later (L14j)', () => {
+    const server = new Server();
+    server.pass(MINUTE);
+    server.seat(9);
+    const removed = [1, 2, 3, 4, 5].map((number) => peerId(number));
+    viewOf([resumed(server, MADE_UP, 7, { removed })]);
+    for (const number of [2, 3, 4, 5]) viewOf([resumed(server, [2, 3, 4, 5], number)]);
+    expect(codeOf([resumed(server, MADE_UP, 1)])).toBe('place-lost');
   });
 
   test('is not that of another room, which the server has forgotten', () => {
@@ -1108,7 +1131,7 @@ describe('a ring that was out of reach until the server forgot it', () => {
   });
 });
 
-function placeOf(ring: readonly number[], number: number, version: number): ResumeRequest['place'] {
+function placeOf(ring: readonly number[], number: number, version: number) {
   const at = ring.indexOf(number);
   return {
     incarnation: 'sunday.1',

@@ -24,9 +24,11 @@ import {
   type ResumeRequest,
   type SettleReply,
   type SignalRequest,
+  type Ticket,
   type View,
 } from '../../shared/protocol/signaling.ts';
 import { SimulatedClock } from '../../shared/simulation/clock.ts';
+import { PLAIN_TICKETS } from '../../shared/simulation/plain-tickets.ts';
 import { defined, peerId, roomName } from '../support.ts';
 import { newcomer } from './newcomers.ts';
 
@@ -54,7 +56,7 @@ export class Server {
     const perform = (delivery: Delivery) => {
       this.#perform(delivery);
     };
-    this.loop = run(this.broker, perform, { clock: this.clock, date });
+    this.loop = run(this.broker, perform, { clock: this.clock, date }, PLAIN_TICKETS);
   }
 
   /** A newcomer asks over a new connection; what it is told is pushed to the list returned. */
@@ -73,18 +75,9 @@ export class Server {
   }
 
   /** Asks for a place over a new connection, by default in the memory that the broker has. */
-  resume(number: number, guess?: string, part: Partial<ResumeRequest> = {}): JoinReply {
-    const { version, room, id, secret, policy } = requestOf(number);
-    const request = {
-      version,
-      room,
-      id,
-      secret: guess ?? secret,
-      policy,
-      place: { incarnation: 'monday.1', era: 1, version: 1, successor: id, predecessor: id },
-      removed: [],
-      ...part,
-    };
+  resume(number: number, guess?: string, part: Returning = {}): JoinReply {
+    const { secret } = requestOf(number);
+    const request = resumeOf(number, { secret: guess ?? secret, ...part });
     const replies: JoinReply[] = [];
     this.#ask(this.#connect(request), { type: 'resume', body: request }, (reply) => {
       if (!reply.ok || 'view' in reply) replies.push(reply);
@@ -225,6 +218,27 @@ export class Server {
         return;
     }
   }
+}
+
+/** A request for a place, and what its ticket says. */
+export type Returning = Partial<ResumeRequest> & { readonly place?: Partial<Ticket> };
+
+/** Asks for a place with a ticket of the memory that the broker has, unless it says otherwise. */
+export function resumeOf(number: number, { place, ...part }: Returning = {}): ResumeRequest {
+  const { version, room, id, secret, policy } = requestOf(number);
+  const claim = { version, room, id, secret, removed: [], ...part };
+  const ticket = PLAIN_TICKETS.seal({
+    room: claim.room,
+    id: claim.id,
+    policy,
+    incarnation: 'monday.1',
+    era: 1,
+    version: 1,
+    successor: id,
+    predecessor: id,
+    ...place,
+  });
+  return { ticket, ...claim };
 }
 
 export function requestOf(number: number, part: Partial<JoinRequest> = {}): JoinRequest {

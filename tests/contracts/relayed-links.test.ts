@@ -37,7 +37,15 @@ function viewOf(end: 'first' | 'second'): View {
   const [successor, predecessor] = end === 'first' ? [SECOND, OTHER] : [OTHER, FIRST];
   const neighbour = (id: PeerId) => ({ id, link: null });
   const places = { successor: neighbour(successor), predecessor: neighbour(predecessor) };
-  return { incarnation: 'memory', era: null, version: 1, size: 3, removed: [], ...places };
+  return {
+    incarnation: 'memory',
+    era: null,
+    version: 1,
+    size: 3,
+    removed: [],
+    ticket: '',
+    ...places,
+  };
 }
 
 interface Sight {

@@ -103,11 +103,8 @@ class Peer {
 
   /** The request for the place of its last view. */
   resumption(changes: Partial<ResumeRequest> = {}): Request<'resume'> {
-    const { version, room, id, secret, policy } = this.request;
-    const { incarnation, era, version: of, successor, predecessor } = this.view;
-    const neighbours = { successor: successor.id, predecessor: predecessor.id };
-    const place = { incarnation, era, version: of, ...neighbours };
-    const body = { version, room, id, secret, policy, place, removed: [], ...changes };
+    const { version, room, id, secret } = this.request;
+    const body = { version, room, id, secret, ticket: this.view.ticket, removed: [], ...changes };
     return { type: 'resume', body };
   }
 
@@ -310,7 +307,7 @@ export function signalingContract(
       expect(await one.lookup(peerId(9))).toEqual({ ok: true, isMember: false });
       const era = await one.settle();
       expect(era).toMatchObject({ ok: true });
-      expect(await other.settle()).toEqual(era);
+      if (era.ok) expect(await other.settle()).toMatchObject({ ok: true, era: era.era });
     });
 
     promise('a lost connection comes back by itself, and resume gets the place', async (ground) => {

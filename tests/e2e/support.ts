@@ -68,6 +68,7 @@ export function serve(options: Partial<ServerOptions> = {}): Promise<RunningServ
       rooms: 10,
       spectatorsPerRoom: 8,
       spectators: 64,
+      secret: 'the secret of all test servers, of some length',
       allowedOrigins: [],
       basePath: '/',
       ...options,

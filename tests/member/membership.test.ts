@@ -23,6 +23,7 @@ const ALONE: View = {
   successor: ITSELF,
   predecessor: ITSELF,
   removed: [],
+  ticket: '',
 };
 
 /** A ring member whose server is played by the test. */

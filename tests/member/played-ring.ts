@@ -143,6 +143,7 @@ export class Ring {
         successor: { id: NEIGHBOURS.successor, link: this.#ids.successor },
         predecessor: { id: NEIGHBOURS.predecessor, link: this.#ids.predecessor },
         removed: [],
+        ticket: '',
       },
       policy: 'highest',
     });
@@ -237,6 +238,7 @@ export class Ring {
       successor: { id: NEIGHBOURS.successor, link: null },
       predecessor: { id: NEIGHBOURS.predecessor, link: null },
       removed: [],
+      ticket: '',
       ...part,
     };
   }

@@ -66,6 +66,7 @@ class Played {
       successor: itself,
       predecessor: itself,
       removed: [],
+      ticket: '',
     };
     reply({ ok: true, view, policy: 'highest' });
   }

@@ -338,7 +338,7 @@ describe('R9b: a member', () => {
     };
     laps(4);
     expect(ring.settles).toHaveLength(2);
-    ring.settles[1]?.({ ok: true, era: 7 });
+    ring.settles[1]?.({ ok: true, era: 7, ticket: 'of era 7' });
     expect(ring.node.state.era).toBe(7);
     laps(13);
     expect(ring.settles).toHaveLength(2);
@@ -371,21 +371,21 @@ describe('R9b: a member', () => {
     ring.predecessor.give(lap(3));
     expect(ring.settles).toHaveLength(1);
     ring.view({ incarnation: 'another' });
-    ring.settles[0]?.({ ok: true, era: 7 });
+    ring.settles[0]?.({ ok: true, era: 7, ticket: 'of era 7' });
     expect(ring.node.state.era).toBeNull();
   });
 
   test('is a newcomer again to a server that has lost its memory, and brings the era along (R9c, R9h)', () => {
     const ring = new Ring(DECISION);
     ring.predecessor.give(lap(2));
-    ring.settles[0]?.({ ok: true, era: 7 });
+    ring.settles[0]?.({ ok: true, era: 7, ticket: 'of era 7' });
     ring.disconnect();
     ring.connect();
-    expect(ring.resumes[0]?.request.place.era).toBe(7);
+    expect(ring.resumes[0]?.request.ticket).toBe('of era 7');
     ring.resumed({ incarnation: 'another' });
     expect(ring.node.state.era).toBeNull();
     ring.predecessor.give(lap(3));
-    ring.settles[1]?.({ ok: true, era: 9 });
+    ring.settles[1]?.({ ok: true, era: 9, ticket: 'of era 9' });
     expect(ring.node.state.era).toBe(9);
   });
 });

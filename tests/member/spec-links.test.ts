@@ -251,7 +251,7 @@ describe('C5c what a peer holds', () => {
 test('R9h a member that has settled takes the later eras that views tell it', () => {
   const ring = new Ring(DECISION);
   ring.predecessor.give({ type: 'elected', term: 4, decision: { ...DECISION, lap: 2 } });
-  defined(ring.settles[0])({ ok: true, era: 7 });
+  defined(ring.settles[0])({ ok: true, era: 7, ticket: 'of era 7' });
   expect(ring.node.state.era).toBe(7);
   ring.view({ era: 9 });
   expect(ring.node.state).toMatchObject({ era: 9, term: 4 });

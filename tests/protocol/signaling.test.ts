@@ -62,6 +62,7 @@ const view = {
   successor: { id: peerId(2), link: null },
   predecessor: { id: peerId(3), link: 9 },
   removed: [peerId(4)],
+  ticket: 'anything',
 };
 const refusal = { ok: false, code: 'room-full', message: 'come back later' };
 
@@ -80,14 +81,7 @@ const fromPeers: readonly Accepted[] = [
         room: 'lobby',
         id: peerId(1),
         secret: '0123456789abcdef',
-        policy: 'incumbent',
-        place: {
-          incarnation: 'sunday',
-          era: 1,
-          version: 7,
-          successor: peerId(2),
-          predecessor: peerId(3),
-        },
+        ticket: 'anything',
         removed: [peerId(4)],
       },
     ],
@@ -121,7 +115,7 @@ const fromServer: readonly Accepted[] = [
     [{ ok: true, view, policy: 'incumbent' }, ...REFUSALS.map((code) => ({ ...refusal, code }))],
   ],
   ['reply', parseReply, [{ ok: true }, refusal]],
-  ['reply to settle', parseSettleReply, [{ ok: true, era: 1 }, refusal]],
+  ['reply to settle', parseSettleReply, [{ ok: true, era: 1, ticket: '' }, refusal]],
   ['reply on membership', parseMembershipReply, [{ ok: true, isMember: false }, refusal]],
 ];
 

@@ -13,6 +13,7 @@ describe('the settings', () => {
       rooms: 10_000,
       spectatorsPerRoom: 8,
       spectators: 64,
+      secret: undefined,
       allowedOrigins: [],
     });
   });
@@ -33,6 +34,7 @@ describe('the settings', () => {
         MAX_ROOMS: '7',
         MAX_WATCHERS_PER_ROOM: '0',
         MAX_WATCHERS: '9',
+        SECRET: 'thirty-two characters and a few more',
         ALLOWED_ORIGINS: 'https://example.org, http://localhost:5173,',
       }),
     ).toEqual({
@@ -44,6 +46,7 @@ describe('the settings', () => {
       rooms: 7,
       spectatorsPerRoom: 0,
       spectators: 9,
+      secret: 'thirty-two characters and a few more',
       allowedOrigins: ['https://example.org', 'http://localhost:5173'],
     });
     expect(readOptions({ PORT: '65535', ALLOWED_ORIGINS: '*' })).toMatchObject({
@@ -70,6 +73,7 @@ describe('the settings', () => {
     ['LOG_LEVEL', 'loud', 'LOG_LEVEL must be silent, error, warn, info or debug, but is "loud"'],
     ['MAX_PEERS_PER_ROOM', '0', 'MAX_PEERS_PER_ROOM must be at least 1, but is "0"'],
     ['MAX_PEERS_PER_ROOM', '10001', 'MAX_PEERS_PER_ROOM must be at most 10000, but is "10001"'],
+    ['SECRET', 'short', 'SECRET must have at least 32 characters'],
     ['MAX_ROOMS', '0', 'MAX_ROOMS must be at least 1, but is "0"'],
     ['MAX_ROOMS', '1e3', 'MAX_ROOMS must be a whole number from 1 to 1000000, but is "1e3"'],
     ...['example.org', 'https://example.org/', 'https://a.example https://b.example'].map(

@@ -256,7 +256,7 @@ describe('a member that knows the term (R9b)', () => {
     const [first, second] = await Promise.all(ring.map((each) => each.askEra()));
     expect(first).toMatchObject({ ok: true });
     expect(defined(first?.ok === true ? first.era : null)).toBeGreaterThan(0);
-    expect(second).toEqual(first);
+    expect(second).toMatchObject({ ok: true, era: first?.ok === true ? first.era : null });
   });
 
   test('is not believed to be one without a place', async () => {
@@ -272,16 +272,9 @@ async function restarted(ring: readonly TestPeer[], except: readonly TestPeer[] 
   const back = ring.filter((each) => !except.includes(each));
   const replies = await Promise.all(
     back.map(async (each) => {
-      const { version, room, id, secret, policy } = each.request;
-      const { incarnation, era, version: seen, successor, predecessor } = each.view;
-      const place = {
-        incarnation,
-        era,
-        version: seen,
-        successor: successor.id,
-        predecessor: predecessor.id,
-      };
-      const request: ResumeRequest = { version, room, id, secret, policy, place, removed: [] };
+      const { version, room, id, secret } = each.request;
+      const { ticket } = each.view;
+      const request: ResumeRequest = { version, room, id, secret, ticket, removed: [] };
       const socket = await connect(server);
       return ask(socket, 'resume', request);
     }),

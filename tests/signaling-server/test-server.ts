@@ -71,6 +71,7 @@ export async function startTestServer(
     {
       peersPerRoom: 1_000,
       rooms: 100,
+      secret: 'the secret of all test servers, of some length',
       spectatorsPerRoom: 8,
       spectators: 64,
       allowedOrigins: [],
@@ -224,22 +225,11 @@ export class TestPeer {
     return reply;
   }
 
-  /** As of its last view; invented where it never had one. */
-  get #place(): ResumeRequest['place'] {
-    const view = this.views.at(-1);
-    return {
-      incarnation: view?.incarnation ?? 'another',
-      era: view?.era ?? null,
-      version: view?.version ?? 1,
-      successor: view?.successor.id ?? this.id,
-      predecessor: view?.predecessor.id ?? this.id,
-    };
-  }
-
   /** Asks for the place of a connection that was lost. */
   async resume(): Promise<JoinReply> {
-    const { version, room, id, secret, policy } = this.request;
-    const request = { version, room, id, secret, policy, place: this.#place, removed: [] };
+    const { version, room, id, secret } = this.request;
+    const ticket = this.views.at(-1)?.ticket ?? 'none';
+    const request: ResumeRequest = { version, room, id, secret, ticket, removed: [] };
     const input: unknown = await this.#socket.timeout(PATIENCE).emitWithAck('resume', request);
     const reply = valueOf(parseReplyTo('resume', input));
     if (reply.ok) this.views.push(reply.view);

@@ -128,6 +128,7 @@ export class NodeFuzz {
       successor: neighbour('successor'),
       predecessor: neighbour('predecessor'),
       removed: [],
+      ticket: '',
     };
     placed({ ok: true, view, policy: this.#dice.pick(['highest', 'incumbent']) });
     for (const link of offered) {
@@ -320,6 +321,7 @@ export class NodeFuzz {
       successor: neighbour('successor'),
       predecessor: neighbour('predecessor'),
       removed,
+      ticket: '',
     };
     this.#bench.server({ type: 'view', view });
   }
@@ -371,6 +373,7 @@ export class NodeFuzz {
             successor: { id: this.#neighbours.successor, link: null },
             predecessor: { id: this.#neighbours.predecessor, link: null },
             removed: [],
+            ticket: '',
           },
         });
     }
@@ -469,6 +472,7 @@ class Honest {
       successor: { id: this.#successor, link: null },
       predecessor: { id: this.#predecessor, link: null },
       removed: [],
+      ticket: '',
     };
   }
 

@@ -135,7 +135,7 @@ function canonicalDue(due: Due): Due {
 }
 
 /** The links that a view names are used when it comes, and not looked at any more. */
-function canonicalPlace({ view, era, latestEra, settlingUntil }: Member['place']): Member['place'] {
+function canonicalPlace({ view, era, settlingUntil }: Member['place']): Member['place'] {
   const { successor, predecessor } = view ?? {};
   return {
     view:
@@ -148,7 +148,6 @@ function canonicalPlace({ view, era, latestEra, settlingUntil }: Member['place']
             removed: [],
           },
     era,
-    latestEra,
     settlingUntil: settlingUntil !== null && settlingUntil > NOW ? LATER : null,
   };
 }

@@ -2,6 +2,7 @@
  * The shipped member and broker as the checker calls them: states and inputs have numbers, and each question
  * is asked once.
  */
+import { PLAIN_TICKETS } from '../../plain-tickets.ts';
 import { handle as handleBroker } from '../../../broker/broker.ts';
 import type { Broker, Delivery, Input as BrokerInput, SessionId } from '../../../broker/state.ts';
 import type { RingEvent } from '../../../member/events.ts';
@@ -176,7 +177,7 @@ export class Machines {
       const due = broker.dues[asked.due];
       if (due !== undefined) broker = brokerWith(broker, due);
     }
-    const deliveries = handleBroker(broker, input, { now: NOW, date: DATE });
+    const deliveries = handleBroker(broker, input, { now: NOW, date: DATE }, PLAIN_TICKETS);
     return {
       next: this.broker(broker),
       parcels: deliveries.flatMap((each) => this.#parcelOf(each)),
