@@ -259,7 +259,7 @@ export class SignalingServer {
       moves: fullBucket(MOVING, this.#clock.now()),
     };
     this.#sockets.set(session, socket);
-    this.#loop.give({ type: 'opened', session });
+    this.#loop.give({ type: 'opened', session, address: socket.handshake.address });
     // Over the wire an event's name may be a number too. Some may be left of one that was disconnected.
     socket.onAny((event: string | number, ...parameters: unknown[]) => {
       if (socket.connected) this.#hear(socket, String(event).slice(0, 64), parameters);

@@ -148,8 +148,8 @@ export const BROKER_MUTANTS = [
     rule: 'L12f',
     change: 'a suspect without a sign of life stays',
     file: 'broker/complaints.ts',
-    find: 'isAwake ? answered(turn, open, charge) : about',
-    replace: 'isAwake ? answered(turn, open, charge) : null',
+    find: '!isAwake || isNoNeighbour(turn, open, charge)',
+    replace: 'isNoNeighbour(turn, open, charge)',
     caughtBy: test(
       'broker/places',
       'a complaint of silence about one with a connection is settled by whether that one answers (L12f)',
@@ -445,13 +445,13 @@ export const BROKER_MUTANTS = [
   },
   {
     rule: 'L16e',
-    change: 'a peer may evict any number of neighbours',
+    change: 'members at one address may evict any number of neighbours',
     file: 'broker/complaints.ts',
     find: 'const MAX_ACCUSATIONS = 2;',
     replace: 'const MAX_ACCUSATIONS = 99;',
     caughtBy: test(
       'broker/places',
-      'a complaint of misbehaviour is believed twice; with the third the accuser goes itself (L16e)',
+      'a complaint of misbehaviour is believed twice in ten minutes from one address, whoever makes it (L16e)',
     ),
   },
   {
@@ -621,13 +621,13 @@ export const BROKER_MUTANTS = [
   },
   {
     rule: 'L16e',
-    change: 'complaints count for ever against the one that makes them',
+    change: 'complaints count for ever',
     file: 'broker/complaints.ts',
     find: 'ACCUSATION_MEMORY = 600_000',
     replace: 'ACCUSATION_MEMORY = 6e9',
     caughtBy: test(
       'broker/places',
-      'a complaint of misbehaviour counts against the accuser for ten minutes (L16e)',
+      'a complaint of misbehaviour is believed twice in ten minutes from one address, whoever makes it (L16e)',
     ),
   },
   {

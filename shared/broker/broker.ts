@@ -56,7 +56,7 @@ export function handle(
   const turn: Turn = { ...moment, state, tickets, deliveries: [] };
   switch (input.type) {
     case 'opened':
-      state.sessions.set(input.session, null);
+      state.sessions.set(input.session, { address: input.address, place: null });
       break;
     case 'request':
       request(turn, { session: input.session, number: input.number }, input.request);
@@ -96,7 +96,7 @@ export function orderOf({ rooms }: Broker, name: RoomName): Order {
 
 /** The place that a session has, or is about to get. */
 export function placeOf({ sessions }: Broker, session: SessionId): Membership | null {
-  return sessions.get(session) ?? null;
+  return sessions.get(session)?.place ?? null;
 }
 
 /** The sessions of a room's members. */
@@ -122,8 +122,9 @@ function probed(turn: Turn, session: SessionId): void {
 }
 
 function request(turn: Turn, asker: Asker, asked: Request): void {
-  const place = turn.state.sessions.get(asker.session);
-  if (place === undefined) return;
+  const session = turn.state.sessions.get(asker.session);
+  if (session === undefined) return;
+  const { place } = session;
   if (asked.type === 'join' || asked.type === 'resume') {
     if (place !== null) reply(turn, asker, ALREADY_JOINED);
     else if (asked.type === 'join') join(turn, asker, asked.body);

@@ -3,7 +3,7 @@ import type { PeerId } from '../protocol/ids.ts';
 import { isGone } from './absence.ts';
 import { letGo } from './recovery.ts';
 import { areNeighbours, find, has } from './room.ts';
-import type { Charge, OpenRoom, Seat } from './state.ts';
+import type { Asker, Charge, OpenRoom, Seat } from './state.ts';
 import { end, reply, schedule, type Turn } from './turn.ts';
 
 /** How long a member may take to answer a probe, in milliseconds: 8 s of silence with what was before. */
@@ -22,13 +22,12 @@ const MAX_SILENCES = 3;
 /** What lies between two such times at least, in milliseconds: one fault is told of again and again. */
 const SILENCE_INTERVAL = 4_000;
 
-/** Neighbours that one member may get rid of by its word alone; with one more it goes itself. */
+/** Neighbours that the members at one address may get rid of by their word alone. */
 const MAX_ACCUSATIONS = 2;
 
 /**
  * Takes a complaint about a neighbour. A silent one goes if it does not answer the server, or has no
- * connection and its other neighbour does not hear it, either; one that misbehaves goes at once, but
- * one that says so too often goes itself.
+ * connection and its other neighbour does not hear it, either; one that misbehaves goes at once.
  */
 export function complain(turn: Turn, open: OpenRoom, charge: Charge): void {
   const { asker, from, about, fault } = charge;
@@ -37,9 +36,8 @@ export function complain(turn: Turn, open: OpenRoom, charge: Charge): void {
   if (seat === undefined || !isMember || !areNeighbours(open, from, about))
     reply(turn, asker, { ok: true, isMember });
   else if (fault === 'misbehaves')
-    conclude(turn, open, charge, isHeard(turn, open, from) ? blame(turn, open, charge) : null);
-  else if (seat.session === null)
-    conclude(turn, open, charge, isGone(open, charge, turn) ? about : null);
+    conclude(turn, open, charge, isHeard(turn, open, from) && isBelieved(turn, asker));
+  else if (seat.session === null) conclude(turn, open, charge, isGone(open, charge, turn));
   else ask(turn, open, seat, charge);
 }
 
@@ -72,17 +70,11 @@ export function decide(turn: Turn, open: OpenRoom, about: PeerId, isAwake: boole
   if (seat !== undefined) seat.probe = null;
   for (const charge of charges) {
     if (!has(open, about)) reply(turn, charge.asker, { ok: true, isMember: false });
-    else conclude(turn, open, charge, isAwake ? answered(turn, open, charge) : about);
+    else conclude(turn, open, charge, !isAwake || isNoNeighbour(turn, open, charge));
   }
 }
 
-/** Which of the two has to go where one is awake that the other does not hear, if one has. */
-function answered(turn: Turn, open: OpenRoom, charge: Charge): PeerId | null {
-  const counts = isHeard(turn, open, charge.from) && isNoNeighbour(turn, open, charge);
-  return counts ? blame(turn, open, charge) : null;
-}
-
-/** Whether a member is believed that another misbehaves. */
+/** Whether a member has been one for long enough to be believed. */
 function isHeard({ now }: Turn, open: OpenRoom, from: PeerId): boolean {
   // Who is whose neighbour is only said so yet; and anyone can come in to accuse others.
   const seated = find(open, from)?.seated ?? Infinity;
@@ -90,28 +82,33 @@ function isHeard({ now }: Turn, open: OpenRoom, from: PeerId): boolean {
 }
 
 /** Replies to a complaint, and lets the one go that has to, if one has. */
-function conclude(turn: Turn, open: OpenRoom, { asker, about }: Charge, goes: PeerId | null): void {
-  reply(turn, asker, { ok: true, isMember: goes !== about });
-  if (goes !== null) end(turn, letGo(turn, open, goes, false), 'evicted');
+function conclude(turn: Turn, open: OpenRoom, { asker, about }: Charge, goes: boolean): void {
+  reply(turn, asker, { ok: true, isMember: !goes });
+  if (goes) end(turn, letGo(turn, open, about, false), 'evicted');
 }
 
-/** Which of the two has to go. */
-function blame({ now }: Turn, { seats }: OpenRoom, { from, about }: Charge): PeerId {
-  const accuser = seats.get(from);
-  if (accuser === undefined) return about;
-  const recent = accuser.accusations.filter((at) => now - at < ACCUSATION_MEMORY);
-  accuser.accusations = [...recent, now];
-  return accuser.accusations.length > MAX_ACCUSATIONS ? from : about;
+/** Whether a member gets rid of a neighbour by its word: anyone can be several members. */
+function isBelieved({ state: { sessions, accusations }, now }: Turn, { session }: Asker): boolean {
+  for (const [address, times] of accusations)
+    if (times.every((at) => now - at >= ACCUSATION_MEMORY)) accusations.delete(address);
+  const address = sessions.get(session)?.address;
+  if (address === undefined) return false;
+  const before = accusations.get(address) ?? [];
+  const recent = before.filter((at) => now - at < ACCUSATION_MEMORY);
+  if (recent.length >= MAX_ACCUSATIONS) return false;
+  accusations.set(address, [...recent, now]);
+  return true;
 }
 
 /** Whether a neighbour that is awake was found silent so often that it will not be a neighbour. */
-function isNoNeighbour({ now }: Turn, { seats }: OpenRoom, { from, about }: Charge): boolean {
-  const seat = seats.get(from);
-  if (seat === undefined) return false;
+function isNoNeighbour(turn: Turn, open: OpenRoom, { asker, from, about }: Charge): boolean {
+  const { now } = turn;
+  const seat = open.seats.get(from);
+  if (seat === undefined || !isHeard(turn, open, from)) return false;
   const recent = seat.silences.filter(({ at }) => now - at < SILENCE_MEMORY);
   const before = recent.filter((each) => each.about === about);
   const last = before.at(-1);
   if (last !== undefined && now - last.at < SILENCE_INTERVAL) return false;
   seat.silences = [...recent, { about, at: now }];
-  return before.length + 1 >= MAX_SILENCES;
+  return before.length + 1 >= MAX_SILENCES && isBelieved(turn, asker);
 }

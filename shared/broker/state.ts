@@ -20,7 +20,9 @@ export interface Asker {
 }
 
 export type Input =
-  | { readonly type: 'opened' | 'closed'; readonly session: SessionId }
+  /** `address` is the client's: connections with the same one may be the same person's. */
+  | { readonly type: 'opened'; readonly session: SessionId; readonly address: string }
+  | { readonly type: 'closed'; readonly session: SessionId }
   | (Asker & { readonly type: 'request'; readonly request: Request })
   /** A client has answered a probe. */
   | { readonly type: 'probed'; readonly session: SessionId }
@@ -47,6 +49,13 @@ export interface Membership {
   readonly id: PeerId;
 }
 
+/** What is known of a connection. */
+interface Session {
+  readonly address: string;
+  /** null while it has none. */
+  place: Membership | null;
+}
+
 /** A newcomer that waits for its place. */
 interface Pending extends Asker {
   readonly request: JoinRequest;
@@ -60,8 +69,6 @@ export interface Seat {
   secret: string | null;
   /** Over which it asked for it last; null while it has no connection. */
   session: SessionId | null;
-  /** When it got rid of neighbours by its word. */
-  accusations: readonly number[];
   /** When it found a neighbour silent that was awake, and which. */
   silences: readonly { readonly about: PeerId; readonly at: number }[];
   /** null while it is not asked to show that it is awake. */
@@ -110,7 +117,7 @@ export interface Due {
 }
 
 export function newSeat(secret: string | null): Seat {
-  return { secret, session: null, accusations: [], silences: [], probe: null, lookups: [] };
+  return { secret, session: null, silences: [], probe: null, lookups: [] };
 }
 
 export interface OpenRoom extends Room {
@@ -143,8 +150,7 @@ export interface Broker {
   readonly incarnation: string;
   readonly limits: BrokerLimits;
   readonly startedAt: number;
-  /** The place of each session; null where it has none. */
-  readonly sessions: Map<SessionId, Membership | null>;
+  readonly sessions: Map<SessionId, Session>;
   readonly rooms: Map<RoomName, OpenRoom>;
   /** Rooms that were forgotten with their members in them, not closed behind the last. */
   forgotten: readonly { readonly name: RoomName; readonly incarnation: string }[];
@@ -153,6 +159,8 @@ export interface Broker {
    * a room that is opened anew may be one of theirs.
    */
   latestEra: number;
+  /** By address: when members there got rid of neighbours by their word. */
+  readonly accusations: Map<string, readonly number[]>;
   dues: Due[];
   /** Rooms opened so far. */
   opened: number;
@@ -168,6 +176,7 @@ export function newBroker(incarnation: string, limits: BrokerLimits, now: number
     rooms: new Map(),
     forgotten: [],
     latestEra: 0,
+    accusations: new Map(),
     dues: [],
     opened: 0,
   };

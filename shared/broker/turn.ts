@@ -113,7 +113,8 @@ export function seat(turn: Turn, open: OpenRoom, id: PeerId, session: SessionId)
   end(turn, taken.session, 'replaced');
   taken.lookups = [];
   taken.session = session;
-  turn.state.sessions.set(session, { room: open.name, id });
+  const asking = turn.state.sessions.get(session);
+  if (asking !== undefined) asking.place = { room: open.name, id };
 }
 
 /** Takes a seat away. Returns its session, if it has one, which may ask for another seat. */
@@ -123,8 +124,10 @@ export function unseat(turn: Turn, { seats }: OpenRoom, id: PeerId): SessionId |
   seats.delete(id);
   endProbe(turn, taken, false);
   for (const asked of taken.lookups) reply(turn, asked, NOT_JOINED);
-  if (taken.session !== null) turn.state.sessions.set(taken.session, null);
-  return taken.session;
+  const { session } = taken;
+  const left = session === null ? undefined : turn.state.sessions.get(session);
+  if (left !== undefined) left.place = null;
+  return session;
 }
 
 /** Nobody waits any more for a member to show that it is awake. */

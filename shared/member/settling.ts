@@ -24,8 +24,9 @@ export function settle(turn: Turn): void {
 /** The server has answered the question that was asked in a memory of its own. */
 export function onSettleReply(turn: Turn, incarnation: string | null, reply: SettleReply): void {
   const { place } = turn.member;
-  if (!reply.ok || place.view === null || place.view.incarnation !== incarnation) return;
-  place.view = { ...place.view, ticket: reply.ticket };
+  const { view } = place;
+  if (!reply.ok || view?.incarnation !== incarnation) return;
+  place.view = { ...view, ticket: reply.ticket };
   learnEra(turn, reply.era);
 }
 

@@ -237,7 +237,8 @@ export class SimulatedServer {
       };
       route.connection = connection;
       this.#connections.set(connection.session, connection);
-      this.#loop.give({ type: 'opened', session: connection.session });
+      const address = `device ${route.device.number}`;
+      this.#loop.give({ type: 'opened', session: connection.session, address });
       this.#toPeer(connection, () => {
         connection.isTold = true;
         onNews({ type: 'connected' });

@@ -45,7 +45,7 @@ class Run {
   );
 
   join(number: number): void {
-    this.loop.give({ type: 'opened', session: number });
+    this.loop.give({ type: 'opened', session: number, address: '' });
     const request = { type: 'join' as const, body: requestOf(number) };
     this.loop.give({ type: 'request', session: number, number, request });
   }

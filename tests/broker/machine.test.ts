@@ -49,7 +49,8 @@ class Machine {
   }
 
   open(...sessions: readonly SessionId[]): void {
-    for (const session of sessions) this.give({ type: 'opened', session });
+    for (const session of sessions)
+      this.give({ type: 'opened', session, address: `of ${session}` });
   }
 
   ask(session: SessionId, request: Request): readonly Delivery[] {
@@ -168,7 +169,9 @@ const step: fc.Arbitrary<Step> = fc.oneof(
     weight: 3,
     arbitrary: session.map(
       (each) => (to: Machine) =>
-        !to.broker.sessions.has(each) ? to.give({ type: 'opened', session: each }) : [],
+        !to.broker.sessions.has(each)
+          ? to.give({ type: 'opened', session: each, address: `of ${each % 3}` })
+          : [],
     ),
   },
   {
@@ -212,12 +215,12 @@ function expectOrder({ sessions, rooms, dues }: Broker): void {
     expect(seats.size).toBe(holders.length);
     for (const id of holders) {
       const { session: holder } = defined(seats.get(id));
-      if (holder !== null) expect(sessions.get(holder)).toEqual({ room: name, id });
+      if (holder !== null) expect(sessions.get(holder)?.place).toEqual({ room: name, id });
     }
     for (const { id, lost } of ring)
       expect(defined(seats.get(id)).session === null).toBe(lost !== null);
   }
-  const placed = [...sessions.values()].filter((each) => each !== null);
+  const placed = [...sessions.values()].filter(({ place }) => place !== null);
   const seated = [...rooms.values()].flatMap(({ seats }) =>
     [...seats.values()].filter((each) => each.session !== null),
   );
@@ -411,6 +414,7 @@ describe('in the order of what is delivered', () => {
   test('a complaint is answered before its subject is ended', () => {
     const machine = new Machine();
     machine.seat(1, 2, 3);
+    for (const each of [1, 2, 3]) machine.ask(each, { type: 'settle', body: null });
     machine.pass(10_000);
     const complaint = { about: peerId(2), fault: 'silent' as const };
     expect(kinds(machine.ask(1, { type: 'complain', body: complaint }))).toEqual(['probe to 2']);

@@ -43,6 +43,8 @@ export class Server {
   readonly delivered: { readonly room: RoomName; readonly delivery: Notice }[] = [];
   readonly probes: { readonly id: PeerId; readonly answer: () => void }[] = [];
   readonly disconnected: PeerId[] = [];
+  /** From which each peer connects; an address of its own, if it is not here. */
+  readonly addresses = new Map<PeerId, string>();
   /** By session: whose it is. */
   readonly #places = new Map<SessionId, Membership>();
   #sessions = 0;
@@ -173,7 +175,8 @@ export class Server {
   #connect({ room, id }: Membership): SessionId {
     this.#sessions += 1;
     this.#places.set(this.#sessions, { room, id });
-    this.loop.give({ type: 'opened', session: this.#sessions });
+    const address = this.addresses.get(id) ?? id;
+    this.loop.give({ type: 'opened', session: this.#sessions, address });
     return this.#sessions;
   }
 

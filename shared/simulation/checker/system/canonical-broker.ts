@@ -13,7 +13,8 @@ export function canonicalBroker(broker: Broker): Broker {
   return {
     ...broker,
     startedAt: NOW,
-    sessions: sorted(broker.sessions),
+    sessions: mapped(broker.sessions, (session) => ({ ...session })),
+    accusations: new Map(),
     rooms: mapped(broker.rooms, canonicalRoom),
     dues: inOrder(broker.dues, keyOf).map((due) => ({ ...due, at: LATER })),
   };
@@ -68,7 +69,7 @@ function canonicalRoom(open: OpenRoom): OpenRoom {
 function canonicalSeat(seat: Seat): Seat {
   const probe = seat.probe && { ...seat.probe, until: LATER };
   const lookups = [...seat.lookups];
-  return { ...seat, accusations: [], silences: [], probe, lookups };
+  return { ...seat, silences: [], probe, lookups };
 }
 
 /** Of the ages of edges only the order counts. */
@@ -90,10 +91,6 @@ function canonicalLoss({ at, neighbours, words }: Loss): Loss {
 }
 
 /** The order in which entries were made does not matter. */
-function sorted<Key, Value>(entries: ReadonlyMap<Key, Value>): Map<Key, Value> {
-  return mapped(entries, (value) => value);
-}
-
 function mapped<Key, Value>(
   entries: ReadonlyMap<Key, Value>,
   change: (value: Value) => Value,

@@ -271,7 +271,7 @@ export class Stage {
     const session = this.#freeSession(slot);
     this.#sessions[slot] = session;
     this.#down[slot] = [];
-    this.#ask({ type: 'opened', session });
+    this.#ask({ type: 'opened', session, address: '' });
     this.#give(slot, { type: 'connected' });
   }
 
