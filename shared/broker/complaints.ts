@@ -3,8 +3,8 @@ import type { PeerId } from '../protocol/ids.ts';
 import { isGone } from './absence.ts';
 import { letGo } from './recovery.ts';
 import { areNeighbours, find, has } from './room.ts';
-import type { Charge, OpenRoom, Seat } from './state.ts';
-import { end, reply, schedule, type Turn } from './turn.ts';
+import type { Charge, Eviction, OpenRoom, Seat } from './state.ts';
+import { end, note, reply, schedule, type Turn } from './turn.ts';
 
 /** How long a member may take to answer a probe, in milliseconds: 8 s of silence with what was before. */
 export const PROBE_PATIENCE = 4_500;
@@ -38,7 +38,7 @@ export function complain(turn: Turn, open: OpenRoom, charge: Charge): void {
   else if (fault === 'misbehaves')
     conclude(turn, open, charge, isHeard(turn, open, from) ? blame(turn, open, charge) : null);
   else if (seat.session === null)
-    conclude(turn, open, charge, isGone(open, charge, turn) ? about : null);
+    conclude(turn, open, charge, isGone(open, charge, turn) ? about : null, 'unheard');
   else ask(turn, open, seat, charge);
 }
 
@@ -71,7 +71,10 @@ export function decide(turn: Turn, open: OpenRoom, about: PeerId, isAwake: boole
   if (seat !== undefined) seat.probe = null;
   for (const charge of charges) {
     if (!has(open, about)) reply(turn, charge.asker, { ok: true, isMember: false });
-    else conclude(turn, open, charge, isAwake ? answered(turn, open, charge) : about);
+    else {
+      const goes = isAwake ? answered(turn, open, charge) : about;
+      conclude(turn, open, charge, goes, isAwake ? undefined : 'asleep');
+    }
   }
 }
 
@@ -89,9 +92,17 @@ function isHeard({ now }: Turn, open: OpenRoom, from: PeerId): boolean {
 }
 
 /** Answers a complaint, and lets the one go that has to, if one has. */
-function conclude(turn: Turn, open: OpenRoom, { asker, about }: Charge, goes: PeerId | null): void {
+function conclude(
+  turn: Turn,
+  open: OpenRoom,
+  { asker, from, about }: Charge,
+  goes: PeerId | null,
+  reason: Eviction = goes === from ? 'accuser' : 'accused',
+): void {
   reply(turn, asker, { ok: true, isMember: goes !== about });
-  if (goes !== null) end(turn, letGo(turn, open, goes, false), 'evicted');
+  if (goes === null) return;
+  note(turn, open, { type: 'evicted', id: goes, reason });
+  end(turn, letGo(turn, open, goes, false), 'evicted');
 }
 
 /** Which of the two has to go. */

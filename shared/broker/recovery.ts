@@ -12,7 +12,17 @@ import { leave, recover, startRecovery } from './places.ts';
 import { has, isWhole } from './room.ts';
 import { closeRoom, hasForgotten, takeIn } from './rooms.ts';
 import { newSeat, type Lookup, type OpenRoom, type SessionId } from './state.ts';
-import { announce, cancel, end, idTaken, placeLost, reply, unseat, type Turn } from './turn.ts';
+import {
+  announce,
+  cancel,
+  end,
+  idTaken,
+  note,
+  placeLost,
+  reply,
+  unseat,
+  type Turn,
+} from './turn.ts';
 
 /**
  * How far the clock of an earlier server may have been ahead, in milliseconds. Anyone can name an era,
@@ -40,6 +50,7 @@ export function gather(turn: Turn, open: OpenRoom, incarnation: string): void {
   if (open.seats.size > 0 && turn.state.startedAt <= since && !isForgotten) return;
   for (const id of startRecovery(open)) end(turn, unseat(turn, open, id), 'evicted');
   cancel(turn, open, 'assign');
+  note(turn, open, { type: 'recovery begun' });
   awaitReturns(turn, open);
 }
 
@@ -93,7 +104,11 @@ function finish(turn: Turn, open: OpenRoom): void {
   open.pending = open.pending.filter(({ request }) => !taken.has(request.id));
   for (const id of absent) open.seats.set(id, newSeat(null));
   announce(turn, open, notices);
-  for (const id of gone) end(turn, unseat(turn, open, id), 'evicted');
+  note(turn, open, { type: 'recovery ended', members: open.ring.length });
+  for (const id of gone) {
+    note(turn, open, { type: 'evicted', id, reason: 'no place' });
+    end(turn, unseat(turn, open, id), 'evicted');
+  }
   keepChecking(turn, open);
   for (const question of open.lookups) lookup(turn, open, question);
   open.lookups = [];

@@ -154,6 +154,7 @@ export class SimulatedServer {
   }
 
   #perform(delivery: Delivery): void {
+    if (delivery.type === 'note') return;
     if (delivery.type === 'reply') {
       const { number, reply } = delivery;
       const answer = this.#replies.get(number);

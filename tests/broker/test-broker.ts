@@ -9,6 +9,7 @@ import {
   type BrokerLimits,
   type Delivery,
   type Membership,
+  type Note,
   type SessionId,
 } from '../../shared/broker/state.ts';
 import type { PeerId, RoomName } from '../../shared/protocol/ids.ts';
@@ -41,6 +42,7 @@ export class Server {
   readonly delivered: { readonly room: RoomName; readonly delivery: Notice }[] = [];
   readonly probes: { readonly id: PeerId; readonly answer: () => void }[] = [];
   readonly disconnected: PeerId[] = [];
+  readonly notes: Note[] = [];
   /** By session: whose it is. */
   readonly #places = new Map<SessionId, Membership>();
   #sessions = 0;
@@ -204,6 +206,10 @@ export class Server {
   }
 
   #perform(delivery: Delivery): void {
+    if (delivery.type === 'note') {
+      this.notes.push(delivery.note);
+      return;
+    }
     const { session } = delivery;
     const { room, id } = defined(this.#places.get(session));
     switch (delivery.type) {

@@ -208,6 +208,8 @@ export class Machines {
       case 'probe':
       case 'end':
         return [delivery];
+      case 'note':
+        return [];
     }
   }
 
