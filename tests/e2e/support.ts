@@ -69,7 +69,10 @@ export function serve(options: Partial<ServerOptions> = {}): Promise<RunningServ
       spectatorsPerRoom: 8,
       spectators: 64,
       allowedOrigins: [],
+      publicUrl: null,
       basePath: '/',
+      frameAncestors: [],
+      metricsPort: null,
       ...options,
     },
     PAGE_FOLDER,
@@ -90,7 +93,7 @@ const FIREFOX_NOTE = 'Error: WebRTC: ICE failed';
 export class Tab {
   readonly page: Page;
   readonly #context: BrowserContext;
-  /** Errors the page did not catch. */
+  /** Errors the page did not catch, and what its policy forbids it. */
   readonly errors: string[] = [];
 
   private constructor(page: Page, context: BrowserContext) {
@@ -99,6 +102,9 @@ export class Tab {
     page.setDefaultTimeout(PATIENCE);
     page.on('pageerror', (error) => {
       if (!String(error).startsWith(FIREFOX_NOTE)) this.errors.push(String(error));
+    });
+    page.on('console', (message) => {
+      if (/content.security.policy/i.test(message.text())) this.errors.push(message.text());
     });
   }
 
