@@ -40,7 +40,7 @@ export function createHttpServer(listener: RequestListener, warnings: Warnings):
   server.timeout = IDLE_TIMEOUT;
   server.on('error', (error) => {
     // Until it listens, the caller handles the error.
-    if (server.listening) warnings.warn('http', { error: error.message }, 'cannot accept');
+    if (server.listening) warnings.warn('accept', { error: error.message }, 'cannot accept');
   });
   return server;
 }

@@ -5,6 +5,7 @@ import type { AddressInfo } from 'node:net';
 import type { Logger } from 'pino';
 import { everywhere, reachOf, type Reach } from './addresses.ts';
 import { isBlockedByBrowsers } from './browser-ports.ts';
+import { watchDescriptors } from './descriptors.ts';
 import { createHttpServer, limitRequests, refuseOtherUpgrades } from './http-server.ts';
 import { createLogger } from './log.ts';
 import type { ServerOptions } from './options.ts';
@@ -53,6 +54,7 @@ export function assembleServer(
   const signaling = new SignalingServer(httpServer, { ...options, logger, warnings });
   // After Socket.IO's own listener, before which this one is put.
   limitRequests(httpServer, warnings);
+  watchDescriptors(httpServer, warnings);
   if (options.metricsPort === null) return { httpServer, metricsServer: null, signaling };
   const metricsServer = createHttpServer(createMetricsSite(ports), warnings);
   limitRequests(metricsServer, warnings);

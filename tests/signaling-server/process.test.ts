@@ -228,7 +228,10 @@ describe('the server', () => {
     }, WAIT);
     server.signal('SIGTERM');
     expect(await server.status).toBe(0);
+    // However many connections came, and however often the page was asked for.
+    expect(server.stderr().match(/hardly any file descriptors are left/g)).toHaveLength(1);
     expect(server.stderr().match(/"the page cannot be read"/g)).toHaveLength(1);
+    expect(linesOf(server).length).toBeLessThanOrEqual(4);
   });
 
   test('may be ended as soon as it has printed where it listens', async () => {
