@@ -95,7 +95,7 @@ export interface Charge extends Complaint {
 }
 
 /** That a member was asked to show that it is awake. */
-export interface Probe {
+interface Probe {
   /** The time by which it has to answer. */
   readonly until: number;
   /** The complaints that wait for that, in order. */
