@@ -104,3 +104,19 @@ test('a page whose server goes by another name now says so, and what helps', asy
   const text = await tab.page.$eval('body', ({ innerText }) => innerText);
   expect(text).toContain('this server is at https://ring.example.org, but the Host header');
 });
+
+test('both pages invite others to PUBLIC_URL, where they are open on the computer itself', async () => {
+  const server = await serve({ publicUrl: 'https://ring.example.org/ring/' });
+  onTestFinished(() => server.close());
+  const url = `http://localhost:${server.port}/`;
+  const link = 'https://ring.example.org/ring/?room=lobby';
+  const watching = await Tab.open(stage.browser, `${url}watch`);
+  await until(async () => {
+    expect(await watching.page.$eval('.join a', ({ href }) => href)).toBe(link);
+  });
+  const tab = await Tab.open(stage.browser, url);
+  await tab.click('Show QR code');
+  await until(async () => {
+    expect(await tab.page.$eval('dialog[open] a', ({ href }) => href)).toBe(link);
+  });
+});
