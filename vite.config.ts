@@ -53,7 +53,9 @@ export default defineConfig({
     outDir: '../dist/web',
     emptyOutDir: true,
     manifest: true,
+    // Nothing inline: the server's policy for its pages allows only files (signaling-server/page-headers.ts).
     modulePreload: { polyfill: false },
+    assetsInlineLimit: 0,
     // Everything a current phone runs; keeps the page small.
     target: 'baseline-widely-available',
     rolldownOptions: { input: ['index', 'watch'].map((name) => path(`web/${name}.html`)) },

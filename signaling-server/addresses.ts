@@ -131,7 +131,15 @@ const isOwn = (address: string) => LOOPBACK.test(address);
 const LOOPBACK = /^(?:::ffff:)?127\.|^::1$/;
 const LOCAL_HOST = /^(?:localhost|[\w-]+\.localhost|127\.[\d.]+|\[::1\])(?::\d+)?$/i;
 
-/** Whether a request comes from this computer, by its own name for itself: others need not be told. */
-export function isFromHere({ headers, socket }: IncomingMessage): boolean {
+/** Headers by which proxies say that they pass on another's request. */
+const OF_PROXIES = /^(?:forwarded|via|x-real-ip|x-forwarded-.*)$/;
+
+/**
+ * Whether a request comes from this computer, by its own name for itself: others need not be told. A proxy
+ * on this computer may send all requests like that. Many say that they are one, and nginx may use HTTP/1.0.
+ */
+export function isFromHere({ headers, socket, httpVersion }: IncomingMessage): boolean {
+  if (httpVersion === '1.0' || Object.keys(headers).some((name) => OF_PROXIES.test(name)))
+    return false;
   return isOwn(socket.remoteAddress ?? '') && LOCAL_HOST.test(headers.host ?? '');
 }

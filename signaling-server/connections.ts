@@ -18,6 +18,7 @@ interface Packet {
 /** A handshake that engine.io has turned down. */
 interface RefusedHandshake {
   readonly req: IncomingMessage;
+  readonly code: number;
   readonly message: string;
   readonly context?: { readonly message?: string };
 }
@@ -32,8 +33,20 @@ const MAX_UNREAD_BY_SPECTATOR = 4_194_304;
 /** What keeping a packet takes besides its data, in bytes. */
 const PACKET_OVERHEAD = 256;
 
+/** The code of one that the server's own rules have turned down, which is noted there. */
+const FORBIDDEN = 4;
+
 /** Ends of a connection by which a client has broken the protocols beneath the events. */
 const BREACHES = new Set(['parse error', 'transport error', 'forced close', 'forced server close']);
+
+/**
+ * Whether a connection has ended by such a breach. It has not where something could not be sent any more: the
+ * client, or a proxy for it, had ended the connection a moment before, and most clients do not wait.
+ */
+function isBreach(reason: string, cause: unknown): boolean {
+  const isUnsent = cause instanceof Error && cause.message === 'write error';
+  return BREACHES.has(reason) && !isUnsent;
+}
 
 export class Connections {
   readonly #metrics: Metrics;
@@ -51,9 +64,9 @@ export class Connections {
     this.#metrics = metrics;
     this.#warnings = warnings;
     engine.use(refuseMoves);
-    engine.on('connection_error', ({ req, message, context }: RefusedHandshake) =>
-      this.#noteBreach(req, context?.message ?? message),
-    );
+    engine.on('connection_error', ({ req, code, message, context }: RefusedHandshake) => {
+      if (code !== FORBIDDEN) this.#noteBreach(req, context?.message ?? message);
+    });
     engine.on('connection', (connection: Connection) => this.#add(connection));
   }
 
@@ -68,8 +81,8 @@ export class Connections {
   }
 
   /** A socket has ended. */
-  noteEnd({ conn, request }: Socket, reason: string): void {
-    if (BREACHES.has(reason) && !this.#cutOff.has(conn)) this.#noteBreach(request, reason);
+  noteEnd({ conn, request }: Socket, reason: string, cause: unknown): void {
+    if (isBreach(reason, cause) && !this.#cutOff.has(conn)) this.#noteBreach(request, reason);
   }
 
   /** The server closes. Returns what cuts off all that are open now. */
@@ -84,11 +97,11 @@ export class Connections {
   #add(connection: Connection): void {
     this.#open.set(connection, false);
     this.#limitUnread(connection);
-    connection.once('close', (reason: string) => {
+    connection.once('close', (reason: string, cause: unknown) => {
       const hasSocket = this.#open.get(connection) === true;
       this.#open.delete(connection);
       if (this.#isClosing || hasSocket || this.#cutOff.has(connection)) return;
-      if (BREACHES.has(reason)) this.#noteBreach(connection.request, reason);
+      if (isBreach(reason, cause)) this.#noteBreach(connection.request, reason);
     });
   }
 
@@ -104,7 +117,7 @@ export class Connections {
       const most = this.#spectators.has(connection) ? MAX_UNREAD_BY_SPECTATOR : MAX_UNREAD_BYTES;
       if (waiting + socket.writableLength <= most || this.#cutOff.has(connection)) return;
       this.#cutOff.add(connection);
-      this.#metrics.unread.inc();
+      this.#metrics.refusals.inc({ reason: 'unread' });
       const details = { from: connection.remoteAddress };
       this.#warnings.warn('unread', details, 'does not read what is sent to it');
       // A goodbye would have to wait as well.
@@ -117,8 +130,9 @@ export class Connections {
 
   /** Notes a client that violates HTTP, WebSocket or Socket.IO itself; it is or will be cut off. */
   #noteBreach({ socket, headers }: IncomingMessage, message: string): void {
-    this.#metrics.refusals.inc({ code: 'malformed' });
-    const details = { from: socket.remoteAddress, origin: headers.origin };
+    this.#metrics.refusals.inc({ reason: 'malformed' });
+    const { origin, host } = headers;
+    const details = { from: socket.remoteAddress, origin, host };
     this.#warnings.warn('breach', details, message);
   }
 }

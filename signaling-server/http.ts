@@ -1,103 +1,69 @@
-/** Plain HTTP: the built page, the server's health and its metrics, and goodbyes of closing pages. */
-import {
-  createServer,
-  type IncomingMessage,
-  type RequestListener,
-  type Server,
-  type ServerResponse,
-} from 'node:http';
-import type { Socket } from 'node:net';
+/** What is answered over plain HTTP: the built page, the server's state, and goodbyes of closing pages. */
+import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http';
+import { hostRefusal, type AccessOptions } from './access.ts';
 import { isFromHere, type Reach } from './addresses.ts';
+import type { Scrape } from './metrics.ts';
 import { PageFiles } from './page-files.ts';
+import { pageHeaders } from './page-headers.ts';
 import type { SignalingServer } from './signaling.ts';
 import type { Warnings } from './warnings.ts';
 
 /** The largest body of a request that is read, in characters. */
 const LARGEST_BODY = 1_024;
 
-/**
- * How long a client may take, in milliseconds: to send a request's headers, and all of it; and to read
- * anything of an answer, or to ask for anything.
- */
-const HEADERS_TIMEOUT = 10_000;
-const REQUEST_TIMEOUT = 20_000;
-const IDLE_TIMEOUT = 30_000;
+/** What machines ask, which may call the server by its address: answered under any Host. */
+const FOR_MACHINES = new Set(['/healthz', '/readyz', '/metrics']);
 
-/** How often the first two are looked at, in milliseconds. */
-const TIMEOUT_CHECKS = 5_000;
+export interface SiteOptions extends AccessOptions {
+  /** The path below which everything is served: `/`, or a path that begins and ends with a slash. */
+  readonly basePath: string;
+  /** Origins whose pages may show this server's in a frame. */
+  readonly frameAncestors: readonly string[];
+  /** null where /metrics is answered here. */
+  readonly metricsPort: number | null;
+}
 
-/** Requests of one connection that may wait for their answers. Browsers and proxies send one at a time. */
-const MAX_WAITING_REQUESTS = 4;
-
-export interface HttpPorts {
+export interface SitePorts {
   /** Asked for its state; set once it exists. */
   readonly signaling: () => SignalingServer;
   /** The built page. */
   readonly pageFolder: string;
-  /** The path below which everything is served: `/`, or a path that begins and ends with a slash. */
-  readonly basePath: string;
   /** Where browsers reach the server, for a page that invites others. */
   readonly reach: () => Promise<Reach>;
   readonly warnings: Warnings;
 }
 
-/**
- * Makes the HTTP server. It goes on after an error in a request, and when it cannot accept a connection
- * because there are no file descriptors left. Call {@link limitRequests} once all who listen to its
- * requests do so.
- */
-export function createHttpServer(ports: HttpPorts): Server {
-  const { warnings } = ports;
-  const server = createServer(
-    {
-      headersTimeout: HEADERS_TIMEOUT,
-      requestTimeout: REQUEST_TIMEOUT,
-      connectionsCheckingInterval: TIMEOUT_CHECKS,
-    },
-    createRequestListener(ports),
-  );
-  server.timeout = IDLE_TIMEOUT;
-  server.on('error', (error) => {
-    // Until it listens, the caller handles the error.
-    if (server.listening) warnings.warn('http', { error: error.message }, 'cannot accept', 1);
-  });
-  server.on('upgrade', (request, socket) => {
-    if (targetOf(request).path.startsWith(`${ports.basePath}socket.io/`)) return;
-    // Socket.IO leaves one half of the connection open, for which no time-out counts any more.
-    socket.on('error', () => undefined);
-    socket.end('HTTP/1.1 404 Not Found\r\nConnection: close\r\n\r\n', () => socket.destroy());
-  });
-  return server;
-}
-
-/**
- * Ends connections on which too many requests wait for their answers. A client that reads none is not
- * read from either, but what it had sent until then may be hundreds of requests.
- */
-export function limitRequests(server: Server, warnings: Warnings): void {
-  const waiting = new WeakMap<Socket, number>();
-  server.prependListener('request', ({ socket }: IncomingMessage, response: ServerResponse) => {
-    // Requests that came in the same read as the one too many.
-    if (socket.destroyed) return;
-    const count = (waiting.get(socket) ?? 0) + 1;
-    waiting.set(socket, count);
-    response.once('close', () => waiting.set(socket, (waiting.get(socket) ?? 1) - 1));
-    if (count <= MAX_WAITING_REQUESTS) return;
-    warnings.warn('waiting requests', { from: socket.remoteAddress }, 'asks faster than it reads');
-    socket.destroy();
-  });
-}
-
 /** Answers everything that is not Socket.IO's. */
-function createRequestListener(ports: HttpPorts): RequestListener {
-  const site = new Site(ports);
+export function createSite(options: SiteOptions, ports: SitePorts): RequestListener {
+  const site = new Site(options, ports);
+  return answering((request, response) => site.answer(request, response), ports.warnings);
+}
+
+/** Answers /metrics alone. */
+export function createMetricsSite({
+  signaling,
+  warnings,
+}: Pick<SitePorts, 'signaling' | 'warnings'>): RequestListener {
+  return answering(async ({ method, url }, response) => {
+    if (!isRead(method)) refuseMethod(response);
+    else if (url?.split('?')[0] === '/metrics')
+      sendScrape(response, await signaling().metrics.scrape());
+    else plain(response, 404, 'only /metrics is here\n');
+  }, warnings);
+}
+
+/** A request that cannot be answered ends nothing but itself. */
+function answering(
+  answer: (request: IncomingMessage, response: ServerResponse) => Promise<void>,
+  warnings: Warnings,
+): RequestListener {
   return (request, response) => {
     // Its connection was ended by a request before it.
     if (request.socket.destroyed) return;
-    site.answer(request, response).catch((error: unknown) => {
+    answer(request, response).catch((error: unknown) => {
       // Where the client is gone, nothing has failed.
       if (request.socket.destroyed) return;
-      ports.warnings.warn('answer', { error: String(error) }, 'a request cannot be answered');
+      warnings.warn('answer', { error: String(error) }, 'a request cannot be answered');
       if (response.headersSent) response.destroy();
       else plain(response, 500, 'the server cannot answer this\n');
     });
@@ -105,82 +71,92 @@ function createRequestListener(ports: HttpPorts): RequestListener {
 }
 
 class Site {
-  readonly #ports: HttpPorts;
+  readonly #options: SiteOptions;
+  readonly #ports: SitePorts;
   readonly #page: PageFiles;
+  readonly #headers: Map<string, string>;
   readonly #startedAt = Date.now();
 
-  constructor(ports: HttpPorts) {
+  constructor(options: SiteOptions, ports: SitePorts) {
+    this.#options = options;
     this.#ports = ports;
+    this.#headers = pageHeaders(options.frameAncestors);
     this.#page = new PageFiles(ports.pageFolder, (error) => {
-      ports.warnings.warn('page', { error: String(error) }, 'the page cannot be read', 1);
+      ports.warnings.warn('page', { error: String(error) }, 'the page cannot be read');
     });
   }
 
   async answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
-    const { basePath } = this.#ports;
+    response.setHeaders(this.#headers);
+    const { basePath } = this.#options;
     const { path: asked, query } = targetOf(request);
-    if (`${asked}/` === basePath) {
+    const path = asked.startsWith(basePath) ? asked.slice(basePath.length - 1) : null;
+    const refused =
+      path !== null && FOR_MACHINES.has(path) ? null : hostRefusal(request, this.#options);
+    if (refused !== null) {
+      this.#ports.signaling().noteRefusal(request, refused);
+      plain(response, 421, `${refused.message}\n`);
+    } else if (path !== null) await this.#answer(path, query, request, response);
+    else if (`${asked}/` === basePath)
       response.writeHead(307, { location: basePath + query }).end();
-      return;
-    }
-    if (!asked.startsWith(basePath)) {
-      plain(response, 404, 'there is nothing here\n');
-      return;
-    }
-    const path = asked.slice(basePath.length - 1);
-    if (path === '/leave' && request.method === 'POST') {
-      await this.#leave(request, response);
-      return;
-    }
-    if (request.method !== 'GET' && request.method !== 'HEAD') {
-      response.setHeader('allow', 'GET, HEAD');
-      plain(response, 405, 'only GET is answered here\n');
-      return;
-    }
-    await this.#get(path, query, request, response);
+    else plain(response, 404, 'there is nothing here\n');
   }
 
-  async #get(
+  async #answer(
     path: string,
     query: string,
     request: IncomingMessage,
     response: ServerResponse,
   ): Promise<void> {
+    if (path === '/leave' && request.method === 'POST') {
+      await this.#leave(request, response);
+      return;
+    }
+    if (!isRead(request.method)) {
+      refuseMethod(response);
+      return;
+    }
     switch (path) {
-      case '/healthz': {
+      case '/healthz':
         this.#health(request, query, response);
         return;
-      }
+      case '/readyz':
+        this.#readiness(response);
+        return;
       case '/addresses':
         await this.#addresses(request, response);
         return;
       case '/metrics':
-        await this.#metrics(response);
+        if (this.#options.metricsPort === null)
+          sendScrape(response, await this.#ports.signaling().metrics.scrape());
+        else plain(response, 404, 'the metrics are at METRICS_PORT\n');
         return;
       default:
         this.#file(path, request, response);
     }
   }
 
-  async #metrics(response: ServerResponse): Promise<void> {
-    const { contentType, text } = await this.#ports.signaling().metrics.scrape();
-    response.setHeader('content-type', contentType).end(text);
-  }
-
-  #health({ headers }: IncomingMessage, query: string, response: ServerResponse): void {
+  #health(request: IncomingMessage, query: string, response: ServerResponse): void {
     const signaling = this.#ports.signaling();
     const uptime = Math.round((Date.now() - this.#startedAt) / 1_000);
     const origin = new URLSearchParams(query).get('origin');
     // A page whose WebSocket fails asks why: the browser does not tell it that the server refused.
-    const { host } = headers;
-    const more =
-      origin === null ? {} : { host, allowsOrigin: signaling.allowsOrigin(origin, host) };
-    json(response, { status: 'ok', uptime, ...signaling.size, ...more });
+    const more = origin === null ? {} : signaling.accessOf(request, origin);
+    json(response, 200, { status: 'ok', uptime, ...signaling.size, ...more });
+  }
+
+  /** For load balancers: whether new visitors are to come here. */
+  #readiness(response: ServerResponse): void {
+    if (this.#ports.signaling().isClosing)
+      json(response, 503, { status: 'not ready', reason: 'the server is ending' });
+    else if (!this.#page.isBuilt)
+      json(response, 503, { status: 'not ready', reason: 'the page is not built' });
+    else json(response, 200, { status: 'ready' });
   }
 
   async #addresses(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const isAllowed = isFromHere(request);
-    json(response, { addresses: isAllowed ? (await this.#ports.reach()).others : [] });
+    json(response, 200, { addresses: isAllowed ? (await this.#ports.reach()).others : [] });
   }
 
   async #leave(request: IncomingMessage, response: ServerResponse): Promise<void> {
@@ -203,10 +179,12 @@ class Site {
 }
 
 /** What a request asks for; the query has its question mark, if there is one. */
-function targetOf({ url = '' }: IncomingMessage): { path: string; query: string } {
+export function targetOf({ url = '' }: IncomingMessage): { path: string; query: string } {
   const [path = ''] = url.split('?');
   return { path, query: url.slice(path.length) };
 }
+
+const isRead = (method: string | undefined) => method === 'GET' || method === 'HEAD';
 
 /** A request's body; null where it is too large. */
 async function textOf(request: IncomingMessage): Promise<string | null> {
@@ -227,8 +205,18 @@ function fromJson(text: string): unknown {
   }
 }
 
-function json(response: ServerResponse, body: object): void {
+function sendScrape(response: ServerResponse, { contentType, text }: Scrape): void {
+  response.setHeader('content-type', contentType).end(text);
+}
+
+function json(response: ServerResponse, status: number, body: object): void {
+  response.statusCode = status;
   response.setHeader('content-type', 'application/json').end(JSON.stringify(body));
+}
+
+function refuseMethod(response: ServerResponse): void {
+  response.setHeader('allow', 'GET, HEAD');
+  plain(response, 405, 'only GET is answered here\n');
 }
 
 function plain(response: ServerResponse, status: number, text: string): void {

@@ -1,5 +1,6 @@
 /** The server's log: JSON lines on stderr. It never waits for a reader. */
 import { pino, type Logger } from 'pino';
+import { printable } from '../shared/narration/printable.ts';
 
 /**
  * The most bytes that wait for a reader. Lines beyond that are left out, and a later line gives their
@@ -19,7 +20,8 @@ export function createLogger(level: string): Logger {
       leftOut += 1;
       return;
     }
-    stderr.write(line);
+    // Lines quote what strangers send. JSON leaves controls other than those of ASCII as they are.
+    stderr.write(`${printable(line.trimEnd())}\n`);
     if (leftOut === 0) return;
     const count = leftOut;
     leftOut = 0;

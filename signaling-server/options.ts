@@ -18,11 +18,40 @@ const ORIGIN = /^(\*|null|[a-z][a-z0-9+.-]*:\/\/[^/\s]+)$/;
 /** Path segments that need no escapes and do not leave the path; with or without a slash at the end. */
 const BASE_PATH = /^(?:\/(?!\.{1,2}(?:\/|$))[\w.~-]+)*\/?$/;
 
-function origins(list: string): string[] {
+/** The same for pages that may show this server's in a frame; `*.` stands for all names below one. */
+const FRAME_ANCESTOR = /^(?:\*|https?:\/\/(?:\*\.)?(?:[\w.-]+|\[[\da-f:]+\])(?::\d+)?)$/i;
+
+function listed(list: string): string[] {
   return list
     .split(',')
-    .map((origin) => origin.trim())
-    .filter((origin) => origin !== '');
+    .map((item) => item.trim())
+    .filter((item) => item !== '');
+}
+
+/** Items with commas between. */
+const listOf = (item: RegExp, message: string) =>
+  v.optional(
+    v.pipe(
+      v.string(),
+      v.transform(listed),
+      v.check((items) => items.every((each) => item.test(each)), message),
+    ),
+    '',
+  );
+
+/** Whether pages may be found at an address. */
+function isPublicUrl(url: string): boolean {
+  if (!URL.canParse(url)) return false;
+  const { protocol, username, password, search, hash } = new URL(url);
+  const rest = username + password + search + hash;
+  return /^https?:$/.test(protocol) && rest === '' && !/[\s?#]/.test(url);
+}
+
+/** As printed: without a slash where there is no path, and with one behind a path. */
+function addressOf(url: string): string {
+  const { origin, pathname } = new URL(url);
+  if (pathname === '/') return origin;
+  return `${origin}${pathname.replace(/\/?$/, '/')}`;
 }
 
 const EnvironmentSchema = v.object({
@@ -34,6 +63,13 @@ const EnvironmentSchema = v.object({
     '3000',
   ),
   HOST: v.optional(v.string()),
+  PUBLIC_URL: v.optional(
+    v.pipe(
+      v.string(),
+      v.check(isPublicUrl, 'must be an address such as https://example.org/ring/'),
+      v.transform(addressOf),
+    ),
+  ),
   BASE_PATH: v.optional(
     v.pipe(
       v.string(),
@@ -60,16 +96,15 @@ const EnvironmentSchema = v.object({
       v.minLength(SHORTEST_SECRET, `must have at least ${SHORTEST_SECRET} characters`),
     ),
   ),
-  ALLOWED_ORIGINS: v.optional(
-    v.pipe(
-      v.string(),
-      v.check(
-        (value) => origins(value).every((origin) => ORIGIN.test(origin)),
-        'must be origins such as https://example.org with commas between, or *',
-      ),
-    ),
-    '',
+  ALLOWED_ORIGINS: listOf(
+    ORIGIN,
+    'must be origins such as https://example.org with commas between, or *',
   ),
+  FRAME_ANCESTORS: listOf(
+    FRAME_ANCESTOR,
+    'must be origins such as https://example.org with commas between, or *',
+  ),
+  METRICS_PORT: v.optional(wholeNumber(0, 65_535)),
 });
 
 const OptionsSchema = v.pipe(
@@ -78,6 +113,8 @@ const OptionsSchema = v.pipe(
     port: given.PORT,
     /** undefined for all addresses of this computer. */
     host: given.HOST,
+    /** The address at which browsers reach the server, a path with a slash at its end; null for any. */
+    publicUrl: given.PUBLIC_URL ?? null,
     /** The path below which everything is served: `/`, or a path that begins and ends with a slash. */
     basePath: given.BASE_PATH,
     logLevel: given.LOG_LEVEL,
@@ -88,7 +125,11 @@ const OptionsSchema = v.pipe(
     /** What the server signs with; undefined for one that it keeps in a file. */
     secret: given.SECRET,
     /** Origins, such as `https://example.org`, whose pages may connect besides the server's own. */
-    allowedOrigins: origins(given.ALLOWED_ORIGINS),
+    allowedOrigins: given.ALLOWED_ORIGINS,
+    /** Origins whose pages may show this server's pages in a frame. */
+    frameAncestors: given.FRAME_ANCESTORS,
+    /** null where metrics are at the other port. */
+    metricsPort: given.METRICS_PORT ?? null,
   })),
 );
 

@@ -56,6 +56,12 @@ export class PageFiles {
     this.#refresh();
   }
 
+  /** Whether there is a page. */
+  get isBuilt(): boolean {
+    this.#refresh();
+    return this.#find('/') !== undefined;
+  }
+
   /**
    * Answers a GET or HEAD request.
    * @param path without the query, such as `/`

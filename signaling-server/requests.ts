@@ -20,6 +20,13 @@ const OtherVersionSchema = v.looseObject({
   version: v.pipe(v.number(), v.notValue(SIGNALING_VERSION)),
 });
 
+/** What those who run the server can do about a refusal; for the log. */
+export const REMEDIES: Partial<Readonly<Record<RefusalCode, string>>> = {
+  version: 'the page has to be reloaded',
+  'room-full':
+    'the limits are MAX_PEERS_PER_ROOM, MAX_ROOMS, MAX_WATCHERS_PER_ROOM and MAX_WATCHERS',
+};
+
 /** Why a request that names its version cannot be parsed. */
 export function codeFor(input: unknown): RefusalCode {
   return v.is(OtherVersionSchema, input) ? 'version' : 'malformed';

@@ -1,19 +1,25 @@
-/** The whole server on one port: signaling, page, health and metrics. */
+/** The whole server: signaling, page, health and metrics. */
+import { once } from 'node:events';
 import type { Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { Logger } from 'pino';
 import { everywhere, reachOf, type Reach } from './addresses.ts';
 import { isBlockedByBrowsers } from './browser-ports.ts';
-import { createHttpServer, limitRequests } from './http.ts';
+import { watchDescriptors } from './descriptors.ts';
+import { createHttpServer, limitRequests, refuseOtherUpgrades } from './http-server.ts';
 import { createLogger } from './log.ts';
 import type { ServerOptions } from './options.ts';
 import { newSecret, secretIn, stateFolder } from './secret.ts';
 import { SignalingServer, type SignalingOptions } from './signaling.ts';
+import { createMetricsSite, createSite, type SiteOptions } from './http.ts';
+import { VERSION } from './version.ts';
 import { Warnings } from './warnings.ts';
 
 export interface RunningServer {
   /** The port it listens on, also where 0 was asked for. */
   readonly port: number;
+  /** The one for the metrics; null where they are at the other. */
+  readonly metricsPort: number | null;
   /** Where browsers reach it now: the network may change. */
   reach(): Promise<Reach>;
   readonly signaling: SignalingServer;
@@ -28,24 +34,32 @@ interface Parts {
   readonly reach: () => Promise<Reach>;
 }
 
-/** Puts the server together, which does not listen yet. */
+/** The server, which does not listen yet. */
+interface Assembled {
+  readonly httpServer: Server;
+  /** null where the other one has the metrics. */
+  readonly metricsServer: Server | null;
+  readonly signaling: SignalingServer;
+}
+
+/** Puts the server together. */
 export function assembleServer(
-  options: Omit<SignalingOptions, 'logger' | 'warnings'>,
+  options: Omit<SignalingOptions, 'logger' | 'warnings'> & SiteOptions,
   { pageFolder, logger, reach }: Parts,
-): { readonly httpServer: Server; readonly signaling: SignalingServer } {
+): Assembled {
   const warnings = new Warnings(logger);
-  const httpServer: Server = createHttpServer({
-    signaling: () => signaling,
-    pageFolder,
-    basePath: options.basePath,
-    reach,
-    warnings,
-  });
+  const ports = { signaling: () => signaling, pageFolder, reach, warnings };
+  const httpServer: Server = createHttpServer(createSite(options, ports), warnings);
+  refuseOtherUpgrades(httpServer, options.basePath);
   httpServer.once('close', () => warnings.close());
   const signaling = new SignalingServer(httpServer, { ...options, logger, warnings });
   // After Socket.IO's own listener, before which this one is put.
   limitRequests(httpServer, warnings);
-  return { httpServer, signaling };
+  watchDescriptors(httpServer, warnings);
+  if (options.metricsPort === null) return { httpServer, metricsServer: null, signaling };
+  const metricsServer = createHttpServer(createMetricsSite(ports), warnings);
+  limitRequests(metricsServer, warnings);
+  return { httpServer, metricsServer, signaling };
 }
 
 /**
@@ -57,35 +71,47 @@ export async function startServer(
   options: ServerOptions,
   pageFolder: string,
 ): Promise<RunningServer> {
-  const server = await listen(options, pageFolder);
-  if (options.port !== 0 || !isBlockedByBrowsers(server.port)) return server;
-  // Another, while this one is taken.
-  const other = await startServer(options, pageFolder);
-  await server.close();
-  return other;
+  const logger = createLogger(options.logLevel);
+  async function reach(): Promise<Reach> {
+    const { address, port } = addressOf(httpServer);
+    const found = await reachOf(address, port, options.basePath);
+    const { publicUrl } = options;
+    return publicUrl === null ? found : { ...found, others: [publicUrl], problem: null };
+  }
+  const parts = { pageFolder, logger, reach };
+  const secret = options.secret ?? keptSecret(logger);
+  const { httpServer, metricsServer, signaling } = assembleServer({ ...options, secret }, parts);
+  const host = options.host ?? everywhere();
+  const port = await listen(httpServer, options.port, host);
+  if (options.port === 0 && isBlockedByBrowsers(port)) {
+    // Another, while this one is taken.
+    const other = await startServer(options, pageFolder);
+    await signaling.close();
+    return other;
+  }
+  const metricsPort =
+    metricsServer && (await listen(metricsServer, options.metricsPort ?? 0, host));
+  const { here, others } = await reach();
+  logger.info({ version: VERSION, port, metricsPort, here, others }, 'started');
+
+  async function close(): Promise<void> {
+    logger.info('ending');
+    metricsServer?.close();
+    metricsServer?.closeAllConnections();
+    await signaling.close();
+    logger.info('ended');
+  }
+  return { port, metricsPort, reach, signaling, close };
 }
 
-async function listen(options: ServerOptions, pageFolder: string): Promise<RunningServer> {
-  const logger = createLogger(options.logLevel);
-  const reach = () => {
-    const { address, port } = addressOf(httpServer);
-    return reachOf(address, port, options.basePath);
-  };
-  const secret = options.secret ?? keptSecret(logger);
-  const { httpServer, signaling } = assembleServer(
-    { ...options, secret },
-    { pageFolder, logger, reach },
-  );
-  await new Promise<void>((resolve, reject) => {
-    httpServer.once('error', reject);
-    httpServer.listen(options.port, options.host ?? everywhere(), () => {
-      httpServer.off('error', reject);
-      resolve();
-    });
-  });
-  const { port } = addressOf(httpServer);
-  logger.info({ port }, 'listening');
-  return { port, reach, signaling, close: () => signaling.close() };
+/**
+ * Has a server listen. Returns its port.
+ * @throws Error as of node:net
+ */
+async function listen(server: Server, port: number, host: string): Promise<number> {
+  server.listen(port, host);
+  await once(server, 'listening');
+  return addressOf(server).port;
 }
 
 /** A secret of this process alone where it cannot be kept. */

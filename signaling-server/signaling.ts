@@ -3,7 +3,7 @@
  * nothing of elections. Here what clients send is limited, parsed and given to the broker, and what the
  * broker delivers is sent.
  */
-import type { Server as HttpServer } from 'node:http';
+import type { IncomingMessage, Server as HttpServer } from 'node:http';
 import type { Logger } from 'pino';
 import { Server, type Socket } from 'socket.io';
 import { v4 as uuid } from 'uuid';
@@ -17,6 +17,7 @@ import {
   type Broker,
   type Delivery,
   type Membership,
+  type Note,
   type SessionId,
 } from '../shared/broker/state.ts';
 import type { PeerId, RoomName } from '../shared/protocol/ids.ts';
@@ -31,6 +32,7 @@ import {
   type ReplyTo,
   type RequestType,
   type ServerToPeer,
+  type Signal,
 } from '../shared/protocol/signaling.ts';
 import {
   parseTrace,
@@ -43,16 +45,22 @@ import {
 } from '../shared/protocol/watch.ts';
 import { fullBucket, takeOne, type TokenBucket } from '../shared/machine/token-bucket.ts';
 import { clockOf } from '../shared/driver/clock.ts';
+import {
+  accessRefusal,
+  hostRefusal,
+  isAllowedOrigin,
+  type AccessOptions,
+  type AccessRefusal,
+} from './access.ts';
 import { Connections } from './connections.ts';
 import { createMetrics, type Metrics } from './metrics.ts';
-import { isAllowedOrigin, originRefusal } from './origins.ts';
-import { BARE, codeFor, FOR_A_PLACE, MOVES } from './requests.ts';
+import { BARE, codeFor, FOR_A_PLACE, MOVES, REMEDIES } from './requests.ts';
 import type { Warnings } from './warnings.ts';
 import { signedTickets } from './tickets.ts';
 import { Watching, type WatchLimits } from './watch.ts';
 import { BoundedWebSocketServer } from './websockets.ts';
 
-export interface SignalingOptions extends WatchLimits {
+export interface SignalingOptions extends WatchLimits, AccessOptions {
   readonly logger: Logger;
   /** Shared with the HTTP server; its maker closes it. */
   readonly warnings: Warnings;
@@ -62,8 +70,6 @@ export interface SignalingOptions extends WatchLimits {
   readonly rooms: number;
   /** What it signs tickets with. */
   readonly secret: string;
-  /** Origins whose pages may connect, besides the page this server serves; `*` for any. */
-  readonly allowedOrigins: readonly string[];
 }
 
 interface SocketData {
@@ -149,7 +155,11 @@ export class SignalingServer {
       { clock: this.#clock, date: Date.now },
       signedTickets(options.secret, () => this.#noteUnknownTicket()),
     );
-    this.metrics = createMetrics(() => this.size);
+    this.metrics = createMetrics(() => ({
+      ...this.size,
+      sockets: this.#io.engine.clientsCount,
+      spectators: this.spectators,
+    }));
     this.#watching = this.#newWatching();
     this.#io = this.#newSocketServer();
     this.#connections = new Connections(this.#io.engine, this.metrics, options.warnings);
@@ -166,9 +176,23 @@ export class SignalingServer {
     return this.#watching.size;
   }
 
-  /** Whether pages of an origin may connect, given the request's Host header. */
-  allowsOrigin(origin: string, host: string | undefined): boolean {
-    return isAllowedOrigin(origin, host, this.#options.allowedOrigins);
+  /** Whether it disconnects everyone, or has done so. */
+  get isClosing(): boolean {
+    return this.#isClosing;
+  }
+
+  /** What a WebSocket of a page of this origin would be judged by, if it came as the request did. */
+  accessOf(request: IncomingMessage, origin: string): object {
+    const { host } = request.headers;
+    const allowsHost = hostRefusal(request, this.#options) === null;
+    return { host, allowsHost, allowsOrigin: isAllowedOrigin(origin, host, this.#options) };
+  }
+
+  /** Notes in the log and the metrics that a request was refused. */
+  noteRefusal({ headers, socket }: IncomingMessage, { reason, message }: AccessRefusal): void {
+    this.metrics.refusals.inc({ reason });
+    const { origin, host } = headers;
+    this.#options.warnings.warn(reason, { from: socket.remoteAddress, origin, host }, message);
   }
 
   /** A room's peers in ring order. */
@@ -186,6 +210,7 @@ export class SignalingServer {
     const { room, id } = request.value;
     if (!mayLeave(this.#broker, request.value))
       return this.#refuseLeave(refusal('not-joined', `that is not the secret of ${id}`));
+    if (this.peers(room).includes(id)) this.metrics.leaves.inc();
     this.#loop.give({ type: 'goodbye', request: request.value });
     this.#options.logger.debug({ room, id }, 'left');
     return { ok: true };
@@ -223,18 +248,18 @@ export class SignalingServer {
   }
 
   #newSocketServer(): PeerServer {
-    const { basePath, allowedOrigins } = this.#options;
     return new Server(this.#httpServer, {
-      path: `${basePath}socket.io`,
+      path: `${this.#options.basePath}socket.io`,
       transports: ['websocket'],
       serveClient: false,
       wsEngine: BoundedWebSocketServer,
       maxHttpBufferSize: MAX_SIGNALING_MESSAGE_BYTES,
       pingInterval: PING_INTERVAL,
       pingTimeout: PING_TIMEOUT,
-      allowRequest: ({ headers: { origin, host } }, decide) => {
-        const isAllowed = isAllowedOrigin(origin, host, allowedOrigins);
-        decide(isAllowed ? null : originRefusal(origin, host), isAllowed);
+      allowRequest: (request, decide) => {
+        const refused = accessRefusal(request, this.#options);
+        if (refused !== null) this.noteRefusal(request, refused);
+        decide(refused?.message ?? null, refused === null);
       },
     });
   }
@@ -264,12 +289,12 @@ export class SignalingServer {
     socket.onAny((event: string | number, ...parameters: unknown[]) => {
       if (socket.connected) this.#hear(socket, String(event).slice(0, 64), parameters);
     });
-    socket.on('disconnect', (reason) => this.#end(socket, reason));
+    socket.on('disconnect', (reason, cause) => this.#end(socket, reason, cause));
   }
 
-  #end(socket: PeerSocket, reason: string): void {
+  #end(socket: PeerSocket, reason: string, cause: unknown): void {
     const { session, unwatch } = socket.data;
-    this.#connections.noteEnd(socket, reason);
+    this.#connections.noteEnd(socket, reason, cause);
     unwatch?.();
     const place = this.#placeOf(socket);
     this.#sockets.delete(session);
@@ -323,18 +348,24 @@ export class SignalingServer {
       reply(said);
     });
     this.#loop.give({ type: 'request', session, number, request: request.value });
-    if (type === 'leave' && place !== null) this.#options.logger.debug(place, 'left');
+    if (type !== 'leave' || place === null) return;
+    this.metrics.leaves.inc();
+    this.#options.logger.debug(place, 'left');
   }
 
   #noteSeat(socket: PeerSocket, type: RequestType): void {
     const place = this.#placeOf(socket);
     if (place === null) return;
-    if (type === 'join') this.metrics.joins.inc();
+    this.metrics[type === 'join' ? 'joins' : 'resumes'].inc();
     if (this.#watching.isWatched(place.room)) socket.emit('watched', true);
     this.#options.logger.debug(place, 'seated');
   }
 
   #perform(delivery: Delivery): void {
+    if (delivery.type === 'note') {
+      this.#note(delivery.room, delivery.note);
+      return;
+    }
     const socket = this.#sockets.get(delivery.session);
     if (socket === undefined) return;
     const { session, replies } = socket.data;
@@ -351,26 +382,38 @@ export class SignalingServer {
         socket.emit('probe', () => this.#loop.give({ type: 'probed', session }));
         return;
       case 'end':
-        if (delivery.why === 'evicted') this.metrics.evictions.inc();
         socket.disconnect(true);
         return;
     }
   }
 
+  #note(room: RoomName, { type, ...details }: Note): void {
+    if (type === 'recovery begun') this.metrics.recoveries.inc();
+    if ('reason' in details) this.metrics.evictions.inc({ reason: details.reason });
+    this.#options.warnings.info(type, { room, ...details }, type);
+  }
+
   #push(socket: PeerSocket, told: Told): void {
     switch (told.type) {
       case 'view':
-        this.metrics.views.inc();
         socket.emit('view', told.view);
         return;
       case 'signal':
-        this.metrics.signals.inc();
+        this.#countFrames(told.signal.signals);
         socket.emit('signal', told.signal);
         return;
       case 'check':
         socket.emit('check', told.peer);
         return;
     }
+  }
+
+  #countFrames(signals: readonly Signal[]): void {
+    for (const signal of signals)
+      if (signal.type === 'frame') {
+        this.metrics.relayedFrames.inc();
+        this.metrics.relayedBytes.inc(signal.frame.length);
+      }
   }
 
   #placeOf({ data }: PeerSocket): Membership | null {
@@ -397,7 +440,6 @@ export class SignalingServer {
       return refusal('malformed', 'more traces than a peer has to send');
     const trace = parseTrace(input);
     if (!trace.ok) return refusal('malformed', trace.error);
-    this.metrics.traces.inc();
     this.#watching.take(room, id, trace.value);
     return { ok: true };
   }
@@ -425,11 +467,11 @@ export class SignalingServer {
   #noteUnknownTicket(): void {
     const message =
       'a member came with a ticket that this server has not signed: is there another server at this address, or did it have another secret before?';
-    this.#options.warnings.warn('ticket', {}, message, 1);
+    this.#options.warnings.warn('ticket', {}, message);
   }
 
   #refuseLeave(refused: Refusal): Refusal {
-    this.metrics.refusals.inc({ code: refused.code });
+    this.metrics.refusals.inc({ reason: refused.code });
     // Not as a warning: anyone can ask, as often as they like.
     this.#options.logger.debug({ event: 'leave', code: refused.code }, refused.message);
     return refused;
@@ -438,16 +480,18 @@ export class SignalingServer {
   /** Notes a refusal in the log and the metrics; too many end the connection. */
   #noteFault(socket: PeerSocket, event: string, { code, message }: Refusal): void {
     const place = this.#placeOf(socket);
-    this.metrics.refusals.inc({ code });
+    this.metrics.refusals.inc({ reason: code });
     // A neighbour may have left a moment before a signal for it arrives, and a place may be lost with its
     // connection: neither is a fault of the client.
     if (code === 'not-a-neighbour' || code === 'place-lost') {
       this.#options.logger.debug({ event, ...place }, message);
       return;
     }
+    const { address: from, headers } = socket.handshake;
+    const { origin, host } = headers;
     this.#options.warnings.warn(
       `${this.#handlerOf(event) === null ? 'another event' : event}: ${code}`,
-      { event, code, from: socket.handshake.address, ...place },
+      { event, code, from, origin, host, ...place, remedy: REMEDIES[code] },
       message,
     );
     socket.data.faults += 1;

@@ -7,8 +7,11 @@ export type Reach =
   | { readonly type: 'answer' }
   /** It answers, but WebSockets to it fail. */
   | { readonly type: 'no-websocket' }
-  /** It accepts no WebSocket from this page; `host` is the Host header that came with the request. */
-  | { readonly type: 'refusal'; readonly host: string };
+  /**
+   * It accepts no WebSocket from this page, because of the page's origin or the name that the server was
+   * called by; `host` is the Host header that came with the request.
+   */
+  | { readonly type: 'wrong-origin' | 'wrong-host'; readonly host: string };
 
 /**
  * The interval of requests while the server cannot be reached, and how long each may take, in milliseconds.
@@ -47,9 +50,10 @@ export function readReach(status: number, body: unknown): Reach {
   const isServer =
     typeof body === 'object' && body !== null && 'status' in body && body.status === 'ok';
   if (status !== 200 || !isServer) return { type: 'stranger', status };
-  const isRefused = 'allowsOrigin' in body && body.allowsOrigin === false;
   const host = 'host' in body && typeof body.host === 'string' ? body.host : '';
-  return isRefused ? { type: 'refusal', host } : { type: 'answer' };
+  if ('allowsHost' in body && body.allowsHost === false) return { type: 'wrong-host', host };
+  if ('allowsOrigin' in body && body.allowsOrigin === false) return { type: 'wrong-origin', host };
+  return { type: 'answer' };
 }
 
 /** Asks repeatedly while the server is lost. */
@@ -133,7 +137,9 @@ export function reachText(reach: Reach | null, { host, origin }: Addresses): str
       return 'The server answers over HTTP.';
     case 'no-websocket':
       return 'The server answers over HTTP, but no WebSocket to it can be opened. If there is a proxy in between, it has to pass WebSockets on.';
-    case 'refusal':
+    case 'wrong-host':
+      return `The server answers over HTTP but refuses WebSockets by the name in the Host header of the request, which was ${reach.host === '' ? 'empty' : reach.host}. Open this page at the address in the server’s PUBLIC_URL, have the proxy pass on the Host header, or correct PUBLIC_URL.`;
+    case 'wrong-origin':
       return `The server answers over HTTP but refuses WebSockets from pages of the origin ${origin}: the Host header of the request was ${reach.host === '' ? 'not that of this page' : reach.host}. Have the proxy pass on the Host header, or add ${origin} to ALLOWED_ORIGINS.`;
   }
 }

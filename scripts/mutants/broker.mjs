@@ -148,8 +148,8 @@ export const BROKER_MUTANTS = [
     rule: 'L12f',
     change: 'a suspect without a sign of life stays',
     file: 'broker/complaints.ts',
-    find: '!isAwake || isNoNeighbour(turn, open, charge)',
-    replace: 'isNoNeighbour(turn, open, charge)',
+    find: "if (!isAwake) conclude(turn, open, charge, 'asleep');",
+    replace: 'if (!isAwake) conclude(turn, open, charge, null);',
     caughtBy: test(
       'broker/places',
       'a complaint of silence about one with a connection is settled by whether that one answers (L12f)',

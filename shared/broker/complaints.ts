@@ -3,8 +3,8 @@ import type { PeerId } from '../protocol/ids.ts';
 import { isGone } from './absence.ts';
 import { letGo } from './recovery.ts';
 import { areNeighbours, find, has } from './room.ts';
-import type { Asker, Charge, OpenRoom, Seat } from './state.ts';
-import { end, reply, schedule, type Turn } from './turn.ts';
+import type { Asker, Charge, Eviction, OpenRoom, Seat } from './state.ts';
+import { end, note, reply, schedule, type Turn } from './turn.ts';
 
 /** How long a member may take to answer a probe, in milliseconds: 8 s of silence with what was before. */
 export const PROBE_PATIENCE = 4_500;
@@ -36,8 +36,14 @@ export function complain(turn: Turn, open: OpenRoom, charge: Charge): void {
   if (seat === undefined || !isMember || !areNeighbours(open, from, about))
     reply(turn, asker, { ok: true, isMember });
   else if (fault === 'misbehaves')
-    conclude(turn, open, charge, isHeard(turn, open, from) && isBelieved(turn, asker));
-  else if (seat.session === null) conclude(turn, open, charge, isGone(open, charge, turn));
+    conclude(
+      turn,
+      open,
+      charge,
+      isHeard(turn, open, from) && isBelieved(turn, asker) ? 'accused' : null,
+    );
+  else if (seat.session === null)
+    conclude(turn, open, charge, isGone(open, charge, turn) ? 'unheard' : null);
   else ask(turn, open, seat, charge);
 }
 
@@ -70,7 +76,8 @@ export function decide(turn: Turn, open: OpenRoom, about: PeerId, isAwake: boole
   if (seat !== undefined) seat.probe = null;
   for (const charge of charges) {
     if (!has(open, about)) reply(turn, charge.asker, { ok: true, isMember: false });
-    else conclude(turn, open, charge, !isAwake || isNoNeighbour(turn, open, charge));
+    else if (!isAwake) conclude(turn, open, charge, 'asleep');
+    else conclude(turn, open, charge, isNoNeighbour(turn, open, charge) ? 'accused' : null);
   }
 }
 
@@ -81,10 +88,17 @@ function isHeard({ now }: Turn, open: OpenRoom, from: PeerId): boolean {
   return open.recollections === null && seated <= now - STANDING;
 }
 
-/** Replies to a complaint, and lets the one go that has to, if one has. */
-function conclude(turn: Turn, open: OpenRoom, { asker, about }: Charge, goes: boolean): void {
-  reply(turn, asker, { ok: true, isMember: !goes });
-  if (goes) end(turn, letGo(turn, open, about, false), 'evicted');
+/** Replies to a complaint, and lets its subject go where there is a reason. */
+function conclude(
+  turn: Turn,
+  open: OpenRoom,
+  { asker, about: id }: Charge,
+  reason: Eviction | null,
+): void {
+  reply(turn, asker, { ok: true, isMember: reason === null });
+  if (reason === null) return;
+  note(turn, open, { type: 'evicted', id, reason });
+  end(turn, letGo(turn, open, id, false), 'evicted');
 }
 
 /** Whether a member gets rid of a neighbour by its word: anyone can be several members. */

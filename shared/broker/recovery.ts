@@ -11,7 +11,17 @@ import { leave, recover, startRecovery } from './places.ts';
 import { has, isWhole } from './room.ts';
 import { closeRoom, hasForgotten, takeIn } from './rooms.ts';
 import { newSeat, type Asker, type OpenRoom, type SessionId } from './state.ts';
-import { announce, cancel, end, idTaken, placeLost, reply, unseat, type Turn } from './turn.ts';
+import {
+  announce,
+  cancel,
+  end,
+  idTaken,
+  note,
+  placeLost,
+  reply,
+  unseat,
+  type Turn,
+} from './turn.ts';
 
 /**
  * Stops a room, once, to gather the members of a lost memory: another one comes with its ticket. Newcomers
@@ -24,6 +34,7 @@ export function gather(turn: Turn, open: OpenRoom, incarnation: string): void {
   if (open.seats.size > 0 && turn.state.startedAt <= since && !isForgotten) return;
   for (const id of startRecovery(open)) end(turn, unseat(turn, open, id), 'evicted');
   cancel(turn, open, 'assign');
+  note(turn, open, { type: 'recovery begun' });
   awaitReturns(turn, open);
 }
 
@@ -77,7 +88,11 @@ function finish(turn: Turn, open: OpenRoom): void {
   open.pending = open.pending.filter(({ request }) => !taken.has(request.id));
   for (const id of absent) open.seats.set(id, newSeat(null));
   announce(turn, open, notices);
-  for (const id of gone) end(turn, unseat(turn, open, id), 'evicted');
+  note(turn, open, { type: 'recovery ended', members: open.ring.length });
+  for (const id of gone) {
+    note(turn, open, { type: 'evicted', id, reason: 'no place' });
+    end(turn, unseat(turn, open, id), 'evicted');
+  }
   keepChecking(turn, open);
   for (const { lookups } of open.seats.values())
     for (const asked of lookups.splice(0))

@@ -38,7 +38,26 @@ export type Delivery =
   /** The client is to show that it is awake. */
   | { readonly type: 'probe'; readonly session: SessionId }
   /** The connection is to be ended; the broker knows nothing of it any more. */
-  | { readonly type: 'end'; readonly session: SessionId; readonly why: Ending };
+  | { readonly type: 'end'; readonly session: SessionId; readonly why: Ending }
+  /** For the log. */
+  | { readonly type: 'note'; readonly room: RoomName; readonly note: Note };
+
+/** What happens in a room that the people who run the server may want to know. */
+export type Note =
+  | { readonly type: 'recovery begun' }
+  | { readonly type: 'recovery ended'; readonly members: number }
+  | { readonly type: 'evicted'; readonly id: PeerId; readonly reason: Eviction };
+
+/** Why a member was turned out. */
+export type Eviction =
+  /** It has not shown that it is awake. */
+  | 'asleep'
+  /** It has no connection, and its neighbours do not hear it. */
+  | 'unheard'
+  /** By the word of a neighbour. */
+  | 'accused'
+  /** It was not in the ring that a room's members had before the server lost its memory. */
+  | 'no place';
 
 /** Why the server ends a session: its member was turned out, or has come over another one. */
 export type Ending = 'evicted' | 'replaced';

@@ -9,6 +9,7 @@ import type {
   Broker,
   Delivery,
   Ending,
+  Note,
   OpenRoom,
   RoomTask,
   Seat,
@@ -134,6 +135,11 @@ export function unseat(turn: Turn, { seats }: OpenRoom, id: PeerId): SessionId |
 export function endProbe(turn: Turn, seat: Seat, isMember: boolean): void {
   for (const { asker } of seat.probe?.charges ?? []) reply(turn, asker, { ok: true, isMember });
   seat.probe = null;
+}
+
+/** Has something logged. */
+export function note({ deliveries }: Turn, { name: room }: OpenRoom, note: Note): void {
+  deliveries.push({ type: 'note', room, note });
 }
 
 /** Ends the session of one that has no place any more, or another one for it. */

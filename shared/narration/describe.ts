@@ -7,6 +7,7 @@ import type { PeerId } from '../protocol/ids.ts';
 import { isLap, type Claim, type ElectionMessage } from '../protocol/messages.ts';
 import type { RingEvent } from '../member/events.ts';
 import { shortId } from './names.ts';
+import { printable } from './printable.ts';
 
 type EventKind =
   | 'sent'
@@ -117,7 +118,7 @@ const WORDS: {
 };
 
 function say(kind: EventKind, what: string, why = ''): Description {
-  return { kind, what, why };
+  return { kind, what: printable(what), why: printable(why) };
 }
 
 function messageText(message: ElectionMessage, { self, call }: Speaker): string {

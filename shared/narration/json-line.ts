@@ -3,6 +3,7 @@ import type { PeerId } from '../protocol/ids.ts';
 import type { ElectionMessage } from '../protocol/messages.ts';
 import { describe } from './describe.ts';
 import type { RingEvent } from '../member/events.ts';
+import { printable } from './printable.ts';
 
 /**
  * An event as one line of JSON, without the end of the line.
@@ -13,7 +14,7 @@ import type { RingEvent } from '../member/events.ts';
 export function jsonLine(event: RingEvent, self: PeerId, at: string, times = 1): string {
   const { what, why } = describe(event, self);
   const several = times === 1 ? {} : { times };
-  return JSON.stringify({ at, ...fieldsOf(event), id: self, ...several, what, why });
+  return printable(JSON.stringify({ at, ...fieldsOf(event), id: self, ...several, what, why }));
 }
 
 type Fields = Readonly<Record<string, unknown>>;

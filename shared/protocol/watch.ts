@@ -50,7 +50,8 @@ const EntrySchema = v.variant('type', [
     ...ofMessage,
     from: PeerIdSchema,
     outcome: v.picklist(['forwarded', 'ignored', 'answered', 'elected', 'completed']),
-    reason: v.pipe(v.string(), v.maxLength(64)),
+    // Shown to spectators, and in the files that they save.
+    reason: v.pipe(v.string(), v.regex(/^[ -~]{0,64}$/, 'a reason is plain text')),
   }),
   v.strictObject({
     /** A message that the hop delay holds here for so long before it is sent. */

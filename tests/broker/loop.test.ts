@@ -60,8 +60,8 @@ test('an input that comes while something is performed waits until all of it is'
   const run = new Run();
   run.join(1);
   run.pass(WINDOW);
-  run.onDelivery = ({ type, session }) => {
-    if (type === 'push' && session === 1) run.loop.give({ type: 'closed', session: 1 });
+  run.onDelivery = (each) => {
+    if (each.type === 'push' && each.session === 1) run.loop.give({ type: 'closed', session: 1 });
   };
   run.join(2);
   const { performed } = run;

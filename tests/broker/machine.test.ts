@@ -87,6 +87,7 @@ class Machine {
 /** What each delivery is, and for which session. */
 function kinds(deliveries: readonly Delivery[]): string[] {
   return deliveries.map((each) => {
+    if (each.type === 'note') return each.note.type;
     if (each.type === 'push') return `${each.told.type} to ${each.session}`;
     if (each.type === 'end') return `${each.why} ${each.session}`;
     return `${each.type} to ${each.session}`;
@@ -380,7 +381,7 @@ describe('a session', () => {
     machine.give({ type: 'closed', session: 3 });
     machine.ask(4, { type: 'join', body: requestOf(3) });
     const placed = machine.pass(WINDOW);
-    expect(placed.filter(({ type }) => type === 'reply').map((each) => each.session)).toEqual([4]);
+    expect(placed.flatMap((each) => (each.type === 'reply' ? [each.session] : []))).toEqual([4]);
   });
 
   test('may join again after a goodbye over HTTP, and a wrong secret says none', () => {
@@ -420,6 +421,7 @@ describe('in the order of what is delivered', () => {
     expect(kinds(machine.ask(1, { type: 'complain', body: complaint }))).toEqual(['probe to 2']);
     expect(kinds(machine.pass(PROBE_PATIENCE))).toEqual([
       'reply to 1',
+      'evicted',
       'view to 1',
       'view to 3',
       'evicted 2',

@@ -9,6 +9,7 @@ import {
   type BrokerLimits,
   type Delivery,
   type Membership,
+  type Note,
   type SessionId,
 } from '../../shared/broker/state.ts';
 import type { PeerId, RoomName } from '../../shared/protocol/ids.ts';
@@ -45,6 +46,7 @@ export class Server {
   readonly disconnected: PeerId[] = [];
   /** From which each peer connects; an address of its own, if it is not here. */
   readonly addresses = new Map<PeerId, string>();
+  readonly notes: Note[] = [];
   /** By session: whose it is. */
   readonly #places = new Map<SessionId, Membership>();
   #sessions = 0;
@@ -200,6 +202,10 @@ export class Server {
   }
 
   #perform(delivery: Delivery): void {
+    if (delivery.type === 'note') {
+      this.notes.push(delivery.note);
+      return;
+    }
     const { session } = delivery;
     const { room, id } = defined(this.#places.get(session));
     switch (delivery.type) {

@@ -1,6 +1,5 @@
 /** axe-core must find nothing wrong with the page, in any state and colour scheme. */
-import { createRequire } from 'node:module';
-import type axe from 'axe-core';
+import axe from 'axe-core';
 import type { Browser, Page } from 'puppeteer-core';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import type { RingEvent, RingState } from '../../shared/member/events.ts';
@@ -10,8 +9,6 @@ import { ringState } from '../web/ring-state.ts';
 import { DIRECT_LINK_PATIENCE } from '../../web/troubles.ts';
 import { openShowcase, passTime, showMember, tellMember } from './showcase.ts';
 import { byRole, launchChromium, openTabs, PATIENCE, serve, Tab, untilOneRing } from './support.ts';
-
-const AXE = createRequire(import.meta.url).resolve('axe-core/axe.min.js');
 
 /**
  * The conditions in which a page is checked. Colours take most of the time, so they are checked at one
@@ -24,7 +21,7 @@ const LOOKS = [
 ] as const;
 
 declare global {
-  /** Runs in a page that {@link AXE} was injected into. */
+  /** Runs in a page that axe-core was injected into. */
   interface Window {
     readonly axe: typeof axe;
   }
@@ -54,7 +51,7 @@ afterAll(async () => {
 /** Each violated rule, with the first element that violates it, in each of {@link LOOKS}. */
 async function violations(page: Page): Promise<string[]> {
   await page.waitForSelector('[data-testid=ring-picture], h1', { timeout: PATIENCE });
-  if (await page.evaluate(() => !('axe' in window))) await page.addScriptTag({ path: AXE });
+  if (await page.evaluate(() => !('axe' in window))) await page.evaluate(axe.source);
   const found: string[] = [];
   for (const { scheme, width, colours } of LOOKS) {
     await page.bringToFront();

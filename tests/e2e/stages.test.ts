@@ -149,7 +149,7 @@ test('a member that finds no leader gets the whole page after a moment', async (
     // Nothing comes from the server.
     globalThis.WebSocket = class extends WebSocket {
       constructor() {
-        super('ws://127.0.0.1:9/');
+        super(`ws://${location.host}/nowhere`);
       }
     };
   });

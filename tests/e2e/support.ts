@@ -70,7 +70,10 @@ export function serve(options: Partial<ServerOptions> = {}): Promise<RunningServ
       spectators: 64,
       secret: 'the secret of all test servers, of some length',
       allowedOrigins: [],
+      publicUrl: null,
       basePath: '/',
+      frameAncestors: [],
+      metricsPort: null,
       ...options,
     },
     PAGE_FOLDER,
@@ -91,7 +94,7 @@ const FIREFOX_NOTE = 'Error: WebRTC: ICE failed';
 export class Tab {
   readonly page: Page;
   readonly #context: BrowserContext;
-  /** Errors the page did not catch. */
+  /** Errors the page did not catch, and what its policy forbids it. */
   readonly errors: string[] = [];
 
   private constructor(page: Page, context: BrowserContext) {
@@ -100,6 +103,9 @@ export class Tab {
     page.setDefaultTimeout(PATIENCE);
     page.on('pageerror', (error) => {
       if (!String(error).startsWith(FIREFOX_NOTE)) this.errors.push(String(error));
+    });
+    page.on('console', (message) => {
+      if (/content.security.policy/i.test(message.text())) this.errors.push(message.text());
     });
   }
 

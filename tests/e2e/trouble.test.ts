@@ -350,8 +350,8 @@ function makeCuttable(): void {
   let isCut = false;
   globalThis.WebSocket = class extends WebSocket {
     constructor(url: string | URL, protocols?: string | string[]) {
-      // An unused port.
-      super(isCut ? 'ws://127.0.0.1:9/' : url, protocols);
+      // Nothing takes one there; the page's policy allows no other server.
+      super(isCut ? `ws://${location.host}/nowhere` : url, protocols);
       cut.push(() => {
         this.close();
       });

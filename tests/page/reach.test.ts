@@ -15,8 +15,14 @@ afterEach(() => {
 test.each<[number, unknown, Reach]>([
   [200, { status: 'ok' }, { type: 'answer' }],
   [200, { status: 'ok', allowsOrigin: true, host: 'a' }, { type: 'answer' }],
-  [200, { status: 'ok', allowsOrigin: false, host: 'a' }, { type: 'refusal', host: 'a' }],
-  [200, { status: 'ok', allowsOrigin: false, host: 7 }, { type: 'refusal', host: '' }],
+  [200, { status: 'ok', allowsOrigin: false, host: 'a' }, { type: 'wrong-origin', host: 'a' }],
+  [200, { status: 'ok', allowsOrigin: false, host: 7 }, { type: 'wrong-origin', host: '' }],
+  [200, { status: 'ok', allowsHost: true, allowsOrigin: true, host: 'a' }, { type: 'answer' }],
+  [
+    200,
+    { status: 'ok', allowsHost: false, allowsOrigin: true, host: 'a' },
+    { type: 'wrong-host', host: 'a' },
+  ],
   [200, { status: 'fine' }, { type: 'stranger', status: 200 }],
   [200, null, { type: 'stranger', status: 200 }],
   [502, { status: 'ok' }, { type: 'stranger', status: 502 }],

@@ -205,7 +205,11 @@ test.each<[Reach, string]>([
   [{ type: 'stranger', status: 502 }, 'answers over HTTP, with status 502, but not as this server'],
   [{ type: 'answer' }, 'The server answers over HTTP. This page keeps trying.'],
   [{ type: 'no-websocket' }, 'answers over HTTP, but no WebSocket to it can be opened'],
-  [{ type: 'refusal', host: '10.0.0.1:3000' }, 'the Host header of the request was 10.0.0.1:3000'],
+  [
+    { type: 'wrong-origin', host: '10.0.0.1:3000' },
+    'the Host header of the request was 10.0.0.1:3000',
+  ],
+  [{ type: 'wrong-host', host: '10.0.0.1:3000' }, 'or correct PUBLIC_URL'],
 ])('of a server that is lost it is told what was found out: %o', (reach, text) => {
   const troubles = after(LOST);
   const before = troubles.of(STATE)[0]?.advice;

@@ -1,8 +1,17 @@
 /** The end of the server. */
 import { once } from 'node:events';
 import { createConnection } from 'node:net';
-import { expect, onTestFinished, test } from 'vitest';
-import { connect, peer, rawWebSocket, ringOf, startTestServer } from './test-server.ts';
+import { promisify } from 'node:util';
+import { expect, onTestFinished, test, vi } from 'vitest';
+import {
+  connect,
+  frame,
+  peer,
+  rawWebSocket,
+  ringOf,
+  startTestServer,
+  type RawWebSocket,
+} from './test-server.ts';
 
 test('to close the server ends all clients and frees the port', async () => {
   const server = await startTestServer();
@@ -43,4 +52,26 @@ test('to close it twice does no harm', async () => {
   await Promise.all([server.signaling.close(), server.signaling.close()]);
   await server.signaling.close();
   expect(server.httpServer.listening).toBe(false);
+});
+
+/** A closing frame of WebSocket with nothing in it. */
+const CLOSING = Uint8Array.of(0x88, 0x80, 0, 0, 0, 0);
+const GOODBYE = frame(1, Buffer.from('420["leave"]'));
+
+test.each<[string, (raw: RawWebSocket) => void]>([
+  ['a closing frame', (raw) => raw.write(Buffer.concat([GOODBYE, CLOSING]))],
+  ['the end of the connection', (raw) => raw.end(GOODBYE)],
+])('a client that goes before it is answered is no breach: %s', async (_, go) => {
+  const server = await startTestServer();
+  const raw = await rawWebSocket(server);
+  raw.sendText('40');
+  await raw.receive('40{"sid"');
+  go(raw);
+  await raw.closed;
+  const connections = promisify(server.httpServer.getConnections.bind(server.httpServer));
+  raw.end(Buffer.alloc(0));
+  await vi.waitFor(async () => {
+    expect(await connections()).toBe(0);
+  });
+  expect(server.warnings()).toEqual([]);
 });

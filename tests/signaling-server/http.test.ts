@@ -9,11 +9,13 @@ import { promisify } from 'node:util';
 import { gzipSync } from 'node:zlib';
 import { io } from 'socket.io-client';
 import { describe, expect, onTestFinished, test, vi } from 'vitest';
+import packageFile from '../../package.json' with { type: 'json' };
 import { defined } from '../support.ts';
 import {
   joinRequest,
   member,
   peer,
+  refusals,
   ringOf,
   ROOM,
   startTestServer,
@@ -56,6 +58,11 @@ const get = (server: TestServer, target: string, header = '', host = 'x') =>
     `GET ${target} HTTP/1.1\r\nHost: ${host}\r\nConnection: close\r\n${header}\r\n`,
   );
 
+/** The JSON of an answer. */
+function bodyOf(answer: string): unknown {
+  return JSON.parse(answer.slice(answer.indexOf('\r\n\r\n')));
+}
+
 describe('/healthz', () => {
   test('tells a page whether its origin may connect, and by what name the server was called', async () => {
     const server = await startTestServer({ allowedOrigins: ['https://friend.example'] });
@@ -66,9 +73,22 @@ describe('/healthz', () => {
     };
     const host = `127.0.0.1:${server.port}`;
     for (const origin of [server.url, 'https://friend.example'])
-      expect(await ask(origin)).toMatchObject({ host, allowsOrigin: true });
+      expect(await ask(origin)).toMatchObject({ host, allowsHost: true, allowsOrigin: true });
     for (const origin of ['https://foe.example', 'null', ''])
-      expect(await ask(origin)).toMatchObject({ host, allowsOrigin: false });
+      expect(await ask(origin)).toMatchObject({ host, allowsHost: true, allowsOrigin: false });
+  });
+
+  test('tells a page whether the server may be called by the name that came with its request', async () => {
+    const server = await startTestServer({ publicUrl: 'https://ring.example.org' });
+    const query = new URLSearchParams({ origin: 'https://ring.example.org' }).toString();
+    for (const [host, allowsHost] of [
+      ['ring.example.org', true],
+      ['RING.example.org:8443', true],
+      ['evil.example', false],
+    ] as const)
+      expect(bodyOf(await get(server, `/healthz?${query}`, '', host))).toMatchObject({
+        ...{ host, allowsHost, allowsOrigin: true },
+      });
   });
 
   test('says in JSON how many rooms and peers there are', async () => {
@@ -83,12 +103,48 @@ describe('/healthz', () => {
   });
 });
 
+describe('/readyz', () => {
+  const status = async (server: TestServer) => {
+    const response = await fetch(`${server.url}/readyz`);
+    return [response.status, await response.json()] as const;
+  };
+
+  test('says that the server is ready, once there is a page', async () => {
+    const { server, page } = await startPageServer();
+    expect(await status(server)).toEqual([200, { status: 'ready' }]);
+    await rm(page, { recursive: true });
+    const reason = 'the page is not built';
+    expect(await status(server)).toEqual([503, { status: 'not ready', reason }]);
+    expect((await fetch(`${server.url}/healthz`)).status).toBe(200);
+  });
+
+  test('says while the server ends that it is not', async () => {
+    const { server } = await startPageServer();
+    const socket = createConnection(server.port, '127.0.0.1');
+    let answer = '';
+    socket.setEncoding('utf8').on('data', (text: string) => (answer += text));
+    socket.write('GET /readyz HTTP/1.1\r\nHost: x\r\n');
+    await vi.waitFor(async () => {
+      expect(await connectionsOf(server)).toBe(1);
+    }, WAIT);
+    // What has begun is answered before the server is closed.
+    const closed = server.signaling.close();
+    socket.write('\r\n');
+    await vi.waitFor(() => {
+      expect(answer).toMatch(/^HTTP\/1\.1 503 /);
+    }, WAIT);
+    expect(answer).toContain('{"status":"not ready","reason":"the server is ending"}');
+    socket.destroy();
+    await closed;
+  });
+});
+
 describe('/metrics', () => {
-  test('counts rooms, peers, joins, views, signals and refusals for Prometheus', async () => {
+  test('counts what there is and what has happened, for Prometheus', async () => {
     const server = await startTestServer({ peersPerRoom: 2 });
     const [first] = await ringOf(server, 1);
     const second = await member(server, 2);
-    await first?.signal(second.id, 'successor');
+    await first?.relay(second.id, 'successor', new Uint8Array(100));
     expect(await (await peer(server, 3)).join()).toMatchObject({ ok: false });
     await second.leave();
 
@@ -99,13 +155,34 @@ describe('/metrics', () => {
     expect(lines).toContain('# TYPE ringleader_peers gauge');
     expect(lines).toContain('ringleader_rooms 1');
     expect(lines).toContain('ringleader_peers 1');
-    expect(lines).toContain('ringleader_joins_total 2');
-    // To the first one, when the second came and when it left.
-    expect(lines).toContain('ringleader_views_total 2');
-    // The second one's two offers, and the one signal.
-    expect(lines).toContain('ringleader_signals_total 3');
-    expect(lines).toContain('ringleader_refusals_total{code="room-full"} 1');
-    expect(lines.some((line) => line.startsWith('process_cpu_seconds_total '))).toBe(true);
+    for (const line of [
+      'sockets 3',
+      'spectators 0',
+      'joins_total 2',
+      'leaves_total 1',
+      'resumes_total 0',
+      'recoveries_total 0',
+      'evictions_total{reason="asleep"} 0',
+      'refusals_total{reason="room-full"} 1',
+      'refusals_total{reason="origin"} 0',
+      'relayed_frames_total 1',
+      'relayed_bytes_total 100',
+      `build_info{version="${packageFile.version}"} 1`,
+    ])
+      expect(lines).toContain(`ringleader_${line}`);
+    for (const name of ['process_cpu_seconds_total', 'nodejs_eventloop_lag_seconds'])
+      expect(lines.some((line) => line.startsWith(`${name} `))).toBe(true);
+    // To count these takes the longer the more is open.
+    expect(lines.join()).not.toMatch(/process_open_fds|nodejs_active/);
+  });
+
+  test('are at their own port and no more at the other, where they have one', async () => {
+    const server = await startTestServer({ metricsPort: 0 });
+    const url = `http://127.0.0.1:${server.metricsPort}`;
+    expect(await (await fetch(`${url}/metrics?x`)).text()).toContain('ringleader_peers 0');
+    expect((await fetch(`${server.url}/metrics`)).status).toBe(404);
+    expect((await fetch(url)).status).toBe(404);
+    expect((await fetch(`${url}/metrics`, { method: 'POST' })).status).toBe(405);
   });
 
   test('are collected once for all who ask within a second', async () => {
@@ -113,6 +190,43 @@ describe('/metrics', () => {
     const first = signaling.metrics.scrape();
     expect(signaling.metrics.scrape()).toBe(first);
     expect((await first).text.toString()).toContain('ringleader_peers 0');
+  });
+});
+
+describe('the log', () => {
+  test('tells of a recovery, and of evictions with their reason', async () => {
+    const before = await startTestServer();
+    const ring = await ringOf(before, 3);
+    await before.signaling.close();
+    const server = await startTestServer();
+    const back = await Promise.all(
+      ring.map(async ({ request, views }, at) => {
+        const again = await peer(server, at + 1, request);
+        again.views.push(...views);
+        return again;
+      }),
+    );
+    for (const each of back) expect(await each.resume()).toMatchObject({ ok: true });
+    await vi.waitFor(() => {
+      expect(server.notices()).toMatchObject([
+        { msg: 'recovery begun', room: ROOM },
+        { msg: 'recovery ended', room: ROOM, members: 3 },
+      ]);
+    }, WAIT);
+    const [first, second] = back;
+    defined(second).isAwake = false;
+    const about = defined(second).id;
+    expect(await defined(first).complain(about, 'silent')).toMatchObject({ isMember: false });
+    expect(server.notices().at(-1)).toMatchObject({
+      ...{ msg: 'evicted', room: ROOM, id: about, reason: 'asleep' },
+    });
+    const lines = (await server.signaling.metrics.scrape()).text.toString().split('\n');
+    for (const line of [
+      'recoveries_total 1',
+      'resumes_total 3',
+      'evictions_total{reason="asleep"} 1',
+    ])
+      expect(lines).toContain(`ringleader_${line}`);
   });
 });
 
@@ -126,20 +240,118 @@ describe('/addresses', () => {
       const answer = await get(server, '/addresses', '', host);
       expect(answer).toMatch(/^HTTP\/1\.1 200 OK\r\n/);
       expect(answer).toMatch(/^content-type: application\/json\r$/im);
-      expect(JSON.parse(answer.slice(answer.indexOf('\r\n\r\n')))).toEqual({
-        addresses: ADDRESSES,
-      });
+      expect(bodyOf(answer)).toEqual({ addresses: ADDRESSES });
     },
   );
+
+  test.each([
+    'X-Forwarded-For: 192.0.2.7',
+    'Forwarded: for=192.0.2.7',
+    'Via: 1.1 x',
+    'X-Real-IP: x',
+  ])(
+    'tells one nothing whose request comes through a proxy on this computer: %s',
+    async (header) => {
+      const server = await startTestServer({ addresses: ADDRESSES });
+      const answer = await get(server, '/addresses', `${header}\r\n`, 'localhost');
+      expect(bodyOf(answer)).toEqual({ addresses: [] });
+    },
+  );
+
+  test('tells one nothing whose request comes by HTTP/1.0, as nginx may send those of others', async () => {
+    const server = await startTestServer({ addresses: ADDRESSES });
+    const request = 'GET /addresses HTTP/1.0\r\nHost: 127.0.0.1\r\n\r\n';
+    expect(bodyOf(await sendBytes(server, request))).toEqual({ addresses: [] });
+  });
 
   test.each(['example.org', 'localhost.example.org', '192.0.2.7:3000', '127.example.org', 'x'])(
     'tells a page at %s nothing: it may be anybody’s',
     async (host) => {
       const server = await startTestServer({ addresses: ADDRESSES });
       const answer = await get(server, '/addresses', '', host);
-      expect(answer.slice(answer.indexOf('\r\n\r\n')).trim()).toBe('{"addresses":[]}');
+      expect(bodyOf(answer)).toEqual({ addresses: [] });
     },
   );
+});
+
+describe('where PUBLIC_URL is set', () => {
+  const publicUrl = 'https://ring.example.org/ring/';
+  const PATHS = ['/', '/assets/x.js', '/addresses', '/nothing'];
+  const statusOf = (answer: string) => Number(answer.split(' ')[1]);
+
+  test.each(['evil.example', '192.0.2.7:3000', 'ring.example.org.evil.example', '', 'a b"c'])(
+    'a request for the host %j is told where the server is',
+    async (host) => {
+      const server = await startTestServer({ publicUrl });
+      for (const path of PATHS) {
+        const answer = await get(server, path, '', host);
+        expect(statusOf(answer)).toBe(421);
+        expect(answer).toContain(`this server is at ${publicUrl}, but the Host header`);
+        expect(answer).toContain(`"${host}"`);
+      }
+      const leave = 'POST /leave HTTP/1.1\r\nConnection: close\r\nContent-Length: 0\r\n';
+      expect(statusOf(await sendBytes(server, `${leave}Host: ${host}\r\n\r\n`))).toBe(421);
+      expect(server.warnings()).toMatchObject([{ host }]);
+      expect(await refusals(server, 'host')).toBe(PATHS.length + 1);
+    },
+  );
+
+  test.each([
+    'ring.example.org',
+    'Ring.Example.org:8443',
+    'localhost:3000',
+    '127.0.0.1',
+    '[::1]:3000',
+  ])('a request for the host %s is answered', async (host) => {
+    const server = await startTestServer({ publicUrl });
+    expect(statusOf(await get(server, '/nothing', '', host))).toBe(404);
+    expect(server.warnings()).toEqual([]);
+  });
+
+  test('a request for localhost that a proxy passes on is refused', async () => {
+    const server = await startTestServer({ publicUrl });
+    const answer = await get(server, '/', 'X-Forwarded-For: 192.0.2.7\r\n', 'localhost');
+    expect(statusOf(answer)).toBe(421);
+  });
+
+  test.each(['/healthz', '/readyz', '/metrics'])('%s is answered for any host', async (path) => {
+    const { page } = await startPageServer();
+    const server = await startTestServer({ publicUrl, pageFolder: page });
+    expect(statusOf(await get(server, path, '', 'evil.example'))).toBe(200);
+  });
+});
+
+describe('the headers', () => {
+  test.each(['/', '/?room=x', '/index.html', '/nothing', '/healthz'])(
+    'of %s let a page do nothing but what it has to, and nobody show it in a frame',
+    async (path) => {
+      const { server } = await startPageServer();
+      const { headers } = await fetch(server.url + path);
+      const policy = headers.get('content-security-policy')?.split('; ') ?? [];
+      expect(policy).toEqual(
+        expect.arrayContaining([
+          "default-src 'none'",
+          "script-src 'self'",
+          "style-src 'self'",
+          "base-uri 'none'",
+          "form-action 'none'",
+          "frame-ancestors 'none'",
+        ]),
+      );
+      expect(policy.join()).not.toMatch(/unsafe|https?:|\*/);
+      expect(headers.get('x-content-type-options')).toBe('nosniff');
+      expect(headers.get('referrer-policy')).toBe('no-referrer');
+    },
+  );
+
+  test('let those frame a page that are allowed to', async () => {
+    const frameAncestors = ['https://lms.example.org', 'https://*.example.net'];
+    const server = await startTestServer({ frameAncestors });
+    const { headers } = await fetch(server.url);
+    expect(headers.get('content-security-policy')).toContain(
+      'frame-ancestors https://lms.example.org https://*.example.net',
+    );
+  });
 });
 
 describe('the page', () => {
@@ -413,7 +625,6 @@ describe('anything else', () => {
       expect(await response.text()).toBe('the server cannot answer this\n');
     }
     expect(server.warnings()).toMatchObject([
-      { msg: 'a request cannot be answered', error: 'Error: broken' },
       { msg: 'a request cannot be answered', error: 'Error: broken' },
     ]);
     expect((await fetch(`${server.url}/nothing`)).status).toBe(404);

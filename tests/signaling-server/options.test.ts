@@ -7,6 +7,7 @@ describe('the settings', () => {
     expect(readOptions({})).toEqual({
       port: 3000,
       host: undefined,
+      publicUrl: null,
       basePath: '/',
       logLevel: 'warn',
       peersPerRoom: 1_000,
@@ -15,6 +16,8 @@ describe('the settings', () => {
       spectators: 64,
       secret: undefined,
       allowedOrigins: [],
+      frameAncestors: [],
+      metricsPort: null,
     });
   });
 
@@ -28,6 +31,7 @@ describe('the settings', () => {
         PATH: '/bin',
         PORT: '0',
         HOST: '127.0.0.1',
+        PUBLIC_URL: 'https://Ring.example.org:443/ring',
         BASE_PATH: '/class/ring',
         LOG_LEVEL: 'silent',
         MAX_PEERS_PER_ROOM: '1',
@@ -36,10 +40,13 @@ describe('the settings', () => {
         MAX_WATCHERS: '9',
         SECRET: 'thirty-two characters and a few more',
         ALLOWED_ORIGINS: 'https://example.org, http://localhost:5173,',
+        FRAME_ANCESTORS: 'https://*.example.org, http://[::1]:8080',
+        METRICS_PORT: '9100',
       }),
     ).toEqual({
       port: 0,
       host: '127.0.0.1',
+      publicUrl: 'https://ring.example.org/ring/',
       basePath: '/class/ring/',
       logLevel: 'silent',
       peersPerRoom: 1,
@@ -48,10 +55,16 @@ describe('the settings', () => {
       spectators: 9,
       secret: 'thirty-two characters and a few more',
       allowedOrigins: ['https://example.org', 'http://localhost:5173'],
+      frameAncestors: ['https://*.example.org', 'http://[::1]:8080'],
+      metricsPort: 9_100,
     });
     expect(readOptions({ PORT: '65535', ALLOWED_ORIGINS: '*' })).toMatchObject({
       port: 65_535,
       allowedOrigins: ['*'],
+    });
+    expect(readOptions({ PUBLIC_URL: 'http://example.org/', FRAME_ANCESTORS: '*' })).toMatchObject({
+      publicUrl: 'http://example.org',
+      frameAncestors: ['*'],
     });
   });
 
@@ -70,6 +83,22 @@ describe('the settings', () => {
         `BASE_PATH must be a path such as /ring/, but is "${value}"`,
       ],
     ),
+    ...[
+      'example.org',
+      'ftp://example.org/',
+      'https://example.org/?room=x',
+      'https://example.org/?',
+      'https://example.org/#x',
+      'https://me@example.org/',
+      'https://a.example b',
+      '*',
+    ].map((value): [string, string, string] => [
+      'PUBLIC_URL',
+      value,
+      `PUBLIC_URL must be an address such as https://example.org/ring/, but is "${value}"`,
+    ]),
+    ['METRICS_PORT', 'abc', 'METRICS_PORT must be a whole number from 0 to 65535, but is "abc"'],
+    ['METRICS_PORT', '65536', 'METRICS_PORT must be at most 65535, but is "65536"'],
     ['LOG_LEVEL', 'loud', 'LOG_LEVEL must be silent, error, warn, info or debug, but is "loud"'],
     ['MAX_PEERS_PER_ROOM', '0', 'MAX_PEERS_PER_ROOM must be at least 1, but is "0"'],
     ['MAX_PEERS_PER_ROOM', '10001', 'MAX_PEERS_PER_ROOM must be at most 10000, but is "10001"'],
@@ -83,6 +112,17 @@ describe('the settings', () => {
         `ALLOWED_ORIGINS must be origins such as https://example.org with commas between, or *, but is "${value}"`,
       ],
     ),
+    ...[
+      'example.org',
+      "'self'",
+      'https://example.org/',
+      'https://a.example; script-src *',
+      'https://a.*.example',
+    ].map((value): [string, string, string] => [
+      'FRAME_ANCESTORS',
+      value,
+      `FRAME_ANCESTORS must be origins such as https://example.org with commas between, or *, but is "${value}"`,
+    ]),
   ])('%s=%j is refused in one line that names it', (name, value, message) => {
     expect(() => readOptions({ [name]: value })).toThrow(new Error(message));
   });

@@ -11,6 +11,7 @@ import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { io, type Socket } from 'socket.io-client';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test, vi } from 'vitest';
+import packageFile from '../../package.json' with { type: 'json' };
 import { defined } from '../support.ts';
 import { joinRequest } from './test-server.ts';
 
@@ -119,6 +120,14 @@ function start(
   };
 }
 
+/** The lines of a server's log. */
+function linesOf({ stderr }: ServerProcess): unknown[] {
+  return stderr()
+    .trimEnd()
+    .split('\n')
+    .map((line): unknown => JSON.parse(line));
+}
+
 function connect(port: number): Socket {
   const client = io(`http://127.0.0.1:${port}`, {
     transports: ['websocket'],
@@ -219,7 +228,10 @@ describe('the server', () => {
     }, WAIT);
     server.signal('SIGTERM');
     expect(await server.status).toBe(0);
+    // However many connections came, and however often the page was asked for.
+    expect(server.stderr().match(/hardly any file descriptors are left/g)).toHaveLength(1);
     expect(server.stderr().match(/"the page cannot be read"/g)).toHaveLength(1);
+    expect(linesOf(server).length).toBeLessThanOrEqual(4);
   });
 
   test('may be ended as soon as it has printed where it listens', async () => {
@@ -255,6 +267,59 @@ describe('the server', () => {
     expect((await fetch(`${url}healthz`)).status).toBe(200);
   });
 
+  test('says where it is by its public address, and where its metrics are', async () => {
+    const server = start({
+      ...{ PORT: '0', HOST: '0.0.0.0', METRICS_PORT: '0' },
+      PUBLIC_URL: 'https://ring.example.org/ring',
+    });
+    const port = await server.port();
+    await vi.waitFor(() => {
+      expect(server.stdout()).toMatch(/ port \d+\n$/);
+    }, WAITING);
+    const metrics = defined(/ port (\d+)\n$/.exec(server.stdout())?.[1]);
+    expect(server.stdout()).toBe(
+      `listening on http://localhost:${port}\n` +
+        'for everybody   https://ring.example.org/ring/\n' +
+        'on a projector  https://ring.example.org/ring/watch\n' +
+        `metrics         at /metrics on port ${metrics}\n`,
+    );
+    expect((await fetch(`http://127.0.0.1:${metrics}/metrics`)).status).toBe(200);
+  });
+
+  test('tells in its log that it starts, where, and that it ends', async () => {
+    const server = start({ PORT: '0', LOG_LEVEL: 'info' });
+    const port = await server.port();
+    server.signal('SIGTERM');
+    expect(await server.status).toBe(0);
+    const { version } = packageFile;
+    expect(linesOf(server)).toMatchObject([
+      { level: 30, msg: 'started', version, port, here: `http://localhost:${port}`, others: [] },
+      { level: 30, msg: 'ending' },
+      { level: 30, msg: 'ended' },
+    ]);
+  });
+
+  test('has no control character of a stranger in its log', async () => {
+    const server = start({ PORT: '0', LOG_LEVEL: 'debug' });
+    const port = await server.port();
+    const hostile = 'a\u001b[31m\u009b31m\u0085\r\n\u2028\u202e\u2066\u007f';
+    const client = connect(port);
+    await client.emitWithAck(hostile, hostile);
+    await client.emitWithAck('join', { ...joinRequest(1), [hostile]: hostile });
+    await client.emitWithAck('join', { ...joinRequest(1), policy: hostile });
+    const origin = 'http://\u009b31m\u0085';
+    const extraHeaders = { origin, host: '\u009b31m' };
+    const options = { transports: ['websocket'], reconnection: false, extraHeaders };
+    const refused = io(`http://127.0.0.1:${port}`, options);
+    await new Promise((resolve) => refused.once('connect_error', resolve));
+    server.signal('SIGTERM');
+    expect(await server.status).toBe(0);
+    expect(server.stderr()).toContain('\\u009b31m');
+    expect(server.stderr()).not.toMatch(/(?!\n)[\p{Cc}\p{Cf}\u2028\u2029]/u);
+    // Each line is JSON all the same.
+    expect(linesOf(server).length).toBeGreaterThan(4);
+  });
+
   test('starts where the system does not tell its addresses, and says so', async () => {
     const server = start({
       PORT: '0',
@@ -288,19 +353,22 @@ describe('the server', () => {
     expect((await fetch(`http://127.0.0.1:${port}/healthz`)).status).toBe(200);
   });
 
-  test('says in one line that its port is busy, with status 1', async () => {
-    const blocker = createServer().listen(0, '127.0.0.1');
-    onTestFinished(() => {
-      blocker.close();
-    });
-    await once(blocker, 'listening');
-    const address = blocker.address();
-    const port = typeof address === 'string' ? address : String(address?.port);
-    const server = start({ PORT: port });
-    expect(await server.status).toBe(1);
-    expect(server.stderr()).toBe(`port ${port} is in use; choose another with PORT\n`);
-    expect(server.stdout()).toBe('');
-  });
+  test.each(['PORT', 'METRICS_PORT'])(
+    'says in one line that the port of %s is busy, with status 1',
+    async (name) => {
+      const blocker = createServer().listen(0, '127.0.0.1');
+      onTestFinished(() => {
+        blocker.close();
+      });
+      await once(blocker, 'listening');
+      const address = blocker.address();
+      const port = typeof address === 'string' ? address : String(address?.port);
+      const server = start({ PORT: '0', [name]: port });
+      expect(await server.status).toBe(1);
+      expect(server.stderr()).toBe(`port ${port} is in use; choose another with ${name}\n`);
+      expect(server.stdout()).toBe('');
+    },
+  );
 
   test.each([
     ['PORT', 'abc', 'PORT must be a whole number from 0 to 65535, but is "abc"\n'],

@@ -25,12 +25,14 @@ import {
   type ResumeRequest,
   type ServerToPeer,
   type SettleReply,
+  type Signal,
   type SignalDelivery,
   type SignalRequest,
   type View,
 } from '../../shared/protocol/signaling.ts';
 import { assembleServer } from '../../signaling-server/server.ts';
 import type { SignalingOptions, SignalingServer } from '../../signaling-server/signaling.ts';
+import type { SiteOptions } from '../../signaling-server/http.ts';
 import { defined, linkId, peerId, roomName, valueOf } from '../support.ts';
 
 const LogLineSchema = v.looseObject({ level: v.number(), msg: v.string() });
@@ -43,15 +45,17 @@ export const ROOM = roomName('lobby');
 
 export interface TestServer {
   readonly port: number;
+  readonly metricsPort: number | null;
   readonly url: string;
   readonly httpServer: Server;
   readonly signaling: SignalingServer;
-  /** The log's lines at warn and above. */
+  /** The log's lines at warn and above, and those of which nobody has to see to anything. */
   warnings(): readonly LogLine[];
+  notices(): readonly LogLine[];
 }
 
 export async function startTestServer(
-  options: Partial<SignalingOptions> & {
+  options: Partial<SignalingOptions & SiteOptions> & {
     readonly pageFolder?: string;
     /** The addresses at which other devices reach it. */
     readonly addresses?: readonly string[];
@@ -67,7 +71,7 @@ export async function startTestServer(
     },
   );
   const { pageFolder = import.meta.dirname, addresses = [], ...limits } = options;
-  const { httpServer, signaling } = assembleServer(
+  const { httpServer, metricsServer, signaling } = assembleServer(
     {
       peersPerRoom: 1_000,
       rooms: 100,
@@ -75,7 +79,10 @@ export async function startTestServer(
       spectatorsPerRoom: 8,
       spectators: 64,
       allowedOrigins: [],
+      publicUrl: null,
       basePath: '/',
+      frameAncestors: [],
+      metricsPort: null,
       ...limits,
     },
     {
@@ -84,27 +91,39 @@ export async function startTestServer(
       reach: () => Promise.resolve({ here: null, others: addresses, problem: null }),
     },
   );
-  httpServer.listen(0, '127.0.0.1');
-  await once(httpServer, 'listening');
+  for (const server of [httpServer, metricsServer]) {
+    if (server === null) continue;
+    server.listen(0, '127.0.0.1');
+    await once(server, 'listening');
+  }
   onTestFinished(async () => {
+    metricsServer?.close();
+    metricsServer?.closeAllConnections();
     const closed = signaling.close();
     // The connections that fetch keeps for later.
     httpServer.closeAllConnections();
     await closed;
   });
-  const address = httpServer.address();
-  if (address === null || typeof address === 'string') throw new Error('no port');
+  const port = portOf(httpServer);
   return {
-    port: address.port,
-    url: `http://127.0.0.1:${address.port}`,
+    port,
+    metricsPort: metricsServer && portOf(metricsServer),
+    url: `http://127.0.0.1:${port}`,
     httpServer,
     signaling,
     warnings: () => lines.filter(({ level }) => level >= 40),
+    notices: () => lines.filter(({ level }) => level === 30),
   };
 }
 
 interface ConnectOptions {
   readonly origin?: string;
+}
+
+function portOf(server: Server): number {
+  const address = server.address();
+  if (address === null || typeof address === 'string') throw new Error('no port');
+  return address.port;
 }
 
 /** A client that may send anything at all. */
@@ -243,13 +262,17 @@ export class TestPeer {
     );
   }
 
-  async signal(to: PeerId, edge: Edge, text = 'hello'): Promise<Reply> {
-    const request: SignalRequest = {
-      to,
-      edge,
-      link: linkId(7),
-      signals: [{ type: 'answer', sdp: text }],
-    };
+  signal(to: PeerId, edge: Edge, text = 'hello'): Promise<Reply> {
+    return this.#signal(to, edge, { type: 'answer', sdp: text });
+  }
+
+  /** Sends a frame of a link through the server. */
+  relay(to: PeerId, edge: Edge, frame: Uint8Array): Promise<Reply> {
+    return this.#signal(to, edge, { type: 'frame', frame });
+  }
+
+  async #signal(to: PeerId, edge: Edge, signal: Signal): Promise<Reply> {
+    const request: SignalRequest = { to, edge, link: linkId(7), signals: [signal] };
     return valueOf(
       parseReplyTo('signal', await this.#socket.timeout(PATIENCE).emitWithAck('signal', request)),
     );
@@ -340,6 +363,8 @@ export interface RawWebSocket {
   sendBinary(bytes: Uint8Array): void;
   /** Writes to the connection as it is, framed or not. */
   write(bytes: Uint8Array): void;
+  /** The same, and ends the connection without a word. */
+  end(bytes: Uint8Array): void;
   /**
    * A ping of WebSocket itself, which the server answers. Resolves when the system has taken it, or never
    * will.
@@ -354,7 +379,7 @@ export interface RawWebSocket {
 }
 
 /** A frame of RFC 6455 as a client may send it: masked, the length in full except of a ping. */
-function frame(opcode: number, payload: Uint8Array): Uint8Array {
+export function frame(opcode: number, payload: Uint8Array): Uint8Array {
   const mask = randomBytes(4);
   const isPing = opcode === 9;
   const header = Buffer.alloc(isPing ? 2 : 10);
@@ -411,6 +436,7 @@ export async function rawWebSocket(
     sendText: (text) => socket.write(frame(1, Buffer.from(text))),
     sendBinary: (bytes) => socket.write(frame(2, bytes)),
     write: (bytes) => socket.write(bytes),
+    end: (bytes) => socket.end(bytes),
     ping: (bytes) =>
       new Promise((resolve) => {
         socket.write(frame(9, bytes), () => {
@@ -421,6 +447,12 @@ export async function rawWebSocket(
     receive,
     closed,
   };
+}
+
+/** How many requests were refused for a reason. */
+export async function refusals({ signaling }: TestServer, reason: string): Promise<number> {
+  const { values } = await signaling.metrics.refusals.get();
+  return values.find(({ labels }) => labels.reason === reason)?.value ?? 0;
 }
 
 /** Asks for a WebSocket; resolves with the status of the answer and its text. */

@@ -1,6 +1,5 @@
 /** A client that receives without end, or sends without end, costs the server no more than its share. */
 import { describe, expect, test, vi } from 'vitest';
-import { defined } from '../support.ts';
 import {
   ask,
   connect,
@@ -8,6 +7,7 @@ import {
   joinRequest,
   member,
   rawWebSocket,
+  refusals,
   startTestServer,
   type RawWebSocket,
   type TestServer,
@@ -16,9 +16,7 @@ import {
 /** How long, and how often, a condition is checked, in milliseconds. */
 const WAIT = { timeout: 5_000, interval: 2 };
 
-async function cutOffs(server: TestServer): Promise<number> {
-  return defined((await server.signaling.metrics.unread.get()).values[0]).value;
-}
+const cutOffs = (server: TestServer) => refusals(server, 'unread');
 
 /** A member that reads nothing from now on. */
 async function deafMember(server: TestServer, number: number): Promise<RawWebSocket> {

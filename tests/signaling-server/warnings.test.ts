@@ -21,18 +21,28 @@ function written(): { readonly warnings: Warnings; readonly lines: unknown[] } {
   return { warnings: new Warnings(pino({}, { write })), lines };
 }
 
-test('a flood of one kind is cut short and counted at the end of its minute', () => {
+test('of a flood of one kind one warning is written, and the rest counted at the end of its minute', () => {
   const { warnings, lines } = written();
   for (let time = 0; time < 1_000; time += 1) warnings.warn('a', { time }, 'flood');
   warnings.warn('b', {}, 'something else');
-  expect(lines).toHaveLength(31);
-  expect(lines.at(-1)).toMatchObject({ level: 40, msg: 'something else' });
+  expect(lines).toMatchObject([
+    { level: 40, msg: 'flood' },
+    { level: 40, msg: 'something else' },
+  ]);
   vi.advanceTimersByTime(MINUTE);
-  expect(lines).toHaveLength(32);
-  expect(lines.at(-1)).toMatchObject({ level: 40, kind: 'a', leftOut: 970 });
+  expect(lines).toHaveLength(3);
+  expect(lines.at(-1)).toMatchObject({ level: 40, kind: 'a', leftOut: 999 });
   // The next minute has room for more.
   warnings.warn('a', {}, 'again');
   expect(lines.at(-1)).toMatchObject({ msg: 'again' });
+});
+
+test('of what happens in the ordinary course there are more lines, and not without end', () => {
+  const { warnings, lines } = written();
+  for (let time = 0; time < 100; time += 1) warnings.info('evicted', {}, 'evicted');
+  expect(lines).toHaveLength(30);
+  warnings.close();
+  expect(lines.at(-1)).toMatchObject({ level: 30, kind: 'evicted', leftOut: 70 });
 });
 
 test('where nothing was left out nothing is said of it', () => {
@@ -41,12 +51,4 @@ test('where nothing was left out nothing is said of it', () => {
   vi.advanceTimersByTime(10 * MINUTE);
   warnings.close();
   expect(lines).toMatchObject([{ msg: 'one' }]);
-});
-
-test('a kind may be had once a minute, and at the end it is said what was left out', () => {
-  const { warnings, lines } = written();
-  for (let time = 0; time < 5; time += 1) warnings.warn('a', {}, 'no descriptors', 1);
-  expect(lines).toMatchObject([{ msg: 'no descriptors' }]);
-  warnings.close();
-  expect(lines).toMatchObject([{ msg: 'no descriptors' }, { kind: 'a', leftOut: 4 }]);
 });

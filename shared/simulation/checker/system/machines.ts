@@ -209,6 +209,8 @@ export class Machines {
       case 'probe':
       case 'end':
         return [delivery];
+      case 'note':
+        return [];
     }
   }
 
