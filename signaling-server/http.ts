@@ -147,10 +147,9 @@ class Site {
     response: ServerResponse,
   ): Promise<void> {
     switch (path) {
-      case '/healthz': {
-        this.#health(request, query, response);
+      case '/healthz':
+        await this.#health(request, query, response);
         return;
-      }
       case '/addresses':
         await this.#addresses(request, response);
         return;
@@ -167,14 +166,20 @@ class Site {
     response.setHeader('content-type', contentType).end(text);
   }
 
-  #health({ headers }: IncomingMessage, query: string, response: ServerResponse): void {
+  async #health(request: IncomingMessage, query: string, response: ServerResponse): Promise<void> {
     const signaling = this.#ports.signaling();
     const uptime = Math.round((Date.now() - this.#startedAt) / 1_000);
     const origin = new URLSearchParams(query).get('origin');
     // A page whose WebSocket fails asks why: the browser does not tell it that the server refused.
-    const { host } = headers;
+    const { host } = request.headers;
     const more =
-      origin === null ? {} : { host, allowsOrigin: signaling.allowsOrigin(origin, host) };
+      origin === null
+        ? {}
+        : {
+            host,
+            allowsOrigin: signaling.allowsOrigin(origin, host),
+            full: await signaling.fullFor(request),
+          };
     json(response, { status: 'ok', uptime, ...signaling.size, ...more });
   }
 

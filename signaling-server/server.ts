@@ -4,11 +4,16 @@ import type { AddressInfo } from 'node:net';
 import type { Logger } from 'pino';
 import { everywhere, reachOf, type Reach } from './addresses.ts';
 import { isBlockedByBrowsers } from './browser-ports.ts';
+import { proxyTest } from './client-address.ts';
 import { createHttpServer, limitRequests } from './http.ts';
 import { createLogger } from './log.ts';
 import type { ServerOptions } from './options.ts';
 import { SignalingServer, type SignalingOptions } from './signaling.ts';
+import { limitTcpConnections } from './tcp-connections.ts';
 import { Warnings } from './warnings.ts';
+
+/** TCP connections that an address may have for each that may be a socket: a browser makes six for a page. */
+const TCP_CONNECTIONS = 4;
 
 export interface RunningServer {
   /** The port it listens on, also where 0 was asked for. */
@@ -44,6 +49,14 @@ export function assembleServer(
   const signaling = new SignalingServer(httpServer, { ...options, logger, warnings });
   // After Socket.IO's own listener, before which this one is put.
   limitRequests(httpServer, warnings);
+  limitTcpConnections(httpServer, {
+    perAddress: TCP_CONNECTIONS * options.connectionsPerAddress,
+    isProxy: proxyTest(options.trustedProxies),
+    onExcess: (from) => {
+      signaling.metrics.refusals.inc({ code: 'too-many-tcp' });
+      warnings.warn('tcp', { from }, 'has too many TCP connections', 1);
+    },
+  });
   return { httpServer, signaling };
 }
 

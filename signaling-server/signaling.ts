@@ -3,7 +3,7 @@
  * nothing of elections. Here what clients send is limited, parsed and given to the broker, and what the
  * broker delivers is sent.
  */
-import type { Server as HttpServer } from 'node:http';
+import type { IncomingMessage, Server as HttpServer } from 'node:http';
 import type { Logger } from 'pino';
 import { Server, type Socket } from 'socket.io';
 import { v4 as uuid } from 'uuid';
@@ -29,6 +29,7 @@ import {
 import type { PeerId, RoomName } from '../shared/protocol/ids.ts';
 import {
   MAX_SIGNALING_MESSAGE_BYTES,
+  claimOf,
   isRequestType,
   parseLeaveRequest,
   parseRequest,
@@ -36,6 +37,7 @@ import {
   type Refusal,
   type Reply,
   type ReplyTo,
+  type Request,
   type RequestType,
   type ServerToPeer,
 } from '../shared/protocol/signaling.ts';
@@ -50,15 +52,19 @@ import {
 } from '../shared/protocol/watch.ts';
 import { fullBucket, takeOne, type TokenBucket } from '../shared/machine/token-bucket.ts';
 import { clockOf } from '../shared/driver/clock.ts';
+import { CallQueue } from './call-queue.ts';
+import { addressReader, networkOf } from './client-address.ts';
 import { Connections } from './connections.ts';
+import { Handshakes, type Full, type HandshakeLimits } from './handshakes.ts';
 import { createMetrics, type Metrics } from './metrics.ts';
 import { isAllowedOrigin, originRefusal } from './origins.ts';
 import { BARE, codeFor, FOR_A_PLACE, MOVES } from './requests.ts';
+import { limitsInMemory, tooMuch, type Limit, type RateLimits } from './rate-limits.ts';
 import type { Warnings } from './warnings.ts';
 import { Watching, type WatchLimits } from './watch.ts';
 import { BoundedWebSocketServer } from './websockets.ts';
 
-export interface SignalingOptions extends WatchLimits {
+export interface SignalingOptions extends WatchLimits, HandshakeLimits {
   readonly logger: Logger;
   /** Shared with the HTTP server; its maker closes it. */
   readonly warnings: Warnings;
@@ -68,15 +74,27 @@ export interface SignalingOptions extends WatchLimits {
   readonly rooms: number;
   /** Origins whose pages may connect, besides the page this server serves; `*` for any. */
   readonly allowedOrigins: readonly string[];
+  /** Proxies whose word is believed on where a client is, as {@link addressReader} takes them. */
+  readonly trustedProxies: string;
+  /** What may come from one address in a minute; counted in memory by default. */
+  readonly rateLimits?: RateLimits;
+  /** How long a socket may stay that neither has a place nor watches nor asks for either, in milliseconds. */
+  readonly idlePatience?: number;
 }
 
 interface SocketData {
   readonly session: SessionId;
+  /** Where its client is, and what limits count together with it. */
+  readonly address: string;
+  readonly network: string;
+  readonly calls: CallQueue;
   /** By number: what sends the reply to each request that waits for the broker. */
   readonly replies: Map<number, SendReply>;
   /** Ends its watching, if it watches a room. */
   unwatch: (() => void) | null;
   faults: number;
+  /** When it last had something, or asked for it. */
+  busyAt: number;
   /** How many requests it may make, and how many of those that move places. */
   readonly requests: TokenBucket;
   readonly moves: TokenBucket;
@@ -116,6 +134,9 @@ const ALL = { burst: 4_000, perSecond: 1_000 };
 /** The same for requests that move places. An honest client makes one, and seldom complains. */
 const MOVING = { burst: 30, perSecond: 2 };
 
+/** A page asks for a place at once, unless it has to wait for WebRTC. */
+const IDLE_PATIENCE = 30_000;
+
 /** How long clients may take to answer that the server closes, in milliseconds. */
 const CLOSING = 1_000;
 
@@ -130,6 +151,10 @@ export class SignalingServer {
   readonly #watching: Watching;
   readonly #io: PeerServer;
   readonly #connections: Connections;
+  readonly #handshakes: Handshakes;
+  readonly #rateLimits: RateLimits;
+  readonly #idlePatience: number;
+  readonly #idleChecks: ReturnType<typeof setInterval>;
   readonly #sockets = new Map<SessionId, PeerSocket>();
   /** Of all sockets and requests so far. */
   #sessions = 0;
@@ -154,7 +179,18 @@ export class SignalingServer {
     this.metrics = createMetrics(() => this.size);
     this.#watching = this.#newWatching();
     this.#io = this.#newSocketServer();
-    this.#connections = new Connections(this.#io.engine, this.metrics, options.warnings);
+    const { metrics } = this;
+    const addressOf = addressReader(options.trustedProxies);
+    const ports = { clock: this.#clock, metrics, warnings: options.warnings, addressOf };
+    this.#connections = new Connections(this.#io.engine, ports);
+    this.#rateLimits = options.rateLimits ?? limitsInMemory(options.connectionsPerAddress);
+    this.#handshakes = new Handshakes(options, {
+      ...ports,
+      connections: this.#connections,
+      rate: this.#rateLimits.handshakes,
+    });
+    this.#idlePatience = options.idlePatience ?? IDLE_PATIENCE;
+    this.#idleChecks = setInterval(() => this.#endIdle(), this.#idlePatience / 3);
     this.#io.on('connection', (socket) => this.#open(socket));
   }
 
@@ -168,9 +204,19 @@ export class SignalingServer {
     return this.#watching.size;
   }
 
+  /** Open connections, of whatever use. */
+  get connections(): number {
+    return this.#connections.size;
+  }
+
   /** Whether pages of an origin may connect, given the request's Host header. */
   allowsOrigin(origin: string, host: string | undefined): boolean {
     return isAllowedOrigin(origin, host, this.#options.allowedOrigins);
+  }
+
+  /** What would keep the client of a request from connecting now. */
+  fullFor(request: IncomingMessage): Promise<Full | null> {
+    return this.#handshakes.fullFor(request);
   }
 
   /** A room's peers in ring order. */
@@ -199,6 +245,7 @@ export class SignalingServer {
     this.#isClosing = true;
     this.#loop.stop();
     this.#watching.stop();
+    clearInterval(this.#idleChecks);
     const cutOff = this.#connections.close();
     const cut = setTimeout(() => {
       cutOff();
@@ -234,15 +281,21 @@ export class SignalingServer {
       maxHttpBufferSize: MAX_SIGNALING_MESSAGE_BYTES,
       pingInterval: PING_INTERVAL,
       pingTimeout: PING_TIMEOUT,
-      allowRequest: ({ headers: { origin, host } }, decide) => {
-        const isAllowed = isAllowedOrigin(origin, host, allowedOrigins);
-        decide(isAllowed ? null : originRefusal(origin, host), isAllowed);
+      connectTimeout: IDLE_PATIENCE,
+      allowRequest: (request, decide) => {
+        const { origin, host } = request.headers;
+        if (!isAllowedOrigin(origin, host, allowedOrigins))
+          decide(originRefusal(origin, host), false);
+        else
+          void this.#handshakes.admit(request).then((isAdmitted) => {
+            if (isAdmitted) decide(null, true);
+          });
       },
     });
   }
 
   /** What is done with an event of a client. */
-  #handlerOf(event: string): ((call: Call) => void) | null {
+  #handlerOf(event: string): ((call: Call) => Promise<void> | null) | null {
     if (isRequestType(event)) return (call) => this.#ask(call, event);
     if (event === 'trace') return (call) => this.#trace(call);
     return event === 'watch' ? (call) => this.#watch(call) : null;
@@ -252,11 +305,16 @@ export class SignalingServer {
     this.#connections.becomeSocket(socket.conn);
     this.#sessions += 1;
     const session = this.#sessions;
+    const address = this.#connections.addressOf(socket.conn);
     socket.data = {
       session,
+      address,
+      network: networkOf(address),
+      calls: new CallQueue(),
       replies: new Map(),
       unwatch: null,
       faults: 0,
+      busyAt: this.#clock.now(),
       requests: fullBucket(ALL, this.#clock.now()),
       moves: fullBucket(MOVING, this.#clock.now()),
     };
@@ -267,6 +325,19 @@ export class SignalingServer {
       if (socket.connected) this.#hear(socket, String(event).slice(0, 64), parameters);
     });
     socket.on('disconnect', (reason) => this.#end(socket, reason));
+  }
+
+  /** Ends sockets that have nothing here and want nothing. */
+  #endIdle(): void {
+    const now = this.#clock.now();
+    for (const socket of this.#sockets.values()) {
+      const { data } = socket;
+      if (this.#placeOf(socket) !== null || data.unwatch !== null) data.busyAt = now;
+      else if (now - data.busyAt >= this.#idlePatience) {
+        this.metrics.refusals.inc({ code: 'idle' });
+        socket.disconnect(true);
+      }
+    }
   }
 
   #end(socket: PeerSocket, reason: string): void {
@@ -295,36 +366,76 @@ export class SignalingServer {
       acknowledge(said);
       if (!said.ok) this.#noteFault(socket, event, said);
     };
-    const { requests, moves } = socket.data;
+    const { calls, requests, moves } = socket.data;
     const now = this.#clock.now();
-    if (!takeOne(requests, ALL, now) || (MOVES.has(event) && !takeOne(moves, MOVING, now)))
-      reply(refusal('malformed', 'more requests than a peer has to make'));
-    else if (handler === null) reply(refusal('malformed', `there is no event "${event}"`));
-    else handler({ socket, event, input, reply });
+    const isTooMuch =
+      !takeOne(requests, ALL, now) || (MOVES.has(event) && !takeOne(moves, MOVING, now));
+    calls.run(() => {
+      if (!socket.connected) return null;
+      if (!isTooMuch && handler !== null) return handler({ socket, event, input, reply });
+      const what = isTooMuch
+        ? 'more requests than a peer has to make'
+        : `there is no event "${event}"`;
+      reply(refusal('malformed', what));
+      return null;
+    });
   }
 
   /** Puts a request to the broker, if it is one. */
-  #ask({ socket, input, reply }: Call, type: RequestType): void {
+  #ask(call: Call, type: RequestType): Promise<void> | null {
+    const { socket, input, reply } = call;
     const isForPlace = FOR_A_PLACE.has(type);
+    if (isForPlace) socket.data.busyAt = this.#clock.now();
     const refused = isForPlace ? this.#refusalOfSecond(socket) : null;
     if (refused !== null) {
       reply(refused);
-      return;
+      return null;
     }
     const request = parseRequest(type, input);
     if (!request.ok) {
       reply(refusal(isForPlace ? codeFor(input) : 'malformed', request.error));
-      return;
+      return null;
     }
+    const claim = claimOf(request.value);
+    if (claim !== null) return this.#admit(call, request.value, claim.room);
+    this.#putToBroker(call, request.value);
+    return null;
+  }
+
+  /** Puts a request for a place to the broker, unless the client's network has had too many. */
+  async #admit(call: Call, request: Request, room: RoomName): Promise<void> {
+    const { socket, reply } = call;
+    const limit = await this.#limitOf(socket.data.network, room);
+    // It may have gone meanwhile.
+    if (!socket.connected) return;
+    if (limit === null) this.#putToBroker(call, request);
+    else reply(this.#refuse(limit));
+  }
+
+  /** What a network has had too much of for one more place in a room; null where it has not. */
+  async #limitOf(network: string, room: RoomName): Promise<Limit | null> {
+    const { places, rooms } = this.#rateLimits;
+    if (!(await places.take(network))) return 'too-many-joins';
+    if (this.#broker.rooms.has(room) || (await rooms.take(network))) return null;
+    return 'too-many-rooms';
+  }
+
+  #refuse(limit: Limit): Refusal {
+    this.metrics.refusals.inc({ code: limit });
+    return tooMuch(limit);
+  }
+
+  #putToBroker({ socket, reply }: Call, request: Request): void {
     const { session, replies } = socket.data;
+    const { type } = request;
     const place = this.#placeOf(socket);
     this.#requests += 1;
     const number = this.#requests;
     replies.set(number, (said) => {
-      if (said.ok && isForPlace) this.#noteSeat(socket, type);
+      if (said.ok && FOR_A_PLACE.has(type)) this.#noteSeat(socket, type);
       reply(said);
     });
-    this.#loop.give({ type: 'request', session, number, request: request.value });
+    this.#loop.give({ type: 'request', session, number, request });
     if (type === 'leave' && place !== null) this.#options.logger.debug(place, 'left');
   }
 
@@ -386,9 +497,10 @@ export class SignalingServer {
     return refusal('already-joined', 'this connection watches a room already');
   }
 
-  #trace({ socket, input, reply }: Call): void {
+  #trace({ socket, input, reply }: Call): null {
     const place = this.#placeOf(socket);
     reply(place === null ? NOT_JOINED : this.#takeTrace(place, input));
+    return null;
   }
 
   /** Takes what a member tells the spectators of its room. */
@@ -404,17 +516,21 @@ export class SignalingServer {
     return { ok: true };
   }
 
-  #watch({ socket, input, reply }: Call): void {
+  #watch({ socket, input, reply }: Call): null {
+    socket.data.busyAt = this.#clock.now();
     reply(this.#refusalOfSecond(socket) ?? this.#addSpectator(socket, input));
+    return null;
   }
 
   #addSpectator(socket: PeerSocket, input: unknown): WatchReply {
     const request = parseWatchRequest(input);
     if (!request.ok) return refusal(codeFor(input), request.error);
     const { room } = request.value;
+    const { network } = socket.data;
     const problem = this.#watching.problem(room);
     if (problem !== null) return refusal('room-full', problem);
-    const { order, remove } = this.#watching.add(room, {
+    if (this.#watching.hasMost(room, network)) return this.#refuse('too-many-spectators');
+    const { order, remove } = this.#watching.add(room, network, {
       order: (order, onTaken) => socket.emit('order', order, onTaken),
       traces: (traces, onTaken) => socket.emit('traces', traces, onTaken),
     });
@@ -434,7 +550,8 @@ export class SignalingServer {
   /** Notes a refusal in the log and the metrics; too many end the connection. */
   #noteFault(socket: PeerSocket, event: string, { code, message }: Refusal): void {
     const place = this.#placeOf(socket);
-    this.metrics.refusals.inc({ code });
+    // A limit counts under its own name.
+    if (code !== 'try-again') this.metrics.refusals.inc({ code });
     // A neighbour may have left a moment before a signal for it arrives, and a place may be lost with its
     // connection: neither is a fault of the client.
     if (code === 'not-a-neighbour' || code === 'place-lost') {
@@ -443,9 +560,11 @@ export class SignalingServer {
     }
     this.#options.warnings.warn(
       `${this.#handlerOf(event) === null ? 'another event' : event}: ${code}`,
-      { event, code, from: socket.handshake.address, ...place },
+      { event, code, from: socket.data.address, ...place },
       message,
     );
+    // No fault of the client, either, which has to ask again.
+    if (code === 'try-again') return;
     socket.data.faults += 1;
     if (socket.data.faults > MAX_FAULTS) socket.disconnect(true);
   }

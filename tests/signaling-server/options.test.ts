@@ -11,8 +11,11 @@ describe('the settings', () => {
       logLevel: 'warn',
       peersPerRoom: 1_000,
       rooms: 10_000,
-      spectatorsPerRoom: 8,
+      spectatorsPerRoom: 16,
       spectators: 64,
+      connections: 5_000,
+      connectionsPerAddress: 500,
+      trustedProxies: '',
       allowedOrigins: [],
     });
   });
@@ -33,6 +36,9 @@ describe('the settings', () => {
         MAX_ROOMS: '7',
         MAX_WATCHERS_PER_ROOM: '0',
         MAX_WATCHERS: '9',
+        MAX_CONNECTIONS: '100',
+        MAX_CONNECTIONS_PER_ADDRESS: '50',
+        TRUST_PROXY: 'loopback, 10.0.0.0/8',
         ALLOWED_ORIGINS: 'https://example.org, http://localhost:5173,',
       }),
     ).toEqual({
@@ -44,6 +50,9 @@ describe('the settings', () => {
       rooms: 7,
       spectatorsPerRoom: 0,
       spectators: 9,
+      connections: 100,
+      connectionsPerAddress: 50,
+      trustedProxies: 'loopback, 10.0.0.0/8',
       allowedOrigins: ['https://example.org', 'http://localhost:5173'],
     });
     expect(readOptions({ PORT: '65535', ALLOWED_ORIGINS: '*' })).toMatchObject({
@@ -72,6 +81,19 @@ describe('the settings', () => {
     ['MAX_PEERS_PER_ROOM', '10001', 'MAX_PEERS_PER_ROOM must be at most 10000, but is "10001"'],
     ['MAX_ROOMS', '0', 'MAX_ROOMS must be at least 1, but is "0"'],
     ['MAX_ROOMS', '1e3', 'MAX_ROOMS must be a whole number from 1 to 1000000, but is "1e3"'],
+    ['MAX_CONNECTIONS', '0', 'MAX_CONNECTIONS must be at least 1, but is "0"'],
+    [
+      'MAX_CONNECTIONS_PER_ADDRESS',
+      'all',
+      'MAX_CONNECTIONS_PER_ADDRESS must be a whole number from 1 to 1000000, but is "all"',
+    ],
+    ...['yes', '10.0.0.0/33', 'proxy.example', '-1', '1000'].map(
+      (value): [string, string, string] => [
+        'TRUST_PROXY',
+        value,
+        `TRUST_PROXY must be addresses of proxies, such as loopback, 10.0.0.0/8, or their number, but is "${value}"`,
+      ],
+    ),
     ...['example.org', 'https://example.org/', 'https://a.example https://b.example'].map(
       (value): [string, string, string] => [
         'ALLOWED_ORIGINS',
