@@ -8,7 +8,9 @@ export type Reach =
   /** It answers, but WebSockets to it fail. */
   | { readonly type: 'no-websocket' }
   /** It accepts no WebSocket from this page; `host` is the Host header that came with the request. */
-  | { readonly type: 'refusal'; readonly host: string };
+  | { readonly type: 'refusal'; readonly host: string }
+  /** It takes no more connections: none at all, or none from the network of this page. */
+  | { readonly type: 'full'; readonly of: 'server' | 'network' };
 
 /**
  * The interval of requests while the server cannot be reached, and how long each may take, in milliseconds.
@@ -49,7 +51,9 @@ export function readReach(status: number, body: unknown): Reach {
   if (status !== 200 || !isServer) return { type: 'stranger', status };
   const isRefused = 'allowsOrigin' in body && body.allowsOrigin === false;
   const host = 'host' in body && typeof body.host === 'string' ? body.host : '';
-  return isRefused ? { type: 'refusal', host } : { type: 'answer' };
+  if (isRefused) return { type: 'refusal', host };
+  const full = 'full' in body ? body.full : null;
+  return full === 'server' || full === 'network' ? { type: 'full', of: full } : { type: 'answer' };
 }
 
 /** Asks repeatedly while the server is lost. */
@@ -133,6 +137,10 @@ export function reachText(reach: Reach | null, { host, origin }: Addresses): str
       return 'The server answers over HTTP.';
     case 'no-websocket':
       return 'The server answers over HTTP, but no WebSocket to it can be opened. If there is a proxy in between, it has to pass WebSockets on.';
+    case 'full':
+      return reach.of === 'server'
+        ? 'The server answers over HTTP, but takes no more connections at the moment: it has as many as it may have.'
+        : 'The server answers over HTTP, but there are too many connections from your network at the moment: it takes no more of them for now.';
     case 'refusal':
       return `The server answers over HTTP but refuses WebSockets from pages of the origin ${origin}: the Host header of the request was ${reach.host === '' ? 'not that of this page' : reach.host}. Have the proxy pass on the Host header, or add ${origin} to ALLOWED_ORIGINS.`;
   }
