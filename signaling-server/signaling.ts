@@ -402,12 +402,13 @@ export class SignalingServer {
     return null;
   }
 
-  /** Puts a request for a place to the broker, unless the client's network has had too many. */
+  /**
+   * Puts a request for a place to the broker, unless the client's network has had too many. Where the client
+   * has gone meanwhile the broker knows.
+   */
   async #admit(call: Call, request: Request, room: RoomName): Promise<void> {
     const { socket, reply } = call;
     const limit = await this.#limitOf(socket.data.network, room);
-    // It may have gone meanwhile.
-    if (!socket.connected) return;
     if (limit === null) this.#putToBroker(call, request);
     else reply(this.#refuse(limit));
   }

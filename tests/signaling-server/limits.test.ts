@@ -153,6 +153,15 @@ test('TCP connections of an address are limited, whatever they are used for', as
   for (const socket of silent) socket.destroy();
 });
 
+test('TCP connections of a trusted proxy are those of many clients, and are not limited', async () => {
+  const server = await startTestServer({ connectionsPerAddress: 1, trustedProxies: 'loopback' });
+  const many = Array.from({ length: 8 }, () => createConnection(server.port, '127.0.0.1'));
+  await Promise.all(many.map((socket) => once(socket, 'connect')));
+  await member(server, 1);
+  expect(await refusalsOf(server, 'too-many-tcp')).toBe(undefined);
+  for (const socket of many) socket.destroy();
+});
+
 describe('places', () => {
   test('of an address are limited by the minute, and the next is told to try again', async () => {
     const server = await startTestServer({ rateLimits: limitsWith({ places: 2 }) });
