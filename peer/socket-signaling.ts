@@ -137,7 +137,9 @@ export function socketSignaling(
     const patience = type === 'join' ? PLACE_PATIENCE : REPLY_PATIENCE;
     const take = (error: Error | null, reply: unknown) => {
       const placed = claim && parseReplyTo('join', reply);
-      if (placed?.ok === true) holder = placed.value.ok ? claim : null;
+      // One that is put off keeps what it holds.
+      if (placed?.ok === true && (placed.value.ok || placed.value.code !== 'try-again'))
+        holder = placed.value.ok ? claim : null;
       if (error === null) onReply(reply);
       if (placed?.ok !== false || !socket.connected) return;
       socket.disconnect();

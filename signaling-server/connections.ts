@@ -1,16 +1,20 @@
 /**
- * The connections beneath the sockets, from the first byte on: whose page may connect, how much may wait
- * for a client to read it, and who violates HTTP, WebSocket or Socket.IO itself.
+ * The connections beneath the sockets, from the first byte on: how many there are, how much each may send,
+ * how much may wait for a client to read it, and who violates HTTP, WebSocket or Socket.IO itself.
  */
 import type { IncomingMessage } from 'node:http';
 import type { Server, Socket } from 'socket.io';
+import type { Clock } from '../shared/driver/ports.ts';
+import { fullBucket, take } from '../shared/machine/token-bucket.ts';
+import { networkOf } from './client-address.ts';
 import type { Metrics } from './metrics.ts';
+import { Tally } from './tally.ts';
 import type { Warnings } from './warnings.ts';
 
 /** One connection; there is one, too, before there is a socket. */
 type Connection = Socket['conn'];
 
-/** What engine.io is about to send; there are none of an event's data in a ping. */
+/** What engine.io is about to send, or has received; there are none of an event's data in a ping. */
 interface Packet {
   readonly data?: string | Uint8Array;
 }
@@ -30,11 +34,24 @@ interface RefusedHandshake {
 const MAX_UNREAD_BYTES = 1_048_576;
 const MAX_UNREAD_BY_SPECTATOR = 4_194_304;
 
-/** What keeping a packet takes besides its data, in bytes. */
+/** What a packet costs besides its data, in bytes. */
 const PACKET_OVERHEAD = 256;
 
 /** The code of one that the server's own rules have turned down, which is noted there. */
 const FORBIDDEN = 4;
+/**
+ * Bytes that a client may send at once, and in each second after that: as many as the frames that a link may
+ * carry at once, were each as large as may be. A frame of a hundred peers has 2 kB.
+ */
+const RECEIVED = { burst: 16_777_216, perSecond: 2_097_152 };
+
+interface ConnectionPorts {
+  readonly clock: Clock;
+  readonly metrics: Metrics;
+  readonly warnings: Warnings;
+  /** Where the client is that has made a request. */
+  readonly addressOf: (request: IncomingMessage) => string;
+}
 
 /** Ends of a connection by which a client has broken the protocols beneath the events. */
 const BREACHES = new Set(['parse error', 'transport error', 'forced close', 'forced server close']);
@@ -49,10 +66,13 @@ function isBreach(reason: string, cause: unknown): boolean {
 }
 
 export class Connections {
-  readonly #metrics: Metrics;
-  readonly #warnings: Warnings;
+  readonly #ports: ConnectionPorts;
   /** Those that are open, each with whether it has become a socket. */
   readonly #open = new Map<Connection, boolean>();
+  /** The same, by their networks. */
+  readonly #tally = new Tally();
+  /** Where their clients are. */
+  readonly #addresses = new WeakMap<Connection, string>();
   /** Those that were cut off by the server. */
   readonly #cutOff = new WeakSet<Connection>();
   /** Those that watch a room. */
@@ -60,14 +80,29 @@ export class Connections {
   #isClosing = false;
 
   /** @param engine that makes them */
-  constructor(engine: Server['engine'], metrics: Metrics, warnings: Warnings) {
-    this.#metrics = metrics;
-    this.#warnings = warnings;
+  constructor(engine: Server['engine'], ports: ConnectionPorts) {
+    this.#ports = ports;
     engine.use(refuseMoves);
     engine.on('connection_error', ({ req, code, message, context }: RefusedHandshake) => {
-      if (code !== FORBIDDEN) this.#noteBreach(req, context?.message ?? message);
+      if (code !== FORBIDDEN)
+        this.#noteBreach(ports.addressOf(req), req, context?.message ?? message);
     });
     engine.on('connection', (connection: Connection) => this.#add(connection));
+  }
+
+  /** How many are open. */
+  get size(): number {
+    return this.#open.size;
+  }
+
+  /** How many of them are of a network. */
+  countOf(network: string): number {
+    return this.#tally.of(network);
+  }
+
+  /** Where the client of a connection is, as it was when it came. */
+  addressOf(connection: Connection): string {
+    return this.#addresses.get(connection) ?? 'unknown';
   }
 
   /** A connection has become a socket. */
@@ -82,7 +117,8 @@ export class Connections {
 
   /** A socket has ended. */
   noteEnd({ conn, request }: Socket, reason: string, cause: unknown): void {
-    if (isBreach(reason, cause) && !this.#cutOff.has(conn)) this.#noteBreach(request, reason);
+    if (isBreach(reason, cause) && !this.#cutOff.has(conn))
+      this.#noteBreach(this.addressOf(conn), request, reason);
   }
 
   /** The server closes. Returns what cuts off all that are open now. */
@@ -95,13 +131,19 @@ export class Connections {
   }
 
   #add(connection: Connection): void {
+    const address = this.#ports.addressOf(connection.request);
+    const network = networkOf(address);
+    this.#addresses.set(connection, address);
     this.#open.set(connection, false);
-    this.#limitUnread(connection);
+    this.#tally.add(network);
+    this.#limitUnread(connection, address);
+    this.#limitReceived(connection, address);
     connection.once('close', (reason: string, cause: unknown) => {
       const hasSocket = this.#open.get(connection) === true;
       this.#open.delete(connection);
+      this.#tally.remove(network);
       if (this.#isClosing || hasSocket || this.#cutOff.has(connection)) return;
-      if (isBreach(reason, cause)) this.#noteBreach(connection.request, reason);
+      if (isBreach(reason, cause)) this.#noteBreach(address, connection.request, reason);
     });
   }
 
@@ -109,7 +151,7 @@ export class Connections {
    * Cuts a client off for which too much waits. Packets wait with engine.io until those before them
    * are sent, which wait with the connection below. Answers to WebSocket's own pings are for ws to limit.
    */
-  #limitUnread(connection: Connection): void {
+  #limitUnread(connection: Connection, address: string): void {
     const { socket } = connection.request;
     let waiting = 0;
     connection.on('packetCreate', ({ data }: Packet) => {
@@ -117,9 +159,8 @@ export class Connections {
       const most = this.#spectators.has(connection) ? MAX_UNREAD_BY_SPECTATOR : MAX_UNREAD_BYTES;
       if (waiting + socket.writableLength <= most || this.#cutOff.has(connection)) return;
       this.#cutOff.add(connection);
-      this.#metrics.refusals.inc({ reason: 'unread' });
-      const details = { from: connection.remoteAddress };
-      this.#warnings.warn('unread', details, 'does not read what is sent to it');
+      this.#ports.metrics.refusals.inc({ reason: 'unread' });
+      this.#ports.warnings.warn('unread', { from: address }, 'does not read what is sent to it');
       // A goodbye would have to wait as well.
       socket.destroy();
     });
@@ -128,12 +169,28 @@ export class Connections {
     });
   }
 
+  /** Cuts a client off that sends more bytes than a peer has to. */
+  #limitReceived(connection: Connection, address: string): void {
+    const { clock, metrics, warnings } = this.#ports;
+    const { socket } = connection.request;
+    const bucket = fullBucket(RECEIVED, clock.now());
+    connection.on('packet', ({ data }: Packet) => {
+      const size = PACKET_OVERHEAD + (data?.length ?? 0);
+      if (take(bucket, RECEIVED, clock.now(), size) === size) return;
+      if (this.#cutOff.has(connection)) return;
+      this.#cutOff.add(connection);
+      metrics.refusals.inc({ reason: 'too-many-bytes' });
+      warnings.warn('bytes', { from: address }, 'sends more bytes than a peer has to');
+      socket.destroy();
+    });
+  }
+
   /** Notes a client that violates HTTP, WebSocket or Socket.IO itself; it is or will be cut off. */
-  #noteBreach({ socket, headers }: IncomingMessage, message: string): void {
-    this.#metrics.refusals.inc({ reason: 'malformed' });
+  #noteBreach(from: string, { headers }: IncomingMessage, message: string): void {
+    const { metrics, warnings } = this.#ports;
+    metrics.refusals.inc({ reason: 'malformed' });
     const { origin, host } = headers;
-    const details = { from: socket.remoteAddress, origin, host };
-    this.#warnings.warn('breach', details, message);
+    warnings.warn('breach', { from, origin, host }, message);
   }
 }
 

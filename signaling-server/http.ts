@@ -118,7 +118,7 @@ class Site {
     }
     switch (path) {
       case '/healthz':
-        this.#health(request, query, response);
+        await this.#health(request, query, response);
         return;
       case '/readyz':
         this.#readiness(response);
@@ -136,12 +136,12 @@ class Site {
     }
   }
 
-  #health(request: IncomingMessage, query: string, response: ServerResponse): void {
+  async #health(request: IncomingMessage, query: string, response: ServerResponse): Promise<void> {
     const signaling = this.#ports.signaling();
     const uptime = Math.round((Date.now() - this.#startedAt) / 1_000);
     const origin = new URLSearchParams(query).get('origin');
     // A page whose WebSocket fails asks why: the browser does not tell it that the server refused.
-    const more = origin === null ? {} : signaling.accessOf(request, origin);
+    const more = origin === null ? {} : await signaling.accessOf(request, origin);
     json(response, 200, { status: 'ok', uptime, ...signaling.size, ...more });
   }
 

@@ -1,6 +1,7 @@
 /** The server's settings, from the environment. */
 import * as v from 'valibot';
 import { isBlockedByBrowsers } from './browser-ports.ts';
+import { isProxyList } from './client-address.ts';
 import { SHORTEST_SECRET } from './secret.ts';
 
 const wholeNumber = (least: number, most: number) =>
@@ -88,8 +89,20 @@ const EnvironmentSchema = v.object({
   MAX_PEERS_PER_ROOM: v.optional(wholeNumber(1, 10_000), '1000'),
   MAX_ROOMS: v.optional(wholeNumber(1, 1_000_000), '10000'),
   // Spectators were watchers once. The names stay, so that what was set then still counts.
-  MAX_WATCHERS_PER_ROOM: v.optional(wholeNumber(0, 1_000), '8'),
+  MAX_WATCHERS_PER_ROOM: v.optional(wholeNumber(0, 1_000), '16'),
   MAX_WATCHERS: v.optional(wholeNumber(0, 10_000), '64'),
+  MAX_CONNECTIONS: v.optional(wholeNumber(1, 1_000_000), '5000'),
+  MAX_CONNECTIONS_PER_ADDRESS: v.optional(wholeNumber(1, 1_000_000), '500'),
+  TRUST_PROXY: v.optional(
+    v.pipe(
+      v.string(),
+      v.check(
+        isProxyList,
+        'must be addresses of proxies, such as loopback, 10.0.0.0/8, or their number',
+      ),
+    ),
+    '',
+  ),
   SECRET: v.optional(
     v.pipe(
       v.string(),
@@ -124,6 +137,10 @@ const OptionsSchema = v.pipe(
     spectators: given.MAX_WATCHERS,
     /** What the server signs with; undefined for one that it keeps in a file. */
     secret: given.SECRET,
+    connections: given.MAX_CONNECTIONS,
+    connectionsPerAddress: given.MAX_CONNECTIONS_PER_ADDRESS,
+    /** The proxies whose word is believed on where a client is, as client-address.ts reads it. */
+    trustedProxies: given.TRUST_PROXY,
     /** Origins, such as `https://example.org`, whose pages may connect besides the server's own. */
     allowedOrigins: given.ALLOWED_ORIGINS,
     /** Origins whose pages may show this server's pages in a frame. */

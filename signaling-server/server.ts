@@ -5,6 +5,7 @@ import type { AddressInfo } from 'node:net';
 import type { Logger } from 'pino';
 import { everywhere, reachOf, type Reach } from './addresses.ts';
 import { isBlockedByBrowsers } from './browser-ports.ts';
+import { proxyTest } from './client-address.ts';
 import { watchDescriptors } from './descriptors.ts';
 import { createHttpServer, limitRequests, refuseOtherUpgrades } from './http-server.ts';
 import { createLogger } from './log.ts';
@@ -13,7 +14,11 @@ import { newSecret, secretIn, stateFolder } from './secret.ts';
 import { SignalingServer, type SignalingOptions } from './signaling.ts';
 import { createMetricsSite, createSite, type SiteOptions } from './http.ts';
 import { VERSION } from './version.ts';
+import { limitTcpConnections } from './tcp-connections.ts';
 import { Warnings } from './warnings.ts';
+
+/** TCP connections that an address may have for each that may be a socket: a browser makes six for a page. */
+const TCP_CONNECTIONS = 4;
 
 export interface RunningServer {
   /** The port it listens on, also where 0 was asked for. */
@@ -56,6 +61,14 @@ export function assembleServer(
   // After Socket.IO's own listener, before which this one is put.
   limitRequests(httpServer, warnings);
   watchDescriptors(httpServer, warnings);
+  limitTcpConnections(httpServer, {
+    perAddress: TCP_CONNECTIONS * options.connectionsPerAddress,
+    isProxy: proxyTest(options.trustedProxies),
+    onExcess: (from) => {
+      signaling.metrics.refusals.inc({ reason: 'too-many-tcp' });
+      warnings.warn('tcp', { from }, 'has too many TCP connections');
+    },
+  });
   if (options.metricsPort === null) return { httpServer, metricsServer: null, signaling };
   const metricsServer = createHttpServer(createMetricsSite(ports), warnings);
   limitRequests(metricsServer, warnings);

@@ -23,6 +23,7 @@ import {
 import type { PeerId, RoomName } from '../shared/protocol/ids.ts';
 import {
   MAX_SIGNALING_MESSAGE_BYTES,
+  claimOf,
   isRequestType,
   parseLeaveRequest,
   parseRequest,
@@ -30,6 +31,7 @@ import {
   type Refusal,
   type Reply,
   type ReplyTo,
+  type Request,
   type RequestType,
   type ServerToPeer,
   type Signal,
@@ -52,15 +54,19 @@ import {
   type AccessOptions,
   type AccessRefusal,
 } from './access.ts';
+import { CallQueue } from './call-queue.ts';
+import { addressReader, networkOf } from './client-address.ts';
 import { Connections } from './connections.ts';
+import { Handshakes, type HandshakeLimits } from './handshakes.ts';
 import { createMetrics, type Metrics } from './metrics.ts';
 import { BARE, codeFor, FOR_A_PLACE, MOVES, REMEDIES } from './requests.ts';
+import { limitsInMemory, tooMuch, type Limit, type RateLimits } from './rate-limits.ts';
 import type { Warnings } from './warnings.ts';
 import { signedTickets } from './tickets.ts';
 import { Watching, type WatchLimits } from './watch.ts';
 import { BoundedWebSocketServer } from './websockets.ts';
 
-export interface SignalingOptions extends WatchLimits, AccessOptions {
+export interface SignalingOptions extends WatchLimits, AccessOptions, HandshakeLimits {
   readonly logger: Logger;
   /** Shared with the HTTP server; its maker closes it. */
   readonly warnings: Warnings;
@@ -70,15 +76,27 @@ export interface SignalingOptions extends WatchLimits, AccessOptions {
   readonly rooms: number;
   /** What it signs tickets with. */
   readonly secret: string;
+  /** Proxies whose word is believed on where a client is, as {@link addressReader} takes them. */
+  readonly trustedProxies: string;
+  /** What may come from one address in a minute; counted in memory by default. */
+  readonly rateLimits?: RateLimits;
+  /** How long a socket may stay that neither has a place nor watches nor asks for either, in milliseconds. */
+  readonly idlePatience?: number;
 }
 
 interface SocketData {
   readonly session: SessionId;
+  /** Where its client is, and what limits count together with it. */
+  readonly address: string;
+  readonly network: string;
+  readonly calls: CallQueue;
   /** By number: what sends the reply to each request that waits for the broker. */
   readonly replies: Map<number, SendReply>;
   /** Ends its watching, if it watches a room. */
   unwatch: (() => void) | null;
   faults: number;
+  /** When it last had something, or asked for it. */
+  busyAt: number;
   /** How many requests it may make, and how many of those that move places. */
   readonly requests: TokenBucket;
   readonly moves: TokenBucket;
@@ -118,6 +136,9 @@ const ALL = { burst: 4_000, perSecond: 1_000 };
 /** The same for requests that move places. An honest client makes one, and seldom complains. */
 const MOVING = { burst: 30, perSecond: 2 };
 
+/** A page asks for a place at once, unless it has to wait for WebRTC. */
+const IDLE_PATIENCE = 30_000;
+
 /** How long clients may take to answer that the server closes, in milliseconds. */
 const CLOSING = 1_000;
 
@@ -132,10 +153,16 @@ export class SignalingServer {
   readonly #watching: Watching;
   readonly #io: PeerServer;
   readonly #connections: Connections;
+  readonly #handshakes: Handshakes;
+  readonly #rateLimits: RateLimits;
+  readonly #idlePatience: number;
+  readonly #idleChecks: ReturnType<typeof setInterval>;
   readonly #sockets = new Map<SessionId, PeerSocket>();
   /** Of all sockets and requests so far. */
   #sessions = 0;
   #requests = 0;
+  /** Where the client of a request is. */
+  readonly #addressOf: (request: IncomingMessage) => string;
   #isClosing = false;
 
   /**
@@ -162,7 +189,19 @@ export class SignalingServer {
     }));
     this.#watching = this.#newWatching();
     this.#io = this.#newSocketServer();
-    this.#connections = new Connections(this.#io.engine, this.metrics, options.warnings);
+    const { metrics } = this;
+    this.#addressOf = addressReader(options.trustedProxies);
+    const addressOf = this.#addressOf;
+    const ports = { clock: this.#clock, metrics, warnings: options.warnings, addressOf };
+    this.#connections = new Connections(this.#io.engine, ports);
+    this.#rateLimits = options.rateLimits ?? limitsInMemory(options.connectionsPerAddress);
+    this.#handshakes = new Handshakes(options, {
+      ...ports,
+      connections: this.#connections,
+      rate: this.#rateLimits.handshakes,
+    });
+    this.#idlePatience = options.idlePatience ?? IDLE_PATIENCE;
+    this.#idleChecks = setInterval(() => this.#endIdle(), this.#idlePatience / 3);
     this.#io.on('connection', (socket) => this.#open(socket));
   }
 
@@ -181,18 +220,24 @@ export class SignalingServer {
     return this.#isClosing;
   }
 
+  /** Open connections, of whatever use. */
+  get connections(): number {
+    return this.#connections.size;
+  }
+
   /** What a WebSocket of a page of this origin would be judged by, if it came as the request did. */
-  accessOf(request: IncomingMessage, origin: string): object {
+  async accessOf(request: IncomingMessage, origin: string): Promise<object> {
     const { host } = request.headers;
     const allowsHost = hostRefusal(request, this.#options) === null;
-    return { host, allowsHost, allowsOrigin: isAllowedOrigin(origin, host, this.#options) };
+    const allowsOrigin = isAllowedOrigin(origin, host, this.#options);
+    return { host, allowsHost, allowsOrigin, full: await this.#handshakes.fullFor(request) };
   }
 
   /** Notes in the log and the metrics that a request was refused. */
-  noteRefusal({ headers, socket }: IncomingMessage, { reason, message }: AccessRefusal): void {
+  noteRefusal(request: IncomingMessage, { reason, message }: AccessRefusal): void {
     this.metrics.refusals.inc({ reason });
-    const { origin, host } = headers;
-    this.#options.warnings.warn(reason, { from: socket.remoteAddress, origin, host }, message);
+    const { origin, host } = request.headers;
+    this.#options.warnings.warn(reason, { from: this.#addressOf(request), origin, host }, message);
   }
 
   /** A room's peers in ring order. */
@@ -222,6 +267,7 @@ export class SignalingServer {
     this.#isClosing = true;
     this.#loop.stop();
     this.#watching.stop();
+    clearInterval(this.#idleChecks);
     const cutOff = this.#connections.close();
     const cut = setTimeout(() => {
       cutOff();
@@ -256,16 +302,22 @@ export class SignalingServer {
       maxHttpBufferSize: MAX_SIGNALING_MESSAGE_BYTES,
       pingInterval: PING_INTERVAL,
       pingTimeout: PING_TIMEOUT,
+      connectTimeout: IDLE_PATIENCE,
       allowRequest: (request, decide) => {
         const refused = accessRefusal(request, this.#options);
-        if (refused !== null) this.noteRefusal(request, refused);
-        decide(refused?.message ?? null, refused === null);
+        if (refused !== null) {
+          this.noteRefusal(request, refused);
+          decide(refused.message, false);
+        } else
+          void this.#handshakes.admit(request).then((isAdmitted) => {
+            if (isAdmitted) decide(null, true);
+          });
       },
     });
   }
 
   /** What is done with an event of a client. */
-  #handlerOf(event: string): ((call: Call) => void) | null {
+  #handlerOf(event: string): ((call: Call) => Promise<void> | null) | null {
     if (isRequestType(event)) return (call) => this.#ask(call, event);
     if (event === 'trace') return (call) => this.#trace(call);
     return event === 'watch' ? (call) => this.#watch(call) : null;
@@ -275,21 +327,39 @@ export class SignalingServer {
     this.#connections.becomeSocket(socket.conn);
     this.#sessions += 1;
     const session = this.#sessions;
+    const address = this.#connections.addressOf(socket.conn);
     socket.data = {
       session,
+      address,
+      network: networkOf(address),
+      calls: new CallQueue(),
       replies: new Map(),
       unwatch: null,
       faults: 0,
+      busyAt: this.#clock.now(),
       requests: fullBucket(ALL, this.#clock.now()),
       moves: fullBucket(MOVING, this.#clock.now()),
     };
     this.#sockets.set(session, socket);
-    this.#loop.give({ type: 'opened', session, address: socket.handshake.address });
+    this.#loop.give({ type: 'opened', session, address: networkOf(address) });
     // Over the wire an event's name may be a number too. Some may be left of one that was disconnected.
     socket.onAny((event: string | number, ...parameters: unknown[]) => {
       if (socket.connected) this.#hear(socket, String(event).slice(0, 64), parameters);
     });
     socket.on('disconnect', (reason, cause) => this.#end(socket, reason, cause));
+  }
+
+  /** Ends sockets that have nothing here and want nothing. */
+  #endIdle(): void {
+    const now = this.#clock.now();
+    for (const socket of this.#sockets.values()) {
+      const { data } = socket;
+      if (this.#placeOf(socket) !== null || data.unwatch !== null) data.busyAt = now;
+      else if (now - data.busyAt >= this.#idlePatience) {
+        this.metrics.refusals.inc({ reason: 'idle' });
+        socket.disconnect(true);
+      }
+    }
   }
 
   #end(socket: PeerSocket, reason: string, cause: unknown): void {
@@ -318,36 +388,77 @@ export class SignalingServer {
       acknowledge(said);
       if (!said.ok) this.#noteFault(socket, event, said);
     };
-    const { requests, moves } = socket.data;
+    const { calls, requests, moves } = socket.data;
     const now = this.#clock.now();
-    if (!takeOne(requests, ALL, now) || (MOVES.has(event) && !takeOne(moves, MOVING, now)))
-      reply(refusal('malformed', 'more requests than a peer has to make'));
-    else if (handler === null) reply(refusal('malformed', `there is no event "${event}"`));
-    else handler({ socket, event, input, reply });
+    const isTooMuch =
+      !takeOne(requests, ALL, now) || (MOVES.has(event) && !takeOne(moves, MOVING, now));
+    calls.run(() => {
+      if (!socket.connected) return null;
+      if (!isTooMuch && handler !== null) return handler({ socket, event, input, reply });
+      const what = isTooMuch
+        ? 'more requests than a peer has to make'
+        : `there is no event "${event}"`;
+      reply(refusal('malformed', what));
+      return null;
+    });
   }
 
   /** Puts a request to the broker, if it is one. */
-  #ask({ socket, input, reply }: Call, type: RequestType): void {
+  #ask(call: Call, type: RequestType): Promise<void> | null {
+    const { socket, input, reply } = call;
     const isForPlace = FOR_A_PLACE.has(type);
+    if (isForPlace) socket.data.busyAt = this.#clock.now();
     const refused = isForPlace ? this.#refusalOfSecond(socket) : null;
     if (refused !== null) {
       reply(refused);
-      return;
+      return null;
     }
     const request = parseRequest(type, input);
     if (!request.ok) {
       reply(refusal(isForPlace ? codeFor(input) : 'malformed', request.error));
-      return;
+      return null;
     }
+    const claim = claimOf(request.value);
+    if (claim !== null) return this.#admit(call, request.value, claim.room);
+    this.#putToBroker(call, request.value);
+    return null;
+  }
+
+  /**
+   * Puts a request for a place to the broker, unless the client's network has had too many. Where the client
+   * has gone meanwhile the broker knows.
+   */
+  async #admit(call: Call, request: Request, room: RoomName): Promise<void> {
+    const { socket, reply } = call;
+    const limit = await this.#limitOf(socket.data.network, room);
+    if (limit === null) this.#putToBroker(call, request);
+    else reply(this.#refuse(limit));
+  }
+
+  /** What a network has had too much of for one more place in a room; null where it has not. */
+  async #limitOf(network: string, room: RoomName): Promise<Limit | null> {
+    const { places, rooms } = this.#rateLimits;
+    if (!(await places.take(network))) return 'too-many-joins';
+    if (this.#broker.rooms.has(room) || (await rooms.take(network))) return null;
+    return 'too-many-rooms';
+  }
+
+  #refuse(limit: Limit): Refusal {
+    this.metrics.refusals.inc({ reason: limit });
+    return tooMuch(limit);
+  }
+
+  #putToBroker({ socket, reply }: Call, request: Request): void {
     const { session, replies } = socket.data;
+    const { type } = request;
     const place = this.#placeOf(socket);
     this.#requests += 1;
     const number = this.#requests;
     replies.set(number, (said) => {
-      if (said.ok && isForPlace) this.#noteSeat(socket, type);
+      if (said.ok && FOR_A_PLACE.has(type)) this.#noteSeat(socket, type);
       reply(said);
     });
-    this.#loop.give({ type: 'request', session, number, request: request.value });
+    this.#loop.give({ type: 'request', session, number, request });
     if (type !== 'leave' || place === null) return;
     this.metrics.leaves.inc();
     this.#options.logger.debug(place, 'left');
@@ -427,9 +538,10 @@ export class SignalingServer {
     return refusal('already-joined', 'this connection watches a room already');
   }
 
-  #trace({ socket, input, reply }: Call): void {
+  #trace({ socket, input, reply }: Call): null {
     const place = this.#placeOf(socket);
     reply(place === null ? NOT_JOINED : this.#takeTrace(place, input));
+    return null;
   }
 
   /** Takes what a member tells the spectators of its room. */
@@ -444,17 +556,21 @@ export class SignalingServer {
     return { ok: true };
   }
 
-  #watch({ socket, input, reply }: Call): void {
+  #watch({ socket, input, reply }: Call): null {
+    socket.data.busyAt = this.#clock.now();
     reply(this.#refusalOfSecond(socket) ?? this.#addSpectator(socket, input));
+    return null;
   }
 
   #addSpectator(socket: PeerSocket, input: unknown): WatchReply {
     const request = parseWatchRequest(input);
     if (!request.ok) return refusal(codeFor(input), request.error);
     const { room } = request.value;
+    const { network } = socket.data;
     const problem = this.#watching.problem(room);
     if (problem !== null) return refusal('room-full', problem);
-    const { order, remove } = this.#watching.add(room, {
+    if (this.#watching.hasMost(room, network)) return this.#refuse('too-many-spectators');
+    const { order, remove } = this.#watching.add(room, network, {
       order: (order, onTaken) => socket.emit('order', order, onTaken),
       traces: (traces, onTaken) => socket.emit('traces', traces, onTaken),
     });
@@ -480,20 +596,23 @@ export class SignalingServer {
   /** Notes a refusal in the log and the metrics; too many end the connection. */
   #noteFault(socket: PeerSocket, event: string, { code, message }: Refusal): void {
     const place = this.#placeOf(socket);
-    this.metrics.refusals.inc({ reason: code });
+    // A limit counts under its own name.
+    if (code !== 'try-again') this.metrics.refusals.inc({ reason: code });
     // A neighbour may have left a moment before a signal for it arrives, and a place may be lost with its
     // connection: neither is a fault of the client.
     if (code === 'not-a-neighbour' || code === 'place-lost') {
       this.#options.logger.debug({ event, ...place }, message);
       return;
     }
-    const { address: from, headers } = socket.handshake;
+    const { headers } = socket.handshake;
     const { origin, host } = headers;
     this.#options.warnings.warn(
       `${this.#handlerOf(event) === null ? 'another event' : event}: ${code}`,
-      { event, code, from, origin, host, ...place, remedy: REMEDIES[code] },
+      { event, code, from: socket.data.address, origin, host, ...place, remedy: REMEDIES[code] },
       message,
     );
+    // No fault of the client, either, which has to ask again.
+    if (code === 'try-again') return;
     socket.data.faults += 1;
     if (socket.data.faults > MAX_FAULTS) socket.disconnect(true);
   }

@@ -6,6 +6,7 @@ import type { PeerId, RoomName } from '../shared/protocol/ids.ts';
 import type { Order, Traces, Trace } from '../shared/protocol/watch.ts';
 import { fullBucket, isFull, takeOne, type TokenBucket } from '../shared/machine/token-bucket.ts';
 import type { Clock } from '../shared/driver/ports.ts';
+import { Tally } from './tally.ts';
 
 export interface WatchLimits {
   readonly spectatorsPerRoom: number;
@@ -27,6 +28,10 @@ export interface SpectatorPort {
   order(order: Order, onTaken: () => void): void;
   traces(traces: Traces, onTaken: () => void): void;
 }
+
+/** What one network may have of the spectators of a room, and of all: the rest is for others. */
+const SHARE_OF_ROOM = 1 / 2;
+const SHARE_OF_ALL = 1 / 4;
 
 /** Milliseconds between two looks at a room, and two messages to its spectators. */
 const TICK = 100;
@@ -58,6 +63,8 @@ export const MAX_TRACES_AT_ONCE = 20;
 const TRACES = { burst: MAX_TRACES_AT_ONCE, perSecond: 15 };
 
 interface Spectator {
+  /** Where its page is. */
+  readonly network: string;
   readonly port: SpectatorPort;
   /** The order it was last told. */
   order: Order;
@@ -87,6 +94,7 @@ export class Watching {
   /** Rooms that have spectators, or whose members were told so lately. */
   readonly #rooms = new Map<RoomName, WatchedRoom>();
   #spectators = 0;
+  readonly #networks = new Tally();
   #timer: ReturnType<typeof setInterval> | undefined;
 
   constructor(ports: WatchPorts, limits: WatchLimits) {
@@ -114,17 +122,30 @@ export class Watching {
     return null;
   }
 
+  /** Whether a network has as many spectators of a room, or in all, as one may have. */
+  hasMost(room: RoomName, network: string): boolean {
+    const { spectatorsPerRoom, spectators } = this.#limits;
+    const there = [...(this.#rooms.get(room)?.spectators ?? [])];
+    const here = there.filter((spectator) => spectator.network === network).length;
+    return (
+      here >= Math.ceil(spectatorsPerRoom * SHARE_OF_ROOM) ||
+      this.#networks.of(network) >= Math.ceil(spectators * SHARE_OF_ALL)
+    );
+  }
+
   /**
-   * Adds a spectator. Call it only where `problem` returned null.
+   * Adds a spectator. Call it only where `problem` returned null and `hasMost` false.
    * @returns the room's order, and a function to call when the spectator goes
    */
-  add(room: RoomName, port: SpectatorPort): { order: Order; remove: () => void } {
+  add(room: RoomName, network: string, port: SpectatorPort): { order: Order; remove: () => void } {
     const watched = this.#rooms.get(room) ?? this.#open(room);
     const { spectators } = watched;
     const order = this.#ports.order(room);
-    const spectator: Spectator = { port, order, isOrderTaken: true, untaken: 0, missed: 0 };
+    const fresh = { isOrderTaken: true, untaken: 0, missed: 0 };
+    const spectator: Spectator = { network, port, order, ...fresh };
     spectators.add(spectator);
     this.#spectators += 1;
+    this.#networks.add(network);
     // Also where the room has other spectators: each must learn the present state of the peers, which they
     // state at the start.
     watched.isStale = true;
@@ -135,6 +156,7 @@ export class Watching {
       remove: () => {
         if (!spectators.delete(spectator)) return;
         this.#spectators -= 1;
+        this.#networks.remove(network);
         if (spectators.size === 0) this.#tell(room, watched);
       },
     };

@@ -11,7 +11,9 @@ export type Reach =
    * It accepts no WebSocket from this page, because of the page's origin or the name that the server was
    * called by; `host` is the Host header that came with the request.
    */
-  | { readonly type: 'wrong-origin' | 'wrong-host'; readonly host: string };
+  | { readonly type: 'wrong-origin' | 'wrong-host'; readonly host: string }
+  /** It takes no more connections: none at all, or none from the network of this page. */
+  | { readonly type: 'full'; readonly of: 'server' | 'network' };
 
 /**
  * The interval of requests while the server cannot be reached, and how long each may take, in milliseconds.
@@ -53,7 +55,8 @@ export function readReach(status: number, body: unknown): Reach {
   const host = 'host' in body && typeof body.host === 'string' ? body.host : '';
   if ('allowsHost' in body && body.allowsHost === false) return { type: 'wrong-host', host };
   if ('allowsOrigin' in body && body.allowsOrigin === false) return { type: 'wrong-origin', host };
-  return { type: 'answer' };
+  const full = 'full' in body ? body.full : null;
+  return full === 'server' || full === 'network' ? { type: 'full', of: full } : { type: 'answer' };
 }
 
 /** Asks repeatedly while the server is lost. */
@@ -137,6 +140,10 @@ export function reachText(reach: Reach | null, { host, origin }: Addresses): str
       return 'The server answers over HTTP.';
     case 'no-websocket':
       return 'The server answers over HTTP, but no WebSocket to it can be opened. If there is a proxy in between, it has to pass WebSockets on.';
+    case 'full':
+      return reach.of === 'server'
+        ? 'The server answers over HTTP, but takes no more connections at the moment: it has as many as it may have.'
+        : 'The server answers over HTTP, but there are too many connections from your network at the moment: it takes no more of them for now.';
     case 'wrong-host':
       return `The server answers over HTTP but refuses WebSockets by the name in the Host header of the request, which was ${reach.host === '' ? 'empty' : reach.host}. Open this page at the address in the server’s PUBLIC_URL, have the proxy pass on the Host header, or correct PUBLIC_URL.`;
     case 'wrong-origin':

@@ -33,6 +33,8 @@ export class Troubles {
   /** What is known of a server that is lost. */
   #reach: Reach | null = null;
   #refusal: Refusal | null = null;
+  /** Why the server puts this peer off; it asks again. */
+  #delay: string | null = null;
   #error: string | null = null;
   /** Why it had to come back as a new peer. */
   #newPeer: Refusal | null = null;
@@ -57,9 +59,9 @@ export class Troubles {
     this.#page = page;
   }
 
-  /** Whether the connection to the server is lost. */
+  /** Whether the connection to the server is lost; it is not where the server only puts this peer off. */
   get isServerLost(): boolean {
-    return this.#serverLostAt !== null;
+    return this.#serverLostAt !== null && this.#delay === null;
   }
 
   /** @param at when it happened, in Unix milliseconds */
@@ -67,6 +69,7 @@ export class Troubles {
     switch (event.type) {
       case 'server':
         this.#serverLostAt = event.state === 'reconnecting' ? (this.#serverLostAt ?? at) : null;
+        if (event.reason !== this.#delay) this.#delay = null;
         return;
       case 'left':
       case 'vanished':
@@ -78,6 +81,7 @@ export class Troubles {
         return;
       case 'refused':
         if (event.code === 'place-lost' || event.code === 'id-taken') this.#newPeer = event;
+        else if (event.code === 'try-again') this.#delay = event.message;
         else this.#refusal = event;
         // It is not tried again.
         if (event.code === 'version') this.#serverLostAt = null;
@@ -140,6 +144,7 @@ export class Troubles {
   forget(): void {
     this.#serverLostAt = null;
     this.#refusal = null;
+    this.#delay = null;
     this.#error = null;
     this.#newPeer = null;
     this.#sleep = null;
@@ -220,6 +225,15 @@ export class Troubles {
     if (this.#serverLostAt === null || ring.role === 'offline') return [];
     const since = timeOfDay(this.#serverLostAt).slice(0, 8);
     const isMember = ring.successor !== null;
+    if (this.#delay !== null)
+      return [
+        {
+          kind: 'server',
+          tone: isMember ? 'warn' : 'bad',
+          what: `The server puts this tab off, since ${since}: ${this.#delay}.`,
+          advice: `${isMember ? `${linksText(ring)} ` : ''}This page asks again by itself.`,
+        },
+      ];
     const advice = [
       isMember
         ? `${linksText(ring)} Until the server is back, nobody can join, and the ring cannot close the gap when a peer goes.`

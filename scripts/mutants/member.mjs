@@ -786,6 +786,22 @@ export const MEMBER_MUTANTS = [
     caughtBy: test('member/membership', 'a member that the server refuses for its version'),
   },
   {
+    rule: 'L9g',
+    change: 'a peer that is put off asks again without a pause that grows',
+    file: 'member/membership.ts',
+    find: 'FIRST_PAUSE * 2 ** device.delays',
+    replace: 'FIRST_PAUSE',
+    caughtBy: test('member/membership', 'a newcomer that is put off asks again'),
+  },
+  {
+    rule: 'L9g',
+    change: 'a peer that is put off gives up',
+    file: 'member/membership.ts',
+    find: "  if (code === 'try-again') {",
+    replace: "  if (code === 'malformed') {",
+    caughtBy: test('member/membership', 'a member that is put off keeps its ring'),
+  },
+  {
     rule: 'L10a',
     change: 'a signal for a link is taken from a third peer',
     file: 'member/signals.ts',

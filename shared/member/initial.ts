@@ -17,6 +17,7 @@ export function initialMember(config: Config, identity: Identity, now: number): 
       drawn: 0,
       joinedAt: null,
       returns: 0,
+      delays: 0,
     },
     dues: [],
     ...initialMembership(config, identity, now),

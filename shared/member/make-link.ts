@@ -67,7 +67,7 @@ export function makeOffer(turn: Turn, edge: Edge): Offer | null {
   remember(turn, edge, id);
   openEnd(turn, id, kind, true);
   const signals = kind === 'relayed' ? [{ type: 'relay' as const }] : [];
-  return { id, edge, kind, madeAt: turn.now, signals };
+  return { id, edge, kind, madeAt: turn.now, signals, asked: 0 };
 }
 
 /** Gives an offer its addressee: it is a link in the making. */

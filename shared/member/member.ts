@@ -18,6 +18,7 @@ import { setHopDelay } from './hop-delay.ts';
 import { close, closedMeanwhile, markClosed, sendFirstHeld, signalOut } from './link.ts';
 import { askAboutLeader, followed, noteMember } from './lookups.ts';
 import {
+  askAgain,
   connected,
   disconnected,
   join,
@@ -242,5 +243,7 @@ function handleDue(turn: Turn, due: Due, late: number): void {
       return askAboutLeader(turn);
     case 'return':
       return renew(turn);
+    case 'ask again':
+      return askAgain(turn);
   }
 }

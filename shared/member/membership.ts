@@ -126,15 +126,21 @@ function requestPlace(turn: Turn): void {
 }
 
 /** What an offer has gathered to go with the join; the rest follows once it has an addressee. */
-function request({ id, signals }: Offer): OfferInRequest {
-  return { link: id, signals: signals.splice(0, MAX_SIGNALS_PER_MESSAGE) };
+function request(offer: Offer): OfferInRequest {
+  const signals = offer.signals.slice(0, MAX_SIGNALS_PER_MESSAGE);
+  offer.asked = signals.length;
+  return { link: offer.id, signals };
 }
 
 /** The server has answered a request for a place. */
 export function onPlaceReply(turn: Turn, _: null, reply: JoinReply): void {
   const { membership } = turn.member;
-  if (!reply.ok) refused(turn, reply);
-  else if (membership.name === 'joining') joined(turn, membership, reply);
+  if (!reply.ok) {
+    refused(turn, reply);
+    return;
+  }
+  endDelay(turn);
+  if (membership.name === 'joining') joined(turn, membership, reply);
   else if (membership.name === 'resuming') resumed(turn, reply);
 }
 
@@ -145,6 +151,7 @@ function joined(turn: Turn, { offers }: Joining, { view, policy }: Accepted): vo
   // Nothing has happened in the election yet.
   member.election.state = initialElection(member.election.state.self, policy);
   tell(turn, { type: 'joined', id: member.identity.id, room: member.config.room });
+  for (const edge of EDGES) offers[edge]?.signals.splice(0, offers[edge].asked);
   applyView(turn, view, offers);
   for (const edge of EDGES) closeOffer(turn, offers[edge]);
 }
@@ -156,6 +163,11 @@ function closeOffer(turn: Turn, offer: Offer | null): void {
 }
 
 function refused(turn: Turn, { code, message }: Refused): void {
+  if (code === 'try-again') {
+    tell(turn, { type: 'refused', code, message });
+    delay(turn, message);
+    return;
+  }
   // A ring needs no server to go on (SPEC.md, L9).
   if (code === 'version' && turn.member.membership.name === 'resuming') goWithoutServer(turn);
   else stop(turn);
@@ -171,15 +183,45 @@ export function connected(turn: Turn): void {
   const { member } = turn;
   member.server = 'connected';
   tell(turn, { type: 'server', state: 'connected', reason: '' });
-  if (member.membership.name === 'joining') {
+  askForPlace(turn);
+}
+
+function askForPlace(turn: Turn): void {
+  disarmNamed(turn, 'ask again');
+  if (turn.member.membership.name === 'joining') {
     prepareOffers(turn);
     requestPlace(turn);
   } else resume(turn);
 }
 
+/** The server cannot give it its place now: that is as good as no server, for a while (SPEC.md, L9g). */
+function delay(turn: Turn, message: string): void {
+  const { member } = turn;
+  const { membership, device } = member;
+  if (membership.name === 'joining') membership.isAsked = false;
+  disconnected(turn, message);
+  const wait = Math.min(FIRST_PAUSE * 2 ** device.delays, LAST_PAUSE);
+  device.delays += 1;
+  arm(member, { name: 'ask again', at: turn.now + wait * (0.5 + draw(turn)) });
+}
+
+/** Asks again over the same connection. That the server is there is told once it gives a place. */
+export function askAgain(turn: Turn): void {
+  turn.member.server = 'connected';
+  askForPlace(turn);
+}
+
+function endDelay(turn: Turn): void {
+  const { device } = turn.member;
+  if (device.delays === 0) return;
+  device.delays = 0;
+  tell(turn, { type: 'server', state: 'connected', reason: '' });
+}
+
 export function disconnected(turn: Turn, reason: string): void {
   const { member } = turn;
   member.server = 'reconnecting';
+  disarmNamed(turn, 'ask again');
   // The replies to what was asked before are lost.
   member.place.settlingUntil = null;
   member.neighbours.complaints = [];

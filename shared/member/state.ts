@@ -73,6 +73,8 @@ interface Device {
   /** When the present membership began, and how often one had to be begun anew just before. */
   joinedAt: number | null;
   returns: number;
+  /** How often in a row the server has put it off. */
+  delays: number;
 }
 
 export type Membership =
@@ -97,8 +99,9 @@ export interface Offer {
   readonly edge: Edge;
   readonly kind: LinkKind;
   readonly madeAt: number;
-  /** What is to go to the other end. */
+  /** What is to go to the other end, and how many of these have gone with the join. */
   readonly signals: Signal[];
+  asked: number;
 }
 
 /** What the server has said of this member's place in the ring. */
@@ -282,6 +285,8 @@ export type Due = { readonly at: number } & (
   | { readonly name: 'lookup' }
   /** The membership begins anew. */
   | { readonly name: 'return' }
+  /** The server is asked again for a place, after it has put this peer off. */
+  | { readonly name: 'ask again' }
 );
 
 /** A question for a sign of life that is under way. */

@@ -111,7 +111,8 @@ const WORDS: {
   returned: ({ peer }, { call }) =>
     say('server', `${call(peer)} is a member of the ring`, WHY.returned),
   server: ({ state, reason }) => say('server', `server ${state}`, reason),
-  refused: ({ message }) => say('error', 'the server refused me', message),
+  refused: ({ code, message }) =>
+    say('error', `the server ${code === 'try-again' ? 'puts me off' : 'refused me'}`, message),
   error: ({ message }) => say('error', message),
   left: () => say('server', 'left the ring'),
   vanished: () => say('server', 'vanished from the ring', WHY.vanished),

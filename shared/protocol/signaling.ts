@@ -226,6 +226,8 @@ export const REFUSALS = [
   'already-joined',
   'not-joined',
   'not-a-neighbour',
+  /** Nothing is wrong with the request, but the server cannot take it now. */
+  'try-again',
 ] as const;
 export type RefusalCode = (typeof REFUSALS)[number];
 

@@ -5,23 +5,21 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { listen } from '../chaos/own-process.ts';
 import { ATTACKS, EFFECT, STRIKE } from './attacks.ts';
+import { addressOf } from './strangers.ts';
 
-/**
- * Milliseconds between two attempts of an attacker. Without a pause, new connections alone keep a server
- * busy; this test does not judge how many one address may have.
- */
+/** Milliseconds between two attempts of an attacker. Without a pause, new connections alone keep a server busy. */
 const GAP = 50;
 
 const [, , name = '', port = ''] = process.argv;
 const attack = ATTACKS[name];
 if (attack === undefined) throw new Error(`there is no attack ${name}`);
-const { strangers, blow } = attack;
+const { strangers, blow, isFromOne = false } = attack;
 
-async function strike(): Promise<never> {
+async function strike(from: string): Promise<never> {
   for (;;) {
     console.log(STRIKE);
     let isFirst = true;
-    await blow(Number(port), () => {
+    await blow({ port: Number(port), from }, () => {
       if (isFirst) console.log(EFFECT);
       isFirst = false;
     });
@@ -31,4 +29,6 @@ async function strike(): Promise<never> {
 
 // Ends with the driver, which asks it nothing.
 listen(() => undefined);
-await Promise.all(Array.from({ length: strangers }, strike));
+await Promise.all(
+  Array.from({ length: strangers }, (_, at) => strike(addressOf(isFromOne ? 0 : at))),
+);

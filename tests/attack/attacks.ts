@@ -3,7 +3,7 @@ import { randomUUID } from 'node:crypto';
 import { setTimeout as pause } from 'node:timers/promises';
 import type { Socket } from 'node:net';
 import { SIGNALING_VERSION, type RefusalCode } from '../../shared/protocol/signaling.ts';
-import { ended, frame, gets, open, openRaw, Stranger } from './strangers.ts';
+import { ended, frame, gets, open, openRaw, Stranger, type Way } from './strangers.ts';
 
 /** The rooms of the honest ring, and of many members that do nothing. */
 export const RING_ROOM = 'ring';
@@ -18,12 +18,14 @@ export const EFFECT = '!';
  * @param onEffect to be called when the server does what the attack aims at: an attack that the server
  * rejects at once shows nothing
  */
-type Blow = (port: number, onEffect: () => void) => Promise<void>;
+type Blow = (way: Way, onEffect: () => void) => Promise<void>;
 
 interface Attack {
   /** How many attackers there are at a time. */
   readonly strangers: number;
   readonly blow: Blow;
+  /** Whether all of them come from one address; else each has its own. */
+  readonly isFromOne?: true;
   /** How long the server must have run before, in milliseconds. */
   readonly after?: number;
 }
@@ -56,8 +58,8 @@ function whenServed(socket: Socket, onEffect: () => void): void {
 }
 
 /** Loads of the page that are cut off as soon as they begin. */
-async function cutOff(port: number, onEffect: () => void): Promise<void> {
-  const socket = open(port);
+async function cutOff(way: Way, onEffect: () => void): Promise<void> {
+  const socket = open(way);
   socket.write(gets('/', 1));
   whenServed(socket, onEffect);
   socket.once('data', () => socket.destroy());
@@ -65,16 +67,16 @@ async function cutOff(port: number, onEffect: () => void): Promise<void> {
 }
 
 /** As many requests as one read of the server contains. */
-async function pipelined(port: number, onEffect: () => void): Promise<void> {
-  const socket = open(port).resume();
+async function pipelined(way: Way, onEffect: () => void): Promise<void> {
+  const socket = open(way).resume();
   whenServed(socket, onEffect);
   socket.write(gets('/', 1_700));
   await ended(socket, 5_000);
 }
 
 /** As many requests as are accepted, on a connection that is kept and of which only the beginning is read. */
-async function unreadPages(port: number, onEffect: () => void): Promise<void> {
-  const socket = open(port);
+async function unreadPages(way: Way, onEffect: () => void): Promise<void> {
+  const socket = open(way);
   whenServed(socket, onEffect);
   socket.once('data', () => socket.pause());
   socket.write(gets('/', 4));
@@ -82,8 +84,8 @@ async function unreadPages(port: number, onEffect: () => void): Promise<void> {
 }
 
 /** As many at a time as a connection may have, and another for each piece of an answer. */
-async function scrapes(port: number, onEffect: () => void): Promise<void> {
-  const socket = open(port);
+async function scrapes(way: Way, onEffect: () => void): Promise<void> {
+  const socket = open(way);
   whenServed(socket, onEffect);
   socket.on('data', () => socket.write(gets('/metrics', 1)));
   socket.write(gets('/metrics', 4));
@@ -94,14 +96,14 @@ async function scrapes(port: number, onEffect: () => void): Promise<void> {
  * A member that reads nothing is sent messages without end; it has first tried to move its session to a
  * second WebSocket, which it does not read either.
  */
-async function deafMember(port: number, onEffect: () => void): Promise<void> {
-  const [sender, deaf] = [new Stranger(port), new Stranger(port)];
+async function deafMember(way: Way, onEffect: () => void): Promise<void> {
+  const [sender, deaf] = [new Stranger(way), new Stranger(way)];
   await Promise.all([sender.connected(), deaf.connected()]);
   const room = randomUUID();
   const [from, to] = [randomUUID(), randomUUID()];
   await sender.ask('join', joinRequest(room, from));
   await deaf.ask('join', joinRequest(room, to));
-  const second = new Stranger(port, `&sid=${deaf.sid}`);
+  const second = new Stranger(way, `&sid=${deaf.sid}`);
   second.socket.once('open', () => {
     second.send('2probe');
     second.send('5');
@@ -122,16 +124,16 @@ async function deafMember(port: number, onEffect: () => void): Promise<void> {
 }
 
 /** A message that never ends, in fragments of one byte. */
-async function fragments(port: number, onEffect: () => void): Promise<void> {
-  const socket = await openRaw(port, onEffect);
+async function fragments(way: Way, onEffect: () => void): Promise<void> {
+  const socket = await openRaw(way, onEffect);
   socket.write(frame(1, false, '4'));
   socket.write(Buffer.concat(Array.from({ length: 16_000 }, () => frame(0, false, 'x'))));
   await ended(socket, 10_000);
 }
 
 /** Resumes places that no peer had in a room of hundreds. */
-async function resumes(port: number, onEffect: () => void): Promise<void> {
-  const stranger = new Stranger(port);
+async function resumes(way: Way, onEffect: () => void): Promise<void> {
+  const stranger = new Stranger(way);
   await stranger.connected();
   if (isRefused(await stranger.ask('resume', resumeRequest(CROWD_ROOM)), 'place-lost')) onEffect();
   for (let time = 1; time < 100; time += 1) stranger.emit('resume', resumeRequest(CROWD_ROOM));
@@ -139,9 +141,9 @@ async function resumes(port: number, onEffect: () => void): Promise<void> {
 }
 
 /** A spectator that comes and leaves. */
-async function spectators(port: number, onEffect: () => void): Promise<void> {
+async function spectators(way: Way, onEffect: () => void): Promise<void> {
   for (const room of [CROWD_ROOM, RING_ROOM]) {
-    const stranger = new Stranger(port);
+    const stranger = new Stranger(way);
     await stranger.connected();
     const reply = await stranger.ask('watch', { version: SIGNALING_VERSION, room });
     if (isOk(reply)) onEffect();
@@ -150,15 +152,41 @@ async function spectators(port: number, onEffect: () => void): Promise<void> {
 }
 
 /** Errors that fill a log. */
-async function faults(port: number, onEffect: () => void): Promise<void> {
-  const stranger = new Stranger(port);
+async function faults(way: Way, onEffect: () => void): Promise<void> {
+  const stranger = new Stranger(way);
   await stranger.connected();
   if (isRefused(await stranger.ask('join', null), 'malformed')) onEffect();
   for (let time = 0; time < 50; time += 1) stranger.emit('join', null);
   await stranger.ended(1_000);
-  const handshake = open(port).resume();
+  const handshake = open(way).resume();
   handshake.write(gets('/socket.io/', 100));
   await ended(handshake, 1_000);
+}
+
+/** Connections without end, each of which stays and does nothing but answer. */
+async function connections(way: Way, onEffect: () => void): Promise<void> {
+  const stranger = new Stranger(way);
+  await stranger.connected();
+  if (stranger.sid !== '') onEffect();
+}
+
+/** Rooms without end: each has a member, whose place is kept for a while without its connection. */
+async function rooms(way: Way, onEffect: () => void): Promise<void> {
+  const stranger = new Stranger(way);
+  await stranger.connected();
+  if (isOk(await stranger.ask('join', joinRequest(randomUUID())))) onEffect();
+  stranger.socket.terminate();
+}
+
+/** Spectators that stay, in the ring's room and in others. */
+async function audience(way: Way, onEffect: () => void): Promise<void> {
+  for (const room of [RING_ROOM, CROWD_ROOM, randomUUID()]) {
+    const stranger = new Stranger(way);
+    await stranger.connected();
+    const reply = await stranger.ask('watch', { version: SIGNALING_VERSION, room });
+    if (isOk(reply)) onEffect();
+    else stranger.socket.terminate();
+  }
 }
 
 export const ATTACKS: Readonly<Record<string, Attack>> = {
@@ -171,4 +199,7 @@ export const ATTACKS: Readonly<Record<string, Attack>> = {
   resumes: { strangers: 4, blow: resumes },
   spectators: { strangers: 4, blow: spectators },
   faults: { strangers: 4, blow: faults },
+  connections: { strangers: 50, blow: connections, isFromOne: true },
+  rooms: { strangers: 20, blow: rooms, isFromOne: true },
+  audience: { strangers: 8, blow: audience, isFromOne: true },
 };

@@ -1,14 +1,14 @@
 /** A process of many members that only stay connected: `node crowd.js SIZE PORT`. */
 import { listen, tell } from '../chaos/own-process.ts';
 import { CROWD_ROOM, isOk, joinRequest } from './attacks.ts';
-import { Stranger } from './strangers.ts';
+import { honestWay, Stranger } from './strangers.ts';
 
 const [, , size = '', port = ''] = process.argv;
 
 let lost = 0;
 
 async function join(): Promise<void> {
-  const member = new Stranger(Number(port));
+  const member = new Stranger(honestWay(Number(port)));
   member.socket.once('close', () => {
     lost += 1;
     if (lost === 1) tell({ type: 'fault', what: 'a member of it has lost its connection' });

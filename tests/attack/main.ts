@@ -1,4 +1,5 @@
 /** `npm run attack`: see scripts/attack.mjs for its options. */
+import { randomUUID } from 'node:crypto';
 import { get } from 'node:http';
 import { setTimeout as pause } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
@@ -6,7 +7,9 @@ import { parseArgs } from 'node:util';
 import { agreementOf, problemsOf, type Agreement, type Member } from '../chaos/agreement.ts';
 import { Child } from '../chaos/child.ts';
 import { ServerProcess } from '../chaos/server.ts';
-import { ATTACKS, EFFECT, RING_ROOM, STRIKE } from './attacks.ts';
+import { SIGNALING_VERSION } from '../../shared/protocol/signaling.ts';
+import { ATTACKS, EFFECT, isOk, joinRequest, RING_ROOM, STRIKE } from './attacks.ts';
+import { honestWay, Stranger } from './strangers.ts';
 
 /** The honest ring: processes, and peers in each. */
 const PROCESSES = 3;
@@ -126,13 +129,38 @@ function describeDelays(sorted: readonly number[]): string {
 const isSame = (one: Agreement, other: Agreement) =>
   one.leader === other.leader && one.term === other.term;
 
+/** Whether others than the attackers can watch the ring, and open a room: what was wrong with that. */
+async function visit(url: string): Promise<string[]> {
+  const port = Number(new URL(url).port);
+  const requests = [
+    ['watch', { version: SIGNALING_VERSION, room: RING_ROOM }],
+    ['join', joinRequest(`visit-${randomUUID()}`)],
+  ] as const;
+  const wrong = await Promise.all(
+    requests.map(async ([event, request]) => {
+      const visitor = new Stranger(honestWay(port));
+      await visitor.connected();
+      const reply = await visitor.ask(event, request);
+      if (event === 'join') await visitor.ask('leave');
+      visitor.socket.terminate();
+      return isOk(reply) ? [] : [`a visitor cannot ${event}: ${reply || 'no connection'}`];
+    }),
+  );
+  return wrong.flat();
+}
+
 /** Watches the ring for the time of an attack; returns what was wrong with it. */
-async function lookAt(ring: readonly Child[], before: Agreement): Promise<Set<string>> {
+async function lookAt(
+  url: string,
+  ring: readonly Child[],
+  before: Agreement,
+): Promise<Set<string>> {
   const wrong = new Set<string>();
   const limit = Date.now() + seconds * 1_000;
   while (Date.now() < limit) {
     await pause(Math.min(LOOKS, limit - Date.now()));
     for (const problem of await problemsIn(ring)) wrong.add(problem);
+    for (const problem of await visit(url)) wrong.add(problem);
     const now = agreementOf(await membersOf(ring));
     if (!isSame(before, now)) wrong.add(`the leader was ${before.leader}, and is ${now.leader}`);
   }
@@ -149,7 +177,7 @@ async function attack(
   const before = (await server.memory())?.rss ?? Infinity;
   const strangers = start(name, 'attacker.js', name, new URL(server.url).port);
   const stopProbing = probe(server.url);
-  const wrong = await lookAt(ring, agreement);
+  const wrong = await lookAt(server.url, ring, agreement);
   const delays = await stopProbing();
   const during = (await server.memory())?.rss ?? Infinity;
   await strangers.kill();

@@ -5,9 +5,26 @@ import { WebSocket } from 'ws';
 
 const HOST = '127.0.0.1';
 
+/** Where an attack goes to, and the address of this computer that it comes from. */
+export interface Way {
+  readonly port: number;
+  readonly from: string;
+}
+
+/** The way of those who attack nothing. */
+export function honestWay(port: number): Way {
+  return { port, from: HOST };
+}
+
+/** An address for each of many attackers, and none of the honest ones'. */
+export function addressOf(number: number): string {
+  return `127.0.1.${number + 1}`;
+}
+
 /** A connection that may end in any way without an error. */
-export function open(port: number): Socket {
-  return createConnection(port, HOST).on('error', () => undefined);
+export function open({ port, from }: Way): Socket {
+  const socket = createConnection({ port, host: HOST, localAddress: from });
+  return socket.on('error', () => undefined);
 }
 
 /** Waits until the connection has ended, at most this long, in milliseconds; then ends it. */
@@ -42,8 +59,8 @@ export function frame(opcode: number, isLast: boolean, text: string): Buffer {
  * Requests a WebSocket by hand, and opens a Socket.IO connection on it. Reads everything that comes.
  * @param onOpen called if the server accepts it
  */
-export async function openRaw(port: number, onOpen: () => void): Promise<Socket> {
-  const socket = open(port).resume();
+export async function openRaw(way: Way, onOpen: () => void): Promise<Socket> {
+  const socket = open(way).resume();
   socket.once('data', (data: Buffer) => {
     if (data.toString('latin1').startsWith('HTTP/1.1 101 ')) onOpen();
   });
@@ -66,9 +83,9 @@ export class Stranger {
   sid = '';
 
   /** @param query added to the usual parameters */
-  constructor(port: number, query = '') {
+  constructor({ port, from }: Way, query = '') {
     const url = `ws://${HOST}:${port}/socket.io/?EIO=4&transport=websocket${query}`;
-    this.socket = new WebSocket(url, { perMessageDeflate: false });
+    this.socket = new WebSocket(url, { perMessageDeflate: false, localAddress: from });
     this.socket.on('error', () => undefined);
     this.socket.on('message', (data: Buffer) => {
       this.#hear(data.toString());

@@ -53,6 +53,28 @@ test('a room of an impossible name is refused in plain words', async () => {
   await server.close();
 });
 
+test('a tab at a server that takes no more connections says so, and joins once it does', async () => {
+  const server = await serve({ connections: 1 });
+  const url = `http://localhost:${server.port}/`;
+  const [first] = await openTabs(browser, 1, url);
+  await until(async () => {
+    expect(await defined(first).values()).toMatchObject({ role: 'leader' });
+  });
+  const second = await Tab.open(browser, url);
+  await until(async () => {
+    const [notice] = await notices(second, 'server');
+    expect(notice).toContain('takes no more connections at the moment');
+    expect(notice).toContain('This page keeps trying.');
+  });
+  await defined(first).close();
+  await until(async () => {
+    expect(await second.values()).toMatchObject({ role: 'leader', 'server-link': 'connected' });
+    expect(await notices(second, 'server')).toEqual([]);
+  });
+  await second.close();
+  await server.close();
+});
+
 test('R10 a leader that nobody hears any more says so, and not that it leads or that the ring goes on', async () => {
   const server = await serve();
   const tabs = await openTabs(browser, 2, `http://localhost:${server.port}/`);

@@ -11,7 +11,7 @@ import type { ServerNews } from '../../shared/member/turn.ts';
 import { countedRandom } from '../../shared/driver/random.ts';
 import { RingPeer } from '../../shared/driver/ring-peer.ts';
 import { SimulatedClock } from '../../shared/simulation/clock.ts';
-import { Ring, SELF } from './played-ring.ts';
+import { Ring, SELF, STAYS } from './played-ring.ts';
 import { defined, peerId, roomName } from '../support.ts';
 
 const ITSELF = { id: peerId(1), link: null };
@@ -24,6 +24,13 @@ const ALONE: View = {
   predecessor: ITSELF,
   removed: [],
   ticket: '',
+};
+
+const ALONE_AT_SELF: View = {
+  ...ALONE,
+  version: 9,
+  successor: { id: SELF, link: null },
+  predecessor: { id: SELF, link: null },
 };
 
 /** A ring member whose server is played by the test. */
@@ -54,7 +61,7 @@ function memberOf(openLink: OpenLink) {
     onEvent: (event) => {
       events.push(event);
       // It would come back as a new peer.
-      if (event.type === 'refused' && event.code !== 'version') node.leave();
+      if (event.type === 'refused' && !STAYS.has(event.code)) node.leave();
     },
   });
   node.join();
@@ -242,4 +249,77 @@ test('a member that the server refuses for its version keeps its ring, and asks 
   expect(ring.resumes).toHaveLength(1);
   ring.node.leave();
   expect(ring.node.state.role).toBe('offline');
+});
+
+const NOT_NOW = { ok: false, code: 'try-again', message: 'too many at once' } as const;
+
+function pass(clock: SimulatedClock, milliseconds: number): void {
+  const limit = clock.now() + milliseconds;
+  while (clock.advance(limit));
+}
+
+test('a newcomer that is put off asks again with the same id and offers, later each time (L9g)', () => {
+  const { counts, openLink } = countedLinks();
+  const { joins, server, node, events, clock } = memberOf(openLink);
+  server({ type: 'connected' });
+  const pauses: number[] = [];
+  for (let asked = 1; asked <= 8; asked += 1) {
+    const at = clock.now();
+    defined(joins.at(-1)).reply(NOT_NOW);
+    expect(node.state).toMatchObject({ role: 'joining', server: 'reconnecting' });
+    while (joins.length === asked) pass(clock, 10);
+    pauses.push(clock.now() - at);
+  }
+  expect(defined(pauses[0])).toBeGreaterThanOrEqual(250);
+  expect(defined(pauses[0])).toBeLessThanOrEqual(760);
+  for (const pause of pauses.slice(-2)) {
+    expect(pause).toBeGreaterThanOrEqual(4_000);
+    expect(pause).toBeLessThanOrEqual(12_010);
+  }
+  expect(new Set(joins.map(({ request }) => JSON.stringify(request))).size).toBe(1);
+  expect(counts.made).toBe(2);
+  const { request, reply } = defined(joins.at(-1));
+  const successor = { id: peerId(2), link: request.offers.successor.link };
+  reply({ ok: true, view: { ...ALONE, successor }, policy: 'highest' });
+  expect(node.state).toMatchObject({ server: 'connected', successor: peerId(2) });
+  expect(events.filter(({ type }) => type === 'refused')).toHaveLength(8);
+  expect(events.filter((event) => event.type === 'server').map(({ state }) => state)).toEqual([
+    'connected',
+    ...Array.from({ length: 8 }, () => 'reconnecting'),
+    'connected',
+  ]);
+});
+
+test('a newcomer that is put off and loses its connection asks on the next, once (L9g)', () => {
+  const { openLink } = countedLinks();
+  const { joins, server, node, clock } = memberOf(openLink);
+  server({ type: 'connected' });
+  joins[0]?.reply(NOT_NOW);
+  server({ type: 'disconnected', reason: 'lost' });
+  pass(clock, 60_000);
+  expect(joins).toHaveLength(1);
+  server({ type: 'connected' });
+  pass(clock, 60_000);
+  expect(joins).toHaveLength(2);
+  expect(node.state).toMatchObject({ role: 'joining', id: peerId(1) });
+});
+
+test('a member that is put off keeps its ring and its id, asks nothing else, and resumes later (L9g)', () => {
+  const leader = { leader: { priority: 1, id: peerId(9) }, size: 4, lap: 0, hops: 1 } as const;
+  const ring = new Ring(leader);
+  ring.disconnect();
+  ring.connect();
+  defined(ring.resumes[0]).reply(NOT_NOW);
+  const links = { successorLink: 'direct', predecessorLink: 'direct' } as const;
+  const kept = { id: SELF, role: 'follower', leader: peerId(9), ...links };
+  expect(ring.node.state).toMatchObject({ ...kept, server: 'reconnecting' });
+  expect(ring.told('refused')).toMatchObject([{ code: 'try-again', message: 'too many at once' }]);
+  // Without the server it has nobody to tell of it.
+  ring.successor.handlers.onClose('broke');
+  ring.pass(1_000);
+  expect([ring.complaints, ring.lookups, ring.signals]).toEqual([[], [], []]);
+  expect(ring.resumes).toHaveLength(2);
+  defined(ring.resumes[1]).reply({ ok: true, view: ALONE_AT_SELF, policy: 'highest' });
+  expect(ring.node.state).toMatchObject({ id: SELF, server: 'connected' });
+  expect([ring.hasLeft, ring.hasDropped]).toEqual([false, false]);
 });

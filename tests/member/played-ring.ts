@@ -12,6 +12,7 @@ import type {
   Edge,
   JoinReply,
   MembershipReply,
+  RefusalCode,
   Reply,
   Request,
   ResumeRequest,
@@ -31,6 +32,9 @@ import { defined, peerId, roomName, valueOf } from '../support.ts';
 
 export const SELF = peerId(5);
 export const NEIGHBOURS = { successor: peerId(7), predecessor: peerId(3) };
+
+/** Refusals after which a peer stays where it is. */
+export const STAYS: ReadonlySet<RefusalCode> = new Set(['version', 'try-again']);
 
 /** One end of a link whose other end the test holds. */
 export class TestLink {
@@ -126,7 +130,7 @@ export class Ring {
       onEvent: (event) => {
         this.events.push(event);
         // It would come back as a new peer.
-        if (event.type === 'refused' && event.code !== 'version') this.node.leave();
+        if (event.type === 'refused' && !STAYS.has(event.code)) this.node.leave();
       },
     });
     this.node.join();

@@ -2,7 +2,7 @@
 import { createServer, type RequestListener } from 'node:http';
 import { once } from 'node:events';
 import { afterEach, beforeEach, expect, onTestFinished, test, vi } from 'vitest';
-import { ReachWatch, readReach, type Reach } from '../../web/reach.ts';
+import { reachText, ReachWatch, readReach, type Reach } from '../../web/reach.ts';
 
 beforeEach(() => {
   vi.useFakeTimers();
@@ -23,11 +23,22 @@ test.each<[number, unknown, Reach]>([
     { status: 'ok', allowsHost: false, allowsOrigin: true, host: 'a' },
     { type: 'wrong-host', host: 'a' },
   ],
+  [200, { status: 'ok', allowsOrigin: true, full: null }, { type: 'answer' }],
+  [200, { status: 'ok', allowsOrigin: true, full: 'server' }, { type: 'full', of: 'server' }],
+  [200, { status: 'ok', allowsOrigin: true, full: 'network' }, { type: 'full', of: 'network' }],
+  [200, { status: 'ok', full: 'moon' }, { type: 'answer' }],
   [200, { status: 'fine' }, { type: 'stranger', status: 200 }],
   [200, null, { type: 'stranger', status: 200 }],
   [502, { status: 'ok' }, { type: 'stranger', status: 502 }],
 ])('status %i with %o is %o', (status, body, reach) => {
   expect(readReach(status, body)).toEqual(reach);
+});
+
+test.each([
+  ['server', 'takes no more connections at the moment'],
+  ['network', 'too many connections from your network at the moment'],
+] as const)('that the %s is full is told in words', (of, words) => {
+  expect(reachText({ type: 'full', of }, { host: 'a', origin: 'http://a' })).toContain(words);
 });
 
 test('a lost server is asked every five seconds until it is found, and what comes later is not told', async () => {

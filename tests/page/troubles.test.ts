@@ -134,6 +134,24 @@ test.each([
   expect(troubles.of(STATE)).toEqual([]);
 });
 
+test('a peer that the server puts off says why and what it does, until the server takes it', () => {
+  const message = 'too many at once';
+  const off: RingEvent[] = [
+    { type: 'refused', code: 'try-again', message },
+    { type: 'server', state: 'reconnecting', reason: message },
+  ];
+  const newcomer = { ...STATE, role: 'joining', successor: null } as const;
+  const [notice, ...others] = after(...off).of(newcomer);
+  expect(others).toEqual([]);
+  expect(notice?.what).toMatch(/^The server puts this tab off, since .*: too many at once\.$/);
+  expect(notice).toMatchObject({ tone: 'bad', advice: 'This page asks again by itself.' });
+  const [member] = after(...off).of(STATE);
+  expect(member).toMatchObject({ tone: 'warn' });
+  expect(kinds(after(...off, FOUND))).toEqual([]);
+  // Then the connection itself is lost.
+  expect(after(...off, LOST).of(STATE)[0]?.what).toMatch(/^This page cannot reach/);
+});
+
 test('a full room is told with what the server said, until the tab has joined', () => {
   const full: RingEvent = { type: 'refused', code: 'room-full', message: 'room lobby is full' };
   const [notice] = after(full).of({ ...STATE, role: 'offline' });

@@ -654,7 +654,7 @@ describe('a handshake', () => {
     expect(await handshake(server, { origin: 'https://foe.example' })).toMatchObject({
       status: 400,
     });
-    const socket = await connect(server, { origin: friend });
+    const socket = await connect(server, { headers: { origin: friend } });
     expect(await ask(socket, 'join', joinRequest(1))).toMatchObject({ ok: true });
   });
 

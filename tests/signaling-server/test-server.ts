@@ -76,8 +76,11 @@ export async function startTestServer(
       peersPerRoom: 1_000,
       rooms: 100,
       secret: 'the secret of all test servers, of some length',
-      spectatorsPerRoom: 8,
+      spectatorsPerRoom: 16,
       spectators: 64,
+      connections: 5_000,
+      connectionsPerAddress: 500,
+      trustedProxies: '',
       allowedOrigins: [],
       publicUrl: null,
       basePath: '/',
@@ -116,8 +119,10 @@ export async function startTestServer(
   };
 }
 
-interface ConnectOptions {
-  readonly origin?: string;
+export interface ConnectOptions {
+  /** One of this computer's own addresses. */
+  readonly localAddress?: string | undefined;
+  readonly headers?: Readonly<Record<string, string>>;
 }
 
 function portOf(server: Server): number {
@@ -132,7 +137,9 @@ export async function connect(server: TestServer, options: ConnectOptions = {}):
     transports: ['websocket'],
     reconnection: false,
     forceNew: true,
-    ...(options.origin === undefined ? {} : { extraHeaders: { origin: options.origin } }),
+    extraHeaders: { ...options.headers },
+    // Passed on to the WebSocket, though the types do not know it.
+    ...{ localAddress: options.localAddress },
   });
   onTestFinished(() => {
     socket.disconnect();
@@ -311,8 +318,9 @@ export async function peer(
   server: TestServer,
   number: number,
   changes: Partial<JoinRequest> = {},
+  options: ConnectOptions = {},
 ): Promise<TestPeer> {
-  const socket: Socket<ServerToPeer, PeerToServer> = await connect(server);
+  const socket: Socket<ServerToPeer, PeerToServer> = await connect(server, options);
   return new TestPeer(socket, joinRequest(number, changes));
 }
 
@@ -321,8 +329,9 @@ export async function member(
   server: TestServer,
   number: number,
   changes: Partial<JoinRequest> = {},
+  options: ConnectOptions = {},
 ): Promise<TestPeer> {
-  const newcomer = await peer(server, number, changes);
+  const newcomer = await peer(server, number, changes, options);
   expect(await newcomer.join()).toMatchObject({ ok: true });
   return newcomer;
 }

@@ -90,8 +90,12 @@ class Spectator {
   }
 }
 
-async function spectator(server: TestServer, request: unknown = WATCH): Promise<Spectator> {
-  const socket = await connect(server);
+async function spectator(
+  server: TestServer,
+  request: unknown = WATCH,
+  localAddress?: string,
+): Promise<Spectator> {
+  const socket = await connect(server, { localAddress });
   const watching = new Spectator(socket);
   const reply = valueOf(parseWatchReply(await socket.emitWithAck('watch', request)));
   if (!reply.ok) throw new Error(reply.message);
@@ -188,19 +192,39 @@ describe('a spectator', () => {
   test('beyond those that a room or the server takes is refused, until one goes', async () => {
     const server = await startTestServer({ spectatorsPerRoom: 2, spectators: 3 });
     const first = await spectator(server);
-    await spectator(server);
+    await spectator(server, WATCH, '127.0.0.2');
     const socket = await connect(server);
     expect(await ask(socket, 'watch', WATCH)).toMatchObject({
       code: 'room-full',
       message: 'the limit of spectators for room lobby is 2',
     });
-    await spectator(server, { version: SIGNALING_VERSION, room: 'elsewhere' });
+    await spectator(server, { version: SIGNALING_VERSION, room: 'elsewhere' }, '127.0.0.3');
     expect(await ask(socket, 'watch', { version: SIGNALING_VERSION, room: 'third' })).toMatchObject(
       {
         code: 'room-full',
         message: 'the limit of spectators for this server is 3',
       },
     );
+    first.socket.disconnect();
+    await vi.waitFor(async () => {
+      expect(await ask(socket, 'watch', WATCH)).toMatchObject({ ok: true });
+    });
+  });
+
+  test('of a network that has its share of a room, or of all, is refused, and another is not', async () => {
+    const server = await startTestServer({ spectatorsPerRoom: 4, spectators: 12 });
+    const elsewhere = { version: SIGNALING_VERSION, room: 'elsewhere' };
+    const first = await spectator(server);
+    await spectator(server);
+    const socket = await connect(server);
+    const tooMany = { ok: false, code: 'try-again' };
+    expect(await ask(socket, 'watch', WATCH)).toMatchObject(tooMany);
+    await spectator(server, elsewhere);
+    expect(await ask(socket, 'watch', elsewhere)).toMatchObject(tooMany);
+    for (let place = 0; place < 2; place += 1) await spectator(server, WATCH, '127.0.0.2');
+    expect(await server.signaling.metrics.refusals.get()).toMatchObject({
+      values: [{ value: 2, labels: { code: 'too-many-spectators' } }],
+    });
     first.socket.disconnect();
     await vi.waitFor(async () => {
       expect(await ask(socket, 'watch', WATCH)).toMatchObject({ ok: true });

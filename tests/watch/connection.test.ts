@@ -113,6 +113,14 @@ test.each([
   expect(socket.asked).toHaveLength(0);
 });
 
+test('one that is put off says so in other words, and asks again', () => {
+  socket.open();
+  socket.answer({ ok: false, code: 'try-again', message: 'too many watch' });
+  expect(problem).toBe('The server puts this page off: too many watch. Asking again.');
+  vi.advanceTimersByTime(A_LONG_TIME);
+  expect(socket.asked).toHaveLength(1);
+});
+
 test('one that was refused and has another connection by then asks once', () => {
   socket.open();
   socket.answer(REFUSAL);

@@ -98,7 +98,9 @@ export function watchRoom(room: RoomName, handlers: WatchHandlers): void {
         'reload',
       );
     } else {
-      handlers.onProblem(`The server refused: ${reply.value.message}. Asking again.`);
+      const { code, message } = reply.value;
+      const what = code === 'try-again' ? 'puts this page off' : 'refused';
+      handlers.onProblem(`The server ${what}: ${message}. Asking again.`);
       retry(ask);
     }
   }

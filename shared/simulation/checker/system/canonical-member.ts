@@ -97,6 +97,7 @@ function canonicalDevice({ config, device: { joinedAt } }: Member): Member['devi
     drawn: 0,
     joinedAt: joinedAt === null ? null : NOW,
     returns: 0,
+    delays: 0,
   };
 }
 

@@ -1,0 +1,81 @@
+/** What may come from one address in a minute. */
+import { RateLimiterMemory, RateLimiterRes, type RateLimiterAbstract } from 'rate-limiter-flexible';
+import { refusal } from '../shared/broker/turn.ts';
+import type { Refusal } from '../shared/protocol/signaling.ts';
+
+/** Counts by address, in this process or in a store that several share. */
+export interface RateLimit {
+  /** Counts one more. Returns whether it may come. */
+  take(address: string): Promise<boolean>;
+  /** Whether the next one would be too many. */
+  isReached(address: string): Promise<boolean>;
+}
+
+export interface RateLimits {
+  readonly handshakes: RateLimit;
+  /** Requests for a place: joins and resumes. */
+  readonly places: RateLimit;
+  /** Rooms opened. */
+  readonly rooms: RateLimit;
+}
+
+/** Seconds. */
+const MINUTE = 60;
+
+/**
+ * A limit that one of the library's limiters counts.
+ * @param onFault called where it cannot: that is not a limit reached
+ */
+export function rateLimit(
+  limiter: RateLimiterAbstract,
+  onFault: (error: unknown) => void,
+): RateLimit {
+  return {
+    take: async (address) => {
+      try {
+        await limiter.consume(address);
+        return true;
+      } catch (error) {
+        if (error instanceof RateLimiterRes) return false;
+        onFault(error);
+        return true;
+      }
+    },
+    isReached: async (address) => {
+      try {
+        const known = await limiter.get(address);
+        return known !== null && known.remainingPoints <= 0;
+      } catch (error) {
+        onFault(error);
+        return false;
+      }
+    },
+  };
+}
+
+/**
+ * Limits for addresses that may have so many connections at a time: each may be made twice in a minute, and
+ * open a room once.
+ */
+export function limitsInMemory(connections: number): RateLimits {
+  const inMemory = (points: number) =>
+    rateLimit(new RateLimiterMemory({ points, duration: MINUTE }), () => undefined);
+  return {
+    handshakes: inMemory(2 * connections),
+    places: inMemory(2 * connections),
+    rooms: inMemory(connections),
+  };
+}
+
+/** What one address may have too much of, in words for its people. */
+const TOO_MUCH = {
+  'too-many-joins': 'too many peers of your network asked for a place within a minute',
+  'too-many-rooms': 'your network has opened too many rooms within a minute',
+  'too-many-spectators': 'your network has as many pages that watch as it may have',
+};
+
+export type Limit = keyof typeof TOO_MUCH;
+
+export function tooMuch(limit: Limit): Refusal {
+  return refusal('try-again', TOO_MUCH[limit]);
+}
