@@ -282,14 +282,14 @@ export const BROKER_MUTANTS = [
     ),
   },
   {
-    rule: 'L14a',
+    rule: 'L14k',
     change: 'the ticket of another member gives a place',
     file: 'broker/tickets.ts',
     find: '  if (ticket?.room !== room || ticket.id !== id) return null;\n',
     replace: '  if (ticket === null) return null;\n',
     caughtBy: test(
       'broker/places',
-      'a memory that nobody else has without a ticket of this server, or with that of another member, gives no place (L14a)',
+      'a memory that nobody else has without a ticket of this server, or with that of another member, gives no place (L14k)',
     ),
   },
   {

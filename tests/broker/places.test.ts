@@ -1022,7 +1022,7 @@ describe('a memory that nobody else has', () => {
     expect(server.settle(2, elsewhere)).toBeGreaterThan(made.era);
   });
 
-  test('without a ticket of this server, or with that of another member, gives no place (L14a)', () => {
+  test('without a ticket of this server, or with that of another member, gives no place (L14k)', () => {
     const server = new Server();
     const own = resumeOf(7).ticket;
     for (const part of [

@@ -13,6 +13,7 @@ import {
   parseReplyTo,
   parseRequest,
   parseSignalDelivery,
+  parseTicket,
   parseView,
   SIGNALING_VERSION,
   type RequestType,
@@ -62,15 +63,11 @@ function signalingParsers(dice: Dice): readonly (readonly [Parser, unknown])[] {
     successor: { id: id(), link: dice.linkId() },
     predecessor: { id: id(), link: null },
     removed: [id(), id()],
-  };
-  const place = {
-    incarnation: 'e',
-    era: dice.pick([null, 1]),
-    version: 7,
-    successor: id(),
-    predecessor: id(),
+    ticket: 'any text',
   };
   const policy = dice.pick(['highest', 'incumbent']);
+  const place = { incarnation: 'e', version: 7, successor: id(), predecessor: id() };
+  const ticket = { room: 'lobby', id: id(), policy, era: dice.number(32), ...place };
   const refusal = { ok: false, code: 'room-full', message: 'come back later' };
   const offers = { successor: offer(), predecessor: offer() };
   const fault = dice.pick(['silent', 'unlinked', 'misbehaves']);
@@ -79,9 +76,9 @@ function signalingParsers(dice: Dice): readonly (readonly [Parser, unknown])[] {
   /** What may come with each request, and the reply where it is not refused. */
   const exchanges: Readonly<Record<RequestType, { body: unknown; reply: unknown }>> = {
     join: { body: { ...claimant, policy, offers }, reply: granted },
-    resume: { body: { ...claimant, policy, place, removed: [id()] }, reply: granted },
+    resume: { body: { ...claimant, ticket: 'any text', removed: [id()] }, reply: granted },
     signal: { body: { to: id(), edge: 'successor', ...offer() }, reply: { ok: true } },
-    settle: { body: null, reply: { ok: true, era: dice.number(32) } },
+    settle: { body: null, reply: { ok: true, era: dice.number(32), ticket: '' } },
     complain: { body: { about: id(), fault }, reply: membership },
     lookup: { body: id(), reply: membership },
     leave: { body: null, reply: { ok: true } },
@@ -96,6 +93,7 @@ function signalingParsers(dice: Dice): readonly (readonly [Parser, unknown])[] {
     [parseLeaveRequest, { room: 'lobby', id: id(), secret: claimant.secret }],
     [parseSignalDelivery, { from: id(), edge: 'predecessor', ...offer() }],
     [parseView, view],
+    [parseTicket, ticket],
     [parsePeerId, id()],
     [parseRoomName, 'lobby'],
     [parseLinkId, 7],
