@@ -133,6 +133,14 @@ describe('a leader that the fence refuses', () => {
     expect(judge.problems).toHaveLength(1);
   });
 
+  test('is none where it has no mandate any more, in another memory of the server', () => {
+    const judge = new Fencing(() => [{ ...MEMBER, id: B, era: 1, term: 1 }]);
+    isElected(judge, A, 2, 1);
+    isElected(judge, B, 1, 1);
+    leadsOn(judge, B, null, 1);
+    expect(judge.problems).toEqual([]);
+  });
+
   test('is none where it learns of a later era in time', () => {
     const judge = new Fencing(() => [{ ...MEMBER, id: B, era: 1, term: 1 }]);
     isElected(judge, A, 1, 2);

@@ -51,7 +51,9 @@ export class Fencing implements Judge {
   #acts({ at, name, state }: Sight): void {
     const refusal = this.#refused.get(name);
     if (refusal === undefined || this.#latest === null) return;
-    const isOver = state.role !== 'leader' || this.#letGo.has(state.id);
+    // In another memory of the server it has no mandate until it settles (R9c, R9g).
+    const hasMandate = state.role === 'leader' && state.era !== null;
+    const isOver = !hasMandate || this.#letGo.has(state.id);
     if (isOver || this.#isKnown(this.#latest)) {
       this.#refused.delete(name);
       return;
