@@ -270,11 +270,8 @@ describe('behind a proxy', () => {
     const tryAgain = { code: 'try-again' };
     for (const address of ['192.0.2.1', '::ffff:192.0.2.2', '2001:db8::2'])
       expect(await (await peer(server, 4, {}, from(address))).join()).toMatchObject(tryAgain);
-    expect(server.warnings()).toMatchObject([
-      { from: '192.0.2.1' },
-      { from: '192.0.2.2' },
-      { from: '2001:db8::2' },
-    ]);
+    // One a minute.
+    expect(server.warnings()).toMatchObject([{ from: '192.0.2.1' }]);
   });
 
   test('that is not trusted, its word does nothing, and the log says so', async () => {
