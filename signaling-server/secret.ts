@@ -1,8 +1,9 @@
 /** The secret that the server signs with. It outlives the process, so that members get their places again. */
 import { randomBytes } from 'node:crypto';
-import { linkSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, linkSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
+import { v4 as uuid } from 'uuid';
 
 const BYTES = 32;
 
@@ -29,20 +30,24 @@ export function stateFolder(environment: Readonly<Record<string, string | undefi
  */
 export function secretIn(folder: string): string {
   const path = join(folder, 'secret');
+  if (!existsSync(path)) make(folder, path);
+  const secret = readFileSync(path, 'utf8').trim();
+  if (secret.length >= SHORTEST_SECRET) return secret;
+  throw new Error(`${path} has no secret of at least ${SHORTEST_SECRET} characters; delete it`);
+}
+
+/** It is complete before it has its name: another server may begin at the same time. */
+function make(folder: string, path: string): void {
   mkdirSync(folder, { recursive: true, mode: 0o700 });
-  // Complete before it has its name: another server may begin at the same time.
-  const draft = `${path}.${process.pid}`;
-  writeFileSync(draft, `${newSecret()}\n`, { mode: 0o600 });
+  const draft = `${path}.${uuid()}`;
+  writeFileSync(draft, `${newSecret()}\n`, { mode: 0o600, flag: 'wx' });
   try {
     linkSync(draft, path);
   } catch (error) {
     if (!isThere(error)) throw error;
   } finally {
-    rmSync(draft);
+    rmSync(draft, { force: true });
   }
-  const secret = readFileSync(path, 'utf8').trim();
-  if (secret.length >= SHORTEST_SECRET) return secret;
-  throw new Error(`${path} has no secret of at least ${SHORTEST_SECRET} characters; delete it`);
 }
 
 function isThere(error: unknown): boolean {

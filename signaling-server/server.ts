@@ -10,6 +10,7 @@ import { watchDescriptors } from './descriptors.ts';
 import { createHttpServer, limitRequests, refuseOtherUpgrades } from './http-server.ts';
 import { createLogger } from './log.ts';
 import type { ServerOptions } from './options.ts';
+import { Memories } from './memories.ts';
 import { newSecret, secretIn, stateFolder } from './secret.ts';
 import { SignalingServer, type SignalingOptions } from './signaling.ts';
 import { createMetricsSite, createSite, type SiteOptions } from './http.ts';
@@ -93,7 +94,11 @@ export async function startServer(
   }
   const parts = { pageFolder, logger, reach };
   const secret = options.secret ?? keptSecret(logger);
-  const { httpServer, metricsServer, signaling } = assembleServer({ ...options, secret }, parts);
+  const memories = new Memories();
+  const { httpServer, metricsServer, signaling } = assembleServer(
+    { ...options, secret, memories },
+    parts,
+  );
   const host = options.host ?? everywhere();
   const port = await listen(httpServer, options.port, host);
   if (options.port === 0 && isBlockedByBrowsers(port)) {
@@ -102,6 +107,8 @@ export async function startServer(
     await signaling.close();
     return other;
   }
+  // A secret of the host's own may outlive this computer's files.
+  if (options.secret === undefined) beginMemory(memories, port, logger);
   const metricsPort =
     metricsServer && (await listen(metricsServer, options.metricsPort ?? 0, host));
   const { here, others } = await reach();
@@ -125,6 +132,16 @@ async function listen(server: Server, port: number, host: string): Promise<numbe
   server.listen(port, host);
   await once(server, 'listening');
   return addressOf(server).port;
+}
+
+/** Where the memories before cannot be known, a ticket of any is accepted. */
+function beginMemory(memories: Memories, port: number, logger: Logger): void {
+  try {
+    memories.begin(stateFolder(process.env), port);
+  } catch (error) {
+    const details = { error: error instanceof Error ? error.message : String(error) };
+    logger.info(details, 'members of any server with this secret get their places here');
+  }
 }
 
 /** A secret of this process alone where it cannot be kept. */

@@ -6,7 +6,6 @@
 import type { IncomingMessage, Server as HttpServer } from 'node:http';
 import type { Logger } from 'pino';
 import { Server, type Socket } from 'socket.io';
-import { v4 as uuid } from 'uuid';
 import { ALREADY_JOINED, orderOf, placeOf, sessionsIn, sizeOf } from '../shared/broker/broker.ts';
 import type { Told } from '../shared/broker/room.ts';
 import { run, type BrokerLoop } from '../shared/broker/run.ts';
@@ -58,6 +57,7 @@ import { CallQueue } from './call-queue.ts';
 import { addressReader, networkOf } from './client-address.ts';
 import { Connections } from './connections.ts';
 import { Handshakes, type HandshakeLimits } from './handshakes.ts';
+import { Memories } from './memories.ts';
 import { createMetrics, type Metrics } from './metrics.ts';
 import { BARE, codeFor, FOR_A_PLACE, MOVES, REMEDIES } from './requests.ts';
 import { limitsInMemory, tooMuch, type Limit, type RateLimits } from './rate-limits.ts';
@@ -76,6 +76,8 @@ export interface SignalingOptions extends WatchLimits, AccessOptions, HandshakeL
   readonly rooms: number;
   /** What it signs tickets with. */
   readonly secret: string;
+  /** From which memories members may come back; by default from any. */
+  readonly memories?: Memories;
   /** Proxies whose word is believed on where a client is, as {@link addressReader} takes them. */
   readonly trustedProxies: string;
   /** What may come from one address in a minute; counted in memory by default. */
@@ -175,12 +177,17 @@ export class SignalingServer {
     this.#options = options;
     const { peersPerRoom, rooms } = options;
     const limits = { peersPerRoom, rooms, burstWindow: BURST_WINDOW };
-    this.#broker = newBroker(uuid(), limits, this.#clock.now());
+    const memories = options.memories ?? new Memories();
+    this.#broker = newBroker(memories.id, limits, this.#clock.now());
     this.#loop = run(
       this.#broker,
       (delivery) => this.#perform(delivery),
       { clock: this.#clock, date: Date.now },
-      signedTickets(options.secret, () => this.#noteUnknownTicket()),
+      signedTickets(
+        options.secret,
+        (incarnation) => memories.accepts(incarnation),
+        () => this.#noteUnknownTicket(),
+      ),
     );
     this.metrics = createMetrics(() => ({
       ...this.size,
@@ -582,7 +589,8 @@ export class SignalingServer {
 
   #noteUnknownTicket(): void {
     const message =
-      'a member came with a ticket that this server has not signed: is there another server at this address, or did it have another secret before?';
+      'a client came with a ticket that this server, or one just before it here, has not signed: is there another server at this address, or did it have another secret?';
+    this.metrics.refusals.inc({ reason: 'unknown-ticket' });
     this.#options.warnings.warn('ticket', {}, message);
   }
 

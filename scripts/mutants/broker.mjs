@@ -412,13 +412,13 @@ export const BROKER_MUTANTS = [
   },
   {
     rule: 'L14i',
-    change: 'a ring that was forgotten does not have its room again',
+    change: 'a ring that the server itself has forgotten turns others out',
     file: 'broker/recovery.ts',
-    find: 'open.openedAt > since && hasForgotten',
-    replace: 'open.openedAt < 0 && hasForgotten',
+    find: '!(isOfBefore && hasJustBegun)',
+    replace: '!hasJustBegun',
     caughtBy: test(
       'broker/places',
-      'a ring that was out of reach until the server forgot it has its places again',
+      'a ring that was out of reach until the server forgot it has its order again in a room that was opened meanwhile',
     ),
   },
   {
@@ -535,7 +535,7 @@ export const BROKER_MUTANTS = [
     rule: 'L14b',
     change: 'a newcomer of before need not join again',
     file: 'broker/recovery.ts',
-    find: "  for (const id of startRecovery(open)) end(turn, unseat(turn, open, id), 'evicted');",
+    find: "  for (const id of startRecovery(open)) turnOut(turn, open, id);",
     replace: '  startRecovery(open);',
     caughtBy: test(
       'broker/places',

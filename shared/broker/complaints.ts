@@ -40,7 +40,7 @@ export function complain(turn: Turn, open: OpenRoom, charge: Charge): void {
       turn,
       open,
       charge,
-      isHeard(turn, open, from) && isBelieved(turn, asker) ? 'accused' : null,
+      isHeard(turn, open, from) && isBelieved(turn, open, asker) ? 'accused' : null,
     );
   else if (seat.session === null)
     conclude(turn, open, charge, isGone(open, charge, turn) ? 'unheard' : null);
@@ -102,15 +102,20 @@ function conclude(
 }
 
 /** Whether a member gets rid of a neighbour by its word: anyone can be several members. */
-function isBelieved({ state: { sessions, accusations }, now }: Turn, { session }: Asker): boolean {
-  for (const [address, times] of accusations)
-    if (times.every((at) => now - at >= ACCUSATION_MEMORY)) accusations.delete(address);
+function isBelieved(
+  { state: { sessions, accusations }, now }: Turn,
+  { name }: OpenRoom,
+  { session }: Asker,
+): boolean {
+  for (const [each, times] of accusations)
+    if (times.every((at) => now - at >= ACCUSATION_MEMORY)) accusations.delete(each);
   const address = sessions.get(session)?.address;
   if (address === undefined) return false;
-  const before = accusations.get(address) ?? [];
+  const accuser = `${name} ${address}`;
+  const before = accusations.get(accuser) ?? [];
   const recent = before.filter((at) => now - at < ACCUSATION_MEMORY);
   if (recent.length >= MAX_ACCUSATIONS) return false;
-  accusations.set(address, [...recent, now]);
+  accusations.set(accuser, [...recent, now]);
   return true;
 }
 
@@ -124,5 +129,5 @@ function isNoNeighbour(turn: Turn, open: OpenRoom, { asker, from, about }: Charg
   const last = before.at(-1);
   if (last !== undefined && now - last.at < SILENCE_INTERVAL) return false;
   seat.silences = [...recent, { about, at: now }];
-  return before.length + 1 >= MAX_SILENCES && isBelieved(turn, asker);
+  return before.length + 1 >= MAX_SILENCES && isBelieved(turn, open, asker);
 }

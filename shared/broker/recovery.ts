@@ -1,5 +1,6 @@
 /** A room of a memory that the server has lost, gathered again from its members (member/SPEC.md, L14). */
 import type { PeerId } from '../protocol/ids.ts';
+import type { Ticket } from '../protocol/signaling.ts';
 import {
   awaitReturns,
   isWaitedFor,
@@ -9,7 +10,7 @@ import {
 } from './absence.ts';
 import { leave, recover, startRecovery } from './places.ts';
 import { has, isWhole } from './room.ts';
-import { closeRoom, hasForgotten, takeIn } from './rooms.ts';
+import { closeRoom, takeIn } from './rooms.ts';
 import { newSeat, type Asker, type OpenRoom, type SessionId } from './state.ts';
 import {
   announce,
@@ -24,15 +25,17 @@ import {
 } from './turn.ts';
 
 /**
- * Stops a room, once, to gather the members of a lost memory: another one comes with its ticket. Newcomers
- * that could not know of them have to come again, but none that have been there for long.
+ * Stops a room, once, to gather the members of a lost memory: one of them comes with its ticket. Newcomers
+ * that could not know of them have to come again, but only as the server has just begun.
  */
-export function gather(turn: Turn, open: OpenRoom, incarnation: string): void {
+export function gather(turn: Turn, open: OpenRoom, { policy, incarnation }: Ticket): void {
   if (open.hasRecovered || open.recollections !== null) return;
-  const since = turn.now - RECOVERY_PERIOD;
-  const isForgotten = open.openedAt > since && hasForgotten(turn, open.name, incarnation);
-  if (open.seats.size > 0 && turn.state.startedAt <= since && !isForgotten) return;
-  for (const id of startRecovery(open)) end(turn, unseat(turn, open, id), 'evicted');
+  const isOfBefore = !incarnation.startsWith(`${turn.state.incarnation}.`);
+  const hasJustBegun = turn.state.startedAt > turn.now - RECOVERY_PERIOD;
+  if (open.seats.size > 0 && !(isOfBefore && hasJustBegun)) return;
+  // The room may have been opened by a newcomer who could not know.
+  open.policy = policy;
+  for (const id of startRecovery(open)) turnOut(turn, open, id);
   cancel(turn, open, 'assign');
   note(turn, open, { type: 'recovery begun' });
   awaitReturns(turn, open);
@@ -89,14 +92,18 @@ function finish(turn: Turn, open: OpenRoom): void {
   for (const id of absent) open.seats.set(id, newSeat(null));
   announce(turn, open, notices);
   note(turn, open, { type: 'recovery ended', members: open.ring.length });
-  for (const id of gone) {
-    note(turn, open, { type: 'evicted', id, reason: 'no place' });
-    end(turn, unseat(turn, open, id), 'evicted');
-  }
+  for (const id of gone) turnOut(turn, open, id);
   keepChecking(turn, open);
   for (const { lookups } of open.seats.values())
     for (const asked of lookups.splice(0))
       reply(turn, asked, { ok: true, isMember: has(open, asked.peer) });
   if (open.seats.size === 0) closeRoom(turn, open);
   else takeIn(turn, open);
+}
+
+/** One that is here has no place in the ring that is gathered. */
+function turnOut(turn: Turn, open: OpenRoom, id: PeerId): void {
+  if (!open.seats.has(id)) return;
+  note(turn, open, { type: 'evicted', id, reason: 'no place' });
+  end(turn, unseat(turn, open, id), 'evicted');
 }

@@ -104,9 +104,7 @@ function bringBack(turn: Turn, asker: Asker, request: ResumeRequest, known?: Ope
     return;
   }
   const open = known ?? openRoom(turn, name, ticket.policy);
-  gather(turn, open, ticket.incarnation);
-  // The room may have been opened by a newcomer who could not know.
-  if (open.recollections !== null) open.policy = ticket.policy;
+  gather(turn, open, ticket);
   open.seats.set(id, newSeat(secret));
   wake(turn, open);
   const { version, successor, predecessor, era } = ticket;

@@ -84,7 +84,7 @@ interface Pending extends Asker {
 
 /** What is known of one that has a place or is about to get one, besides the place. */
 export interface Seat {
-  /** null for one that was only named by its neighbours: the first that comes for it has it. */
+  /** null for one that was only named by its neighbours: it comes with its ticket. */
   secret: string | null;
   /** Over which it asked for it last; null while it has no connection. */
   session: SessionId | null;
@@ -178,7 +178,7 @@ export interface Broker {
    * a room that is opened anew may be one of theirs.
    */
   latestEra: number;
-  /** By address: when members there got rid of neighbours by their word. */
+  /** By room and address: when members there got rid of neighbours by their word. */
   readonly accusations: Map<string, readonly number[]>;
   dues: Due[];
   /** Rooms opened so far. */

@@ -26,7 +26,7 @@ export interface Turn extends Moment {
 
 /**
  * What lies at least between two times that all members of a room are told of a later era, in
- * milliseconds: each takes a view for every one of them, and anyone can bring an era.
+ * milliseconds: each takes a view for every one of them, and each that comes back may bring one.
  */
 const ERA_INTERVAL = 250;
 

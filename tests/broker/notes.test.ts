@@ -45,6 +45,18 @@ test.each(CASES)('an eviction is noted with its reason: %s', (reason, evict) => 
   expect(server.notes).toEqual([{ type: 'evicted', id: others[0], reason }]);
 });
 
+test('newcomers that have to come again are noted, and nobody who was never here', () => {
+  const server = new Server();
+  server.seat(9);
+  server.resume(1, undefined, { place: { incarnation: 'sunday.1' }, removed: [peerId(8)] });
+  server.pass(LONG);
+  expect(server.notes).toEqual([
+    { type: 'evicted', id: peerId(9), reason: 'no place' },
+    { type: 'recovery begun' },
+    { type: 'recovery ended', members: 1 },
+  ]);
+});
+
 test('a recovery is noted when it begins and when it ends', () => {
   const server = new Server();
   const place = { incarnation: 'sunday.1', era: 1, version: 7 };

@@ -3,10 +3,11 @@ import { mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, onTestFinished, test, vi } from 'vitest';
+import { Memories } from '../../signaling-server/memories.ts';
 import { newSecret, secretIn, stateFolder } from '../../signaling-server/secret.ts';
 import { signedTickets } from '../../signaling-server/tickets.ts';
 import type { Ticket } from '../../shared/protocol/signaling.ts';
-import { peerId, roomName } from '../support.ts';
+import { defined, peerId, roomName } from '../support.ts';
 import { connect, joinRequest, startTestServer, TestPeer } from './test-server.ts';
 
 const TICKET: Ticket = {
@@ -28,19 +29,21 @@ function folder(): string {
   return join(path, 'state');
 }
 
+const any = () => true;
+
 describe('a ticket', () => {
   test('is read again with the secret that it was signed with, and with no other', () => {
     const secret = newSecret();
     const onUnknown = vi.fn();
-    const sealed = signedTickets(secret, onUnknown).seal(TICKET);
-    expect(signedTickets(secret, onUnknown).open(sealed)).toEqual(TICKET);
+    const sealed = signedTickets(secret, any, onUnknown).seal(TICKET);
+    expect(signedTickets(secret, any, onUnknown).open(sealed)).toEqual(TICKET);
     expect(onUnknown).not.toHaveBeenCalled();
-    expect(signedTickets(newSecret(), onUnknown).open(sealed)).toBeNull();
+    expect(signedTickets(newSecret(), any, onUnknown).open(sealed)).toBeNull();
     expect(onUnknown).toHaveBeenCalledTimes(1);
   });
 
   test('of which anything was changed is none', () => {
-    const tickets = signedTickets(newSecret(), () => undefined);
+    const tickets = signedTickets(newSecret(), any, () => undefined);
     const sealed = tickets.seal(TICKET);
     for (let at = 0; at < sealed.length; at += 1) {
       const other = sealed[at] === 'a' ? 'b' : 'a';
@@ -48,6 +51,40 @@ describe('a ticket', () => {
     }
     for (const text of ['', '.', sealed.slice(0, -1), `${sealed}a`, JSON.stringify(TICKET)])
       expect(tickets.open(text)).toBeNull();
+  });
+});
+
+describe('a memory', () => {
+  const began = (path: string, port: number) => {
+    const memories = new Memories();
+    memories.begin(path, port);
+    return memories;
+  };
+  const accepts = (memories: Memories, of: Memories) => memories.accepts(`${of.id}.1`);
+
+  test('is accepted if it is of this server or of the three before it at its port', () => {
+    const path = folder();
+    const all = [1, 2, 3, 4, 5].map(() => began(path, 3_000));
+    const last = defined(all.at(-1));
+    expect(all.map((each) => accepts(last, each))).toEqual([false, true, true, true, true]);
+    expect(accepts(began(path, 3_001), last)).toBe(false);
+    expect(last.accepts('made up')).toBe(false);
+    writeFileSync(join(path, 'memories-3000.json'), 'no JSON');
+    const anew = began(path, 3_000);
+    expect([accepts(anew, anew), accepts(anew, last)]).toEqual([true, false]);
+  });
+
+  test('of any server is accepted where those before are not known', () => {
+    expect(accepts(new Memories(), new Memories())).toBe(true);
+    expect(() => began('/dev/null/no-folder', 3_000)).toThrow();
+  });
+
+  test('that is not accepted makes its tickets none', () => {
+    const secret = newSecret();
+    const sealed = signedTickets(secret, any, () => undefined).seal(TICKET);
+    const onUnknown = vi.fn();
+    expect(signedTickets(secret, () => false, onUnknown).open(sealed)).toBeNull();
+    expect(onUnknown).toHaveBeenCalledTimes(1);
   });
 });
 
