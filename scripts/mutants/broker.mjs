@@ -535,7 +535,7 @@ export const BROKER_MUTANTS = [
     rule: 'L14b',
     change: 'a newcomer of before need not join again',
     file: 'broker/recovery.ts',
-    find: "  for (const id of startRecovery(open)) turnOut(turn, open, id);",
+    find: '  for (const id of startRecovery(open)) turnOut(turn, open, id);',
     replace: '  startRecovery(open);',
     caughtBy: test(
       'broker/places',

@@ -1024,7 +1024,7 @@ describe('a memory that nobody else has', () => {
 
   test('without a ticket of this server, or with that of another member, gives no place (L14k)', () => {
     const server = new Server();
-    const own = resumeOf(7).ticket;
+    const own = resumeOf(7, { place: { incarnation: 'sunday.1' } }).ticket;
     for (const part of [
       { ticket: '' },
       { id: peerId(1), ticket: own },
