@@ -39,6 +39,7 @@ const PACKET_OVERHEAD = 256;
 
 /** The code of one that the server's own rules have turned down, which is noted there. */
 const FORBIDDEN = 4;
+
 /**
  * Bytes that a client may send at once, and in each second after that: as many as the frames that a link may
  * carry at once, were each as large as may be. A frame of a hundred peers has 2 kB.

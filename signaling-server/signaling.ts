@@ -335,10 +335,11 @@ export class SignalingServer {
     this.#sessions += 1;
     const session = this.#sessions;
     const address = this.#connections.addressOf(socket.conn);
+    const network = networkOf(address);
     socket.data = {
       session,
       address,
-      network: networkOf(address),
+      network,
       calls: new CallQueue(),
       replies: new Map(),
       unwatch: null,
@@ -348,7 +349,7 @@ export class SignalingServer {
       moves: fullBucket(MOVING, this.#clock.now()),
     };
     this.#sockets.set(session, socket);
-    this.#loop.give({ type: 'opened', session, address: networkOf(address) });
+    this.#loop.give({ type: 'opened', session, address: network });
     // Over the wire an event's name may be a number too. Some may be left of one that was disconnected.
     socket.onAny((event: string | number, ...parameters: unknown[]) => {
       if (socket.connected) this.#hear(socket, String(event).slice(0, 64), parameters);

@@ -451,7 +451,7 @@ export const BROKER_MUTANTS = [
     replace: 'const MAX_ACCUSATIONS = 99;',
     caughtBy: test(
       'broker/places',
-      'a complaint of misbehaviour is believed twice in ten minutes from one address, whoever makes it (L16e)',
+      'a complaint of misbehaviour is believed twice in ten minutes from all members at one address (L16e)',
     ),
   },
   {
@@ -627,7 +627,7 @@ export const BROKER_MUTANTS = [
     replace: 'ACCUSATION_MEMORY = 6e9',
     caughtBy: test(
       'broker/places',
-      'a complaint of misbehaviour is believed twice in ten minutes from one address, whoever makes it (L16e)',
+      'a complaint of misbehaviour is believed twice in ten minutes from all members at one address (L16e)',
     ),
   },
   {

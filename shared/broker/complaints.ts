@@ -36,12 +36,7 @@ export function complain(turn: Turn, open: OpenRoom, charge: Charge): void {
   if (seat === undefined || !isMember || !areNeighbours(open, from, about))
     reply(turn, asker, { ok: true, isMember });
   else if (fault === 'misbehaves')
-    conclude(
-      turn,
-      open,
-      charge,
-      isHeard(turn, open, from) && isBelieved(turn, open, asker) ? 'accused' : null,
-    );
+    conclude(turn, open, charge, isAccused(turn, open, charge) ? 'accused' : null);
   else if (seat.session === null)
     conclude(turn, open, charge, isGone(open, charge, turn) ? 'unheard' : null);
   else ask(turn, open, seat, charge);
@@ -99,6 +94,11 @@ function conclude(
   if (reason === null) return;
   note(turn, open, { type: 'evicted', id, reason });
   end(turn, letGo(turn, open, id, false), 'evicted');
+}
+
+/** Whether a neighbour goes because a member says that it misbehaves. */
+function isAccused(turn: Turn, open: OpenRoom, { from, asker }: Charge): boolean {
+  return isHeard(turn, open, from) && isBelieved(turn, open, asker);
 }
 
 /** Whether a member gets rid of a neighbour by its word: anyone can be several members. */

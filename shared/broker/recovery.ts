@@ -10,7 +10,7 @@ import {
 } from './absence.ts';
 import { leave, recover, startRecovery } from './places.ts';
 import { has, isWhole } from './room.ts';
-import { closeRoom, takeIn } from './rooms.ts';
+import { closeRoom, isOfThisMemory, takeIn } from './rooms.ts';
 import { newSeat, type Asker, type OpenRoom, type SessionId } from './state.ts';
 import {
   announce,
@@ -30,7 +30,7 @@ import {
  */
 export function gather(turn: Turn, open: OpenRoom, { policy, incarnation }: Ticket): void {
   if (open.hasRecovered || open.recollections !== null) return;
-  const isOfBefore = !incarnation.startsWith(`${turn.state.incarnation}.`);
+  const isOfBefore = !isOfThisMemory(turn, incarnation);
   const hasJustBegun = turn.state.startedAt > turn.now - RECOVERY_PERIOD;
   if (open.seats.size > 0 && !(isOfBefore && hasJustBegun)) return;
   // The room may have been opened by a newcomer who could not know.
@@ -94,9 +94,8 @@ function finish(turn: Turn, open: OpenRoom): void {
   note(turn, open, { type: 'recovery ended', members: open.ring.length });
   for (const id of gone) turnOut(turn, open, id);
   keepChecking(turn, open);
-  for (const { lookups } of open.seats.values())
-    for (const asked of lookups.splice(0))
-      reply(turn, asked, { ok: true, isMember: has(open, asked.peer) });
+  for (const [id, { lookups }] of open.seats)
+    for (const asked of lookups.splice(0)) lookup(turn, open, id, asked, asked.peer);
   if (open.seats.size === 0) closeRoom(turn, open);
   else takeIn(turn, open);
 }

@@ -86,6 +86,11 @@ export function checkNow(turn: Turn, open: OpenRoom): void {
   closeRoom(turn, open);
 }
 
+/** Whether a room of an incarnation was opened in this memory. */
+export function isOfThisMemory({ state }: Turn, incarnation: string): boolean {
+  return incarnation.startsWith(`${state.incarnation}.`);
+}
+
 export function hasForgotten({ state }: Turn, name: RoomName, incarnation: string): boolean {
   return state.forgotten.some((room) => room.name === name && room.incarnation === incarnation);
 }

@@ -12,7 +12,7 @@ import { decide } from './complaints.ts';
 import { outdo, readmit } from './places.ts';
 import { gather, letGo, recoverIfWhole } from './recovery.ts';
 import { find, has, hasLeft } from './room.ts';
-import { hasForgotten, openRoom, takeIn } from './rooms.ts';
+import { hasForgotten, isOfThisMemory, openRoom, takeIn } from './rooms.ts';
 import {
   newSeat,
   type Asker,
@@ -97,10 +97,13 @@ function reconnect(
 function bringBack(turn: Turn, asker: Asker, request: ResumeRequest, known?: OpenRoom): void {
   const { room: name, id, secret, removed } = request;
   const ticket = ticketOf(turn.tickets, turn.state, request);
-  const lost = ticket === null || isKnownGone(turn, ticket, known) ? placeLost(name, id) : null;
-  const refused = lost ?? refusalOfOneMore(turn, name, known);
-  if (ticket === null || refused !== null) {
-    reply(turn, asker, refused ?? placeLost(name, id));
+  if (ticket === null || isKnownGone(turn, ticket, known)) {
+    reply(turn, asker, placeLost(name, id));
+    return;
+  }
+  const refused = refusalOfOneMore(turn, name, known);
+  if (refused !== null) {
+    reply(turn, asker, refused);
     return;
   }
   const open = known ?? openRoom(turn, name, ticket.policy);
@@ -127,8 +130,7 @@ function restore(turn: Turn, asker: Asker, open: OpenRoom, id: PeerId): void {
 
 /** Whether one that had a place in this very memory was let go, or another one knows that it has left. */
 function isKnownGone(turn: Turn, { room, id, incarnation }: Ticket, open?: OpenRoom): boolean {
-  const isOfThisMemory = incarnation.startsWith(`${turn.state.incarnation}.`);
-  if (isOfThisMemory && !hasForgotten(turn, room, incarnation)) return true;
+  if (isOfThisMemory(turn, incarnation) && !hasForgotten(turn, room, incarnation)) return true;
   return open !== undefined && hasLeft(open, id);
 }
 

@@ -483,7 +483,7 @@ describe('a complaint', () => {
     expect(accuse()).toEqual([{ ok: true, isMember: false }]);
   });
 
-  test('of misbehaviour is believed twice in ten minutes from one address, whoever makes it (L16e)', () => {
+  test('of misbehaviour is believed twice in ten minutes from all members at one address (L16e)', () => {
     const server = new Server();
     for (const number of [1, 2, 3, 4, 5, 6, 7]) server.addresses.set(peerId(number), 'school');
     server.seat(1, 2, 3, 4, 5, 6, 7, 8);
