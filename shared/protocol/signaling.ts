@@ -26,7 +26,7 @@ import {
 import { POLICIES } from './messages.ts';
 
 /** Raised when an old page can no longer talk to a new server, or the other way round. */
-export const SIGNALING_VERSION = 4;
+export const SIGNALING_VERSION = 5;
 
 /** Limits in characters and items; a real session description is about 500 characters. */
 const MAX_SDP_LENGTH = 16_384;

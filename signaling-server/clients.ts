@@ -1,0 +1,227 @@
+/**
+ * Clients of the signaling server, each with its Socket.IO connection: what it may ask, how often, and what
+ * becomes of one whose events are faulty, or that wants nothing.
+ */
+import type { Logger } from 'pino';
+import type { Server, Socket } from 'socket.io';
+import { refusal } from '../shared/broker/turn.ts';
+import type { Membership, SessionId } from '../shared/broker/state.ts';
+import type { Clock } from '../shared/driver/ports.ts';
+import { fullBucket, takeOne, type TokenBucket } from '../shared/machine/token-bucket.ts';
+import type { PeerToServer, Refusal, ReplyTo, ServerToPeer } from '../shared/protocol/signaling.ts';
+import type {
+  ServerToSpectator,
+  ServerToTracer,
+  SpectatorToServer,
+  TracerToServer,
+  WatchReply,
+} from '../shared/protocol/watch.ts';
+import { CallQueue } from './call-queue.ts';
+import { networkOf } from './client-address.ts';
+import type { Connections } from './connections.ts';
+import type { Metrics } from './metrics.ts';
+import { BARE, MOVES, REMEDIES } from './requests.ts';
+import type { Warnings } from './warnings.ts';
+
+type FromClient = PeerToServer & TracerToServer & SpectatorToServer;
+type ToClient = ServerToPeer & ServerToTracer & ServerToSpectator;
+export type SocketServer = Server<FromClient, ToClient>;
+type ClientSocket = Socket<FromClient, ToClient>;
+
+export type SendReply = (reply: ReplyTo | WatchReply) => void;
+
+export interface Client {
+  readonly session: SessionId;
+  readonly socket: ClientSocket;
+  /** Where it is, and what limits count together with it. */
+  readonly address: string;
+  readonly network: string;
+  readonly calls: CallQueue;
+  /** By number: what sends the reply to each request that waits for the broker. */
+  readonly replies: Map<number, SendReply>;
+  /** Ends its watching, if it watches a room. */
+  unwatch: (() => void) | null;
+  faults: number;
+  /** When it last had something, or asked for it. */
+  busyAt: number;
+  /** How many requests it may make, and how many of those that move places. */
+  readonly requests: TokenBucket;
+  readonly moves: TokenBucket;
+}
+
+/** An event of a client. */
+export interface Call {
+  readonly client: Client;
+  readonly input: unknown;
+  readonly reply: SendReply;
+}
+
+/** Does what a client asks; returns a promise where that takes until later. */
+export type Handler = (call: Call) => Promise<void> | null;
+
+export interface ClientPorts {
+  readonly clock: Clock;
+  readonly metrics: Metrics;
+  readonly warnings: Warnings;
+  readonly logger: Logger;
+  readonly connections: Connections;
+  /** What is done with an event; null for one that there is not. */
+  handlerOf(event: string): Handler | null;
+  placeOf(session: SessionId): Membership | null;
+  onOpened(client: Client): void;
+  onClosed(client: Client): void;
+}
+
+/** Faulty events that a client may send; with one more it is disconnected. */
+const MAX_FAULTS = 20;
+
+/**
+ * Requests that a client may make at once, and in each second after that: as many as a link may carry
+ * frames, since on a relayed one each frame is a request.
+ */
+const ALL = { burst: 4_000, perSecond: 1_000 };
+
+/** The same for requests that move places. An honest client makes one, and seldom complains. */
+const MOVING = { burst: 30, perSecond: 2 };
+
+/** The longest name of an event that is looked at. */
+const MAX_EVENT = 64;
+
+export class Clients {
+  readonly #ports: ClientPorts;
+  readonly #idlePatience: number;
+  readonly #idleChecks: ReturnType<typeof setInterval>;
+  readonly #open = new Map<SessionId, Client>();
+  /** Of all clients so far. */
+  #sessions = 0;
+
+  /**
+   * @param io whose connections become clients
+   * @param idlePatience how long a client may stay that neither has a place nor watches nor asks for either,
+   *   in milliseconds
+   */
+  constructor(io: SocketServer, idlePatience: number, ports: ClientPorts) {
+    this.#ports = ports;
+    this.#idlePatience = idlePatience;
+    this.#idleChecks = setInterval(() => this.#endIdle(), idlePatience / 3);
+    io.on('connection', (socket) => this.#add(socket));
+  }
+
+  get(session: SessionId): Client | undefined {
+    return this.#open.get(session);
+  }
+
+  /** The server closes: from now on no client ends because it wants nothing. */
+  stop(): void {
+    clearInterval(this.#idleChecks);
+  }
+
+  #add(socket: ClientSocket): void {
+    const { connections, clock } = this.#ports;
+    connections.becomeSocket(socket.conn);
+    this.#sessions += 1;
+    const address = connections.addressOf(socket.conn);
+    const client: Client = {
+      session: this.#sessions,
+      socket,
+      address,
+      network: networkOf(address),
+      calls: new CallQueue(),
+      replies: new Map(),
+      unwatch: null,
+      faults: 0,
+      busyAt: clock.now(),
+      requests: fullBucket(ALL, clock.now()),
+      moves: fullBucket(MOVING, clock.now()),
+    };
+    this.#open.set(client.session, client);
+    this.#ports.onOpened(client);
+    // Over the wire an event's name may be a number too. Some may be left of one that was disconnected.
+    socket.onAny((event: string | number, ...parameters: unknown[]) => {
+      if (socket.connected) this.#hear(client, String(event).slice(0, MAX_EVENT), parameters);
+    });
+    socket.on('disconnect', (reason, cause) => {
+      connections.noteEnd(socket, reason, cause);
+      client.unwatch?.();
+      this.#open.delete(client.session);
+      this.#ports.onClosed(client);
+    });
+  }
+
+  /** Ends those that have nothing here and want nothing. */
+  #endIdle(): void {
+    const now = this.#ports.clock.now();
+    for (const client of this.#open.values()) {
+      const isBusy = this.#ports.placeOf(client.session) !== null || client.unwatch !== null;
+      if (isBusy) client.busyAt = now;
+      else if (now - client.busyAt >= this.#idlePatience) {
+        this.#ports.metrics.refusals.inc({ reason: 'idle' });
+        client.socket.disconnect(true);
+      }
+    }
+  }
+
+  /** Runs the handler of an event with a way to reply; a client that takes no reply is disconnected. */
+  #hear(client: Client, event: string, parameters: readonly unknown[]): void {
+    const { socket, calls } = client;
+    const handler = this.#ports.handlerOf(event);
+    const input = BARE.has(event) ? null : parameters[0];
+    const acknowledge = handler === null ? parameters.at(-1) : parameters[BARE.has(event) ? 0 : 1];
+    if (!isSendReply(acknowledge)) {
+      const fault = refusal('malformed', 'sent without asking for an acknowledgement');
+      this.#noteFault(client, event, fault);
+      socket.disconnect(true);
+      return;
+    }
+    const reply: SendReply = (said) => {
+      // First the reply: after the disconnection there would be none.
+      acknowledge(said);
+      if (!said.ok) this.#noteFault(client, event, said);
+    };
+    const isTooMuch = this.#isTooMuch(client, event);
+    calls.run(() => {
+      if (!socket.connected) return null;
+      if (!isTooMuch && handler !== null) return handler({ client, input, reply });
+      const what = isTooMuch
+        ? 'more requests than a peer has to make'
+        : `there is no event "${event}"`;
+      reply(refusal('malformed', what));
+      return null;
+    });
+  }
+
+  /** Counts an event. Returns whether it is beyond the limits. */
+  #isTooMuch({ requests, moves }: Client, event: string): boolean {
+    const now = this.#ports.clock.now();
+    return !takeOne(requests, ALL, now) || (MOVES.has(event) && !takeOne(moves, MOVING, now));
+  }
+
+  /** Notes a refusal in the log and the metrics; too many end the connection. */
+  #noteFault(client: Client, event: string, { code, message }: Refusal): void {
+    const { metrics, logger, warnings } = this.#ports;
+    const { socket, session, address } = client;
+    const place = this.#ports.placeOf(session);
+    // A limit counts under its own name.
+    if (code !== 'try-again') metrics.refusals.inc({ reason: code });
+    // A neighbour may have left a moment before a signal for it arrives, and a place may be lost with its
+    // connection: neither is a fault of the client.
+    if (code === 'not-a-neighbour' || code === 'place-lost') {
+      logger.debug({ event, ...place }, message);
+      return;
+    }
+    const { origin, host } = socket.handshake.headers;
+    warnings.warn(
+      `${this.#ports.handlerOf(event) === null ? 'another event' : event}: ${code}`,
+      { event, code, from: address, origin, host, ...place, remedy: REMEDIES[code] },
+      message,
+    );
+    // No fault of the client, either, which has to ask again.
+    if (code === 'try-again') return;
+    client.faults += 1;
+    if (client.faults > MAX_FAULTS) socket.disconnect(true);
+  }
+}
+
+function isSendReply(input: unknown): input is SendReply {
+  return typeof input === 'function';
+}
