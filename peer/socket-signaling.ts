@@ -20,7 +20,6 @@ interface Unparsed {
   view: (view: unknown) => void;
   signal: (delivery: unknown) => void;
   check: (peer: unknown) => void;
-  probe: (acknowledge: unknown) => void;
   watched: (isWatched: unknown) => void;
 }
 
@@ -110,10 +109,6 @@ export function socketSignaling(
     socket.on('watched', (isWatched) => {
       onWatched(isWatched === true ? sendTrace : null);
     });
-    // Answered here and at once: the server only wants to know that this code runs.
-    socket.on('probe', (acknowledge) => {
-      if (isAcknowledge(acknowledge)) acknowledge();
-    });
   }
 
   let hasLeft = false;
@@ -198,9 +193,4 @@ export function socketSignaling(
       end();
     },
   };
-}
-
-/** Whether the last argument of an event is its acknowledgement callback. */
-export function isAcknowledge(input: unknown): input is () => void {
-  return typeof input === 'function';
 }

@@ -218,7 +218,7 @@ describe('the log', () => {
     const about = defined(second).id;
     expect(await defined(first).complain(about, 'silent')).toMatchObject({ isMember: false });
     expect(server.notices().at(-1)).toMatchObject({
-      ...{ msg: 'evicted', room: ROOM, id: about, reason: 'asleep' },
+      ...{ msg: 'evicted', room: ROOM, id: about, reason: 'no answer' },
     });
     const lines = (await server.signaling.metrics.scrape()).text.toString().split('\n');
     for (const line of [

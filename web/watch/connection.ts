@@ -1,6 +1,5 @@
 /** A spectator's connection to the server. After a loss it reconnects and asks again. */
 import { io, type Socket } from 'socket.io-client';
-import { isAcknowledge } from '../../peer/socket-signaling.ts';
 import type { RoomName } from '../../shared/protocol/ids.ts';
 import { SIGNALING_VERSION } from '../../shared/protocol/signaling.ts';
 import {
@@ -137,4 +136,9 @@ export function watchRoom(room: RoomName, handlers: WatchHandlers): void {
 
 function acknowledge(taken: unknown): void {
   if (isAcknowledge(taken)) taken();
+}
+
+/** Whether the last argument of an event is its acknowledgement callback. */
+function isAcknowledge(input: unknown): input is () => void {
+  return typeof input === 'function';
 }
