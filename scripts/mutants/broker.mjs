@@ -499,6 +499,17 @@ export const BROKER_MUTANTS = [
     ),
   },
   {
+    rule: 'L16d',
+    change: 'a peer that makes no links is believed',
+    file: 'broker/complaints.ts',
+    find: "else if (fault === 'misbehaves') ask(turn, open, from, charge);",
+    replace: "else if (fault === 'misbehaves') weigh(turn, open, charge);",
+    caughtBy: test(
+      'broker/places',
+      'a complaint of misbehaviour by one that makes no links is not believed, and turns out that one (L16d)',
+    ),
+  },
+  {
     rule: 'L16e',
     change: 'members at one address may evict any number of neighbours',
     file: 'broker/accusations.ts',

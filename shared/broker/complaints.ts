@@ -35,26 +35,25 @@ export function complain(turn: Turn, open: OpenRoom, charge: Charge): void {
   const isMember = has(open, about);
   if (seat === undefined || !isMember || !areNeighbours(open, from, about))
     reply(turn, asker, { ok: true, isMember });
-  else if (fault === 'misbehaves')
-    conclude(turn, open, charge, isAccused(turn, open, charge) ? 'accused' : null);
+  else if (fault === 'misbehaves') ask(turn, open, from, charge);
   else if (seat.session === null)
     conclude(turn, open, charge, isGone(open, charge, turn) ? 'unheard' : null);
-  else ask(turn, open, seat, charge);
+  else ask(turn, open, about, charge);
 }
 
 /**
- * Probes a member, unless it is being probed or has just answered. Where it is a newcomer those beyond it
- * are probed as well: several that make no links may stand next to each other.
+ * Probes a member on which a complaint depends, unless it is being probed or has just answered: its subject, or
+ * one that accuses another. Where the subject is a newcomer those beyond it are probed as well: several that
+ * make no links may stand next to each other.
  */
-function ask(turn: Turn, open: OpenRoom, seat: Seat, charge: Charge): void {
-  if (seat.probe === null) {
-    if (turn.now < seat.answeredAt + PROBE_INTERVAL) {
-      conclude(turn, open, charge, isNoNeighbour(turn, open, charge) ? 'accused' : null);
-      return;
-    }
-    for (const id of [charge.about, ...newcomersBeyond(open, charge)]) probe(turn, open, id);
+function ask(turn: Turn, open: OpenRoom, id: PeerId, charge: Charge): void {
+  const seat = open.seats.get(id);
+  if (seat === undefined) return;
+  if (seat.probe === null && turn.now >= seat.answeredAt + PROBE_INTERVAL) {
+    const beyond = id === charge.about ? newcomersBeyond(open, charge) : [];
+    for (const each of [id, ...beyond]) probe(turn, open, each);
   }
-  if (seat.probe === null) reply(turn, charge.asker, { ok: true, isMember: true });
+  if (seat.probe === null) weigh(turn, open, charge);
   else seat.probe = { ...seat.probe, charges: [...seat.probe.charges, charge] };
 }
 
@@ -137,14 +136,24 @@ export function decide(turn: Turn, open: OpenRoom, id: PeerId, isThere: boolean)
   const { charges } = seat.probe;
   seat.probe = null;
   if (!isThere) {
-    for (const { asker } of charges) reply(turn, asker, { ok: true, isMember: false });
+    for (const { asker, about } of charges)
+      reply(turn, asker, { ok: true, isMember: about !== id && has(open, about) });
     evict(turn, open, id, 'no answer');
     return;
   }
   seat.answeredAt = turn.now;
-  for (const charge of charges)
-    if (!has(open, id)) reply(turn, charge.asker, { ok: true, isMember: false });
-    else conclude(turn, open, charge, isNoNeighbour(turn, open, charge) ? 'accused' : null);
+  for (const charge of charges) weigh(turn, open, charge);
+}
+
+/** Decides on a complaint, now that the member on which it depends has answered. */
+function weigh(turn: Turn, open: OpenRoom, charge: Charge): void {
+  const { asker, about, fault } = charge;
+  if (!has(open, about)) {
+    reply(turn, asker, { ok: true, isMember: false });
+    return;
+  }
+  const isBelieved = fault === 'misbehaves' ? isAccused : isNoNeighbour;
+  conclude(turn, open, charge, isBelieved(turn, open, charge) ? 'accused' : null);
 }
 
 /** Replies to a complaint, and lets its subject go where there is a reason. */

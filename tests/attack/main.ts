@@ -22,10 +22,13 @@ const CROWD = 300;
 const MOST_MEMORY = 100_000_000;
 const MOST_DELAY = 250;
 
+/** The least share of the time that honest peers beside attackers in their ring follow one leader. */
+const LEAST_LED = 0.99;
+
 /** Width of the column with the attack's name. */
 const WIDTH = 14;
 
-/** How long the ring may take to agree before the first attack, in milliseconds. */
+/** How long the ring may take to agree before each attack, in milliseconds. */
 const PATIENCE = 60_000;
 
 /** Milliseconds between two looks at the ring, and between two requests for the server's health. */
@@ -74,10 +77,16 @@ async function startRing(server: ServerProcess): Promise<readonly Child[]> {
   await Promise.all(ring.map((child) => child.whenReady()));
   for (const child of ring)
     for (let slot = 0; slot < SLOTS; slot += 1) child.send({ type: 'join', slot });
+  await settle(ring);
+  return ring;
+}
+
+/** Waits until the ring is one and agrees. */
+async function settle(ring: readonly Child[]): Promise<void> {
   const limit = Date.now() + PATIENCE;
   for (;;) {
     const problems = await problemsIn(ring);
-    if (problems.length === 0) return ring;
+    if (problems.length === 0) return;
     if (Date.now() > limit) throw new Error(`the ring does not agree: ${problems.join(', ')}`);
     await pause(100);
   }
@@ -149,6 +158,28 @@ async function visit(url: string): Promise<string[]> {
   return wrong.flat();
 }
 
+/** Whether the honest peers follow one leader. */
+async function areLed(ring: readonly Child[]): Promise<boolean> {
+  const members = await membersOf(ring);
+  const leaders = new Set(members.map(({ state }) => state.leader));
+  return members.length === PROCESSES * SLOTS && leaders.size === 1 && !leaders.has(null);
+}
+
+/** Watches how much of an attack's time the honest peers follow one leader, and whether they do afterwards. */
+async function measure(ring: readonly Child[]): Promise<Set<string>> {
+  const limit = Date.now() + seconds * 1_000;
+  let looks = 0;
+  let led = 0;
+  while (Date.now() < limit) {
+    await pause(LOOKS / 10);
+    looks += 1;
+    if (await areLed(ring)) led += 1;
+  }
+  const share = led / looks;
+  console.log(`${''.padEnd(WIDTH)}one leader in ${(100 * share).toFixed(1)} % of ${looks} looks`);
+  return new Set(share < LEAST_LED ? ['it has one leader for too little of the time'] : []);
+}
+
 /** Watches the ring for the time of an attack; returns what was wrong with it. */
 async function lookAt(
   url: string,
@@ -177,7 +208,8 @@ async function attack(
   const before = (await server.memory())?.rss ?? Infinity;
   const strangers = start(name, 'attacker.js', name, new URL(server.url).port);
   const stopProbing = probe(server.url);
-  const wrong = await lookAt(server.url, ring, agreement);
+  const { isInRing = false } = ATTACKS[name] ?? {};
+  const wrong = isInRing ? await measure(ring) : await lookAt(server.url, ring, agreement);
   const delays = await stopProbing();
   const during = (await server.memory())?.rss ?? Infinity;
   await strangers.kill();
@@ -212,7 +244,6 @@ async function run(): Promise<boolean> {
   });
   try {
     await server.start();
-    const startedAt = Date.now();
     const ring = await startRing(server);
     const crowd = start('crowd', 'crowd.js', String(CROWD), new URL(server.url).port);
     await crowd.whenReady();
@@ -222,7 +253,7 @@ async function run(): Promise<boolean> {
     if (faults.length > 0) return false;
     let isUnharmed = true;
     for (const name of names) {
-      await pause(startedAt + (ATTACKS[name]?.after ?? 0) - Date.now());
+      await settle(ring);
       const breaches = await attack(name, server, ring);
       for (const breach of breaches) console.log(`  ${breach}`);
       isUnharmed &&= breaches.length === 0;

@@ -33,10 +33,7 @@ const CASES: readonly (readonly [Eviction, (ring: ReturnType<typeof longRing>) =
       server.complain(first, defined(others[0]), 'silent');
     },
   ],
-  [
-    'accused',
-    ({ server, first, others }) => server.complain(first, defined(others[0]), 'misbehaves'),
-  ],
+  ['accused', ({ server, first, others }) => server.accuse(first, defined(others[0]))],
 ];
 
 test.each(CASES)('an eviction is noted with its reason: %s', (reason, evict) => {

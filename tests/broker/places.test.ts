@@ -531,12 +531,21 @@ describe('a complaint', () => {
     const { server, ring } = ringOf(4);
     const [first, second] = ring;
     server.pass(STANDING);
-    expect(server.complain(defined(first), defined(second), 'misbehaves')).toEqual([
-      { ok: true, isMember: false },
-    ]);
+    expect(server.accuse(defined(first), defined(second))).toEqual([{ ok: true, isMember: false }]);
     expect(server.disconnected).toEqual([second]);
     const number = [1, 2, 3, 4].find((each) => peerId(each) === second);
     expect(codeOf([server.resume(defined(number))])).toBe('place-lost');
+  });
+
+  test('of misbehaviour by one that makes no links is not believed, and turns out that one (L16d)', () => {
+    const { server, ring } = ringOf(4);
+    const [first, second] = firstThree(ring);
+    server.pass(STANDING);
+    const replies = server.complain(first, second, 'misbehaves');
+    expect(server.probes.map(({ id }) => id)).toEqual([first]);
+    server.pass(PROBE_PATIENCE);
+    expect(replies).toEqual(STAYS);
+    expect(server.disconnected).toEqual([first]);
   });
 
   test('of misbehaviour by one that has only just come is not believed (L16d)', () => {
@@ -544,10 +553,8 @@ describe('a complaint', () => {
     const [first, second] = ring;
     server.join(9);
     const [before] = neighbours(server.peers, peerId(9));
-    expect(server.complain(peerId(9), before, 'misbehaves')).toEqual([
-      { ok: true, isMember: true },
-    ]);
-    expect(server.complain(defined(first), defined(second), 'misbehaves')).toHaveLength(1);
+    expect(server.accuse(peerId(9), before)).toEqual([{ ok: true, isMember: true }]);
+    expect(server.accuse(defined(first), defined(second))).toHaveLength(1);
     expect(server.disconnected).toEqual([]);
   });
 
@@ -558,7 +565,7 @@ describe('a complaint', () => {
     viewOf([resumed(server, numbers, 7)]);
     server.settle(7);
     const [before] = neighbours(server.peers, peerId(7));
-    const accuse = () => server.complain(peerId(7), before, 'misbehaves');
+    const accuse = () => server.accuse(peerId(7), before);
     expect(accuse()).toEqual([{ ok: true, isMember: true }]);
     server.pass(STANDING);
     expect(accuse()).toEqual([{ ok: true, isMember: false }]);
@@ -572,7 +579,7 @@ describe('a complaint', () => {
     server.pass(STANDING);
     const accuse = (accuser: PeerId) => {
       const about = neighbours(server.peers, accuser)[1];
-      return server.complain(accuser, about, 'misbehaves');
+      return server.accuse(accuser, about);
     };
     const accuseFromSchool = () => {
       const { peers } = server;
@@ -743,7 +750,7 @@ describe('an evicted peer', () => {
   test('is told to those who had it for a predecessor before, who may still listen to it (L16g)', () => {
     const server = relinked();
     const [accuser] = neighbours(server.peers, peerId(2));
-    server.complain(accuser, peerId(2), 'misbehaves');
+    server.accuse(accuser, peerId(2));
     expect(server.peers).not.toContain(peerId(2));
     expect(viewsIn(server.deliveries).get(peerId(1))?.removed).toEqual([peerId(2)]);
   });

@@ -125,6 +125,14 @@ export class Server {
     return this.#askMembership(this.#sessionOf(from), request);
   }
 
+  /** A member that makes links says that a neighbour misbehaves. */
+  accuse(from: PeerId, about: PeerId): MembershipReply[] {
+    const replies = this.complain(from, about, 'misbehaves');
+    const at = this.probes.findIndex(({ id }) => id === from);
+    for (const { answer } of at === -1 ? [] : this.probes.splice(at, 1)) answer();
+    return replies;
+  }
+
   /** The first member that has a connection asks whether a peer is one. */
   lookup(peer: PeerId): MembershipReply[] {
     const [session] = sessionsIn(this.broker, LOBBY);
