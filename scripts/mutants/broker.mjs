@@ -159,8 +159,8 @@ export const BROKER_MUTANTS = [
     rule: 'L12f',
     change: 'each complaint has the suspect probed',
     file: 'broker/complaints.ts',
-    find: '    if (turn.now < seat.answeredAt + PROBE_INTERVAL) {',
-    replace: '    if (turn.now < seat.answeredAt) {',
+    find: 'turn.now >= seat.answeredAt + PROBE_INTERVAL',
+    replace: 'turn.now >= seat.answeredAt',
     caughtBy: test(
       'broker/places',
       'a complaint of silence about one that has just answered is not put to it again (L12f)',

@@ -9,6 +9,9 @@ import { ended, frame, gets, open, openRaw, Stranger, type Way } from './strange
 export const RING_ROOM = 'ring';
 export const CROWD_ROOM = 'crowd';
 
+/** The room to which honest peers come when strangers are there. */
+export const LATE_ROOM = 'late';
+
 /** What a process of attackers prints for each attempt, and for each that has its effect. */
 export const STRIKE = '.';
 export const EFFECT = '!';
@@ -31,6 +34,8 @@ interface Attack {
    * they get rid of is replaced. Its peers must follow one leader nearly all the time.
    */
   readonly isInRing?: true;
+  /** Whether they are in a room of their own before twelve honest peers come there. */
+  readonly isFirst?: true;
 }
 
 /** How long a member must have been one to be believed that another misbehaves, and a bit, in milliseconds. */
@@ -201,11 +206,13 @@ async function accusations(way: Way, onEffect: () => void): Promise<void> {
 }
 
 /** Members that answer the server and make no links, until they are turned out. */
-async function ghosts(way: Way, onEffect: () => void): Promise<void> {
-  const stranger = new Stranger(way);
-  await stranger.connected();
-  if (isOk(await stranger.ask('join', joinRequest(RING_ROOM)))) onEffect();
-  await stranger.ended(GHOST_LIFE);
+function ghostsIn(room: string): Blow {
+  return async (way, onEffect) => {
+    const stranger = new Stranger(way);
+    await stranger.connected();
+    if (isOk(await stranger.ask('join', joinRequest(room)))) onEffect();
+    await stranger.ended(GHOST_LIFE);
+  };
 }
 
 /** Members that offer links which never come up, and make way for the next: a page can make so many. */
@@ -258,6 +265,7 @@ export const ATTACKS: Readonly<Record<string, Attack>> = {
   rooms: { strangers: 20, blow: rooms, isFromOne: true },
   audience: { strangers: 8, blow: audience, isFromOne: true },
   accusations: { strangers: 6, blow: accusations, isFromOne: true, isInRing: true },
-  ghosts: { strangers: 3, blow: ghosts, isFromOne: true, isInRing: true },
+  ghosts: { strangers: 3, blow: ghostsIn(RING_ROOM), isFromOne: true, isInRing: true },
+  'ghosts-first': { strangers: 12, blow: ghostsIn(LATE_ROOM), isFromOne: true, isFirst: true },
   offers: { strangers: 4, blow: offers, isFromOne: true, isInRing: true },
 };

@@ -8,7 +8,7 @@ import { agreementOf, problemsOf, type Agreement, type Member } from '../chaos/a
 import { Child } from '../chaos/child.ts';
 import { ServerProcess } from '../chaos/server.ts';
 import { SIGNALING_VERSION } from '../../shared/protocol/signaling.ts';
-import { ATTACKS, EFFECT, isOk, joinRequest, RING_ROOM, STRIKE } from './attacks.ts';
+import { ATTACKS, EFFECT, isOk, joinRequest, LATE_ROOM, RING_ROOM, STRIKE } from './attacks.ts';
 import { honestWay, Stranger } from './strangers.ts';
 
 /** The honest ring: processes, and peers in each. */
@@ -24,6 +24,9 @@ const MOST_DELAY = 250;
 
 /** The least share of the time that honest peers beside attackers in their ring follow one leader. */
 const LEAST_LED = 0.99;
+
+/** How long those may have none that come to a room of attackers, in seconds. */
+const LONGEST_WITHOUT = 20;
 
 /** Width of the column with the attack's name. */
 const WIDTH = 14;
@@ -70,14 +73,13 @@ async function problemsIn(ring: readonly Child[]): Promise<string[]> {
   return members.length === PROCESSES * SLOTS ? problems : ['not all are members', ...problems];
 }
 
-async function startRing(server: ServerProcess): Promise<readonly Child[]> {
+async function startRing(server: ServerProcess, room: string): Promise<readonly Child[]> {
   const ring = Array.from({ length: PROCESSES }, (_, at) =>
-    start(`peers ${at}`, '../chaos/peers.js', server.url, RING_ROOM, String(SLOTS)),
+    start(`${room} ${at}`, '../chaos/peers.js', server.url, room, String(SLOTS)),
   );
   await Promise.all(ring.map((child) => child.whenReady()));
   for (const child of ring)
     for (let slot = 0; slot < SLOTS; slot += 1) child.send({ type: 'join', slot });
-  await settle(ring);
   return ring;
 }
 
@@ -180,6 +182,19 @@ async function measure(ring: readonly Child[]): Promise<Set<string>> {
   return new Set(share < LEAST_LED ? ['it has one leader for too little of the time'] : []);
 }
 
+/** Has honest peers come to a room of strangers; returns what was wrong with that. */
+async function comeLate(server: ServerProcess): Promise<Set<string>> {
+  await pause(LOOKS);
+  const ring = await startRing(server, LATE_ROOM);
+  const begun = Date.now();
+  while (!(await areLed(ring)) && Date.now() - begun < PATIENCE) await pause(LOOKS / 10);
+  const taken = (Date.now() - begun) / 1_000;
+  console.log(`${''.padEnd(WIDTH)}one leader after ${taken.toFixed(1)} s`);
+  const wrong = await measure(ring);
+  await Promise.all(ring.map((child) => child.kill()));
+  return taken > LONGEST_WITHOUT ? wrong.add('it has no leader for too long') : wrong;
+}
+
 /** Watches the ring for the time of an attack; returns what was wrong with it. */
 async function lookAt(
   url: string,
@@ -208,8 +223,9 @@ async function attack(
   const before = (await server.memory())?.rss ?? Infinity;
   const strangers = start(name, 'attacker.js', name, new URL(server.url).port);
   const stopProbing = probe(server.url);
-  const { isInRing = false } = ATTACKS[name] ?? {};
-  const wrong = isInRing ? await measure(ring) : await lookAt(server.url, ring, agreement);
+  const { isInRing = false, isFirst = false } = ATTACKS[name] ?? {};
+  const watch = () => (isInRing ? measure(ring) : lookAt(server.url, ring, agreement));
+  const wrong = await (isFirst ? comeLate(server) : watch());
   const delays = await stopProbing();
   const during = (await server.memory())?.rss ?? Infinity;
   await strangers.kill();
@@ -244,7 +260,8 @@ async function run(): Promise<boolean> {
   });
   try {
     await server.start();
-    const ring = await startRing(server);
+    const ring = await startRing(server, RING_ROOM);
+    await settle(ring);
     const crowd = start('crowd', 'crowd.js', String(CROWD), new URL(server.url).port);
     await crowd.whenReady();
     await quiet(server);
