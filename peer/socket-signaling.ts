@@ -3,9 +3,11 @@ import { io, type ManagerOptions, type Socket } from 'socket.io-client';
 import { parsePeerId, type Parsed } from '../shared/protocol/ids.ts';
 import {
   claimOf,
+  parseIceServers,
   parseReplyTo,
   parseSignalDelivery,
   parseView,
+  type IceServers,
   type LeaveRequest,
   type PeerToServer,
   type Request,
@@ -20,6 +22,7 @@ interface Unparsed {
   view: (view: unknown) => void;
   signal: (delivery: unknown) => void;
   check: (peer: unknown) => void;
+  ice: (servers: unknown) => void;
   watched: (isWatched: unknown) => void;
 }
 
@@ -39,6 +42,11 @@ const ATTEMPT_PATIENCE = 8_000;
 export interface SocketOptions {
   /** WebSockets by default, which need no sticky sessions. */
   readonly transports?: ManagerOptions['transports'];
+  /**
+   * Called with the STUN and TURN servers of links made from now on, as soon as there is a connection, and
+   * when other ones are to be used.
+   */
+  readonly onIceServers?: (servers: readonly RTCIceServer[]) => void;
   /** Called by a member that leaves, as a second way to tell the server. */
   readonly onLeave?: (request: LeaveRequest) => void;
   /**
@@ -56,6 +64,7 @@ export function socketSignaling(
   url: string,
   {
     transports = ['websocket'],
+    onIceServers = () => undefined,
     onLeave = () => undefined,
     onWatched = () => undefined,
   }: SocketOptions = {},
@@ -106,6 +115,11 @@ export function socketSignaling(
       'check',
       parsed(parsePeerId, (peer) => ({ type: 'check', peer })),
     );
+    socket.on('ice', (input) => {
+      const servers = parseIceServers(input);
+      if (servers.ok) onIceServers(servers.value.map(defined));
+      else onNews({ type: 'invalid', error: servers.error });
+    });
     socket.on('watched', (isWatched) => {
       onWatched(isWatched === true ? sendTrace : null);
     });
@@ -193,4 +207,11 @@ export function socketSignaling(
       end();
     },
   };
+}
+
+/** Without the credentials that it does not have. */
+function defined({ urls, username, credential }: IceServers[number]): RTCIceServer {
+  return username === undefined || credential === undefined
+    ? { urls }
+    : { urls, username, credential };
 }

@@ -100,6 +100,8 @@ export class CallHandlers {
     const number = this.#requests;
     replies.set(number, (said) => {
       if (said.ok && FOR_A_PLACE.has(type)) this.#noteSeat(client, type);
+      if (type === 'signal' && !said.ok && said.code === 'try-again')
+        metrics.refusals.inc({ reason: 'too-much-relayed' });
       reply(said);
     });
     rooms.give({ type: 'request', session, number, request });

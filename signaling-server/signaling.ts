@@ -32,13 +32,14 @@ import { Connections } from './connections.ts';
 import { Handshakes, type HandshakeLimits } from './handshakes.ts';
 import { Memories } from './memories.ts';
 import { createMetrics, type Metrics } from './metrics.ts';
+import { Ice, type IceOptions } from './ice.ts';
 import { limitsInMemory, type RateLimits } from './rate-limits.ts';
 import { RoomHost, type HostLimits } from './room-host.ts';
 import { signedTickets } from './tickets.ts';
 import type { Warnings } from './warnings.ts';
 import { BoundedWebSocketServer } from './websockets.ts';
 
-export interface SignalingOptions extends HostLimits, AccessOptions, HandshakeLimits {
+export interface SignalingOptions extends HostLimits, AccessOptions, HandshakeLimits, IceOptions {
   readonly logger: Logger;
   /** Shared with the HTTP server; its maker closes it. */
   readonly warnings: Warnings;
@@ -78,6 +79,7 @@ export class SignalingServer {
   readonly #clients: Clients;
   /** Where the client of a request is. */
   readonly #addressOf: (request: IncomingMessage) => string;
+  #renewals: ReturnType<typeof setInterval> | undefined;
   #isClosing = false;
 
   /**
@@ -107,6 +109,7 @@ export class SignalingServer {
     const rate = rateLimits.handshakes;
     this.#handshakes = new Handshakes(options, { ...ports, connections, rate });
     const rooms = this.#rooms;
+    const ice = new Ice(options);
     const calls = new CallHandlers({ clock, metrics, logger, connections, rateLimits, rooms });
     this.#clients = new Clients(this.#io, options.idlePatience ?? IDLE_PATIENCE, {
       clock,
@@ -116,9 +119,12 @@ export class SignalingServer {
       connections,
       handlerOf: (event) => calls.of(event),
       placeOf: (session) => rooms.placeOf(session),
+      iceServers: () => ice.servers(Date.now()),
       onOpened: ({ session, network }) => rooms.give({ type: 'opened', session, address: network }),
       onClosed: (client) => this.#end(client),
     });
+    if (ice.renewal !== null)
+      this.#renewals = setInterval(() => this.#clients.renewIce(), ice.renewal);
   }
 
   /** Rooms and peers at this moment. */
@@ -182,6 +188,7 @@ export class SignalingServer {
     this.#isClosing = true;
     this.#rooms.stop();
     this.#clients.stop();
+    clearInterval(this.#renewals);
     const cutOff = this.#connections.close();
     const cut = setTimeout(() => {
       cutOff();

@@ -1,5 +1,6 @@
 /** This tab's membership of the ring, and its visible state. Knows nothing of the page. */
 import SimplePeer from 'simple-peer';
+import { IceServers } from '../peer/ice-servers.ts';
 import { createRingPeer, type PeerPorts } from '../peer/ring-peer.ts';
 import { simplePeerLinks } from '../peer/simple-peer-links.ts';
 import { socketSignaling } from '../peer/socket-signaling.ts';
@@ -47,10 +48,15 @@ export class RingMember {
   /** Makes the tab a member of a room at once, and ends the membership with the tab. */
   constructor(room: RoomName) {
     this.room = room;
+    const iceServers = new IceServers();
     const ports: PeerPorts = {
-      openLink: simplePeerLinks(SimplePeer, { iceServers: [] }),
+      openLink: simplePeerLinks(SimplePeer, { iceServers }),
       newSignaling: (options) =>
-        socketSignaling(location.href, { ...options, onLeave: sayGoodbye }),
+        socketSignaling(location.href, {
+          ...options,
+          onIceServers: (servers) => iceServers.take(servers),
+          onLeave: sayGoodbye,
+        }),
       onEvent: (event, state) => {
         this.#onEvent(event, state);
       },

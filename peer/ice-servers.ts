@@ -1,0 +1,23 @@
+/** The STUN and TURN servers with which links are made, as the signaling server names them. */
+
+export class IceServers {
+  #list: readonly RTCIceServer[] | null;
+  readonly #waiting: (() => void)[] = [];
+
+  /** @param list null where the server is yet to name them */
+  constructor(list: readonly RTCIceServer[] | null = null) {
+    this.#list = list;
+  }
+
+  /** For the links made from now on. */
+  take(list: readonly RTCIceServer[]): void {
+    this.#list = list;
+    for (const call of this.#waiting.splice(0)) call();
+  }
+
+  /** Calls back with the latest ones: at once, or as soon as there are any. */
+  whenKnown(call: (list: readonly RTCIceServer[]) => void): void {
+    if (this.#list !== null) call(this.#list);
+    else this.#waiting.push(() => call(this.#list ?? []));
+  }
+}
