@@ -9,6 +9,7 @@ import {
   parseView,
   type IceServers,
   type LeaveRequest,
+  type LinkWay,
   type PeerToServer,
   type Request,
 } from '../shared/protocol/signaling.ts';
@@ -25,6 +26,9 @@ interface Unparsed {
   ice: (servers: unknown) => void;
   watched: (isWatched: unknown) => void;
 }
+
+/** Says by which way the link to the successor goes. */
+export type ReportWay = (way: LinkWay) => void;
 
 /** Sends a trace; `onDone` is called once it has arrived, or is known to be lost. */
 export type SendTrace = (trace: Trace, onDone: () => void) => void;
@@ -47,6 +51,8 @@ export interface SocketOptions {
    * when other ones are to be used.
    */
   readonly onIceServers?: (servers: readonly RTCIceServer[]) => void;
+  /** Called with a way to tell the server how the successor is linked; with null when there is none any more. */
+  readonly onReporting?: (report: ReportWay | null) => void;
   /** Called by a member that leaves, as a second way to tell the server. */
   readonly onLeave?: (request: LeaveRequest) => void;
   /**
@@ -65,6 +71,7 @@ export function socketSignaling(
   {
     transports = ['websocket'],
     onIceServers = () => undefined,
+    onReporting = () => undefined,
     onLeave = () => undefined,
     onWatched = () => undefined,
   }: SocketOptions = {},
@@ -90,6 +97,7 @@ export function socketSignaling(
       };
     socket.on('connect', () => {
       onNews({ type: 'connected' });
+      onReporting(reportWay);
     });
     socket.on('connect_error', (error) => {
       onNews({ type: 'disconnected', reason: error.message });
@@ -97,6 +105,7 @@ export function socketSignaling(
     socket.on('disconnect', (reason) => {
       // Where the library knew before this page that it was lost, it has kept what was asked since.
       socket.sendBuffer = [];
+      onReporting(null);
       // A member that comes back is told again.
       onWatched(null);
       onNews({ type: 'disconnected', reason });
@@ -155,6 +164,10 @@ export function socketSignaling(
       connectLater();
     };
     socket.timeout(patience).emit(type, ...(body === null ? [] : [body]), take);
+  }
+
+  function reportWay(way: LinkWay): void {
+    if (socket.connected) socket.timeout(REPLY_PATIENCE).emit('way', way, () => undefined);
   }
 
   /** Whatever the reply: what was not taken is not sent again. */

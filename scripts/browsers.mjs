@@ -113,11 +113,12 @@ export async function ensureBrowser(name) {
 }
 
 /**
- * Installs a program that a Linux system may lack, by the package of the same name.
- * @param {string} name
+ * Installs a program that a Linux system may lack.
+ * @param {string} command
+ * @param {string} [name] of its package, where that is another
  */
-export async function ensureCommand(name) {
-  if (isCommand(name)) return;
+export async function ensureCommand(command, name = command) {
+  if (isCommand(command)) return;
   const output = platform === 'linux' ? await install(name, [name]) : '';
-  if (!isCommand(name)) fail(`${output}${name} is missing: install it`);
+  if (!isCommand(command)) fail(`${output}${command} is missing: install ${name}`);
 }

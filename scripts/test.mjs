@@ -3,24 +3,31 @@
  * The tests find the browsers by CHROMIUM_PATH and FIREFOX_PATH.
  */
 import { join } from 'node:path';
-import { ensureBrowser, isBrowser, variableOf } from './browsers.mjs';
+import { ensureBrowser, ensureCommand, isBrowser, variableOf } from './browsers.mjs';
 import { ensureInstalled } from './ensure-installed.mjs';
 import { inPlainFolder } from './plain-folder.mjs';
 import { fail, run } from './run.mjs';
 
-/** The tests that need several kinds of browser: a command of their own. */
-const MIXED = 'mixed';
+/** Tests with a command of their own: they need several kinds of browser, or root on Linux. */
+const APART = ['mixed', 'ice'];
+
+/** Programs that tests need besides browsers, by the commands and their packages. */
+const PROGRAMS = { ice: { turnserver: 'coturn', iptables: 'iptables' } };
 
 const args = process.argv.slice(2);
 const at = args.indexOf('--browsers');
 const [, list = ''] = at === -1 ? [] : args.splice(at, 2);
 const browsers = (list === '' ? 'chromium' : list).split(',').filter((name) => name !== 'none');
 for (const name of browsers) if (!isBrowser(name)) fail(`${name} is no browser known here`);
-if (!args.some((arg) => /^--project\b/.test(arg))) args.push('--project', `!${MIXED}`);
+if (!args.some((arg) => /^--project\b/.test(arg)))
+  args.push(...APART.flatMap((name) => ['--project', `!${name}`]));
 
 await ensureInstalled();
 const env = {};
 for (const name of browsers) env[variableOf(name)] = await ensureBrowser(name);
+for (const [project, programs] of Object.entries(PROGRAMS))
+  if (args.includes(project))
+    for (const [command, name] of Object.entries(programs)) await ensureCommand(command, name);
 const { status } = await inPlainFolder((folder) => {
   const vitest = [process.execPath, join(folder, 'node_modules/vitest/vitest.mjs')];
   return run([...vitest, 'run', ...args], { show: true, env, cwd: folder });

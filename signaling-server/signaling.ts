@@ -37,6 +37,7 @@ import { limitsInMemory, type RateLimits } from './rate-limits.ts';
 import { RoomHost, type HostLimits } from './room-host.ts';
 import { signedTickets } from './tickets.ts';
 import type { Warnings } from './warnings.ts';
+import { Ways } from './ways.ts';
 import { BoundedWebSocketServer } from './websockets.ts';
 
 export interface SignalingOptions extends HostLimits, AccessOptions, HandshakeLimits, IceOptions {
@@ -73,6 +74,7 @@ export class SignalingServer {
   readonly #options: SignalingOptions;
   readonly #clock = clockOf(globalThis);
   readonly #rooms: RoomHost;
+  readonly #ways = new Ways();
   readonly #io: SocketServer;
   readonly #connections: Connections;
   readonly #handshakes: Handshakes;
@@ -95,6 +97,7 @@ export class SignalingServer {
       ...this.size,
       sockets: this.#io.engine.clientsCount,
       spectators: this.spectators,
+      links: this.#ways.counts,
     }));
     this.#rooms = this.#newRooms();
     this.#io = this.#newSocketServer();
@@ -110,7 +113,10 @@ export class SignalingServer {
     this.#handshakes = new Handshakes(options, { ...ports, connections, rate });
     const rooms = this.#rooms;
     const ice = new Ice(options);
-    const calls = new CallHandlers({ clock, metrics, logger, connections, rateLimits, rooms });
+    const ways = this.#ways;
+    const calls = new CallHandlers({
+      ...{ clock, metrics, logger, connections, rateLimits, rooms, ways },
+    });
     this.#clients = new Clients(this.#io, options.idlePatience ?? IDLE_PATIENCE, {
       clock,
       metrics,
@@ -237,7 +243,9 @@ export class SignalingServer {
     });
   }
 
-  #end({ session }: Client): void {
+  #end(client: Client): void {
+    const { session } = client;
+    this.#ways.forget(client);
     const place = this.#rooms.placeOf(session);
     this.#rooms.give({ type: 'closed', session });
     if (place !== null && !this.#isClosing) this.#options.logger.debug(place, 'lost');

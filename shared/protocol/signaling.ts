@@ -291,6 +291,12 @@ export function claimOf(request: Request): LeaveRequest | null {
   return { room, id, secret };
 }
 
+/** By which way a link goes: directly, through a TURN server, or through this server; or there is none. */
+export const LINK_WAYS = ['none', 'direct', 'turn', 'relayed'] as const;
+const LinkWaySchema = v.picklist(LINK_WAYS);
+/** `way`: by which way the link to a peer's successor goes now, for those who run the server. */
+export type LinkWay = v.InferOutput<typeof LinkWaySchema>;
+
 /** A STUN or TURN server as RFC 7064 and RFC 7065 name it. */
 const IceUrlSchema = v.pipe(v.string(), v.maxLength(256), v.regex(/^(?:stun|turn)s?:[^\s/]+$/));
 
@@ -313,7 +319,7 @@ const IceServersSchema = v.pipe(
 export type IceServers = v.InferOutput<typeof IceServersSchema>;
 
 /** Events a peer may send: what comes with the request, unless it is nothing, and what takes the reply. */
-export type PeerToServer = Record<RequestType, (...parameters: unknown[]) => void>;
+export type PeerToServer = Record<RequestType | 'way', (...parameters: unknown[]) => void>;
 
 /** Events the server may send. */
 export interface ServerToPeer {
@@ -324,6 +330,7 @@ export interface ServerToPeer {
   ice: (servers: IceServers) => void;
 }
 
+export const parseLinkWay: Parser<LinkWay> = parserOf(LinkWaySchema);
 export const parseIceServers: Parser<IceServers> = parserOf(IceServersSchema);
 export const parseTicket: Parser<Ticket> = parserOf(TicketSchema);
 export const parseLeaveRequest: Parser<LeaveRequest> = parserOf(LeaveRequestSchema);

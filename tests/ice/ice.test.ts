@@ -5,7 +5,7 @@ import type { ServerOptions } from '../../signaling-server/options.ts';
 import type { RunningServer } from '../../signaling-server/server.ts';
 import { Child } from '../chaos/child.ts';
 import type { MemberState } from '../chaos/messages.ts';
-import { serve } from '../e2e/support.ts';
+import { launchWithin, serve } from '../e2e/support.ts';
 import { defined } from '../support.ts';
 import { startCoturn, TURN_SECRET, type TurnServer } from './coturn.ts';
 import { internetOf, type Home, type Internet } from './homes.ts';
@@ -185,4 +185,37 @@ test('six homes replace a leader that is killed sooner by STUN than through the 
     `a killed leader is replaced in ${direct.toFixed(2)} s by STUN, ${relayed.toFixed(2)} s through the server`,
   );
   expect(direct).toBeLessThan(relayed);
+});
+
+describe('a page', () => {
+  test('that nothing but TCP leaves is linked by TURN, says so, and is counted so', async () => {
+    const homes: readonly Home[] = [CONE, { router: 'cone', blocksUdp: true }];
+    const town = await townOf(homes, ({ udp, tcp }) => ({
+      turnUrls: [udp, tcp],
+      turnSecret: TURN_SECRET,
+      relays: false,
+    }));
+    const url = `http://${town.internet.host}:${town.server.port}`;
+    const open = async (home: number) => {
+      const browser = await launchWithin((command) => town.internet.within(home, command));
+      onTestFinished(() => browser.close());
+      const page = await browser.newPage();
+      await page.goto(`${url}/?room=${ROOM}`);
+      return page;
+    };
+    const pages = await Promise.all([open(0), open(1)]);
+    await vi.waitFor(async () => {
+      for (const page of pages)
+        for (const testid of ['successor-link', 'predecessor-link']) {
+          const shown = await page.$eval(`[data-testid=${testid}]`, (element) => [
+            element.getAttribute('data-value'),
+            element.textContent,
+          ]);
+          expect(shown).toEqual(['direct', 'direct, by TURN']);
+        }
+      const metrics = await (await fetch(`${url}/metrics`)).text();
+      expect(metrics).toContain('ringleader_links{way="turn"} 2\n');
+      expect(metrics).toContain('ringleader_links{way="relayed"} 0\n');
+    }, LONG);
+  });
 });
