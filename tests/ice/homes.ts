@@ -14,7 +14,7 @@ export interface Internet {
 }
 
 /** How a router maps addresses: to the same port for all others, or to another for each (RFC 4787). */
-export type Router = 'cone' | 'symmetric';
+type Router = 'cone' | 'symmetric';
 
 export interface Home {
   readonly router: Router;
