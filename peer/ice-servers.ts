@@ -9,6 +9,12 @@ export class IceServers {
     this.#list = list;
   }
 
+  /** Whether a link may go through a TURN server. */
+  get haveTurn(): boolean {
+    const urls = (this.#list ?? []).flatMap((server) => server.urls);
+    return urls.some((url) => url.startsWith('turn'));
+  }
+
   /** For the links made from now on. */
   take(list: readonly RTCIceServer[]): void {
     this.#list = list;

@@ -1,6 +1,7 @@
 /**
  * By which way each link goes: by a direct connection, through a TURN server, or through the signaling server.
- * WebRTC tells a TURN server only in its statistics, so they are looked at when a link has come up or ended.
+ * WebRTC tells a TURN server only in its statistics. Where there is one, they are looked at when a link has
+ * come up or ended.
  */
 import type { Clock } from '../shared/driver/ports.ts';
 import type { LinkSnapshot, RingEvent } from '../shared/member/events.ts';
@@ -15,6 +16,7 @@ const LOOKS = [300, 5_000];
 export class LinkWatch {
   readonly #clock: Clock;
   readonly #links: () => readonly LinkSnapshot[];
+  readonly #mayTurn: () => boolean;
   readonly #onChange: (ways: LinkWays) => void;
   #ways: LinkWays = { successor: 'none', predecessor: 'none' };
   #report: ReportWay | null = null;
@@ -22,14 +24,19 @@ export class LinkWatch {
   /** Counts the changes: what was seen before a later one does not count. */
   #changes = 0;
 
-  /** @param links of the peer at present */
+  /**
+   * @param links of the peer at present
+   * @param mayTurn whether any of them may go through a TURN server
+   */
   constructor(
     clock: Clock,
     links: () => readonly LinkSnapshot[],
+    mayTurn: () => boolean,
     onChange: (ways: LinkWays) => void,
   ) {
     this.#clock = clock;
     this.#links = links;
+    this.#mayTurn = mayTurn;
     this.#onChange = onChange;
   }
 
@@ -79,6 +86,7 @@ export class LinkWatch {
       open[0];
     if (link === undefined) return 'none';
     if (link.kind === 'relayed') return 'relayed';
+    if (!this.#mayTurn()) return 'direct';
     // A connection that ends meanwhile has no statistics.
     const { readStats } = await import('./link-stats.ts');
     const { candidates } = readStats(await link.stats().catch(() => []));

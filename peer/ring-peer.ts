@@ -6,6 +6,7 @@ import { countedRandom } from '../shared/driver/random.ts';
 import type { Signaling } from '../shared/driver/ports.ts';
 import type { RingPeerOptions, RingPeerPorts } from '../shared/driver/ring-peer.ts';
 import { RingPeer } from '../shared/driver/ring-peer.ts';
+import type { IceServers } from './ice-servers.ts';
 import { LazyTracer } from './lazy-tracer.ts';
 import { LinkWatch, type LinkWays } from './link-ways.ts';
 import type { SocketOptions } from './socket-signaling.ts';
@@ -17,6 +18,8 @@ export interface PeerPorts extends Pick<RingPeerPorts, 'openLink' | 'onEvent'> {
    *   without it the peer never does so
    */
   readonly newSignaling: (options: Pick<SocketOptions, 'onWatched' | 'onReporting'>) => Signaling;
+  /** Those that `openLink` uses, if it may use any. */
+  readonly iceServers?: IceServers;
   /** Told by which way the links go, a moment after that has changed. */
   readonly onLinkWays?: (ways: LinkWays) => void;
 }
@@ -32,8 +35,9 @@ export function createRingPeer(
 ): RingPeer {
   const clock = clockOf(globalThis);
   const tracer = new LazyTracer(clock, () => peer.state);
-  const { onLinkWays = () => undefined } = ports;
-  const watch = new LinkWatch(clock, () => peer.links, onLinkWays);
+  const { iceServers, onLinkWays = () => undefined } = ports;
+  const mayTurn = () => iceServers?.haveTurn === true;
+  const watch = new LinkWatch(clock, () => peer.links, mayTurn, onLinkWays);
   const peer: RingPeer = new RingPeer(
     room,
     {

@@ -54,6 +54,7 @@ export class RingMember {
     this.room = room;
     const iceServers = new IceServers();
     const ports: PeerPorts = {
+      iceServers,
       openLink: simplePeerLinks(SimplePeer, { iceServers }),
       newSignaling: (options) =>
         socketSignaling(location.href, {

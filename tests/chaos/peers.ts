@@ -59,6 +59,7 @@ class Slot {
       wrtc: { ...nodeWebRtc, RTCPeerConnection: CountedConnection },
     });
     const ports: PeerPorts = {
+      iceServers,
       openLink: links === 'relayed' ? isolatedLinks(openLink) : openLink,
       newSignaling: () =>
         socketSignaling(url, { onIceServers: (servers) => iceServers.take(servers) }),
