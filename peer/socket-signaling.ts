@@ -53,6 +53,8 @@ export interface SocketOptions {
   readonly onIceServers?: (servers: readonly RTCIceServer[]) => void;
   /** Called with a way to tell the server how the successor is linked; with null when there is none any more. */
   readonly onReporting?: (report: ReportWay | null) => void;
+  /** The token by which the server lets this client in, asked for at each connection. */
+  readonly token?: () => string | null;
   /** Called by a member that leaves, as a second way to tell the server. */
   readonly onLeave?: (request: LeaveRequest) => void;
   /**
@@ -72,6 +74,7 @@ export function socketSignaling(
     transports = ['websocket'],
     onIceServers = () => undefined,
     onReporting = () => undefined,
+    token = () => null,
     onLeave = () => undefined,
     onWatched = () => undefined,
   }: SocketOptions = {},
@@ -86,6 +89,10 @@ export function socketSignaling(
     reconnectionDelay: FIRST_RETRY,
     reconnectionDelayMax: LAST_RETRY,
     timeout: ATTEMPT_PATIENCE,
+    auth: (give) => {
+      const own = token();
+      give(own === null ? {} : { token: own });
+    },
   });
 
   function listen(onNews: (news: ServerNews) => void): void {

@@ -16,8 +16,10 @@ import {
   type RequestType,
 } from '../shared/protocol/signaling.ts';
 import { parseTrace, parseWatchRequest, type WatchReply } from '../shared/protocol/watch.ts';
+import type { Admissions } from './admissions.ts';
 import type { Call, Client, Handler } from './clients.ts';
 import type { Connections } from './connections.ts';
+import type { Wish } from './grants.ts';
 import type { Metrics } from './metrics.ts';
 import { tooMuch, type Limit, type RateLimits } from './rate-limits.ts';
 import { codeFor, FOR_A_PLACE } from './requests.ts';
@@ -32,6 +34,8 @@ export interface CallPorts {
   readonly rateLimits: RateLimits;
   readonly rooms: RoomHost;
   readonly ways: Ways;
+  /** null where everybody may come in. */
+  readonly admissions: Admissions | null;
 }
 
 export class CallHandlers {
@@ -67,19 +71,32 @@ export class CallHandlers {
       return null;
     }
     const claim = claimOf(request.value);
-    if (claim !== null) return this.#admit(call, request.value, claim.room);
+    if (claim !== null) return this.#admit(call, request.value, claim);
     this.#putToBroker(call, request.value);
     return null;
   }
 
   /**
-   * Puts a request for a place to the broker, unless the client's network has had too many. Where the client
+   * Puts a request for a place to the broker, unless the client may not have it, or its network has had too
+   * many. Where the client
    * has gone meanwhile the broker knows.
    */
-  async #admit(call: Call, request: Request, room: RoomName): Promise<void> {
-    const limit = await this.#limitOf(call.client.network, room);
+  async #admit(call: Call, request: Request, wish: Wish): Promise<void> {
+    const { client, reply } = call;
+    const refused = await this.#refusalOf(client, wish);
+    if (refused !== null) {
+      reply(refused);
+      return;
+    }
+    const limit = await this.#limitOf(client.network, wish.room);
     if (limit === null) this.#putToBroker(call, request);
-    else call.reply(this.#refuse(limit));
+    else reply(this.#refuse(limit));
+  }
+
+  /** Why a client may not have what it wants; null where it may. */
+  async #refusalOf(client: Client, wish: Wish): Promise<Refusal | null> {
+    const admitted = await this.#ports.admissions?.admit(client, wish);
+    return admitted !== undefined && 'ok' in admitted ? admitted : null;
   }
 
   /** What a network has had too much of for one more place in a room; null where it has not. */
@@ -161,16 +178,26 @@ export class CallHandlers {
     return { ok: true };
   }
 
-  #watch({ client, input, reply }: Call): null {
+  #watch({ client, input, reply }: Call): Promise<void> | null {
     client.busyAt = this.#ports.clock.now();
-    reply(this.#refusalOfSecond(client) ?? this.#addSpectator(client, input));
+    const request = parseWatchRequest(input);
+    if (!request.ok) {
+      reply(refusal(codeFor(input), request.error));
+      return null;
+    }
+    const { room } = request.value;
+    const watch = () => reply(this.#refusalOfSecond(client) ?? this.#addSpectator(client, room));
+    if (this.#ports.admissions !== null)
+      return this.#refusalOf(client, { room, id: null }).then((refused) => {
+        if (refused !== null) reply(refused);
+        // It may have gone meanwhile.
+        else if (client.socket.connected) watch();
+      });
+    watch();
     return null;
   }
 
-  #addSpectator(client: Client, input: unknown): WatchReply {
-    const request = parseWatchRequest(input);
-    if (!request.ok) return refusal(codeFor(input), request.error);
-    const { room } = request.value;
+  #addSpectator(client: Client, room: RoomName): WatchReply {
     const { network, socket } = client;
     const { rooms, connections, logger } = this.#ports;
     const problem = rooms.watching.problem(room);

@@ -75,8 +75,8 @@ export interface ClientPorts {
   /** What is done with an event; null for one that there is not. */
   handlerOf(event: string): Handler | null;
   placeOf(session: SessionId): Membership | null;
-  /** STUN and TURN servers for clients that are told now. */
-  iceServers(): IceServers;
+  /** STUN and TURN servers for a client that is told now. */
+  iceServersOf(client: Client): IceServers | Promise<IceServers>;
   onOpened(client: Client): void;
   onClosed(client: Client): void;
 }
@@ -128,8 +128,12 @@ export class Clients {
 
   /** Tells all of STUN and TURN servers anew: credentials expire. */
   renewIce(): void {
-    const servers = this.#ports.iceServers();
-    for (const { socket } of this.#open.values()) socket.emit('ice', servers);
+    for (const client of this.#open.values()) void this.#tellIce(client);
+  }
+
+  async #tellIce(client: Client): Promise<void> {
+    const servers = await this.#ports.iceServersOf(client);
+    if (client.socket.connected) client.socket.emit('ice', servers);
   }
 
   /** The server closes: from now on no client ends because it wants nothing. */
@@ -157,7 +161,7 @@ export class Clients {
     };
     this.#open.set(client.session, client);
     this.#ports.onOpened(client);
-    socket.emit('ice', this.#ports.iceServers());
+    void this.#tellIce(client);
     // Over the wire an event's name may be a number too. Some may be left of one that was disconnected.
     socket.onAny((event: string | number, ...parameters: unknown[]) => {
       if (socket.connected) this.#hear(client, String(event).slice(0, MAX_EVENT), parameters);

@@ -32,11 +32,15 @@ export class Ice {
     return this.#turnServers(0).length === 0 ? null : this.#lifetime / 2;
   }
 
+  /** Those that need no credentials. */
+  get open(): IceServers {
+    const { stunUrls } = this.#options;
+    return stunUrls.length === 0 ? [] : [{ urls: [...stunUrls] }];
+  }
+
   /** @param date milliseconds since 1970 */
   servers(date: number): IceServers {
-    const { stunUrls } = this.#options;
-    const stun = stunUrls.length === 0 ? [] : [{ urls: [...stunUrls] }];
-    return [...stun, ...this.#turnServers(date)];
+    return [...this.open, ...this.#turnServers(date)];
   }
 
   #turnServers(date: number): IceServers {

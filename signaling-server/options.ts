@@ -114,6 +114,12 @@ const EnvironmentSchema = v.object({
       v.minLength(SHORTEST_SECRET, `must have at least ${SHORTEST_SECRET} characters`),
     ),
   ),
+  JOIN_SECRET: v.optional(
+    v.pipe(
+      v.string(),
+      v.minLength(SHORTEST_SECRET, `must have at least ${SHORTEST_SECRET} characters`),
+    ),
+  ),
   ALLOWED_ORIGINS: listOf(
     ORIGIN,
     'must be origins such as https://example.org with commas between, or *',
@@ -147,6 +153,8 @@ const OptionsSchema = v.pipe(
     spectators: given.MAX_WATCHERS,
     /** What the server signs with; undefined for one that it keeps in a file. */
     secret: given.SECRET,
+    /** What tokens are signed with that let people in; undefined where all may come in. */
+    joinSecret: given.JOIN_SECRET,
     connections: given.MAX_CONNECTIONS,
     connectionsPerAddress: given.MAX_CONNECTIONS_PER_ADDRESS,
     /** The proxies whose word is believed on where a client is, as client-address.ts reads it. */

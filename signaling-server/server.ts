@@ -7,6 +7,7 @@ import { everywhere, reachOf, type Reach } from './addresses.ts';
 import { isBlockedByBrowsers } from './browser-ports.ts';
 import { proxyTest } from './client-address.ts';
 import { watchDescriptors } from './descriptors.ts';
+import { byTokens } from './grants.ts';
 import { createHttpServer, limitRequests, refuseOtherUpgrades } from './http-server.ts';
 import { createLogger } from './log.ts';
 import type { ServerOptions } from './options.ts';
@@ -95,8 +96,10 @@ export async function startServer(
   const parts = { pageFolder, logger, reach };
   const secret = options.secret ?? keptSecret(logger);
   const memories = new Memories();
+  const { joinSecret } = options;
+  const authorize = joinSecret === undefined ? undefined : byTokens(joinSecret);
   const { httpServer, metricsServer, signaling } = assembleServer(
-    { ...options, secret, memories },
+    { ...options, secret, memories, authorize },
     parts,
   );
   const host = options.host ?? everywhere();

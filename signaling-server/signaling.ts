@@ -25,10 +25,12 @@ import {
   type AccessOptions,
   type AccessRefusal,
 } from './access.ts';
+import { Admissions } from './admissions.ts';
 import { CallHandlers } from './call-handlers.ts';
 import { addressReader } from './client-address.ts';
 import { Clients, type Client, type SocketServer } from './clients.ts';
 import { Connections } from './connections.ts';
+import type { Authorize } from './grants.ts';
 import { Handshakes, type HandshakeLimits } from './handshakes.ts';
 import { Memories } from './memories.ts';
 import { createMetrics, type Metrics } from './metrics.ts';
@@ -54,6 +56,8 @@ export interface SignalingOptions extends HostLimits, AccessOptions, HandshakeLi
   readonly trustedProxies: string;
   /** What may come from one address in a minute; counted in memory by default. */
   readonly rateLimits?: RateLimits;
+  /** Decides who may come in; by default all. */
+  readonly authorize?: Authorize | undefined;
   /** How long a client may stay that neither has a place nor watches nor asks for either, in milliseconds. */
   readonly idlePatience?: number;
 }
@@ -114,8 +118,10 @@ export class SignalingServer {
     const rooms = this.#rooms;
     const ice = new Ice(options);
     const ways = this.#ways;
+    const { authorize } = options;
+    const admissions = authorize === undefined ? null : new Admissions(authorize, warnings);
     const calls = new CallHandlers({
-      ...{ clock, metrics, logger, connections, rateLimits, rooms, ways },
+      ...{ clock, metrics, logger, connections, rateLimits, rooms, ways, admissions },
     });
     this.#clients = new Clients(this.#io, options.idlePatience ?? IDLE_PATIENCE, {
       clock,
@@ -125,7 +131,13 @@ export class SignalingServer {
       connections,
       handlerOf: (event) => calls.of(event),
       placeOf: (session) => rooms.placeOf(session),
-      iceServers: () => ice.servers(Date.now()),
+      iceServersOf: (client) => {
+        if (admissions === null) return ice.servers(Date.now());
+        // TURN is for those who may come in.
+        return admissions
+          .grantOf(client)
+          .then((grant) => ('ok' in grant ? ice.open : ice.servers(Date.now())));
+      },
       onOpened: ({ session, network }) => rooms.give({ type: 'opened', session, address: network }),
       onClosed: (client) => this.#end(client),
     });

@@ -230,6 +230,16 @@ export const REFUSALS = [
   'try-again',
   /** This server passes no frames on between peers. */
   'no-relay',
+  /** The connection was not let in, or not for this. */
+  'token',
+  /** The room was opened with another secret, or without one. */
+  'room-secret',
+  /** The host of the room lets nobody else in. */
+  'locked',
+  /** The host of the room has turned this peer out. */
+  'turned-out',
+  /** Only the host of the room may do this. */
+  'not-host',
 ] as const;
 export type RefusalCode = (typeof REFUSALS)[number];
 
