@@ -1,4 +1,4 @@
-/** The direction of imports: shared <- signaling-server, shared <- peer <- web. */
+/** The direction of imports: shared <- signaling-server, shared <- peer <- web, and terminal imports all but web. */
 
 /** Inside the project, these folders may import these (and themselves) and no others. */
 const MAY_IMPORT = {
@@ -6,6 +6,7 @@ const MAY_IMPORT = {
   'signaling-server': ['shared'],
   peer: ['shared'],
   web: ['peer', 'shared'],
+  terminal: ['peer', 'shared', 'signaling-server'],
   bench: ['shared'],
   scripts: ['bench'],
 };
@@ -20,7 +21,7 @@ const SHARED_MAY_IMPORT = {
   narration: ['member', 'election', 'protocol'],
 };
 
-const own = '^(shared|signaling-server|peer|web|tests|bench|scripts)/';
+const own = '^(shared|signaling-server|peer|terminal|web|tests|bench|scripts)/';
 
 const directions = Object.entries(MAY_IMPORT).map(([folder, others]) => ({
   name: `${folder}-imports`,
@@ -103,7 +104,7 @@ export default {
       name: 'development-packages',
       comment: 'the server runs on dependencies alone',
       severity: 'error',
-      from: { path: '^(shared|signaling-server)/' },
+      from: { path: '^(shared|signaling-server|terminal)/' },
       to: { dependencyTypes: ['npm-dev'], dependencyTypesNot: ['type-only'] },
     },
   ],

@@ -5,7 +5,7 @@ import globals from 'globals';
 import ts from 'typescript-eslint';
 
 const TYPED = ['**/*.ts', '**/*.svelte'];
-const SOURCES = ['shared', 'signaling-server', 'peer', 'web'].flatMap((folder) =>
+const SOURCES = ['shared', 'signaling-server', 'peer', 'terminal', 'web'].flatMap((folder) =>
   ['ts', 'svelte'].map((extension) => `${folder}/**/*.${extension}`),
 );
 
@@ -17,7 +17,7 @@ const IMPURE = new Set([
 ]);
 
 /** The folders that a page's component must not reach, types included. */
-const NOT_FOR_PAGES = ['signaling-server', 'tests', 'bench', 'scripts'];
+const NOT_FOR_PAGES = ['signaling-server', 'terminal', 'tests', 'bench', 'scripts'];
 
 export default defineConfig(
   globalIgnores(['dist/', 'coverage/']),

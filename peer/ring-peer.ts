@@ -18,6 +18,8 @@ export interface PeerPorts extends Pick<RingPeerPorts, 'openLink' | 'onEvent'> {
    *   without it the peer never does so
    */
   readonly newSignaling: (options: Pick<SocketOptions, 'onWatched' | 'onReporting'>) => Signaling;
+  /** Of its first membership; by default it makes one. */
+  readonly id?: PeerId | null;
   /** Those that `openLink` uses, if it may use any. */
   readonly iceServers?: IceServers;
   /** Told by which way the links go, a moment after that has changed. */
@@ -36,6 +38,7 @@ export function createRingPeer(
   const clock = clockOf(globalThis);
   const tracer = new LazyTracer(clock, () => peer.state);
   const { iceServers, onLinkWays = () => undefined } = ports;
+  let { id = null } = ports;
   const mayTurn = () => iceServers?.haveTurn === true;
   const watch = new LinkWatch(clock, () => peer.links, mayTurn, onLinkWays);
   const peer: RingPeer = new RingPeer(
@@ -51,7 +54,11 @@ export function createRingPeer(
       clock,
       date: Date.now,
       random: countedRandom(Math.floor(Math.random() * 2 ** 32)),
-      newId,
+      newId: () => {
+        const own = id;
+        id = null;
+        return own ?? newId();
+      },
       newSecret: uuid,
     },
     options,

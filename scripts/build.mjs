@@ -1,4 +1,7 @@
-/** Builds the server into dist/signaling-server and the page into dist/web, where out of date. */
+/**
+ * Builds the server into dist/signaling-server, the command into dist/terminal and the pages into dist/web, where
+ * out of date.
+ */
 import { createHash } from 'node:crypto';
 import {
   cpSync,
@@ -14,12 +17,12 @@ import { ensureInstalled } from './ensure-installed.mjs';
 import { inPlainFolder } from './plain-folder.mjs';
 import { fail, isMain, root, run, tsc } from './run.mjs';
 
-const SOURCES = ['shared', 'signaling-server', 'peer', 'web'];
+const SOURCES = ['shared', 'signaling-server', 'terminal', 'peer', 'web'];
 const SETTINGS = ['package-lock.json', 'tsconfig.base.json', 'vite.config.ts'];
 
 /** What was built from which sources: a digest of the sources next to each result. */
 const SERVER = {
-  make: () => runOrFail([...tsc, '-b', 'signaling-server']),
+  make: () => runOrFail([...tsc, '-b', 'signaling-server', 'terminal']),
   result: 'dist/signaling-server/main.js',
   digest: 'dist/signaling-server/.sources',
 };

@@ -3,7 +3,16 @@ import { availableParallelism } from 'node:os';
 import { ensureInstalled } from './ensure-installed.mjs';
 import { root, run, tool, tsc } from './run.mjs';
 
-const FOLDERS = ['shared', 'signaling-server', 'peer', 'web', 'tests', 'bench', 'scripts'];
+const FOLDERS = [
+  'shared',
+  'signaling-server',
+  'peer',
+  'terminal',
+  'web',
+  'tests',
+  'bench',
+  'scripts',
+];
 
 /** The slowest first, so that the others fill the time. */
 const steps = {

@@ -1,6 +1,7 @@
 /** What is done with each event of a client: it is parsed, limited, and put to the rooms. */
 import type { Logger } from 'pino';
 import { ALREADY_JOINED } from '../shared/broker/broker.ts';
+import { refusalOfKey } from '../shared/broker/facts.ts';
 import type { Membership } from '../shared/broker/state.ts';
 import { NOT_JOINED, refusal } from '../shared/broker/turn.ts';
 import type { Clock } from '../shared/driver/ports.ts';
@@ -15,11 +16,17 @@ import {
   type Request,
   type RequestType,
 } from '../shared/protocol/signaling.ts';
-import { parseTrace, parseWatchRequest, type WatchReply } from '../shared/protocol/watch.ts';
+import {
+  parseTrace,
+  parseWatchRequest,
+  type WatchReply,
+  type WatchRequest,
+} from '../shared/protocol/watch.ts';
 import type { Admissions } from './admissions.ts';
 import type { Call, Client, Handler } from './clients.ts';
 import type { Connections } from './connections.ts';
-import type { Wish } from './grants.ts';
+import { digested, digestOf } from './digests.ts';
+import type { Grant, Wish } from './grants.ts';
 import type { Metrics } from './metrics.ts';
 import { tooMuch, type Limit, type RateLimits } from './rate-limits.ts';
 import { codeFor, FOR_A_PLACE } from './requests.ts';
@@ -70,9 +77,11 @@ export class CallHandlers {
       reply(refusal(isForPlace ? codeFor(input) : 'malformed', request.error));
       return null;
     }
-    const claim = claimOf(request.value);
-    if (claim !== null) return this.#admit(call, request.value, claim);
-    this.#putToBroker(call, request.value);
+    const asked = digested(request.value);
+    const claim = claimOf(asked);
+    if (claim !== null) return this.#admit(call, asked, claim);
+    if (asked.type === 'govern') return this.#govern(call, asked);
+    this.#putToBroker(call, asked);
     return null;
   }
 
@@ -83,20 +92,39 @@ export class CallHandlers {
    */
   async #admit(call: Call, request: Request, wish: Wish): Promise<void> {
     const { client, reply } = call;
-    const refused = await this.#refusalOf(client, wish);
-    if (refused !== null) {
-      reply(refused);
+    const grant = await this.#grantFor(client, wish);
+    if (grant !== null && 'ok' in grant) {
+      reply(grant);
       return;
     }
     const limit = await this.#limitOf(client.network, wish.room);
-    if (limit === null) this.#putToBroker(call, request);
+    if (limit === null) this.#putToBroker(call, request, grant);
     else reply(this.#refuse(limit));
   }
 
-  /** Why a client may not have what it wants; null where it may. */
-  async #refusalOf(client: Client, wish: Wish): Promise<Refusal | null> {
-    const admitted = await this.#ports.admissions?.admit(client, wish);
-    return admitted !== undefined && 'ok' in admitted ? admitted : null;
+  /** What a client was granted, or why it may not have what it wants; null where everybody may. */
+  async #grantFor(client: Client, wish: Wish): Promise<Grant | Refusal | null> {
+    return (await this.#ports.admissions?.admit(client, wish)) ?? null;
+  }
+
+  /** Puts to the broker what a host wants: one that has the key, or a token that says so. */
+  async #govern(call: Call, request: Request<'govern'>): Promise<void> {
+    const { client, reply } = call;
+    const { room, host, order } = request.body;
+    const grant = await this.#grantFor(client, { room, id: null });
+    if (grant !== null && 'ok' in grant) {
+      reply(grant);
+      return;
+    }
+    const isGranted = host === null && grant?.role === 'host';
+    if (host === null && !isGranted) {
+      reply(refusal('not-host', 'only the host of this room may do that'));
+      return;
+    }
+    const isNew = order.do === 'claim' && !this.#ports.rooms.has(room);
+    const mayOpen = !isNew || (await this.#ports.rateLimits.rooms.take(client.network));
+    if (mayOpen) this.#putToBroker(call, request, grant);
+    else reply(this.#refuse('too-many-rooms'));
   }
 
   /** What a network has had too much of for one more place in a room; null where it has not. */
@@ -112,7 +140,7 @@ export class CallHandlers {
     return tooMuch(limit);
   }
 
-  #putToBroker({ client, reply }: Call, request: Request): void {
+  #putToBroker({ client, reply }: Call, request: Request, grant: Grant | null = null): void {
     const { metrics, logger, rooms } = this.#ports;
     const { session, replies } = client;
     const { type } = request;
@@ -125,7 +153,7 @@ export class CallHandlers {
         metrics.refusals.inc({ reason: 'too-much-relayed' });
       reply(said);
     });
-    rooms.give({ type: 'request', session, number, request });
+    rooms.give({ type: 'request', session, number, request, grant: grant?.key ?? undefined });
     if (type !== 'leave' || place === null) return;
     metrics.leaves.inc();
     logger.debug(place, 'left');
@@ -185,24 +213,36 @@ export class CallHandlers {
       reply(refusal(codeFor(input), request.error));
       return null;
     }
-    const { room } = request.value;
-    const watch = () => reply(this.#refusalOfSecond(client) ?? this.#addSpectator(client, room));
+    const watch = (grant: Grant | null) => {
+      reply(this.#refusalOfSecond(client) ?? this.#addSpectator(client, request.value, grant));
+    };
     if (this.#ports.admissions !== null)
-      return this.#refusalOf(client, { room, id: null }).then((refused) => {
-        if (refused !== null) reply(refused);
+      return this.#grantFor(client, { room: request.value.room, id: null }).then((grant) => {
+        if (grant !== null && 'ok' in grant) reply(grant);
         // It may have gone meanwhile.
-        else if (client.socket.connected) watch();
+        else if (client.socket.connected) watch(grant);
       });
-    watch();
+    watch(null);
     return null;
   }
 
-  #addSpectator(client: Client, room: RoomName): WatchReply {
+  #addSpectator(
+    client: Client,
+    { room, key, host }: WatchRequest,
+    grant: Grant | null,
+  ): WatchReply {
     const { network, socket } = client;
     const { rooms, connections, logger } = this.#ports;
-    const problem = rooms.watching.problem(room);
-    if (problem !== null) return refusal('room-full', problem);
-    if (rooms.watching.hasMost(room, network)) return this.#refuse('too-many-spectators');
+    const facts = rooms.factsOf(room);
+    const isHost = grant?.role === 'host' || (facts?.host != null && facts.host === digestOf(host));
+    if (!isHost) {
+      const refused = facts !== null && refusalOfKey(facts, digestOf(key));
+      if (refused) return refused;
+      // A host is never one spectator too many.
+      const problem = rooms.watching.problem(room);
+      if (problem !== null) return refusal('room-full', problem);
+      if (rooms.watching.hasMost(room, network)) return this.#refuse('too-many-spectators');
+    }
     const { order, remove } = rooms.watching.add(room, network, {
       order: (order, onTaken) => socket.emit('order', order, onTaken),
       traces: (traces, onTaken) => socket.emit('traces', traces, onTaken),

@@ -13,7 +13,12 @@ export const BARE: ReadonlySet<string> = new Set<RequestType>(['settle', 'leave'
 export const FOR_A_PLACE: ReadonlySet<string> = new Set<RequestType>(['join', 'resume']);
 
 /** Requests that may change who is whose neighbour, which costs more than to answer one. */
-export const MOVES: ReadonlySet<string> = new Set<RequestType>(['join', 'resume', 'complain']);
+export const MOVES: ReadonlySet<string> = new Set<RequestType>([
+  'join',
+  'resume',
+  'complain',
+  'govern',
+]);
 
 /** What a request of another version of the protocol has, whatever else it holds. */
 const OtherVersionSchema = v.looseObject({
@@ -23,6 +28,7 @@ const OtherVersionSchema = v.looseObject({
 /** What those who run the server can do about a refusal; for the log. */
 export const REMEDIES: Partial<Readonly<Record<RefusalCode, string>>> = {
   version: 'the page has to be reloaded',
+  token: 'tokens are made with JOIN_SECRET, by the command: ringleader token',
   'room-full':
     'the limits are MAX_PEERS_PER_ROOM, MAX_ROOMS, MAX_WATCHERS_PER_ROOM and MAX_WATCHERS',
 };

@@ -1,6 +1,7 @@
 /** The rooms that live on this server: the broker of shared/broker with its timer, and their spectators. */
 import { randomInt } from 'node:crypto';
 import { orderOf, placeOf, sessionsIn, sizeOf } from '../shared/broker/broker.ts';
+import { factsOf } from '../shared/broker/facts.ts';
 import { run, type BrokerLoop } from '../shared/broker/run.ts';
 import { mayLeave } from '../shared/broker/sessions.ts';
 import {
@@ -14,7 +15,7 @@ import {
 import type { Tickets } from '../shared/broker/tickets.ts';
 import type { Clock } from '../shared/driver/ports.ts';
 import type { PeerId, RoomName } from '../shared/protocol/ids.ts';
-import type { LeaveRequest } from '../shared/protocol/signaling.ts';
+import type { Facts, LeaveRequest } from '../shared/protocol/signaling.ts';
 import { Watching, type WatchLimits } from './watch.ts';
 
 export interface HostLimits extends WatchLimits {
@@ -49,10 +50,12 @@ export class RoomHost {
   readonly watching: Watching;
   readonly #broker: Broker;
   readonly #loop: BrokerLoop;
+  readonly #clock: Clock;
 
   /** @param memory names this memory of the rooms */
   constructor(memory: string, limits: HostLimits, ports: HostPorts) {
     const { clock, tickets } = ports;
+    this.#clock = clock;
     this.#broker = newBroker(memory, { ...limits, burstWindow: BURST_WINDOW }, clock.now());
     const perform = (delivery: Delivery) => ports.perform(delivery);
     const times = { clock, date: Date.now };
@@ -74,6 +77,11 @@ export class RoomHost {
   /** Rooms and peers at this moment. */
   get size(): { readonly rooms: number; readonly peers: number } {
     return sizeOf(this.#broker);
+  }
+
+  /** What is so in a room; null where there is none. */
+  factsOf(room: RoomName): Facts | null {
+    return factsOf({ state: this.#broker, now: this.#clock.now() }, room);
   }
 
   has(room: RoomName): boolean {

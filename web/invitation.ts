@@ -1,5 +1,6 @@
 /** The links by which others join this room. */
 import type { RoomName } from '../shared/protocol/ids.ts';
+import { inFragment } from './fragment.ts';
 
 /** Whether a host name always means the device that uses it. */
 export function isThisDevice(hostname: string): boolean {
@@ -11,7 +12,11 @@ export function isThisDevice(hostname: string): boolean {
  * @param address of a page of the server, or of its folder; by default this page's
  */
 export function linkTo(room: RoomName, address = location.href): string {
-  return new URL(`./?room=${room}`, address).href;
+  // The secret of the room goes along; a token is one person's own.
+  const key = inFragment('key');
+  const url = new URL(`./?room=${room}`, address);
+  if (key !== null) url.hash = new URLSearchParams({ key }).toString();
+  return url.href;
 }
 
 /** The addresses at which the server says that other devices reach it; none where it cannot say. */

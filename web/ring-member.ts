@@ -11,6 +11,7 @@ import type { LeaveRequest } from '../shared/protocol/signaling.ts';
 import type { LinkSnapshot, RingEvent, RingState } from '../shared/member/events.ts';
 import type { RingPeer } from '../shared/driver/ring-peer.ts';
 import { factsOf } from './facts.ts';
+import { claimsIn, inFragment } from './fragment.ts';
 
 /** Something that happened; put into words when it is first read. */
 export interface LogRecord {
@@ -53,12 +54,15 @@ export class RingMember {
   constructor(room: RoomName) {
     this.room = room;
     const iceServers = new IceServers();
+    const token = inFragment('token');
     const ports: PeerPorts = {
+      id: claimsIn(token).id,
       iceServers,
       openLink: simplePeerLinks(SimplePeer, { iceServers }),
       newSignaling: (options) =>
         socketSignaling(location.href, {
           ...options,
+          token: () => token,
           onIceServers: (servers) => iceServers.take(servers),
           onLeave: sayGoodbye,
         }),
@@ -70,7 +74,7 @@ export class RingMember {
         this.onChange(null);
       },
     };
-    this.#peer = createRingPeer(room, ports);
+    this.#peer = createRingPeer(room, ports, { key: inFragment('key') });
     this.#peer.join();
     addEventListener('pagehide', () => {
       this.leave();

@@ -383,6 +383,13 @@ function refusalAdvice(code: Refusal['code']): string {
     case 'version':
     case 'malformed':
       return 'Reload the page to get its current version.';
+    case 'token':
+    case 'room-secret':
+      return 'Ask the person who gave you the link for another one.';
+    case 'locked':
+      return 'Wait until the host unlocks it, then press “Rejoin ring”.';
+    case 'turned-out':
+      return 'This tab does not join again by itself.';
     case 'room-full':
       return 'Wait until somebody leaves and press “Rejoin ring”, or use another room: add ?room=NAME to the address.';
     default:

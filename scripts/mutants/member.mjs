@@ -934,6 +934,14 @@ export const MEMBER_MUTANTS = [
     caughtBy: test('member/spec-links', 'L11g'),
   },
   {
+    rule: 'L19g',
+    change: 'a peer that was turned out comes back as another',
+    file: 'member/membership.ts',
+    find: "if (code === 'place-lost' || code === 'id-taken') comeBack(turn);",
+    replace: "if (code === 'place-lost' || code === 'turned-out') comeBack(turn);",
+    caughtBy: test('member/membership', 'a refusal as turned-out ends the membership'),
+  },
+  {
     rule: 'L11d',
     change: 'relayed links in vain are not complained about',
     file: 'member/successor.ts',

@@ -12,6 +12,7 @@ import type { PeerId, RoomName } from '../protocol/ids.ts';
 import type { Request } from '../protocol/signaling.ts';
 import type { Order } from '../protocol/watch.ts';
 import { complain, endProbes, takeAnswer } from './complaints.ts';
+import { govern } from './hosts.ts';
 import { settle } from './places.ts';
 import { letGo, lookup, recoverLate } from './recovery.ts';
 import { peersOf } from './room.ts';
@@ -54,7 +55,8 @@ export function handle(
   moment: Moment,
   ports: BrokerPorts,
 ): readonly Delivery[] {
-  const turn: Turn = { ...moment, ...ports, state, deliveries: [] };
+  const grant = input.type === 'request' ? (input.grant ?? null) : null;
+  const turn: Turn = { ...moment, ...ports, state, deliveries: [], grant };
   switch (input.type) {
     case 'opened':
       state.sessions.set(input.session, { address: input.address, place: null });
@@ -116,6 +118,10 @@ function request(turn: Turn, asker: Asker, asked: Request): void {
   const session = turn.state.sessions.get(asker.session);
   if (session === undefined) return;
   const { place } = session;
+  if (asked.type === 'govern') {
+    govern(turn, asker, asked.body);
+    return;
+  }
   if (asked.type === 'join' || asked.type === 'resume') {
     if (place !== null) reply(turn, asker, ALREADY_JOINED);
     else if (asked.type === 'join') join(turn, asker, asked.body);
@@ -127,7 +133,7 @@ function request(turn: Turn, asker: Asker, asked: Request): void {
 }
 
 /** What only one that has joined a room may ask. */
-type MemberRequest = Exclude<Request, { readonly type: 'join' | 'resume' }>;
+type MemberRequest = Exclude<Request, { readonly type: 'join' | 'resume' | 'govern' }>;
 
 function ofMember(turn: Turn, asker: Asker, place: Membership, asked: MemberRequest): void {
   const { id } = place;

@@ -28,13 +28,15 @@ import {
  * Stops a room, once, to gather the members of a lost memory: one of them comes with its ticket. Newcomers
  * that could not know of them have to come again, but only as the server has just begun.
  */
-export function gather(turn: Turn, open: OpenRoom, { policy, incarnation }: Ticket): void {
+export function gather(turn: Turn, open: OpenRoom, ticket: Ticket): void {
+  const { policy, incarnation, facts } = ticket;
   if (open.hasRecovered || open.recollections !== null) return;
   const isOfBefore = !isOfThisMemory(turn, incarnation);
   const hasJustBegun = turn.state.startedAt > turn.now - RECOVERY_PERIOD;
   if (open.seats.size > 0 && !(isOfBefore && hasJustBegun)) return;
   // The room may have been opened by a newcomer who could not know.
   open.policy = policy;
+  open.facts = facts;
   for (const id of startRecovery(open)) turnOut(turn, open, id);
   cancel(turn, open, 'assign');
   note(turn, open, { type: 'recovery begun' });

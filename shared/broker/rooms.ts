@@ -4,9 +4,11 @@
  */
 import type { RoomName } from '../protocol/ids.ts';
 import type { Policy } from '../protocol/messages.ts';
+import type { Facts } from '../protocol/signaling.ts';
 import { disarm } from '../machine/due-times.ts';
 import { fullBucket } from '../machine/token-bucket.ts';
 import { keepChecking, wake } from './absence.ts';
+import { isGoverned, reserve } from './facts.ts';
 import { join } from './places.ts';
 import { newRoom } from './room.ts';
 import type { OpenRoom } from './state.ts';
@@ -24,12 +26,19 @@ const DESERTED_PATIENCE = 30_000;
 const MAX_FORGOTTEN = 1_000;
 
 /** A room that was empty counts its versions anew: that takes another incarnation. */
-export function openRoom({ state, now }: Turn, name: RoomName, policy: Policy): OpenRoom {
+export function openRoom(
+  { state, now }: Turn,
+  name: RoomName,
+  policy: Policy,
+  facts: Facts,
+): OpenRoom {
   state.opened += 1;
+  state.reserved.delete(name);
   const open: OpenRoom = {
     ...newRoom(`${state.incarnation}.${state.opened}`, state.latestEra),
     name,
     policy,
+    facts,
     openedAt: now,
     seats: new Map(),
     pending: [],
@@ -98,8 +107,10 @@ export function hasForgotten({ state }: Turn, name: RoomName, incarnation: strin
   return state.forgotten.some((room) => room.name === name && room.incarnation === incarnation);
 }
 
-export function closeRoom({ state }: Turn, { name, era, tasks }: OpenRoom): void {
+export function closeRoom(turn: Turn, { name, era, tasks, facts }: OpenRoom): void {
+  const { state } = turn;
   if (tasks.size > 0) disarm(state, (due) => due.room === name);
   state.latestEra = Math.max(state.latestEra, era);
   state.rooms.delete(name);
+  if (isGoverned(facts)) reserve(turn, name, facts);
 }

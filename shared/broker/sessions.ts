@@ -9,6 +9,7 @@ import type {
 } from '../protocol/signaling.ts';
 import { keepChecking, lose, wake } from './absence.ts';
 import { decide } from './complaints.ts';
+import { factsOf, isTurnedOut, NO_FACTS, refusalOfNewcomer, TURNED_OUT } from './facts.ts';
 import { outdo, readmit } from './places.ts';
 import { gather, letGo, recoverIfWhole } from './recovery.ts';
 import { find, has, hasLeft } from './room.ts';
@@ -38,13 +39,16 @@ import { viewFor } from './views.ts';
 
 /** Takes a newcomer in: at once where none came just before, else with all others of its burst. */
 export function join(turn: Turn, asker: Asker, request: JoinRequest): void {
-  const { room: name, id, secret, policy } = request;
+  const { room: name, id, secret, policy, key } = request;
   const open = turn.state.rooms.get(name);
   const known = open?.seats.get(id);
   const isTaken = open !== undefined && (known !== undefined || hasLeft(open, id));
-  const refused = isTaken ? idTaken(id) : refusalOfOneMore(turn, name, open);
+  const facts = factsOf(turn, name);
+  const refused =
+    refusalOfNewcomer(facts, key, turn.grant) ??
+    (isTaken ? idTaken(id) : refusalOfOneMore(turn, name, open));
   if (refused === null) {
-    const room = open ?? openRoom(turn, name, policy);
+    const room = open ?? openRoom(turn, name, policy, facts ?? { ...NO_FACTS, key });
     room.seats.set(id, newSeat(secret));
     seat(turn, room, id, asker.session);
     room.pending = [...room.pending, { ...asker, request, since: turn.now }];
@@ -62,6 +66,10 @@ export function join(turn: Turn, asker: Asker, request: JoinRequest): void {
  */
 export function resume(turn: Turn, asker: Asker, request: ResumeRequest): void {
   const open = turn.state.rooms.get(request.room);
+  if (isTurnedOut(factsOf(turn, request.room), request.id, turn.grant)) {
+    reply(turn, asker, TURNED_OUT);
+    return;
+  }
   const kept = open?.seats.get(request.id);
   if (open === undefined || kept === undefined) bringBack(turn, asker, request, open);
   else reconnect(turn, asker, request, open, kept);
@@ -106,7 +114,7 @@ function bringBack(turn: Turn, asker: Asker, request: ResumeRequest, known?: Ope
     reply(turn, asker, refused);
     return;
   }
-  const open = known ?? openRoom(turn, name, ticket.policy);
+  const open = known ?? openRoom(turn, name, ticket.policy, ticket.facts);
   gather(turn, open, ticket);
   open.seats.set(id, newSeat(secret));
   wake(turn, open);

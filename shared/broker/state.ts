@@ -4,6 +4,7 @@ import type { LinkId, PeerId, RoomName } from '../protocol/ids.ts';
 import type { Policy } from '../protocol/messages.ts';
 import type {
   Complaint,
+  Facts,
   JoinRequest,
   LeaveRequest,
   ReplyTo,
@@ -24,7 +25,12 @@ export type Input =
   /** `address` is the client's: connections with the same one may be the same person's. */
   | { readonly type: 'opened'; readonly session: SessionId; readonly address: string }
   | { readonly type: 'closed'; readonly session: SessionId }
-  | (Asker & { readonly type: 'request'; readonly request: Request })
+  /** `grant` names what the client was let in by, if that has a name. */
+  | (Asker & {
+      readonly type: 'request';
+      readonly request: Request;
+      readonly grant?: string | undefined;
+    })
   /** A member says over HTTP that it leaves. */
   | { readonly type: 'goodbye'; readonly request: LeaveRequest }
   /** The earliest due time is over. */
@@ -53,10 +59,12 @@ export type Eviction =
   | 'unheard'
   /** By the word of a neighbour. */
   | 'accused'
+  /** By the host of the room. */
+  | 'turned out'
   /** It was not in the ring that a room's members had before the server lost its memory. */
   | 'no place';
 
-/** Why the server ends a session: its member was turned out, or has come over another one. */
+/** Why the server ends a session: its member has gone, or has come over another one. */
 export type Ending = 'evicted' | 'replaced';
 
 /** The place that a session has, or is about to get. */
@@ -83,6 +91,8 @@ interface Pending extends Asker {
 export interface Seat {
   /** null for one that was only named by its neighbours: it comes with its ticket. */
   secret: string | null;
+  /** What its client was let in by; null where that has no name. */
+  grant: string | null;
   /** Over which it asked for it last; null while it has no connection. */
   session: SessionId | null;
   /** When it found a neighbour silent that was awake, and which. */
@@ -142,6 +152,7 @@ export interface Due {
 export function newSeat(secret: string | null): Seat {
   return {
     secret,
+    grant: null,
     session: null,
     silences: [],
     probe: null,
@@ -154,6 +165,7 @@ export function newSeat(secret: string | null): Seat {
 export interface OpenRoom extends Room {
   readonly name: RoomName;
   policy: Policy;
+  facts: Facts;
   readonly openedAt: number;
   /** By peer: everyone who has a place or is about to get one. */
   readonly seats: Map<PeerId, Seat>;
@@ -196,6 +208,8 @@ export interface Broker {
    * a room that is opened anew may be one of theirs.
    */
   latestEra: number;
+  /** Rooms without members that have a host: what is so there, and until when it is kept. */
+  readonly reserved: Map<RoomName, { readonly facts: Facts; readonly until: number }>;
   /** By room and address: when members there got rid of neighbours by their word. */
   readonly accusations: Map<string, readonly number[]>;
   dues: Due[];
@@ -214,6 +228,7 @@ export function newBroker(incarnation: string, limits: BrokerLimits, now: number
     forgotten: [],
     latestEra: 0,
     accusations: new Map(),
+    reserved: new Map(),
     dues: [],
     opened: 0,
   };

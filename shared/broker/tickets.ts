@@ -27,10 +27,10 @@ export function ticketOf(
 /** The ticket that goes with a view. */
 export function sealTicket(
   tickets: Tickets,
-  { name: room, policy, era }: OpenRoom,
+  { name: room, policy, era, facts }: OpenRoom,
   id: PeerId,
   { incarnation, version, successor, predecessor }: UnsealedView,
 ): string {
   const neighbours = { successor: successor.id, predecessor: predecessor.id };
-  return tickets.seal({ room, id, policy, incarnation, era, version, ...neighbours });
+  return tickets.seal({ room, id, policy, incarnation, era, version, ...neighbours, facts });
 }

@@ -28,6 +28,8 @@ export interface BrokerPorts {
 export interface Turn extends Moment, BrokerPorts {
   readonly state: Broker;
   readonly deliveries: Delivery[];
+  /** What the client was let in by whose request this is; null where that has no name. */
+  readonly grant: string | null;
 }
 
 /**
@@ -120,6 +122,7 @@ export function seat(turn: Turn, open: OpenRoom, id: PeerId, session: SessionId)
   end(turn, taken.session, 'replaced');
   taken.lookups = [];
   taken.session = session;
+  taken.grant = turn.grant;
   const asking = turn.state.sessions.get(session);
   if (asking !== undefined) asking.place = { room: open.name, id };
 }

@@ -17,6 +17,8 @@ export interface RingPeerOptions {
   readonly policy?: Policy;
   /** 0 to 255, 1 by default: greater ones win over smaller ones, 0 never leads. */
   readonly priority?: number;
+  /** The secret of the room, if it has one besides its name: 1 to 128 characters. */
+  readonly key?: string | null;
 }
 
 export interface RingPeerPorts extends Times {
@@ -54,12 +56,12 @@ export class RingPeer {
   constructor(
     room: RoomName,
     ports: RingPeerPorts,
-    { policy = 'highest', priority = 1 }: RingPeerOptions = {},
+    { policy = 'highest', priority = 1, key = null }: RingPeerOptions = {},
   ) {
     this.#ports = ports;
     const { connections = CONNECTIONS } = ports;
     const now = ports.clock.now();
-    const config = { room, policy, priority, connections };
+    const config = { room, policy, priority, key, connections };
     this.#member = initialMember(config, this.#newIdentity(), now);
     const handleOne = ports.handle ?? handle;
     const machine: Machine<Input, Output> = {

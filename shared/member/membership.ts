@@ -118,10 +118,10 @@ function requestPlace(turn: Turn): void {
   const { successor, predecessor } = membership.offers;
   if (!successor?.signals.length || !predecessor?.signals.length) return;
   membership.isAsked = true;
-  const { room, policy } = config;
+  const { room, policy, key } = config;
   const offers = { successor: request(successor), predecessor: request(predecessor) };
   const version = SIGNALING_VERSION;
-  const body: JoinRequest = { version, room, ...identity, policy, offers };
+  const body: JoinRequest = { version, room, ...identity, policy, key, offers };
   ask(turn, { request: { type: 'join', body }, context: null });
 }
 

@@ -27,6 +27,8 @@ export interface Config {
   readonly priority: number;
   /** Wanted for the room; one that is open already has its own. */
   readonly policy: Policy;
+  /** The secret of the room, which is not its name; null where it has none. */
+  readonly key: string | null;
   /** WebRTC connections that the platform lets it make at once. */
   readonly connections: number;
 }

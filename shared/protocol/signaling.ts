@@ -100,6 +100,20 @@ const place = {
 
 export const PolicySchema = v.picklist(POLICIES);
 
+/** What a client knows besides the name of a room; null where it knows nothing else. */
+export const RoomKeySchema = v.nullable(v.pipe(v.string(), v.minLength(1), v.maxLength(128)));
+
+const FactsSchema = v.object({
+  /** Digests of the keys of the room and of its host; null where it was opened without. */
+  key: RoomKeySchema,
+  host: RoomKeySchema,
+  isLocked: v.boolean(),
+  /** Ids and grants that its host has turned out, the latest. */
+  turnedOut: v.pipe(v.array(v.pipe(v.string(), v.maxLength(40))), v.maxLength(24)),
+});
+/** What is so in a room as long as it exists, and survives the server's memory in its members' tickets. */
+export type Facts = v.InferOutput<typeof FactsSchema>;
+
 export const VersionSchema = v.literal(
   SIGNALING_VERSION,
   'this page and this server are of different versions',
@@ -109,6 +123,7 @@ const JoinRequestSchema = v.strictObject({
   version: VersionSchema,
   ...place,
   policy: PolicySchema,
+  key: RoomKeySchema,
   offers: v.strictObject({ successor: OfferSchema, predecessor: OfferSchema }),
 });
 /**
@@ -149,6 +164,7 @@ const TicketSchema = v.object({
   version: ViewVersionSchema,
   successor: PeerIdSchema,
   predecessor: PeerIdSchema,
+  facts: FactsSchema,
 });
 /**
  * What the server knows of a member's place: with it the member gets the place again from a server that has
@@ -181,6 +197,24 @@ const ComplaintSchema = v.strictObject({
  */
 export type Complaint = v.InferOutput<typeof ComplaintSchema>;
 export type Fault = Complaint['fault'];
+
+const GovernRequestSchema = v.strictObject({
+  version: VersionSchema,
+  room: RoomNameSchema,
+  /** null for one that governs by its token. */
+  host: RoomKeySchema,
+  /** That of the room, where this opens it. */
+  key: RoomKeySchema,
+  order: v.variant('do', [
+    /** Be its host: where the room has nobody in it, with this key from now on. */
+    v.strictObject({ do: v.literal('claim') }),
+    /** Let nobody in, or everybody again. */
+    v.strictObject({ do: v.picklist(['lock', 'unlock']) }),
+    v.strictObject({ do: v.literal('turn out'), id: PeerIdSchema }),
+  ]),
+});
+/** `govern`: what the host of a room wants, who need not be a member. */
+export type GovernRequest = v.InferOutput<typeof GovernRequestSchema>;
 
 const NeighbourSchema = v.object({ id: PeerIdSchema, link: v.nullable(LinkIdSchema) });
 /**
@@ -256,6 +290,9 @@ const replyWith = <Entries extends v.ObjectEntries>(entries: Entries) =>
 const JoinReplySchema = replyWith({ view: ViewSchema, policy: PolicySchema });
 export type JoinReply = v.InferOutput<typeof JoinReplySchema>;
 
+const GovernReplySchema = replyWith({ isLocked: v.boolean() });
+export type GovernReply = v.InferOutput<typeof GovernReplySchema>;
+
 const ReplySchema = replyWith({});
 export type Reply = v.InferOutput<typeof ReplySchema>;
 
@@ -277,6 +314,7 @@ const REQUESTS = {
   complain: { body: ComplaintSchema, reply: MembershipReplySchema },
   lookup: { body: PeerIdSchema, reply: MembershipReplySchema },
   leave: { body: v.null(), reply: ReplySchema },
+  govern: { body: GovernRequestSchema, reply: GovernReplySchema },
 };
 
 export type RequestType = keyof typeof REQUESTS;

@@ -11,7 +11,14 @@
 import * as v from 'valibot';
 import { parserOf, PeerIdSchema, RoomNameSchema, type Parser } from './ids.ts';
 import { MAX_HOP_DELAY } from './messages.ts';
-import { PolicySchema, REFUSALS, RefusalSchema, VersionSchema, type Reply } from './signaling.ts';
+import {
+  PolicySchema,
+  REFUSALS,
+  RefusalSchema,
+  RoomKeySchema,
+  VersionSchema,
+  type Reply,
+} from './signaling.ts';
 
 /** The most entries in one trace of a peer; some 250 bytes each. */
 export const MAX_ENTRIES = 64;
@@ -87,6 +94,9 @@ export type Trace = v.InferOutput<typeof TraceSchema>;
 const WatchRequestSchema = v.strictObject({
   version: VersionSchema,
   room: RoomNameSchema,
+  key: RoomKeySchema,
+  /** Of the host, who is never one spectator too many; null for all others. */
+  host: RoomKeySchema,
 });
 /** `watch`: asks to follow a room, which need not exist yet. */
 export type WatchRequest = v.InferOutput<typeof WatchRequestSchema>;

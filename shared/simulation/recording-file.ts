@@ -14,6 +14,7 @@ const BeginningSchema = v.strictObject({
     room: RoomNameSchema,
     policy: v.picklist(POLICIES),
     priority: v.number(),
+    key: v.nullable(v.string()),
     connections: v.number(),
   }),
   identity: v.strictObject({ id: PeerIdSchema, secret: v.string() }),

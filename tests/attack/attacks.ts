@@ -50,7 +50,12 @@ function offer(link: number): object {
 
 export function joinRequest(room: string, id: string = randomUUID()): object {
   const offers = { successor: offer(1), predecessor: offer(2) };
-  return { version: SIGNALING_VERSION, room, id, secret: randomUUID(), policy: 'highest', offers };
+  const place = { room, id, secret: randomUUID(), policy: 'highest', key: null };
+  return { version: SIGNALING_VERSION, ...place, offers };
+}
+
+export function watchRequest(room: string): object {
+  return { version: SIGNALING_VERSION, room, key: null, host: null };
 }
 
 /** Resumes a place that no peer had, with a ticket that the server has not signed. */
@@ -159,7 +164,7 @@ async function spectators(way: Way, onEffect: () => void): Promise<void> {
   for (const room of [CROWD_ROOM, RING_ROOM]) {
     const stranger = new Stranger(way);
     await stranger.connected();
-    const reply = await stranger.ask('watch', { version: SIGNALING_VERSION, room });
+    const reply = await stranger.ask('watch', watchRequest(room));
     if (isOk(reply)) onEffect();
     stranger.socket.terminate();
   }
@@ -245,7 +250,7 @@ async function audience(way: Way, onEffect: () => void): Promise<void> {
   for (const room of [RING_ROOM, CROWD_ROOM, randomUUID()]) {
     const stranger = new Stranger(way);
     await stranger.connected();
-    const reply = await stranger.ask('watch', { version: SIGNALING_VERSION, room });
+    const reply = await stranger.ask('watch', watchRequest(room));
     if (isOk(reply)) onEffect();
     else stranger.socket.terminate();
   }

@@ -7,8 +7,7 @@ import { parseArgs } from 'node:util';
 import { agreementOf, problemsOf, type Agreement, type Member } from '../chaos/agreement.ts';
 import { Child } from '../chaos/child.ts';
 import { ServerProcess } from '../chaos/server.ts';
-import { SIGNALING_VERSION } from '../../shared/protocol/signaling.ts';
-import { ATTACKS, EFFECT, isOk, joinRequest, LATE_ROOM, RING_ROOM, STRIKE } from './attacks.ts';
+import { ATTACKS, EFFECT, isOk, joinRequest, LATE_ROOM, RING_ROOM, STRIKE, watchRequest } from './attacks.ts';
 import { honestWay, Stranger } from './strangers.ts';
 
 /** The honest ring: processes, and peers in each. */
@@ -144,7 +143,7 @@ const isSame = (one: Agreement, other: Agreement) =>
 async function visit(url: string): Promise<string[]> {
   const port = Number(new URL(url).port);
   const requests = [
-    ['watch', { version: SIGNALING_VERSION, room: RING_ROOM }],
+    ['watch', watchRequest(RING_ROOM)],
     ['join', joinRequest(`visit-${randomUUID()}`)],
   ] as const;
   const wrong = await Promise.all(

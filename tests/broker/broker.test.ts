@@ -1,6 +1,7 @@
 /** The broker: which peers are let in, when, and what each receives. */
 import { describe, expect, test } from 'vitest';
 import type { PeerId } from '../../shared/protocol/ids.ts';
+import { NO_FACTS } from '../../shared/broker/facts.ts';
 import { PLAIN_TICKETS } from '../../shared/simulation/plain-tickets.ts';
 import { defined, linkId, peerId, roomName } from '../support.ts';
 import { offerDelivered, offerOf, signalsTo, viewsIn } from './newcomers.ts';
@@ -262,6 +263,7 @@ describe('who is let in', () => {
       ticket: view.ticket,
     });
     expect(PLAIN_TICKETS.open(view.ticket)).toEqual({
+      facts: NO_FACTS,
       room: LOBBY,
       id: peerId(2),
       policy: 'highest',

@@ -1,6 +1,7 @@
 /** A broker whose network and time the test plays. */
 import { expect } from 'vitest';
 import { orderOf, sessionsIn, sizeOf } from '../../shared/broker/broker.ts';
+import { NO_FACTS } from '../../shared/broker/facts.ts';
 import type { Notice } from '../../shared/broker/room.ts';
 import { run, type BrokerLoop } from '../../shared/broker/run.ts';
 import {
@@ -21,6 +22,7 @@ import {
   type JoinRequest,
   type MembershipReply,
   type Fault,
+  type GovernRequest,
   type ReplyTo,
   type Request,
   type ResumeRequest,
@@ -52,6 +54,9 @@ export class Server {
     readonly answer: () => void;
   }[] = [];
   readonly disconnected: PeerId[] = [];
+  /** By what each peer was let in, if that has a name. */
+  readonly grants = new Map<PeerId, string>();
+  readonly otherRoom = roomName('elsewhere');
   /** From which each peer connects; an address of its own, if it is not here. */
   readonly addresses = new Map<PeerId, string>();
   readonly notes: Note[] = [];
@@ -130,6 +135,14 @@ export class Server {
   complain(from: PeerId, about: PeerId, fault: Fault): MembershipReply[] {
     const request: Request = { type: 'complain', body: { about, fault } };
     return this.#askMembership(this.#sessionOf(from), request);
+  }
+
+  /** Somebody who is no member asks for what only the host may do. */
+  govern(body: GovernRequest): ReplyTo {
+    const replies: ReplyTo[] = [];
+    const session = this.#connect({ room: body.room, id: peerId(0xfff) });
+    this.#ask(session, { type: 'govern', body }, (reply) => replies.push(reply));
+    return defined(replies[0]);
   }
 
   /** A member that makes links says that a neighbour misbehaves. */
@@ -217,7 +230,9 @@ export class Server {
   #ask(session: SessionId, request: Request, onReply: (reply: ReplyTo) => void): void {
     this.#requests += 1;
     this.#onReply.set(this.#requests, onReply);
-    this.loop.give({ type: 'request', session, number: this.#requests, request });
+    const id = this.#places.get(session)?.id;
+    const grant = id === undefined ? undefined : this.grants.get(id);
+    this.loop.give({ type: 'request', session, number: this.#requests, request, grant });
   }
 
   /** Whether a signal is of the link by which the broker probes a member. */
@@ -285,6 +300,7 @@ export function resumeOf(number: number, { place, ...part }: Returning = {}): Re
   const { version, room, id, secret, policy } = requestOf(number);
   const claim = { version, room, id, secret, removed: [], ...part };
   const ticket = PLAIN_TICKETS.seal({
+    facts: NO_FACTS,
     room: claim.room,
     id: claim.id,
     policy,
@@ -303,6 +319,7 @@ export function requestOf(number: number, part: Partial<JoinRequest> = {}): Join
     version: SIGNALING_VERSION,
     room: LOBBY,
     policy: 'highest',
+    key: null,
     secret: `the secret of ${number}`,
     ...newcomer(number),
     ...part,

@@ -75,7 +75,7 @@ class RelayedEnd implements Link {
     const self = end === 'first' ? FIRST : SECOND;
     this.#member = initialMember(
       // Without connections every link is relayed.
-      { room: roomName('lobby'), priority: 1, policy: 'highest', connections: 0 },
+      { room: roomName('lobby'), priority: 1, policy: 'highest', key: null, connections: 0 },
       { id: self, secret: 'a secret of this peer' },
       0,
     );

@@ -97,6 +97,7 @@ export function serve(options: Partial<ServerOptions> = {}): Promise<RunningServ
       secret: 'the secret of all test servers, of some length',
       connections: 5_000,
       connectionsPerAddress: 500,
+      joinSecret: undefined,
       stunUrls: [],
       turnUrls: [],
       turnSecret: undefined,

@@ -36,6 +36,7 @@ function stage() {
     room: roomName('lobby'),
     priority: 1,
     policy: 'highest',
+    key: null,
     connections: 9,
   } as const;
   const member = initialMember(config, { id: peerId(5), secret: 'a secret' }, 0);

@@ -223,6 +223,20 @@ test('a refusal ends the membership and names its reason', () => {
   expect(counts.open).toBe(0);
 });
 
+test.each(['token', 'room-secret', 'locked', 'turned-out'] as const)(
+  'a refusal as %s ends the membership for good (L19g)',
+  (code) => {
+    const ring = new Ring(null);
+    ring.disconnect();
+    ring.connect();
+    defined(ring.resumes[0]).reply({ ok: false, code, message: 'refused for a test' });
+    expect(ring.told('refused')).toMatchObject([{ code }]);
+    ring.pass(60_000);
+    expect(ring.node.state.role).toBe('offline');
+    expect(ring.told('joined')).toHaveLength(1);
+  },
+);
+
 test('a member that the server refuses for its version keeps its ring, and asks nothing more (L9f)', () => {
   const leader = { leader: { priority: 1, id: peerId(9) }, size: 4, lap: 0, hops: 1 } as const;
   const ring = new Ring(leader);

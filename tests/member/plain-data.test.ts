@@ -17,7 +17,7 @@ import { SimulatedServer, type Route } from '../../shared/simulation/server.ts';
 import { defined, peerId, roomName } from '../support.ts';
 
 const ROOM = roomName('lobby');
-const CONFIG = { room: ROOM, policy: 'highest', priority: 1, connections: 450 } as const;
+const CONFIG = { room: ROOM, policy: 'highest', priority: 1, key: null, connections: 450 } as const;
 
 interface Recording {
   readonly identity: Identity;

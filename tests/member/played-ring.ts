@@ -129,7 +129,7 @@ export class Ring {
       }),
       onEvent: (event) => {
         this.events.push(event);
-        // It would come back as a new peer.
+        // It would come back as a new peer, and join.
         if (event.type === 'refused' && !STAYS.has(event.code)) this.node.leave();
       },
     });

@@ -50,6 +50,7 @@ const joinRequest = {
   id: peerId(1),
   secret: '0123456789abcdef',
   policy: 'highest',
+  key: null,
   offers: { successor: offer, predecessor: { ...offer, link: 0xffff_ffff } },
 };
 const signalRequest = { to: peerId(2), edge: 'successor', link: 7, signals: [answerSignal] };

@@ -133,7 +133,7 @@ describe('another package manager', () => {
 test('a folder whose name has #, ?, % and a space is one to build and test in', async () => {
   const folder = join(await newFolder(), 'a #?%20');
   await mkdir(join(folder, 'tests/protocol'), { recursive: true });
-  for (const part of ['scripts', 'shared', 'signaling-server', 'peer', 'web'])
+  for (const part of ['scripts', 'shared', 'signaling-server', 'terminal', 'peer', 'web'])
     await cp(join(ROOT, part), join(folder, part), { recursive: true });
   const files = ['package.json', 'package-lock.json', 'tsconfig.base.json'];
   for (const file of [...files, 'vite.config.ts', 'vitest.config.ts'])

@@ -181,6 +181,7 @@ export function joinRequest(number: number, changes: Partial<JoinRequest> = {}):
     version: SIGNALING_VERSION,
     room: ROOM,
     policy: 'highest',
+    key: null,
     id: peerId(number),
     secret: `the secret of ${number.toString().padStart(4, '0')}`,
     offers: {

@@ -6,11 +6,13 @@ import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import { Memories } from '../../signaling-server/memories.ts';
 import { newSecret, secretIn, stateFolder } from '../../signaling-server/secret.ts';
 import { signedTickets } from '../../signaling-server/tickets.ts';
+import { NO_FACTS } from '../../shared/broker/facts.ts';
 import type { Ticket } from '../../shared/protocol/signaling.ts';
 import { defined, peerId, roomName } from '../support.ts';
 import { connect, joinRequest, startTestServer, TestPeer } from './test-server.ts';
 
 const TICKET: Ticket = {
+  facts: NO_FACTS,
   room: roomName('lobby'),
   id: peerId(1),
   policy: 'highest',

@@ -30,7 +30,8 @@ import {
 /** How long a condition is checked, in milliseconds. */
 const WAIT = { timeout: 5_000 };
 
-const WATCH = { version: SIGNALING_VERSION, room: ROOM };
+const NO_KEYS = { key: null, host: null };
+const WATCH = { version: SIGNALING_VERSION, room: ROOM, ...NO_KEYS };
 
 /** A trace of the given length, all of one term. */
 function trace(term = 1, length = 1, changes: Partial<Trace> = {}): Trace {
@@ -179,7 +180,7 @@ describe('a spectator', () => {
   test.each([
     ['nothing', undefined, 'malformed'],
     ['no room', { version: SIGNALING_VERSION }, 'malformed'],
-    ['a room that has no such name', { version: SIGNALING_VERSION, room: 'a b' }, 'malformed'],
+    ['a room that has no such name', { ...WATCH, room: 'a b' }, 'malformed'],
     ['more than there is', { ...WATCH, id: peerId(1) }, 'malformed'],
     ['another version', { ...WATCH, version: 9 }, 'version'],
   ])('that asks for %s is refused', async (_, request, code) => {
@@ -198,8 +199,8 @@ describe('a spectator', () => {
       code: 'room-full',
       message: 'the limit of spectators for room lobby is 2',
     });
-    await spectator(server, { version: SIGNALING_VERSION, room: 'elsewhere' }, '127.0.0.3');
-    expect(await ask(socket, 'watch', { version: SIGNALING_VERSION, room: 'third' })).toMatchObject(
+    await spectator(server, { ...WATCH, room: 'elsewhere' }, '127.0.0.3');
+    expect(await ask(socket, 'watch', { ...WATCH, room: 'third' })).toMatchObject(
       {
         code: 'room-full',
         message: 'the limit of spectators for this server is 3',
@@ -213,7 +214,7 @@ describe('a spectator', () => {
 
   test('of a network that has its share of a room, or of all, is refused, and another is not', async () => {
     const server = await startTestServer({ spectatorsPerRoom: 4, spectators: 12 });
-    const elsewhere = { version: SIGNALING_VERSION, room: 'elsewhere' };
+    const elsewhere = { ...WATCH, room: 'elsewhere' };
     const first = await spectator(server);
     await spectator(server);
     const socket = await connect(server);

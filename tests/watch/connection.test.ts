@@ -102,7 +102,9 @@ test.each([
   ['refused for a reason that it does not know', { ...REFUSAL, code: 'of-a-later-version' }],
 ])('one that is %s says so and asks again', (_, refusal) => {
   socket.open();
-  expect(socket.asked[0]?.request).toEqual({ version: SIGNALING_VERSION, room: 'lobby' });
+  expect(socket.asked[0]?.request).toEqual({
+    ...{ version: SIGNALING_VERSION, room: 'lobby', key: null, host: null },
+  });
   socket.answer(refusal);
   expect(problem).toMatch('there are too many');
   vi.advanceTimersByTime(A_LONG_TIME);

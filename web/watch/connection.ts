@@ -1,7 +1,12 @@
 /** A spectator's connection to the server. After a loss it reconnects and asks again. */
 import { io, type Socket } from 'socket.io-client';
 import type { RoomName } from '../../shared/protocol/ids.ts';
-import { SIGNALING_VERSION } from '../../shared/protocol/signaling.ts';
+import {
+  parseReplyTo,
+  SIGNALING_VERSION,
+  type PeerToServer,
+  type RefusalCode,
+} from '../../shared/protocol/signaling.ts';
 import {
   parseOrder,
   parseTraces,
@@ -12,6 +17,7 @@ import {
 } from '../../shared/protocol/watch.ts';
 import { reachText, ReachWatch, type Reach } from '../reach.ts';
 import { timeOfDay } from '../time.ts';
+import type { Govern } from './hosting.svelte.ts';
 
 /** Events from the server before they are parsed. */
 interface Unparsed {
@@ -22,6 +28,8 @@ interface Unparsed {
 export interface WatchHandlers {
   readonly onOrder: (order: Order) => void;
   readonly onTraces: (traces: Traces) => void;
+  /** Called each time that it begins to watch, also over another connection. */
+  readonly onWatching?: () => void;
   /**
    * What keeps this page from watching, in a sentence; null when nothing does.
    * @param helps what to do, where waiting is not enough
@@ -33,14 +41,40 @@ export interface WatchHandlers {
 const PATIENCE = 8_000;
 const RETRY = 5_000;
 
+/** What a page knows that not all do; each null where it knows nothing. */
+export interface Access {
+  /** The secret of the room. */
+  readonly key: string | null;
+  readonly token: string | null;
+  /** The key of its host, at present. */
+  readonly host: () => string | null;
+}
+
+const NO_ACCESS: Access = { key: null, token: null, host: () => null };
+
+/** Refusals that asking again does not change. */
+const FINAL: ReadonlySet<RefusalCode> = new Set(['token', 'room-secret']);
+
+const NEW_LINK = 'Ask the person who gave you the link for another one.';
+
+export interface Watch {
+  /** Asks for what only the host may do. */
+  readonly govern: Govern;
+}
+
 /** Watches a room for as long as the page is open. */
-export function watchRoom(room: RoomName, handlers: WatchHandlers): void {
-  const socket: Socket<Unparsed, SpectatorToServer> = io(location.origin, {
+export function watchRoom(
+  room: RoomName,
+  handlers: WatchHandlers,
+  { key, host, token }: Access = NO_ACCESS,
+): Watch {
+  const socket: Socket<Unparsed, SpectatorToServer & PeerToServer> = io(location.origin, {
     path: new URL('socket.io', location.href).pathname,
     transports: ['websocket'],
     reconnectionDelay: 300,
     reconnectionDelayMax: 2_000,
     timeout: PATIENCE,
+    auth: token === null ? {} : { token },
   });
 
   let lostAt: number | null = null;
@@ -71,7 +105,7 @@ export function watchRoom(room: RoomName, handlers: WatchHandlers): void {
 
   function ask(): void {
     clearTimeout(timer);
-    const request = { version: SIGNALING_VERSION, room } as const;
+    const request = { version: SIGNALING_VERSION, room, key, host: host() } as const;
     socket.timeout(PATIENCE).emit('watch', request, (error: Error | null, input: unknown) => {
       if (error === null) answered(input);
       else if (socket.connected) retry(ask);
@@ -88,6 +122,7 @@ export function watchRoom(room: RoomName, handlers: WatchHandlers): void {
     if (!reply.ok) sayUnknown(reply.error);
     else if (reply.value.ok) {
       handlers.onProblem(null);
+      handlers.onWatching?.();
       handlers.onOrder(reply.value.order);
     } else if (reply.value.code === 'version') {
       // Asking again would not help.
@@ -96,6 +131,9 @@ export function watchRoom(room: RoomName, handlers: WatchHandlers): void {
         'This page and the server have different versions. Reload it to continue watching.',
         'reload',
       );
+    } else if (FINAL.has(reply.value.code)) {
+      socket.disconnect();
+      handlers.onProblem(`The server refused: ${reply.value.message}. ${NEW_LINK}`);
     } else {
       const { code, message } = reply.value;
       const what = code === 'try-again' ? 'puts this page off' : 'refused';
@@ -132,6 +170,20 @@ export function watchRoom(room: RoomName, handlers: WatchHandlers): void {
     else sayUnknown(traces.error);
     acknowledge(taken);
   });
+
+  return {
+    govern: (as, order, onReply) => {
+      if (!socket.connected) {
+        onReply(null);
+        return;
+      }
+      const request = { version: SIGNALING_VERSION, room, host: as, key, order };
+      socket.timeout(PATIENCE).emit('govern', request, (error: Error | null, input: unknown) => {
+        const reply = error === null ? parseReplyTo('govern', input) : null;
+        onReply(reply?.ok === true ? reply.value : null);
+      });
+    },
+  };
 }
 
 function acknowledge(taken: unknown): void {

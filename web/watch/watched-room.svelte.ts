@@ -2,8 +2,10 @@
 import { flushSync } from 'svelte';
 import type { PeerId, RoomName } from '../../shared/protocol/ids.ts';
 import type { Policy } from '../../shared/protocol/messages.ts';
-import { watchRoom } from './connection.ts';
+import { claimsIn } from '../fragment.ts';
+import { watchRoom, type Access, type WatchHandlers } from './connection.ts';
 import { electionOf, type Election } from './election.ts';
+import { Hosting } from './hosting.svelte.ts';
 import {
   leaderOf,
   Recording,
@@ -22,8 +24,11 @@ const CALM = 50;
  */
 const REST = 4;
 
+const NO_ACCESS = { key: null, token: null, host: null };
+
 export class WatchedRoom {
   readonly room: RoomName;
+  readonly hosting: Hosting;
   readonly #recording = new Recording();
   /** Evaluations of records: only what is new is evaluated. */
   readonly #made = new WeakMap<Script, Election>();
@@ -42,9 +47,22 @@ export class WatchedRoom {
   #isConnected = $state(false);
 
   /** @param connect receives what is known of the room */
-  constructor(room: RoomName, connect: typeof watchRoom = watchRoom) {
+  constructor(
+    room: RoomName,
+    connect: typeof watchRoom = watchRoom,
+    access: Omit<Access, 'host'> & { readonly host: string | null } = NO_ACCESS,
+  ) {
     this.room = room;
-    connect(room, {
+    const { key, token } = access;
+    const { isHost } = claimsIn(token);
+    const hosting = new Hosting(room, access.host, isHost, (as, order, onReply) => {
+      watch.govern(as, order, onReply);
+    });
+    this.hosting = hosting;
+    const handlers: WatchHandlers = {
+      onWatching: () => {
+        hosting.connected();
+      },
       onOrder: ({ peers, policy }) => {
         this.#recording.setOrder(peers);
         this.#policy = policy;
@@ -59,7 +77,8 @@ export class WatchedRoom {
         this.#isReloadOffered = helps === 'reload';
         this.#isConnected = problem === null;
       },
-    });
+    };
+    const watch = connect(room, handlers, { key, token, host: () => hosting.key });
   }
 
   /** The peers in ring order; null until the server has told. */

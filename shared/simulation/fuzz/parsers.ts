@@ -67,21 +67,31 @@ function signalingParsers(dice: Dice): readonly (readonly [Parser, unknown])[] {
   };
   const policy = dice.pick(['highest', 'incumbent']);
   const place = { incarnation: 'e', version: 7, successor: id(), predecessor: id() };
-  const ticket = { room: 'lobby', id: id(), policy, era: dice.number(32), ...place };
+  const facts = { key: null, host: 'a digest', isLocked: false, turnedOut: [id()] };
+  const ticket = { room: 'lobby', id: id(), policy, era: dice.number(32), ...place, facts };
   const refusal = { ok: false, code: 'room-full', message: 'come back later' };
   const offers = { successor: offer(), predecessor: offer() };
+  const order = dice.pick([{ do: 'claim' }, { do: 'lock' }, { do: 'turn out', id: id() }]);
+  const version = SIGNALING_VERSION;
   const fault = dice.pick(['silent', 'unlinked', 'misbehaves']);
   const granted = { ok: true, view, policy };
   const membership = { ok: true, isMember: dice.pick([true, false]) };
   /** What may come with each request, and the reply where it is not refused. */
   const exchanges: Readonly<Record<RequestType, { body: unknown; reply: unknown }>> = {
-    join: { body: { ...claimant, policy, offers }, reply: granted },
+    join: {
+      body: { ...claimant, policy, key: dice.pick([null, 'a key']), offers },
+      reply: granted,
+    },
     resume: { body: { ...claimant, ticket: 'any text', removed: [id()] }, reply: granted },
     signal: { body: { to: id(), edge: 'successor', ...offer() }, reply: { ok: true } },
     settle: { body: null, reply: { ok: true, era: dice.number(32), ticket: '' } },
     complain: { body: { about: id(), fault }, reply: membership },
     lookup: { body: id(), reply: membership },
     leave: { body: null, reply: { ok: true } },
+    govern: {
+      body: { version, room: 'lobby', host: 'a key', key: null, order },
+      reply: { ok: true, isLocked: false },
+    },
   };
   const ofRequests = Object.entries(exchanges).flatMap(([type, { body, reply }]) =>
     isRequestType(type)

@@ -81,7 +81,7 @@ function linked(machines: Machines, configuration: Configuration): World {
 
 function empty(machines: Machines, { priorities, policy }: Configuration): World {
   const members = priorities.map((priority, slot) => {
-    const config = { room: roomName(), policy, priority, connections: 1_000 };
+    const config = { room: roomName(), policy, priority, key: null, connections: 1_000 };
     return machines.member(initialMember(config, identityOf(slot), NOW));
   });
   return {

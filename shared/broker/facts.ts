@@ -1,0 +1,59 @@
+/** What is so in a room as long as it exists: its key, its host, and whom that keeps out (member/SPEC.md, L19). */
+import type { PeerId, RoomName } from '../protocol/ids.ts';
+import type { Facts, Refusal } from '../protocol/signaling.ts';
+import { refusal, type Turn } from './turn.ts';
+
+/** How long a room without members is kept for its host, in milliseconds: a day. */
+const RESERVED = 86_400_000;
+
+export const NO_FACTS: Facts = { key: null, host: null, isLocked: false, turnedOut: [] };
+
+/** What is so in a room, whether it has members or not; null where there is no such room. */
+export function factsOf({ state, now }: Pick<Turn, 'state' | 'now'>, name: RoomName): Facts | null {
+  const open = state.rooms.get(name);
+  if (open !== undefined) return open.facts;
+  const kept = state.reserved.get(name);
+  return kept !== undefined && kept.until > now ? kept.facts : null;
+}
+
+/** Keeps what is so in a room without members for a day. */
+export function reserve({ state, now }: Turn, name: RoomName, facts: Facts): void {
+  for (const [each, { until }] of state.reserved) if (until <= now) state.reserved.delete(each);
+  state.reserved.set(name, { facts, until: now + RESERVED });
+}
+
+/** Whether somebody governs a room: by its key, or by a token. */
+export function isGoverned({ host, isLocked, turnedOut }: Facts): boolean {
+  return host !== null || isLocked || turnedOut.length > 0;
+}
+
+/** Why a client may neither come in nor watch: it does not know the secret of the room. */
+export function refusalOfKey(facts: Facts, key: string | null): Refusal | null {
+  if (facts.key === key) return null;
+  return refusal(
+    'room-secret',
+    facts.key === null
+      ? 'this room was opened without the secret that is in the link'
+      : 'this room opens only with the secret that is in its link',
+  );
+}
+
+/** Why a newcomer may not come in; null where it may, as far as the room's host is concerned. */
+export function refusalOfNewcomer(
+  facts: Facts | null,
+  key: string | null,
+  grant: string | null,
+): Refusal | null {
+  if (facts === null) return null;
+  const refused = refusalOfKey(facts, key);
+  if (refused !== null) return refused;
+  if (grant !== null && facts.turnedOut.includes(grant)) return TURNED_OUT;
+  return facts.isLocked ? refusal('locked', 'its host lets nobody else in at the moment') : null;
+}
+
+export const TURNED_OUT = refusal('turned-out', 'the host of this room has turned this peer out');
+
+export function isTurnedOut(facts: Facts | null, id: PeerId, grant: string | null): boolean {
+  const turnedOut = facts?.turnedOut ?? [];
+  return turnedOut.includes(id) || (grant !== null && turnedOut.includes(grant));
+}

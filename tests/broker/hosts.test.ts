@@ -1,0 +1,152 @@
+/** Rooms with a secret or a host, as the broker keeps them. */
+import { describe, expect, test } from 'vitest';
+import type { PeerId } from '../../shared/protocol/ids.ts';
+import type { Facts, GovernRequest } from '../../shared/protocol/signaling.ts';
+import { SIGNALING_VERSION } from '../../shared/protocol/signaling.ts';
+import { PLAIN_TICKETS } from '../../shared/simulation/plain-tickets.ts';
+import { defined, peerId } from '../support.ts';
+import { codeOf, LOBBY, Server, viewOf } from './test-broker.ts';
+
+const HOST = 'the digest of the host key';
+const DAY = 86_400_000;
+
+function govern(
+  server: Server,
+  order: GovernRequest['order'],
+  part: Partial<GovernRequest> = {},
+): string {
+  const defaults = { room: LOBBY, host: HOST, key: null, order };
+  const request: GovernRequest = { version: SIGNALING_VERSION, ...defaults, ...part };
+  const reply = server.govern(request);
+  if (!reply.ok) return reply.code;
+  return 'isLocked' in reply && reply.isLocked ? 'locked' : 'open';
+}
+
+/** A room of three that was opened by its host. */
+function hosted(): Server {
+  const server = new Server();
+  expect(govern(server, { do: 'claim' })).toBe('open');
+  server.seat(1, 2, 3);
+  for (const number of [1, 2, 3]) server.settle(number);
+  return server;
+}
+
+/** What is so in the room by the last ticket that a member was given. */
+function factsOf(server: Server, id: PeerId): Facts {
+  const views = server.deliveries.flatMap((each) =>
+    each.type === 'view' && each.to === id && 'ticket' in each.view
+      ? [String(each.view.ticket)]
+      : [],
+  );
+  return defined(PLAIN_TICKETS.open(defined(views.at(-1)))).facts;
+}
+
+describe('a room that was opened with a secret', () => {
+  test('lets in those who know it, and no others (L19a)', () => {
+    const server = new Server();
+    viewOf(server.join(1, { key: 'a digest' }));
+    server.pass(1_000);
+    expect(codeOf(server.join(2))).toBe('room-secret');
+    expect(codeOf(server.join(3, { key: 'another digest' }))).toBe('room-secret');
+    server.join(4, { key: 'a digest' });
+    server.pass(1_000);
+    expect(server.peers).toHaveLength(2);
+  });
+
+  test('is not one that was opened without (L19a)', () => {
+    const server = new Server();
+    server.seat(1);
+    expect(codeOf(server.join(2, { key: 'a digest' }))).toBe('room-secret');
+  });
+});
+
+describe('the host of a room', () => {
+  test('is the first that claims it while nobody is there (L19b)', () => {
+    const server = hosted();
+    expect(govern(server, { do: 'claim' })).toBe('open');
+    expect(govern(server, { do: 'claim' }, { host: 'another' })).toBe('not-host');
+    expect(govern(server, { do: 'lock' }, { host: 'another' })).toBe('not-host');
+  });
+
+  test('is nobody where somebody was there before (L19b)', () => {
+    const server = new Server();
+    server.seat(1);
+    expect(govern(server, { do: 'claim' })).toBe('not-host');
+    expect(govern(server, { do: 'turn out', id: peerId(1) })).toBe('not-host');
+    expect(server.peers).toHaveLength(1);
+  });
+
+  test('locks it: newcomers are refused, members come back (L19c)', () => {
+    const server = hosted();
+    expect(govern(server, { do: 'lock' })).toBe('locked');
+    expect(codeOf(server.join(4))).toBe('locked');
+    server.lose(peerId(2));
+    viewOf([server.resume(2)]);
+    expect(govern(server, { do: 'unlock' })).toBe('open');
+    server.join(5);
+    server.pass(1_000);
+    expect(server.peers).toHaveLength(4);
+  });
+
+  test('turns a peer out, which does not come back (L19d)', () => {
+    const server = hosted();
+    govern(server, { do: 'turn out', id: peerId(2) });
+    expect(server.disconnected).toEqual([peerId(2)]);
+    expect(server.notes).toEqual([{ type: 'evicted', id: peerId(2), reason: 'turned out' }]);
+    expect(server.peers).toHaveLength(2);
+    expect(codeOf([server.resume(2)])).toBe('turned-out');
+  });
+
+  test('turns out what its client was let in by (L19d)', () => {
+    const server = new Server();
+    govern(server, { do: 'claim' });
+    server.grants.set(peerId(1), 'a token');
+    server.grants.set(peerId(2), 'a token');
+    server.grants.set(peerId(3), 'another token');
+    server.seat(1);
+    govern(server, { do: 'turn out', id: peerId(1) });
+    expect(codeOf(server.join(2))).toBe('turned-out');
+    server.seat(3);
+    expect(server.peers).toEqual([peerId(3)]);
+  });
+
+  test('has all members know of it by new tickets (L19e)', () => {
+    const server = hosted();
+    server.delivered.length = 0;
+    govern(server, { do: 'lock' });
+    for (const id of server.peers)
+      expect(factsOf(server, id)).toEqual({ key: null, host: HOST, isLocked: true, turnedOut: [] });
+  });
+
+  test('is the same where the server has lost its memory, once a member is back (L19e)', () => {
+    const server = new Server();
+    const facts = { key: null, host: HOST, isLocked: true, turnedOut: [peerId(9)] };
+    const place = { incarnation: 'sunday.1', successor: peerId(2), predecessor: peerId(2), facts };
+    viewOf([server.resume(1, undefined, { place })]);
+    expect(codeOf([server.resume(9, undefined, { place })])).toBe('turned-out');
+    expect(codeOf(server.join(4))).toBe('locked');
+    expect(govern(server, { do: 'claim' }, { host: 'another' })).toBe('not-host');
+    expect(govern(server, { do: 'unlock' })).toBe('open');
+  });
+
+  test('keeps it for a day after the last has gone (L19f)', () => {
+    const server = hosted();
+    govern(server, { do: 'lock' });
+    for (const number of [1, 2, 3]) server.leave(peerId(number));
+    expect(server.size.rooms).toBe(0);
+    server.clock.skip(DAY - 1_000);
+    expect(codeOf(server.join(4))).toBe('locked');
+    expect(govern(server, { do: 'claim' }, { host: 'another' })).toBe('not-host');
+    server.clock.skip(1_000);
+    expect(govern(server, { do: 'claim' }, { host: 'another' })).toBe('open');
+  });
+
+  test('has no more rooms without members than the server takes', () => {
+    const server = new Server({ rooms: 1 });
+    govern(server, { do: 'claim' });
+    server.seat(1);
+    expect(server.size.rooms).toBe(1);
+    const elsewhere = { room: defined(server.otherRoom) };
+    expect(govern(server, { do: 'claim' }, elsewhere)).toBe('room-full');
+  });
+});
