@@ -107,6 +107,17 @@ export default defineConfig({
       },
       {
         test: {
+          ...inBrowsers,
+          globalSetup: 'tests/e2e/build-page.ts',
+          name: 'proxies',
+          include: ['tests/proxies/**/*.test.ts'],
+          // They listen on the ports that proxies have.
+          fileParallelism: false,
+          sequence: { groupOrder: 2 },
+        },
+      },
+      {
+        test: {
           name: 'chaos',
           include: ['tests/chaos/**/*.test.ts'],
           // After all others: it takes all of a small machine.

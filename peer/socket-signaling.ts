@@ -12,6 +12,7 @@ import {
 } from '../shared/protocol/signaling.ts';
 import type { TracerToServer, Trace } from '../shared/protocol/watch.ts';
 import type { Signaling } from '../shared/driver/ports.ts';
+import { SlowAttempts, UNANSWERED } from './slow-attempts.ts';
 import type { ServerNews } from '../shared/member/turn.ts';
 import { PLACE_PATIENCE, REPLY_PATIENCE } from '../shared/protocol/timeouts.ts';
 
@@ -37,9 +38,14 @@ const LAST_RETRY = 2_000;
  */
 const ATTEMPT_PATIENCE = 8_000;
 
+/** What the library says of an attempt that took longer. */
+export const TIMED_OUT = 'timeout';
+
 export interface SocketOptions {
   /** WebSockets by default, which need no sticky sessions. */
   readonly transports?: ManagerOptions['transports'];
+  /** Parameters in the address of each connection. */
+  readonly query?: ManagerOptions['query'];
   /** Called by a member that leaves, as a second way to tell the server. */
   readonly onLeave?: (request: LeaveRequest) => void;
   /**
@@ -57,6 +63,7 @@ export function socketSignaling(
   url: string,
   {
     transports = ['websocket'],
+    query = {},
     onLeave = () => undefined,
     onWatched = () => undefined,
   }: SocketOptions = {},
@@ -66,6 +73,7 @@ export function socketSignaling(
   const socket: Socket<Unparsed, PeerToServer & TracerToServer> = io(origin, {
     path: pathname,
     transports,
+    query,
     autoConnect: false,
     forceNew: true,
     reconnectionDelay: FIRST_RETRY,
@@ -80,11 +88,17 @@ export function socketSignaling(
         const result = parse(input);
         onNews(result.ok ? newsOf(result.value) : { type: 'invalid', error: result.error });
       };
+    onSlow = () => {
+      onNews({ type: 'disconnected', reason: UNANSWERED });
+    };
     socket.on('connect', () => {
+      attempts.end();
       onNews({ type: 'connected' });
     });
     socket.on('connect_error', (error) => {
-      onNews({ type: 'disconnected', reason: error.message });
+      attempts.end();
+      // Of one that is given up for want of an answer, that was said.
+      if (error.message !== TIMED_OUT) onNews({ type: 'disconnected', reason: error.message });
     });
     socket.on('disconnect', (reason) => {
       // Where the library knew before this page that it was lost, it has kept what was asked since.
@@ -116,6 +130,19 @@ export function socketSignaling(
     });
   }
 
+  let onSlow: () => void = () => undefined;
+  const attempts = new SlowAttempts(() => {
+    onSlow();
+  });
+  socket.io.on('reconnect_attempt', () => {
+    attempts.begin();
+  });
+
+  function connect(): void {
+    attempts.begin();
+    socket.connect();
+  }
+
   let hasLeft = false;
   /** The id whose place this connection holds. */
   let holder: LeaveRequest | null = null;
@@ -126,7 +153,7 @@ export function socketSignaling(
     clearTimeout(retry);
     // A listener may have left when it heard of the loss.
     if (hasLeft) return;
-    retry = setTimeout(() => socket.connect(), LAST_RETRY * (0.5 + Math.random()));
+    retry = setTimeout(connect, LAST_RETRY * (0.5 + Math.random()));
   }
 
   /** Without a valid reply to a request for a place it connects again later. Nothing else is asked again. */
@@ -171,6 +198,7 @@ export function socketSignaling(
    * none of a closed socket. Where nothing is open yet, nothing is sent.
    */
   function end(): void {
+    attempts.end();
     socket.io.reconnection(false);
     if (socket.connected) socket.io.engine.close();
     else socket.disconnect();
@@ -179,7 +207,7 @@ export function socketSignaling(
   return {
     connect: (onNews) => {
       listen(onNews);
-      socket.connect();
+      connect();
     },
     ask,
     leave: () => {

@@ -8,6 +8,7 @@ import { isLap } from '../shared/protocol/messages.ts';
 import type { LeaveRequest } from '../shared/protocol/signaling.ts';
 import type { LinkSnapshot, RingEvent, RingState } from '../shared/member/events.ts';
 import type { RingPeer } from '../shared/driver/ring-peer.ts';
+import { ATTEMPT } from './attempt.ts';
 import { factsOf } from './facts.ts';
 
 /** Something that happened; put into words when it is first read. */
@@ -50,7 +51,7 @@ export class RingMember {
     const ports: PeerPorts = {
       openLink: simplePeerLinks(SimplePeer, { iceServers: [] }),
       newSignaling: (options) =>
-        socketSignaling(location.href, { ...options, onLeave: sayGoodbye }),
+        socketSignaling(location.href, { ...options, query: ATTEMPT, onLeave: sayGoodbye }),
       onEvent: (event, state) => {
         this.#onEvent(event, state);
       },

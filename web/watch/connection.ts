@@ -1,6 +1,7 @@
 /** A spectator's connection to the server. After a loss it reconnects and asks again. */
 import { io, type Socket } from 'socket.io-client';
-import { isAcknowledge } from '../../peer/socket-signaling.ts';
+import { SlowAttempts } from '../../peer/slow-attempts.ts';
+import { isAcknowledge, TIMED_OUT } from '../../peer/socket-signaling.ts';
 import type { RoomName } from '../../shared/protocol/ids.ts';
 import { SIGNALING_VERSION } from '../../shared/protocol/signaling.ts';
 import {
@@ -11,6 +12,7 @@ import {
   type Traces,
   type SpectatorToServer,
 } from '../../shared/protocol/watch.ts';
+import { ATTEMPT } from '../attempt.ts';
 import { reachText, ReachWatch, type Reach } from '../reach.ts';
 import { timeOfDay } from '../time.ts';
 
@@ -39,6 +41,7 @@ export function watchRoom(room: RoomName, handlers: WatchHandlers): void {
   const socket: Socket<Unparsed, SpectatorToServer> = io(location.origin, {
     path: new URL('socket.io', location.href).pathname,
     transports: ['websocket'],
+    query: ATTEMPT,
     reconnectionDelay: 300,
     reconnectionDelayMax: 2_000,
     timeout: PATIENCE,
@@ -105,21 +108,35 @@ export function watchRoom(room: RoomName, handlers: WatchHandlers): void {
     }
   }
 
+  const attempts = new SlowAttempts(() => {
+    sayLost();
+    reaching.unanswered();
+  });
+  attempts.begin();
+  socket.io.on('reconnect_attempt', () => {
+    attempts.begin();
+  });
   socket.on('connect', () => {
+    attempts.end();
     lostAt = null;
     reaching.found();
     ask();
   });
-  socket.on('connect_error', () => {
+  socket.on('connect_error', ({ message }) => {
+    attempts.end();
     sayLost();
-    reaching.failed();
+    if (message !== TIMED_OUT) reaching.failed();
   });
   socket.on('disconnect', (reason) => {
     clearTimeout(timer);
     if (reason === 'io client disconnect') return;
     sayLost();
     // The library leaves this one case to its user: the server itself ended the connection.
-    if (reason === 'io server disconnect') retry(() => socket.connect());
+    if (reason === 'io server disconnect')
+      retry(() => {
+        attempts.begin();
+        socket.connect();
+      });
   });
   socket.on('order', (input, taken) => {
     const order = parseOrder(input);
