@@ -119,6 +119,7 @@ export default defineConfig({
       {
         test: {
           name: 'deploy',
+          globalSetup: 'tests/e2e/build-page.ts',
           include: ['tests/deploy/**/*.test.ts'],
           fileParallelism: false,
           testTimeout: 60_000,

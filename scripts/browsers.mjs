@@ -68,7 +68,9 @@ const isCommand = (/** @type {string} */ command) =>
 async function installer() {
   if (platform === 'darwin' && isCommand('brew')) return ['brew'];
   if (!isCommand('apt-get')) return null;
-  const apt = ['env', 'DEBIAN_FRONTEND=noninteractive', 'apt-get'];
+  // A service that comes with a program is not started.
+  const settings = ['DEBIAN_FRONTEND=noninteractive', 'SYSTEMD_OFFLINE=1', 'RUNLEVEL=1'];
+  const apt = ['env', ...settings, 'apt-get'];
   if (process.getuid?.() === 0) return apt;
   return isCommand('sudo') && (await succeeds('sudo', '-n', 'true'))
     ? ['sudo', '-n', ...apt]
@@ -115,9 +117,16 @@ export async function ensureBrowser(name) {
 /**
  * Installs a program that a Linux system may lack, by the package of the same name.
  * @param {string} name
+ * @returns {Promise<string | null>} null where it is there, or what went wrong
  */
-export async function ensureCommand(name) {
-  if (isCommand(name)) return;
+export async function provideCommand(name) {
+  if (isCommand(name)) return null;
   const output = platform === 'linux' ? await install(name, [name]) : '';
-  if (!isCommand(name)) fail(`${output}${name} is missing: install it`);
+  return isCommand(name) ? null : `${output}${name} is missing: install it`;
+}
+
+/** @param {string} name of a program without which this script cannot go on */
+export async function ensureCommand(name) {
+  const problem = await provideCommand(name);
+  if (problem !== null) fail(problem);
 }

@@ -56,7 +56,7 @@ const LogLineSchema = v.looseObject({ level: v.number(), msg: v.string() });
 export type LogLine = v.InferOutput<typeof LogLineSchema>;
 
 /** Ends a process with the test. */
-function startProcess(
+export function startProcess(
   [file = '', ...parameters]: readonly string[],
   env: Readonly<Record<string, string>> = {},
 ): { readonly child: ChildProcess; readonly output: () => string; readonly log: () => LogLine[] } {
