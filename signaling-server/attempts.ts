@@ -40,9 +40,9 @@ export class Attempts {
   constructor(io: Server, ports: AttemptPorts) {
     this.#ports = ports;
     io.engine.use((request: IncomingMessage, response: unknown, next: () => void) => {
-      const isOrdinary = response instanceof ServerResponse;
-      if (!isOrdinary) this.#note(request, 'came');
-      if (!isOrdinary || !this.#answer(request, response)) next();
+      if (!isOrdinary(response)) this.#note(request, 'came');
+      else if (this.#answer(request, response)) return;
+      next();
     });
     io.engine.on('connection', ({ request }: { readonly request: IncomingMessage }) => {
       this.#note(request, 'accepted');
@@ -89,6 +89,11 @@ export class Attempts {
   #isOver(at: number): boolean {
     return this.#ports.clock.now() - at > REMEMBERED;
   }
+}
+
+/** Whether a request is none for another protocol. */
+function isOrdinary(response: unknown): response is ServerResponse {
+  return response instanceof ServerResponse;
 }
 
 const nameOf = (request: IncomingMessage) => parametersOf(request).get('attempt') ?? '';

@@ -95,7 +95,8 @@ async function perform(
       return copy(rest, ports);
     case 'RUN': {
       // The test runner's own would make a build for tests.
-      const { NODE_ENV: _, ...env } = process.env;
+      const env = { ...process.env };
+      delete env['NODE_ENV'];
       const cwd = join(stage.root, stage.workdir);
       await run('/bin/sh', ['-c', rest], {
         cwd,

@@ -39,7 +39,8 @@ test.runIf(existsSync('/usr/bin/systemd-analyze'))('systemd accepts the unit', a
 test('the command of the unit serves, and keeps its secret in the state directory', async () => {
   const [, command = ''] = /^ExecStart=(.+)$/m.exec(unit) ?? [];
   const [, variables = ''] = /^Environment=(.+)$/m.exec(unit) ?? [];
-  const env = Object.fromEntries(variables.split(' ').map((pair) => pair.split('=')));
+  const pairs = variables.split(' ').map((pair) => pair.split('='));
+  const env = Object.fromEntries(pairs.map(([name = '', value = '']) => [name, value]));
   const folder = await newFolder();
   const port = String(await freePort());
   const { output } = startProcess(command.split(' '), {

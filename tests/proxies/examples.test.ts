@@ -38,7 +38,11 @@ interface Site {
   readonly url: string;
   readonly server: ServerProcess;
   /** Asks the proxy for a path of its host. */
-  get(path: string, headers?: Readonly<Record<string, string>>, from?: string): Promise<Answer>;
+  readonly get: (
+    path: string,
+    headers?: Readonly<Record<string, string>>,
+    from?: string,
+  ) => Promise<Answer>;
 }
 
 /** @param change of the file */

@@ -55,7 +55,7 @@ const withSockets = (text: string, lines: string) =>
 
 interface Mistake {
   readonly name: string;
-  make(text: string): string | Promise<string>;
+  readonly make: (text: string) => string | Promise<string>;
   /** Whether the server knows its address. */
   readonly isNamed: boolean;
   readonly words: RegExp;

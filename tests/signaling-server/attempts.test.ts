@@ -24,12 +24,9 @@ test('of one that came as an ordinary request it is told, and of no other', asyn
   expect(await told(server, 'mine')).toMatchObject({ attempt: 'without-upgrade' });
   expect(await told(server, 'other')).toMatchObject({ attempt: null });
   expect(await refusals(server, 'no-upgrade')).toBe(1);
-  expect(server.warnings()).toMatchObject([
-    {
-      from: '127.0.0.1',
-      msg: expect.stringContaining('pass on the headers Upgrade and Connection'),
-    },
-  ]);
+  const [warning] = server.warnings();
+  expect(warning).toMatchObject({ from: '127.0.0.1' });
+  expect(warning?.msg).toContain('pass on the headers Upgrade and Connection');
 });
 
 test('of one that is refused it is told that it came', async () => {
