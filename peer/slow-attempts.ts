@@ -6,6 +6,9 @@ const SLOW = 2_500;
 /** What is told of it. */
 export const UNANSWERED = `no answer for ${SLOW / 1_000} s`;
 
+/** What Socket.IO says of one that it has given up for want of an answer. */
+export const TIMED_OUT = 'timeout';
+
 export class SlowAttempts {
   readonly #onSlow: () => void;
   #timer: ReturnType<typeof setTimeout> | undefined;

@@ -12,7 +12,7 @@ import {
 } from '../shared/protocol/signaling.ts';
 import type { TracerToServer, Trace } from '../shared/protocol/watch.ts';
 import type { Signaling } from '../shared/driver/ports.ts';
-import { SlowAttempts, UNANSWERED } from './slow-attempts.ts';
+import { SlowAttempts, TIMED_OUT, UNANSWERED } from './slow-attempts.ts';
 import type { ServerNews } from '../shared/member/turn.ts';
 import { PLACE_PATIENCE, REPLY_PATIENCE } from '../shared/protocol/timeouts.ts';
 
@@ -21,7 +21,6 @@ interface Unparsed {
   view: (view: unknown) => void;
   signal: (delivery: unknown) => void;
   check: (peer: unknown) => void;
-  probe: (acknowledge: unknown) => void;
   watched: (isWatched: unknown) => void;
 }
 
@@ -37,9 +36,6 @@ const LAST_RETRY = 2_000;
  * for long: a server that is back must be found soon.
  */
 const ATTEMPT_PATIENCE = 8_000;
-
-/** What the library says of an attempt that took longer. */
-export const TIMED_OUT = 'timeout';
 
 export interface SocketOptions {
   /** WebSockets by default, which need no sticky sessions. */
@@ -123,10 +119,6 @@ export function socketSignaling(
     );
     socket.on('watched', (isWatched) => {
       onWatched(isWatched === true ? sendTrace : null);
-    });
-    // Answered here and at once: the server only wants to know that this code runs.
-    socket.on('probe', (acknowledge) => {
-      if (isAcknowledge(acknowledge)) acknowledge();
     });
   }
 
@@ -226,9 +218,4 @@ export function socketSignaling(
       end();
     },
   };
-}
-
-/** Whether the last argument of an event is its acknowledgement callback. */
-export function isAcknowledge(input: unknown): input is () => void {
-  return typeof input === 'function';
 }

@@ -28,7 +28,7 @@ type ToClient = ServerToPeer & ServerToTracer & ServerToSpectator;
 export type SocketServer = Server<FromClient, ToClient>;
 type ClientSocket = Socket<FromClient, ToClient>;
 
-export type SendReply = (reply: ReplyTo | WatchReply) => void;
+type SendReply = (reply: ReplyTo | WatchReply) => void;
 
 export interface Client {
   readonly session: SessionId;

@@ -88,7 +88,7 @@ export function createMetrics(sizes: () => Sizes): Metrics {
   };
 }
 
-const EVICTIONS: readonly Eviction[] = ['asleep', 'unheard', 'accused', 'no place'];
+const EVICTIONS: readonly Eviction[] = ['no answer', 'unheard', 'accused', 'no place'];
 
 /** Scrapes together what asks within a second. */
 function scraper(registry: Registry): () => Promise<Scrape> {

@@ -1,4 +1,5 @@
 /** The rooms that live on this server: the broker of shared/broker with its timer, and their spectators. */
+import { randomInt } from 'node:crypto';
 import { orderOf, placeOf, sessionsIn, sizeOf } from '../shared/broker/broker.ts';
 import { run, type BrokerLoop } from '../shared/broker/run.ts';
 import { mayLeave } from '../shared/broker/sessions.ts';
@@ -30,8 +31,16 @@ interface HostPorts {
   tellWatched(session: SessionId, isWatched: boolean): void;
 }
 
+/** Of the random numbers. */
+const RANGE = 2 ** 32;
+
 /** How long a newcomer of a burst waits for the next one, in milliseconds. */
 const BURST_WINDOW = 50;
+
+/** A number from [0, 1) that nobody can foretell. */
+function unforeseen(): number {
+  return randomInt(RANGE) / RANGE;
+}
 
 export class RoomHost {
   readonly watching: Watching;
@@ -43,7 +52,8 @@ export class RoomHost {
     const { clock, tickets } = ports;
     this.#broker = newBroker(memory, { ...limits, burstWindow: BURST_WINDOW }, clock.now());
     const perform = (delivery: Delivery) => ports.perform(delivery);
-    this.#loop = run(this.#broker, perform, { clock, date: Date.now }, tickets);
+    const times = { clock, date: Date.now };
+    this.#loop = run(this.#broker, perform, times, { tickets, random: unforeseen });
     this.watching = new Watching(
       {
         order: (room) => orderOf(this.#broker, room),

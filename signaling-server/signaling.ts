@@ -250,7 +250,7 @@ export class SignalingServer {
     }
     const client = this.#clients.get(delivery.session);
     if (client === undefined) return;
-    const { session, socket, replies } = client;
+    const { socket, replies } = client;
     switch (delivery.type) {
       case 'reply': {
         const reply = replies.get(delivery.number);
@@ -260,9 +260,6 @@ export class SignalingServer {
       }
       case 'push':
         return this.#push(client, delivery.told);
-      case 'probe':
-        socket.emit('probe', () => this.#rooms.give({ type: 'probed', session }));
-        return;
       case 'end':
         socket.disconnect(true);
         return;

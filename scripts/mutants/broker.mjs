@@ -146,10 +146,10 @@ export const BROKER_MUTANTS = [
   },
   {
     rule: 'L12f',
-    change: 'a suspect without a sign of life stays',
+    change: 'a suspect that does not answer stays',
     file: 'broker/complaints.ts',
-    find: "if (!isAwake) conclude(turn, open, charge, 'asleep');",
-    replace: 'if (!isAwake) conclude(turn, open, charge, null);',
+    find: "    evict(turn, open, id, 'no answer');\n",
+    replace: '',
     caughtBy: test(
       'broker/places',
       'a complaint of silence about one with a connection is settled by whether that one answers (L12f)',
@@ -157,13 +157,68 @@ export const BROKER_MUTANTS = [
   },
   {
     rule: 'L12f',
-    change: 'each complaint has the suspect asked',
+    change: 'each complaint has the suspect probed',
     file: 'broker/complaints.ts',
-    find: 'if (seat.probe === null && seat.session !== null)',
-    replace: 'if (seat.session !== null)',
+    find: 'turn.now >= seat.answeredAt + PROBE_INTERVAL',
+    replace: 'turn.now >= seat.answeredAt',
     caughtBy: test(
       'broker/places',
-      'a complaint of silence about one that is being asked has the same answer (L12f)',
+      'a complaint of silence about one that has just answered is not put to it again (L12f)',
+    ),
+  },
+  {
+    rule: 'L12f',
+    change: 'any frame is an answer to a probe',
+    file: 'broker/complaints.ts',
+    find: "  return message.type === 'hello' && message.id === id && message.link === link;",
+    replace: "  return message.type !== 'bye';",
+    caughtBy: test(
+      'broker/places',
+      'a complaint of silence has its subject offered a link by its predecessor, on which it says HELLO (L12f)',
+    ),
+  },
+  {
+    rule: 'L12f',
+    change: 'the link of a probe stays',
+    file: 'broker/complaints.ts',
+    find: "    tell(turn, open, id, probed, { type: 'closed' });\n",
+    replace: '',
+    caughtBy: test(
+      'broker/places',
+      'a complaint of silence has its subject offered a link by its predecessor, on which it says HELLO (L12f)',
+    ),
+  },
+  {
+    rule: 'L12h',
+    change: 'newcomers in a row go one after another',
+    file: 'broker/complaints.ts',
+    find: '[charge.about, ...newcomersBeyond(open, charge)]',
+    replace: '[charge.about]',
+    caughtBy: test(
+      'broker/places',
+      'a complaint about a newcomer is about those in a row with it, too (L12h)',
+    ),
+  },
+  {
+    rule: 'L12h',
+    change: 'members beyond a suspect are probed, too',
+    file: 'broker/complaints.ts',
+    find: 'isSettled || id === from',
+    replace: 'id === from',
+    caughtBy: test(
+      'broker/places',
+      'a complaint about a member is not about the newcomers beyond it (L12h)',
+    ),
+  },
+  {
+    rule: 'L10g',
+    change: 'any number of offers through the server is passed on',
+    file: 'broker/signals.ts',
+    find: 'const RELAYS = { burst: 16,',
+    replace: 'const RELAYS = { burst: 1_600,',
+    caughtBy: test(
+      'broker/places',
+      'links through the server that one member offers another are 16 at once, and one in two seconds after that (L10g)',
     ),
   },
   {
@@ -435,7 +490,7 @@ export const BROKER_MUTANTS = [
   {
     rule: 'L16d',
     change: 'a peer is believed that has only just come',
-    file: 'broker/complaints.ts',
+    file: 'broker/accusations.ts',
     find: 'const STANDING = 10_000;',
     replace: 'const STANDING = 0;',
     caughtBy: test(
@@ -444,9 +499,20 @@ export const BROKER_MUTANTS = [
     ),
   },
   {
+    rule: 'L16d',
+    change: 'a peer that makes no links is believed',
+    file: 'broker/complaints.ts',
+    find: "else if (fault === 'misbehaves') ask(turn, open, from, charge);",
+    replace: "else if (fault === 'misbehaves') weigh(turn, open, charge);",
+    caughtBy: test(
+      'broker/places',
+      'a complaint of misbehaviour by one that makes no links is not believed, and turns out that one (L16d)',
+    ),
+  },
+  {
     rule: 'L16e',
     change: 'members at one address may evict any number of neighbours',
-    file: 'broker/complaints.ts',
+    file: 'broker/accusations.ts',
     find: 'const MAX_ACCUSATIONS = 2;',
     replace: 'const MAX_ACCUSATIONS = 99;',
     caughtBy: test(
@@ -457,7 +523,7 @@ export const BROKER_MUTANTS = [
   {
     rule: 'L16f',
     change: 'a neighbour may be silent any number of times',
-    file: 'broker/complaints.ts',
+    file: 'broker/accusations.ts',
     find: 'const MAX_SILENCES = 3;',
     replace: 'const MAX_SILENCES = 99;',
     caughtBy: test(
@@ -468,7 +534,7 @@ export const BROKER_MUTANTS = [
   {
     rule: 'L16f',
     change: 'a silence of one neighbour makes that of the other forgotten',
-    file: 'broker/complaints.ts',
+    file: 'broker/accusations.ts',
     find: '[...recent, { about, at: now }]',
     replace: '[...before, { about, at: now }]',
     caughtBy: test(
@@ -622,7 +688,7 @@ export const BROKER_MUTANTS = [
   {
     rule: 'L16e',
     change: 'complaints count for ever',
-    file: 'broker/complaints.ts',
+    file: 'broker/accusations.ts',
     find: 'ACCUSATION_MEMORY = 600_000',
     replace: 'ACCUSATION_MEMORY = 6e9',
     caughtBy: test(
@@ -633,7 +699,7 @@ export const BROKER_MUTANTS = [
   {
     rule: 'L16f',
     change: 'one silence counts as often as it is told of',
-    file: 'broker/complaints.ts',
+    file: 'broker/accusations.ts',
     find: 'const SILENCE_INTERVAL = 4_000;',
     replace: 'const SILENCE_INTERVAL = 0;',
     caughtBy: test(

@@ -437,7 +437,7 @@ export const MEMBER_MUTANTS = [
     rule: 'L3h',
     change: 'any number of relayed links is made',
     file: 'member/make-link.ts',
-    find: 'relayed: { burst: 16,',
+    find: 'relayed: { burst: 32,',
     replace: 'relayed: { burst: 1_600,',
     caughtBy: test('member/links', 'direct links with one neighbour through the server'),
   },

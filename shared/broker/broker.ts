@@ -11,12 +11,13 @@ import type { Moment } from '../machine/moment.ts';
 import type { PeerId, RoomName } from '../protocol/ids.ts';
 import type { Request } from '../protocol/signaling.ts';
 import type { Order } from '../protocol/watch.ts';
-import { complain, decide, endProbes } from './complaints.ts';
+import { complain, endProbes, takeAnswer } from './complaints.ts';
 import { settle } from './places.ts';
 import { letGo, lookup, recoverLate } from './recovery.ts';
-import { passSignal, peersOf } from './room.ts';
+import { peersOf } from './room.ts';
 import { assign, checkNow } from './rooms.ts';
 import { close, join, leaveByHttp, resume } from './sessions.ts';
+import { pass } from './signals.ts';
 import type {
   Asker,
   Broker,
@@ -28,8 +29,16 @@ import type {
   RoomTask,
   SessionId,
 } from './state.ts';
-import { sealTicket, type Tickets } from './tickets.ts';
-import { announce, deliver, NOT_JOINED, refusal, reply, type Turn } from './turn.ts';
+import { sealTicket } from './tickets.ts';
+import {
+  announce,
+  deliver,
+  NOT_JOINED,
+  refusal,
+  reply,
+  type BrokerPorts,
+  type Turn,
+} from './turn.ts';
 import { viewFor } from './views.ts';
 
 export const ALREADY_JOINED = refusal(
@@ -51,18 +60,15 @@ export function handle(
   state: Broker,
   input: Input,
   moment: Moment,
-  tickets: Tickets,
+  ports: BrokerPorts,
 ): readonly Delivery[] {
-  const turn: Turn = { ...moment, state, tickets, deliveries: [] };
+  const turn: Turn = { ...moment, ...ports, state, deliveries: [] };
   switch (input.type) {
     case 'opened':
       state.sessions.set(input.session, { address: input.address, place: null });
       break;
     case 'request':
       request(turn, { session: input.session, number: input.number }, input.request);
-      break;
-    case 'probed':
-      probed(turn, input.session);
       break;
     case 'closed': {
       const place = placeOf(state, input.session);
@@ -114,13 +120,6 @@ function perform(turn: Turn, due: Due): void {
   TASKS[due.name](turn, open);
 }
 
-/** A client has shown that it is awake. */
-function probed(turn: Turn, session: SessionId): void {
-  const place = placeOf(turn.state, session);
-  const open = place === null ? undefined : turn.state.rooms.get(place.room);
-  if (place !== null && open !== undefined) decide(turn, open, place.id, true);
-}
-
 function request(turn: Turn, asker: Asker, asked: Request): void {
   const session = turn.state.sessions.get(asker.session);
   if (session === undefined) return;
@@ -144,14 +143,10 @@ function ofMember(turn: Turn, asker: Asker, place: Membership, asked: MemberRequ
   // A room is open as long as somebody has a place in it.
   if (open === undefined) return;
   switch (asked.type) {
-    case 'signal': {
-      const notice = passSignal(open, id, asked.body);
-      if (notice !== null) deliver(turn, open, [notice]);
-      const { to, edge } = asked.body;
-      const refused = refusal('not-a-neighbour', `${to} is not your ${edge}`);
-      reply(turn, asker, notice === null ? refused : { ok: true });
+    case 'signal':
+      if (takeAnswer(turn, open, id, asked.body)) reply(turn, asker, { ok: true });
+      else pass(turn, open, id, asker, asked.body);
       return;
-    }
     case 'settle':
       return settleMember(turn, asker, open, id);
     case 'complain':

@@ -1,5 +1,6 @@
 /** What a broker remembers, what it is told, and what it has done: all of it plain data. */
-import type { PeerId, RoomName } from '../protocol/ids.ts';
+import type { TokenBucket } from '../machine/token-bucket.ts';
+import type { LinkId, PeerId, RoomName } from '../protocol/ids.ts';
 import type { Policy } from '../protocol/messages.ts';
 import type {
   Complaint,
@@ -24,8 +25,6 @@ export type Input =
   | { readonly type: 'opened'; readonly session: SessionId; readonly address: string }
   | { readonly type: 'closed'; readonly session: SessionId }
   | (Asker & { readonly type: 'request'; readonly request: Request })
-  /** A client has answered a probe. */
-  | { readonly type: 'probed'; readonly session: SessionId }
   /** A member says over HTTP that it leaves. */
   | { readonly type: 'goodbye'; readonly request: LeaveRequest }
   /** The earliest due time is over. */
@@ -35,8 +34,6 @@ export type Input =
 export type Delivery =
   | (Asker & { readonly type: 'reply'; readonly reply: ReplyTo })
   | { readonly type: 'push'; readonly session: SessionId; readonly told: Told }
-  /** The client is to show that it is awake. */
-  | { readonly type: 'probe'; readonly session: SessionId }
   /** The connection is to be ended; the broker knows nothing of it any more. */
   | { readonly type: 'end'; readonly session: SessionId; readonly why: Ending }
   /** For the log. */
@@ -50,8 +47,8 @@ export type Note =
 
 /** Why a member was turned out. */
 export type Eviction =
-  /** It has not shown that it is awake. */
-  | 'asleep'
+  /** It has not answered a probe. */
+  | 'no answer'
   /** It has no connection, and its neighbours do not hear it. */
   | 'unheard'
   /** By the word of a neighbour. */
@@ -90,8 +87,12 @@ export interface Seat {
   session: SessionId | null;
   /** When it found a neighbour silent that was awake, and which. */
   silences: readonly { readonly about: PeerId; readonly at: number }[];
-  /** null while it is not asked to show that it is awake. */
+  /** null while it is not probed. */
   probe: Probe | null;
+  /** When it answered one last. */
+  answeredAt: number;
+  /** To which members it has lately offered links through the server, or answered such offers. */
+  relays: readonly { readonly to: PeerId; readonly bucket: TokenBucket }[];
   /** What it asks of others, which waits for the end of a recovery. */
   lookups: Lookup[];
 }
@@ -102,10 +103,13 @@ export interface Charge extends Complaint {
   readonly from: PeerId;
 }
 
-/** That a member was asked to show that it is awake. */
-interface Probe {
+/** A link that the server offers to a member, to see whether it answers. */
+export interface Probe {
   /** The time by which it has to answer. */
   readonly until: number;
+  /** In whose name. */
+  readonly from: PeerId;
+  readonly link: LinkId;
   /** The complaints that wait for that, in order. */
   readonly charges: readonly Charge[];
 }
@@ -123,7 +127,7 @@ export type RoomTask =
   | 'checks'
   /** The end of waiting for the members of a lost memory. */
   | 'recovery'
-  /** The end of waiting for members that have not shown that they are awake. */
+  /** The end of waiting for members that have not answered a probe. */
   | 'probes'
   /** A later era, told to all. */
   | 'era';
@@ -136,7 +140,15 @@ export interface Due {
 }
 
 export function newSeat(secret: string | null): Seat {
-  return { secret, session: null, silences: [], probe: null, lookups: [] };
+  return {
+    secret,
+    session: null,
+    silences: [],
+    probe: null,
+    answeredAt: -Infinity,
+    relays: [],
+    lookups: [],
+  };
 }
 
 export interface OpenRoom extends Room {

@@ -18,8 +18,14 @@ import type {
 import { sealTicket, type Tickets } from './tickets.ts';
 import { hasUntoldEra, tellEra } from './views.ts';
 
-export interface Turn extends Moment {
+/** What a broker needs from the world around it. */
+export interface BrokerPorts {
   readonly tickets: Tickets;
+  /** A number from [0, 1) that nobody can foretell. */
+  readonly random: () => number;
+}
+
+export interface Turn extends Moment, BrokerPorts {
   readonly state: Broker;
   readonly deliveries: Delivery[];
 }

@@ -34,7 +34,7 @@ const CONNECTIONS_PER_SECOND = 1 / 10;
  */
 const SHARE = {
   direct: { burst: 16, perSecond: 1 / 60 },
-  relayed: { burst: 16, perSecond: 1 / 2 },
+  relayed: { burst: 32, perSecond: 1 },
 };
 
 /** Neighbours that are remembered, the newest. */

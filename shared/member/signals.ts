@@ -76,7 +76,7 @@ function takeRelayed(turn: Turn, link: Link, signal: Signal): void {
       receiveFrame(turn, link, signal.frame);
       return;
     case 'closed':
-      return lost(turn, link, 'closed by the other end');
+      return lost(turn, link, 'closed through the server');
     // Steps of a direct connection, which this is not.
     case 'offer':
     case 'answer':

@@ -32,7 +32,7 @@ export const ATTEMPTS = {
 export const RELAY_AFTER = { none: 500, succeeded: 2_000, failed: 0 };
 
 /** After so many relayed links that did not come up, nothing will. */
-const RELAYS_IN_VAIN = 2;
+const RELAYS_IN_VAIN = 1;
 
 /** How soon after a lost link the next attempt is made, in milliseconds; doubled with each failure. */
 const AFTER_A_LOSS = 500;

@@ -31,12 +31,14 @@ export const RoomNameSchema = v.pipe(
 );
 export type RoomName = v.InferOutput<typeof RoomNameSchema>;
 
+export const MAX_LINK_ID = 0xffff_ffff;
+
 /** One attempt at connecting two neighbours. Chosen at random by the offering end and never reused. */
 export const LinkIdSchema = v.pipe(
   v.number(),
   v.integer(),
   v.minValue(1),
-  v.maxValue(0xffff_ffff),
+  v.maxValue(MAX_LINK_ID),
   v.brand('LinkId'),
 );
 export type LinkId = v.InferOutput<typeof LinkIdSchema>;

@@ -5,8 +5,7 @@
  * connection it sends `resume`. With `settle` it says that it knows the ring's term, with `complain` it
  * complains about a neighbour, and with `lookup` it asks whether a peer is a member. Each is acknowledged.
  * The server sends `view` whenever the peer's place changes, and passes `signal`s on with the sender filled
- * in. With `check` it asks about a neighbour whose connection it has lost, and with `probe` whether the
- * peer itself is there.
+ * in. With `check` it asks about a neighbour whose connection it has lost.
  *
  * What peers send is parsed strictly. What the server sends may have fields that a page does not know, so
  * that a server can be upgraded under open pages.
@@ -298,8 +297,6 @@ export interface ServerToPeer {
   signal: (delivery: SignalDelivery) => void;
   /** The server has lost the connection of this neighbour: is it heard on its links? */
   check: (peer: PeerId) => void;
-  /** Acknowledged by every page that is awake. */
-  probe: (reply: () => void) => void;
 }
 
 export const parseTicket: Parser<Ticket> = parserOf(TicketSchema);

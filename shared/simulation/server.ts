@@ -151,7 +151,9 @@ export class SimulatedServer {
     const limits = { peersPerRoom: 1_000, rooms: 1, burstWindow: 50 };
     const broker = newBroker(`memory ${this.#memories}`, limits, clock.now());
     const date = () => FIRST_DATE + Math.floor(clock.now() + this.#clockError);
-    return run(broker, (delivery) => this.#perform(delivery), { clock, date }, PLAIN_TICKETS);
+    const random = () => this.#network.upTo(1);
+    const ports = { tickets: PLAIN_TICKETS, random };
+    return run(broker, (delivery) => this.#perform(delivery), { clock, date }, ports);
   }
 
   #perform(delivery: Delivery): void {
@@ -172,8 +174,6 @@ export class SimulatedServer {
         this.#toPeer(connection, () => connection.onNews(newsOf(told)));
         return;
       }
-      case 'probe':
-        return this.#probe(connection);
       case 'end':
         this.#drop(connection);
         this.#notice(connection, 'io server disconnect', RETRY);
@@ -311,13 +311,6 @@ export class SimulatedServer {
     const arrival = this.#arrival({ device }, this.#network.lag());
     this.#network.clock.after(arrival - this.#network.clock.now(), () => {
       if (this.#isUp) this.#loop.give({ type: 'goodbye', request: holder });
-    });
-  }
-
-  #probe(connection: Connection): void {
-    const { session } = connection;
-    this.#toPeer(connection, () => {
-      this.#toServer(connection, () => this.#loop.give({ type: 'probed', session }));
     });
   }
 

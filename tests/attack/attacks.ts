@@ -9,6 +9,9 @@ import { ended, frame, gets, open, openRaw, Stranger, type Way } from './strange
 export const RING_ROOM = 'ring';
 export const CROWD_ROOM = 'crowd';
 
+/** The room to which honest peers come when strangers are there. */
+export const LATE_ROOM = 'late';
+
 /** What a process of attackers prints for each attempt, and for each that has its effect. */
 export const STRIKE = '.';
 export const EFFECT = '!';
@@ -26,9 +29,20 @@ interface Attack {
   readonly blow: Blow;
   /** Whether all of them come from one address; else each has its own. */
   readonly isFromOne?: true;
-  /** How long the server must have run before, in milliseconds. */
-  readonly after?: number;
+  /**
+   * Of attackers who become members of the honest ring: its views change all the time, and a leader that
+   * they get rid of is replaced. Its peers must follow one leader nearly all the time.
+   */
+  readonly isInRing?: true;
+  /** Whether they are in a room of their own before twelve honest peers come there. */
+  readonly isFirst?: true;
 }
+
+/** How long a member must have been one to be believed that another misbehaves, and a bit, in milliseconds. */
+const STANDING = 10_200;
+
+/** How long a ghost waits to be turned out, in milliseconds. */
+const GHOST_LIFE = 600_000;
 
 function offer(link: number): object {
   return { link, signals: [{ type: 'offer', sdp: 'v=0' }] };
@@ -170,6 +184,54 @@ async function connections(way: Way, onEffect: () => void): Promise<void> {
   if (stranger.sid !== '') onEffect();
 }
 
+/** The neighbours in the last view that a stranger was told. */
+function neighboursIn(reply: string): readonly string[] {
+  return [...reply.matchAll(/"(?:successor|predecessor)":\{"id":"([^"]+)"/g)].flatMap(
+    ([, id]) => id ?? [],
+  );
+}
+
+/** Members that have been there long enough to be believed say that their neighbours misbehave. */
+async function accusations(way: Way, onEffect: () => void): Promise<void> {
+  const stranger = new Stranger(way);
+  await stranger.connected();
+  await stranger.ask('join', joinRequest(RING_ROOM));
+  await pause(STANDING);
+  for (const about of neighboursIn(stranger.lastView)) {
+    const reply = await stranger.ask('complain', { about, fault: 'misbehaves' });
+    if (reply.includes('"isMember"')) onEffect();
+  }
+  await stranger.ask('leave');
+  stranger.socket.terminate();
+}
+
+/** Members that answer the server and make no links, until they are turned out. */
+function ghostsIn(room: string): Blow {
+  return async (way, onEffect) => {
+    const stranger = new Stranger(way);
+    await stranger.connected();
+    if (isOk(await stranger.ask('join', joinRequest(room)))) onEffect();
+    await stranger.ended(GHOST_LIFE);
+  };
+}
+
+/** Members that offer links which never come up, and make way for the next: a page can make so many. */
+async function offers(way: Way, onEffect: () => void): Promise<void> {
+  const stranger = new Stranger(way);
+  await stranger.connected();
+  const reply = await stranger.ask('join', joinRequest(RING_ROOM));
+  if (isOk(reply)) onEffect();
+  const [successor, predecessor] = neighboursIn(reply);
+  for (let link = 10; link < 28; link += 1)
+    for (const [edge, to] of [
+      ['successor', successor],
+      ['predecessor', predecessor],
+    ])
+      stranger.emit('signal', { to, edge, ...offer(link + (edge === 'successor' ? 100 : 0)) });
+  await stranger.ask('leave');
+  stranger.socket.terminate();
+}
+
 /** Rooms without end: each has a member, whose place is kept for a while without its connection. */
 async function rooms(way: Way, onEffect: () => void): Promise<void> {
   const stranger = new Stranger(way);
@@ -202,4 +264,8 @@ export const ATTACKS: Readonly<Record<string, Attack>> = {
   connections: { strangers: 50, blow: connections, isFromOne: true },
   rooms: { strangers: 20, blow: rooms, isFromOne: true },
   audience: { strangers: 8, blow: audience, isFromOne: true },
+  accusations: { strangers: 6, blow: accusations, isFromOne: true, isInRing: true },
+  ghosts: { strangers: 3, blow: ghostsIn(RING_ROOM), isFromOne: true, isInRing: true },
+  'ghosts-first': { strangers: 12, blow: ghostsIn(LATE_ROOM), isFromOne: true, isFirst: true },
+  offers: { strangers: 4, blow: offers, isFromOne: true, isInRing: true },
 };

@@ -8,7 +8,7 @@ import { agreementOf, problemsOf, type Agreement, type Member } from '../chaos/a
 import { Child } from '../chaos/child.ts';
 import { ServerProcess } from '../chaos/server.ts';
 import { SIGNALING_VERSION } from '../../shared/protocol/signaling.ts';
-import { ATTACKS, EFFECT, isOk, joinRequest, RING_ROOM, STRIKE } from './attacks.ts';
+import { ATTACKS, EFFECT, isOk, joinRequest, LATE_ROOM, RING_ROOM, STRIKE } from './attacks.ts';
 import { honestWay, Stranger } from './strangers.ts';
 
 /** The honest ring: processes, and peers in each. */
@@ -22,10 +22,16 @@ const CROWD = 300;
 const MOST_MEMORY = 100_000_000;
 const MOST_DELAY = 250;
 
+/** The least share of the time that honest peers beside attackers in their ring follow one leader. */
+const LEAST_LED = 0.99;
+
+/** How long those may have none that come to a room of attackers, in seconds. */
+const LONGEST_WITHOUT = 20;
+
 /** Width of the column with the attack's name. */
 const WIDTH = 14;
 
-/** How long the ring may take to agree before the first attack, in milliseconds. */
+/** How long the ring may take to agree before each attack, in milliseconds. */
 const PATIENCE = 60_000;
 
 /** Milliseconds between two looks at the ring, and between two requests for the server's health. */
@@ -67,17 +73,22 @@ async function problemsIn(ring: readonly Child[]): Promise<string[]> {
   return members.length === PROCESSES * SLOTS ? problems : ['not all are members', ...problems];
 }
 
-async function startRing(server: ServerProcess): Promise<readonly Child[]> {
+async function startRing(server: ServerProcess, room: string): Promise<readonly Child[]> {
   const ring = Array.from({ length: PROCESSES }, (_, at) =>
-    start(`peers ${at}`, '../chaos/peers.js', server.url, RING_ROOM, String(SLOTS)),
+    start(`${room} ${at}`, '../chaos/peers.js', server.url, room, String(SLOTS)),
   );
   await Promise.all(ring.map((child) => child.whenReady()));
   for (const child of ring)
     for (let slot = 0; slot < SLOTS; slot += 1) child.send({ type: 'join', slot });
+  return ring;
+}
+
+/** Waits until the ring is one and agrees. */
+async function settle(ring: readonly Child[]): Promise<void> {
   const limit = Date.now() + PATIENCE;
   for (;;) {
     const problems = await problemsIn(ring);
-    if (problems.length === 0) return ring;
+    if (problems.length === 0) return;
     if (Date.now() > limit) throw new Error(`the ring does not agree: ${problems.join(', ')}`);
     await pause(100);
   }
@@ -149,6 +160,41 @@ async function visit(url: string): Promise<string[]> {
   return wrong.flat();
 }
 
+/** Whether the honest peers follow one leader. */
+async function areLed(ring: readonly Child[]): Promise<boolean> {
+  const members = await membersOf(ring);
+  const leaders = new Set(members.map(({ state }) => state.leader));
+  return members.length === PROCESSES * SLOTS && leaders.size === 1 && !leaders.has(null);
+}
+
+/** Watches how much of an attack's time the honest peers follow one leader, and whether they do afterwards. */
+async function measure(ring: readonly Child[]): Promise<Set<string>> {
+  const limit = Date.now() + seconds * 1_000;
+  let looks = 0;
+  let led = 0;
+  while (Date.now() < limit) {
+    await pause(LOOKS / 10);
+    looks += 1;
+    if (await areLed(ring)) led += 1;
+  }
+  const share = led / looks;
+  console.log(`${''.padEnd(WIDTH)}one leader in ${(100 * share).toFixed(1)} % of ${looks} looks`);
+  return new Set(share < LEAST_LED ? ['it has one leader for too little of the time'] : []);
+}
+
+/** Has honest peers come to a room of strangers; returns what was wrong with that. */
+async function comeLate(server: ServerProcess): Promise<Set<string>> {
+  await pause(LOOKS);
+  const ring = await startRing(server, LATE_ROOM);
+  const begun = Date.now();
+  while (!(await areLed(ring)) && Date.now() - begun < PATIENCE) await pause(LOOKS / 10);
+  const taken = (Date.now() - begun) / 1_000;
+  console.log(`${''.padEnd(WIDTH)}one leader after ${taken.toFixed(1)} s`);
+  const wrong = await measure(ring);
+  await Promise.all(ring.map((child) => child.kill()));
+  return taken > LONGEST_WITHOUT ? wrong.add('it has no leader for too long') : wrong;
+}
+
 /** Watches the ring for the time of an attack; returns what was wrong with it. */
 async function lookAt(
   url: string,
@@ -177,7 +223,9 @@ async function attack(
   const before = (await server.memory())?.rss ?? Infinity;
   const strangers = start(name, 'attacker.js', name, new URL(server.url).port);
   const stopProbing = probe(server.url);
-  const wrong = await lookAt(server.url, ring, agreement);
+  const { isInRing = false, isFirst = false } = ATTACKS[name] ?? {};
+  const watch = () => (isInRing ? measure(ring) : lookAt(server.url, ring, agreement));
+  const wrong = await (isFirst ? comeLate(server) : watch());
   const delays = await stopProbing();
   const during = (await server.memory())?.rss ?? Infinity;
   await strangers.kill();
@@ -212,8 +260,8 @@ async function run(): Promise<boolean> {
   });
   try {
     await server.start();
-    const startedAt = Date.now();
-    const ring = await startRing(server);
+    const ring = await startRing(server, RING_ROOM);
+    await settle(ring);
     const crowd = start('crowd', 'crowd.js', String(CROWD), new URL(server.url).port);
     await crowd.whenReady();
     await quiet(server);
@@ -222,7 +270,7 @@ async function run(): Promise<boolean> {
     if (faults.length > 0) return false;
     let isUnharmed = true;
     for (const name of names) {
-      await pause(startedAt + (ATTACKS[name]?.after ?? 0) - Date.now());
+      await settle(ring);
       const breaches = await attack(name, server, ring);
       for (const breach of breaches) console.log(`  ${breach}`);
       isUnharmed &&= breaches.length === 0;

@@ -81,6 +81,8 @@ export class Stranger {
   #requests = 0;
   /** The id of its session. */
   sid = '';
+  /** The text of the last message with a view. */
+  lastView = '';
 
   /** @param query added to the usual parameters */
   constructor({ port, from }: Way, query = '') {
@@ -102,6 +104,7 @@ export class Stranger {
     // A question of the protocol, such as whether it is awake.
     const question = /^42(\d+)\[/.exec(text)?.[1];
     if (question !== undefined) this.send(`43${question}[]`);
+    if (text.includes('"successor":{')) this.lastView = text;
     const answer = /^43(\d+)\[/.exec(text)?.[1];
     if (answer === undefined) return;
     this.#replies.get(Number(answer))?.(text);

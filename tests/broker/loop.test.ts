@@ -41,7 +41,7 @@ class Run {
       },
       date: () => 1e12,
     },
-    PLAIN_TICKETS,
+    { tickets: PLAIN_TICKETS, random: () => 0.5 },
   );
 
   join(number: number): void {

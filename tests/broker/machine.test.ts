@@ -16,9 +16,10 @@ import {
 import type { Request } from '../../shared/protocol/signaling.ts';
 import { PLAIN_TICKETS } from '../../shared/simulation/plain-tickets.ts';
 import { defined, linkId, peerId, roomName } from '../support.ts';
-import { LOBBY, requestOf, resumeOf, WINDOW } from './test-broker.ts';
+import { answerTo, LOBBY, requestOf, resumeOf, WINDOW } from './test-broker.ts';
 
 const LIMITS = { peersPerRoom: 6, rooms: 3, burstWindow: WINDOW };
+const PORTS = { tickets: PLAIN_TICKETS, random: () => 0.5 };
 
 /** Names that every object knows, and another one. */
 const ROOMS = ['__proto__', 'constructor', 'lobby'].map((name) => roomName(name));
@@ -45,12 +46,22 @@ class Machine {
   give(input: Input): readonly Delivery[] {
     const moment = { now: this.now, date: 1e12 + this.now };
     this.given.push({ input, moment });
-    return handle(this.broker, input, moment, PLAIN_TICKETS);
+    return handle(this.broker, input, moment, PORTS);
   }
 
   open(...sessions: readonly SessionId[]): void {
     for (const session of sessions)
       this.give({ type: 'opened', session, address: `of ${session}` });
+  }
+
+  /** A member answers the probe, if it is probed. */
+  answer(session: SessionId): readonly Delivery[] {
+    const place = this.broker.sessions.get(session)?.place;
+    if (place === undefined || place === null) return [];
+    const probe = this.broker.rooms.get(place.room)?.seats.get(place.id)?.probe;
+    if (probe === undefined || probe === null) return [];
+    const offered = { ...probe, edge: 'predecessor' as const, signals: [] };
+    return this.ask(session, { type: 'signal', body: answerTo(offered, place.id) });
   }
 
   ask(session: SessionId, request: Request): readonly Delivery[] {
@@ -189,7 +200,7 @@ const step: fc.Arbitrary<Step> = fc.oneof(
   },
   {
     weight: 1,
-    arbitrary: session.map((each) => (to: Machine) => to.give({ type: 'probed', session: each })),
+    arbitrary: session.map((each) => (to: Machine) => to.answer(each)),
   },
   {
     weight: 1,
@@ -257,7 +268,7 @@ describe('whatever comes', () => {
         const delivered = steps.flatMap((each) => each(machine));
         const again = newBroker('monday', LIMITS, 0);
         const replayed = machine.given.flatMap(({ input, moment }) =>
-          handle(again, input, moment, PLAIN_TICKETS),
+          handle(again, input, moment, PORTS),
         );
         expect(replayed).toEqual(delivered);
         expect(again).toEqual(machine.broker);
@@ -418,7 +429,7 @@ describe('in the order of what is delivered', () => {
     for (const each of [1, 2, 3]) machine.ask(each, { type: 'settle', body: null });
     machine.pass(10_000);
     const complaint = { about: peerId(2), fault: 'silent' as const };
-    expect(kinds(machine.ask(1, { type: 'complain', body: complaint }))).toEqual(['probe to 2']);
+    expect(kinds(machine.ask(1, { type: 'complain', body: complaint }))).toEqual(['signal to 2']);
     expect(kinds(machine.pass(PROBE_PATIENCE))).toEqual([
       'reply to 1',
       'evicted',

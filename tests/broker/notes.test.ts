@@ -11,6 +11,7 @@ const LONG = 10_000;
 function longRing() {
   const server = new Server();
   server.seat(1, 2, 3, 4, 5);
+  for (const number of [1, 2, 3, 4, 5]) server.settle(number);
   server.pass(LONG);
   const [first, ...others] = server.peers;
   return { server, first: defined(first), others };
@@ -18,7 +19,7 @@ function longRing() {
 
 const CASES: readonly (readonly [Eviction, (ring: ReturnType<typeof longRing>) => unknown])[] = [
   [
-    'asleep',
+    'no answer',
     ({ server, first, others }) => {
       server.complain(first, defined(others[0]), 'silent');
       server.pass(LONG);
@@ -32,10 +33,7 @@ const CASES: readonly (readonly [Eviction, (ring: ReturnType<typeof longRing>) =
       server.complain(first, defined(others[0]), 'silent');
     },
   ],
-  [
-    'accused',
-    ({ server, first, others }) => server.complain(first, defined(others[0]), 'misbehaves'),
-  ],
+  ['accused', ({ server, first, others }) => server.accuse(first, defined(others[0]))],
 ];
 
 test.each(CASES)('an eviction is noted with its reason: %s', (reason, evict) => {

@@ -1,12 +1,23 @@
 /** Places that are kept, lost and taken away; and a memory that is lost and gathered again. */
 import { describe, expect, test } from 'vitest';
 import type { PeerId } from '../../shared/protocol/ids.ts';
-import { PROBE_PATIENCE } from '../../shared/broker/complaints.ts';
+import { PROBE_INTERVAL, PROBE_PATIENCE } from '../../shared/broker/complaints.ts';
 import { COMPLAINT_INTERVAL } from '../../shared/member/complaints.ts';
 import { defined, linkId, peerId, roomName } from '../support.ts';
 import { signalsTo, viewsIn } from './newcomers.ts';
 import { RELAYED_PROBE_SILENCE } from '../../shared/protocol/timeouts.ts';
-import { codeOf, LOBBY, resumeOf, Server, viewOf, WINDOW, type Returning } from './test-broker.ts';
+import type { Edge, Signal } from '../../shared/protocol/signaling.ts';
+import {
+  codeOf,
+  frameOf,
+  helloOf,
+  LOBBY,
+  resumeOf,
+  Server,
+  viewOf,
+  WINDOW,
+  type Returning,
+} from './test-broker.ts';
 
 const CHECKS = 4_000;
 const DESERTED = 30_000;
@@ -192,7 +203,10 @@ describe('a word about one without a connection', () => {
 });
 
 describe('a complaint', () => {
-  const numberOf = (id?: PeerId) => defined([1, 2, 3, 4].find((each) => peerId(each) === id));
+  const numberOf = (id?: PeerId) =>
+    defined([1, 2, 3, 4, 5, 6, 7].find((each) => peerId(each) === id));
+  const firstThree = ([one, two, three]: readonly PeerId[]) =>
+    [defined(one), defined(two), defined(three)] as const;
   const STAYS = [{ ok: true, isMember: true }];
   const GOES = [{ ok: true, isMember: false }];
 
@@ -376,12 +390,79 @@ describe('a complaint', () => {
     expect(awake).toEqual([{ ok: true, isMember: true }]);
     expect(server.peers).toEqual(ring);
 
+    server.pass(PROBE_INTERVAL);
     const asleep = server.complain(defined(first), defined(second), 'silent');
     server.pass(PROBE_PATIENCE);
     expect(asleep).toEqual([{ ok: true, isMember: false }]);
     expect(server.peers).not.toContain(second);
     expect(server.disconnected).toEqual([second]);
     expect(PROBE_PATIENCE).toBeLessThan(DESERTED);
+  });
+
+  test('of silence has its subject offered a link by its predecessor, on which it says HELLO (L12f)', () => {
+    const { server, ring } = ringOf(4);
+    const [first, second, third] = firstThree(ring);
+    const replies = server.complain(third, second, 'unlinked');
+    const { from, edge, link } = defined(server.probes[0]).offer;
+    expect([from, edge]).toEqual([first, 'predecessor']);
+    const say = (id: PeerId, signal: Signal, on = link) =>
+      server.signal(id, { to: first, edge, link: on, signals: [signal] });
+    say(third, frameOf(helloOf(second, link)));
+    server.delivered.length = 0;
+    say(second, { type: 'relay' });
+    say(second, frameOf({ type: 'heartbeat', isReply: false, count: 1 }));
+    say(second, frameOf(helloOf(third, link)));
+    expect(replies).toEqual([]);
+    // Nothing of it is its neighbour's.
+    expect(server.delivered).toEqual([]);
+    say(second, frameOf(helloOf(second, link)));
+    expect(replies).toEqual(STAYS);
+    expect(server.deliveries).toEqual([
+      { to: second, type: 'signal', signal: { from, edge, link, signals: [{ type: 'closed' }] } },
+    ]);
+    server.pass(PROBE_PATIENCE);
+    expect(server.disconnected).toEqual([]);
+  });
+
+  test('of silence about one that has just answered is not put to it again (L12f)', () => {
+    const { server, ring } = ringOf(4);
+    const [first, second, third] = firstThree(ring);
+    server.complain(first, second, 'silent');
+    server.probes.shift()?.answer();
+    server.pass(PROBE_INTERVAL - 1);
+    expect(server.complain(third, second, 'silent')).toEqual(STAYS);
+    expect(server.probes).toEqual([]);
+    server.pass(1);
+    expect(server.complain(third, second, 'silent')).toEqual([]);
+    expect(server.probes).toHaveLength(1);
+  });
+
+  test('about a newcomer is about those in a row with it, too (L12h)', () => {
+    const server = new Server();
+    server.seat(1, 2, 3, 4, 5, 6, 7);
+    const ring = server.peers;
+    for (const each of [0, 4, 5]) server.settle(numberOf(ring[each]));
+    const forth = server.complain(defined(ring[0]), defined(ring[1]), 'unlinked');
+    expect(server.probes.map(({ id }) => id)).toEqual([ring[1], ring[2], ring[3]]);
+    defined(server.probes[2]).answer();
+    server.pass(PROBE_PATIENCE);
+    expect(forth).toEqual(GOES);
+    expect(server.disconnected).toEqual([ring[1], ring[2]]);
+    server.probes.length = 0;
+    server.pass(PROBE_INTERVAL);
+    const back = server.complain(defined(ring[4]), defined(ring[3]), 'unlinked');
+    expect(server.probes.map(({ id }) => id)).toEqual([ring[3]]);
+    server.pass(PROBE_PATIENCE);
+    expect(back).toEqual(GOES);
+  });
+
+  test('about a member is not about the newcomers beyond it (L12h)', () => {
+    const server = new Server();
+    server.seat(1, 2, 3, 4);
+    const [first, second] = firstThree(server.peers);
+    server.settle(numberOf(second));
+    server.complain(first, second, 'silent');
+    expect(server.probes.map(({ id }) => id)).toEqual([second]);
   });
 
   test('of silence about one that is being asked has the same answer (L12f)', () => {
@@ -450,12 +531,21 @@ describe('a complaint', () => {
     const { server, ring } = ringOf(4);
     const [first, second] = ring;
     server.pass(STANDING);
-    expect(server.complain(defined(first), defined(second), 'misbehaves')).toEqual([
-      { ok: true, isMember: false },
-    ]);
+    expect(server.accuse(defined(first), defined(second))).toEqual([{ ok: true, isMember: false }]);
     expect(server.disconnected).toEqual([second]);
     const number = [1, 2, 3, 4].find((each) => peerId(each) === second);
     expect(codeOf([server.resume(defined(number))])).toBe('place-lost');
+  });
+
+  test('of misbehaviour by one that makes no links is not believed, and turns out that one (L16d)', () => {
+    const { server, ring } = ringOf(4);
+    const [first, second] = firstThree(ring);
+    server.pass(STANDING);
+    const replies = server.complain(first, second, 'misbehaves');
+    expect(server.probes.map(({ id }) => id)).toEqual([first]);
+    server.pass(PROBE_PATIENCE);
+    expect(replies).toEqual(STAYS);
+    expect(server.disconnected).toEqual([first]);
   });
 
   test('of misbehaviour by one that has only just come is not believed (L16d)', () => {
@@ -463,10 +553,8 @@ describe('a complaint', () => {
     const [first, second] = ring;
     server.join(9);
     const [before] = neighbours(server.peers, peerId(9));
-    expect(server.complain(peerId(9), before, 'misbehaves')).toEqual([
-      { ok: true, isMember: true },
-    ]);
-    expect(server.complain(defined(first), defined(second), 'misbehaves')).toHaveLength(1);
+    expect(server.accuse(peerId(9), before)).toEqual([{ ok: true, isMember: true }]);
+    expect(server.accuse(defined(first), defined(second))).toHaveLength(1);
     expect(server.disconnected).toEqual([]);
   });
 
@@ -477,7 +565,7 @@ describe('a complaint', () => {
     viewOf([resumed(server, numbers, 7)]);
     server.settle(7);
     const [before] = neighbours(server.peers, peerId(7));
-    const accuse = () => server.complain(peerId(7), before, 'misbehaves');
+    const accuse = () => server.accuse(peerId(7), before);
     expect(accuse()).toEqual([{ ok: true, isMember: true }]);
     server.pass(STANDING);
     expect(accuse()).toEqual([{ ok: true, isMember: false }]);
@@ -491,7 +579,7 @@ describe('a complaint', () => {
     server.pass(STANDING);
     const accuse = (accuser: PeerId) => {
       const about = neighbours(server.peers, accuser)[1];
-      return server.complain(accuser, about, 'misbehaves');
+      return server.accuse(accuser, about);
     };
     const accuseFromSchool = () => {
       const { peers } = server;
@@ -579,6 +667,25 @@ describe('the policy of a room', () => {
   });
 });
 
+test('links through the server that one member offers another are 16 at once, and one in two seconds after that (L10g)', () => {
+  const { server, ring } = ringOf(3);
+  const [first, second, third] = [defined(ring[0]), defined(ring[1]), defined(ring[2])];
+  let link = 1;
+  const passed = (to: PeerId, edge: Edge, type: 'relay' | 'closed') => {
+    server.delivered.length = 0;
+    for (let offer = 0; offer < 20; offer += 1) {
+      link += 1;
+      server.signal(first, { to, edge, link: linkId(link), signals: [{ type }] });
+    }
+    return signalsTo(server.deliveries, to).length;
+  };
+  expect(passed(second, 'successor', 'relay')).toBe(16);
+  expect(passed(second, 'successor', 'closed')).toBe(20);
+  expect(passed(third, 'predecessor', 'relay')).toBe(16);
+  server.pass(4_000);
+  expect(passed(second, 'successor', 'relay')).toBe(2);
+});
+
 describe('signals between those who were neighbours', () => {
   test('still pass, in both directions, while the link they had may be in use (L10d)', () => {
     const { server, ring } = ringOf(2);
@@ -643,7 +750,7 @@ describe('an evicted peer', () => {
   test('is told to those who had it for a predecessor before, who may still listen to it (L16g)', () => {
     const server = relinked();
     const [accuser] = neighbours(server.peers, peerId(2));
-    server.complain(accuser, peerId(2), 'misbehaves');
+    server.accuse(accuser, peerId(2));
     expect(server.peers).not.toContain(peerId(2));
     expect(viewsIn(server.deliveries).get(peerId(1))?.removed).toEqual([peerId(2)]);
   });

@@ -12,8 +12,9 @@ import {
   type Note,
   type SessionId,
 } from '../../shared/broker/state.ts';
-import type { PeerId, RoomName } from '../../shared/protocol/ids.ts';
-import type { Policy } from '../../shared/protocol/messages.ts';
+import { encodeFrame } from '../../shared/protocol/frame.ts';
+import type { LinkId, PeerId, RoomName } from '../../shared/protocol/ids.ts';
+import type { HelloMessage, PeerMessage, Policy } from '../../shared/protocol/messages.ts';
 import {
   SIGNALING_VERSION,
   type JoinReply,
@@ -24,12 +25,15 @@ import {
   type Request,
   type ResumeRequest,
   type SettleReply,
+  type Signal,
+  type SignalDelivery,
   type SignalRequest,
   type Ticket,
   type View,
 } from '../../shared/protocol/signaling.ts';
 import { SimulatedClock } from '../../shared/simulation/clock.ts';
 import { PLAIN_TICKETS } from '../../shared/simulation/plain-tickets.ts';
+import { seededRandom } from '../../shared/simulation/random.ts';
 import { defined, peerId, roomName } from '../support.ts';
 import { newcomer } from './newcomers.ts';
 
@@ -42,7 +46,11 @@ export class Server {
   readonly broker: Broker;
   readonly loop: BrokerLoop;
   readonly delivered: { readonly room: RoomName; readonly delivery: Notice }[] = [];
-  readonly probes: { readonly id: PeerId; readonly answer: () => void }[] = [];
+  readonly probes: {
+    readonly id: PeerId;
+    readonly offer: SignalDelivery;
+    readonly answer: () => void;
+  }[] = [];
   readonly disconnected: PeerId[] = [];
   /** From which each peer connects; an address of its own, if it is not here. */
   readonly addresses = new Map<PeerId, string>();
@@ -60,7 +68,11 @@ export class Server {
     const perform = (delivery: Delivery) => {
       this.#perform(delivery);
     };
-    this.loop = run(this.broker, perform, { clock: this.clock, date }, PLAIN_TICKETS);
+    const times = { clock: this.clock, date };
+    this.loop = run(this.broker, perform, times, {
+      tickets: PLAIN_TICKETS,
+      random: seededRandom(1),
+    });
   }
 
   /** A newcomer asks over a new connection; what it is told is pushed to the list returned. */
@@ -111,6 +123,14 @@ export class Server {
   complain(from: PeerId, about: PeerId, fault: Fault): MembershipReply[] {
     const request: Request = { type: 'complain', body: { about, fault } };
     return this.#askMembership(this.#sessionOf(from), request);
+  }
+
+  /** A member that makes links says that a neighbour misbehaves. */
+  accuse(from: PeerId, about: PeerId): MembershipReply[] {
+    const replies = this.complain(from, about, 'misbehaves');
+    const at = this.probes.findIndex(({ id }) => id === from);
+    for (const { answer } of at === -1 ? [] : this.probes.splice(at, 1)) answer();
+    return replies;
   }
 
   /** The first member that has a connection asks whether a peer is one. */
@@ -193,6 +213,15 @@ export class Server {
     this.loop.give({ type: 'request', session, number: this.#requests, request });
   }
 
+  /** Whether a signal is of the link by which the broker probes a member. */
+  #isProbe(room: RoomName, id: PeerId, { link }: SignalDelivery): boolean {
+    return this.broker.rooms.get(room)?.seats.get(id)?.probe?.link === link;
+  }
+
+  #answer(session: SessionId, id: PeerId, probe: SignalDelivery): void {
+    this.#ask(session, { type: 'signal', body: answerTo(probe, id) }, () => undefined);
+  }
+
   #askMembership(session: SessionId, request: Request): MembershipReply[] {
     const replies: MembershipReply[] = [];
     this.#ask(session, request, (reply) => {
@@ -212,14 +241,12 @@ export class Server {
       case 'reply':
         defined(this.#onReply.get(delivery.number))(delivery.reply);
         return;
-      case 'push':
-        this.delivered.push({ room, delivery: { to: id, ...delivery.told } });
-        return;
-      case 'probe': {
-        const answer = () => {
-          this.loop.give({ type: 'probed', session });
-        };
-        this.probes.push({ id, answer });
+      case 'push': {
+        const { told } = delivery;
+        const offer = told.type === 'signal' ? told.signal : null;
+        if (offer !== null && this.#isProbe(room, id, offer))
+          this.probes.push({ id, offer, answer: () => this.#answer(session, id, offer) });
+        else this.delivered.push({ room, delivery: { to: id, ...told } });
         return;
       }
       case 'end':
@@ -227,6 +254,20 @@ export class Server {
         return;
     }
   }
+}
+
+/** What a member says on a link through the server that is offered. */
+export function answerTo({ from, edge, link }: SignalDelivery, id: PeerId): SignalRequest {
+  return { to: from, edge, link, signals: [{ type: 'relay' }, frameOf(helloOf(id, link))] };
+}
+
+/** A peer that knows nothing yet says HELLO. */
+export function helloOf(id: PeerId, link: LinkId): HelloMessage {
+  return { type: 'hello', id, link, ready: false, term: 0, decision: null, removed: [] };
+}
+
+export function frameOf(message: PeerMessage): Signal {
+  return { type: 'frame', frame: encodeFrame(message) };
 }
 
 /** A request for a place, and what its ticket says. */

@@ -18,6 +18,7 @@ import {
   type SignalDelivery,
   type View,
 } from '../../shared/protocol/signaling.ts';
+import { answerTo } from '../broker/test-broker.ts';
 import { joinRequest } from '../signaling-server/test-server.ts';
 import { defined, linkId, peerId, valueOf } from '../support.ts';
 
@@ -83,8 +84,16 @@ class Peer {
   #hear(news: ServerNews): void {
     this.told.push(news.type === 'invalid' ? `invalid: ${news.error}` : news.type);
     if (news.type === 'view') this.views.push(news.view);
-    if (news.type === 'signal') this.signals.push(news.delivery);
+    if (news.type === 'signal') this.#hearSignal(news.delivery);
     if (news.type === 'check') this.checks.push(news.peer);
+  }
+
+  #hearSignal(delivery: SignalDelivery): void {
+    this.signals.push(delivery);
+    // An offer of a link through the server, which a member answers.
+    if (delivery.signals[0]?.type !== 'relay') return;
+    const body = answerTo(delivery, this.id);
+    this.signaling.ask({ type: 'signal', body }, () => undefined);
   }
 
   async connected(): Promise<void> {

@@ -963,7 +963,7 @@ describe('direct links with one neighbour', () => {
     expect(signalled(ring)).toContainEqual({ to: from, link: 9, type: 'relay' });
   });
 
-  test('through the server are 16 at once that it offers, and one in two seconds after that (L3h)', () => {
+  test('through the server are 32 at once that it offers, and one a second after that (L3h)', () => {
     const ring = new Ring(DECISION);
     ring.signals.length = 0;
     const { predecessor: from } = NEIGHBOURS;
@@ -977,9 +977,32 @@ describe('direct links with one neighbour', () => {
         });
       return signalled(ring).filter(({ type }) => type === 'relay').length;
     };
-    expect(relays(100)).toBe(16);
+    expect(relays(100)).toBe(32);
     ring.clock.skip(10_000);
-    expect(relays(100)).toBe(5);
+    expect(relays(100)).toBe(10);
+  });
+
+  test('through the server are left for each probe, however many a neighbour offers and ends (L3h, L12f)', () => {
+    const ring = new Ring(DECISION);
+    const { predecessor: from } = NEIGHBOURS;
+    let id = 5_000;
+    /** Whether an offered link was answered before it is closed again. */
+    const isAnswered = () => {
+      id += 1;
+      const of = { from, edge: 'predecessor' as const, link: linkId(id) };
+      ring.signals.length = 0;
+      ring.signal({ ...of, signals: [{ type: 'relay' }] });
+      const types = signalled(ring).map(({ type }) => type);
+      ring.signal({ ...of, signals: [{ type: 'closed' }] });
+      return types.includes('relay') && types.includes('frame');
+    };
+    // All that the server passes on (L10g), and a probe as often as there may be one.
+    for (let offer = 0; offer < 16; offer += 1) isAnswered();
+    for (let second = 0; second < 1_800; second += 2) {
+      if (second % 4 === 0) expect([second, isAnswered()]).toEqual([second, true]);
+      isAnswered();
+      ring.clock.skip(2_000);
+    }
   });
 
   test('are never refused to one that keeps to the times of L3, on two edges, for six hours', () => {

@@ -162,7 +162,7 @@ describe('/metrics', () => {
       'leaves_total 1',
       'resumes_total 0',
       'recoveries_total 0',
-      'evictions_total{reason="asleep"} 0',
+      'evictions_total{reason="no answer"} 0',
       'refusals_total{reason="room-full"} 1',
       'refusals_total{reason="origin"} 0',
       'relayed_frames_total 1',
@@ -218,13 +218,13 @@ describe('the log', () => {
     const about = defined(second).id;
     expect(await defined(first).complain(about, 'silent')).toMatchObject({ isMember: false });
     expect(server.notices().at(-1)).toMatchObject({
-      ...{ msg: 'evicted', room: ROOM, id: about, reason: 'asleep' },
+      ...{ msg: 'evicted', room: ROOM, id: about, reason: 'no answer' },
     });
     const lines = (await server.signaling.metrics.scrape()).text.toString().split('\n');
     for (const line of [
       'recoveries_total 1',
       'resumes_total 3',
-      'evictions_total{reason="asleep"} 1',
+      'evictions_total{reason="no answer"} 1',
     ])
       expect(lines).toContain(`ringleader_${line}`);
   });

@@ -139,21 +139,6 @@ describe('the shipped client', () => {
       expect(shipped.views.at(-1)?.removed).toEqual([other.id]);
     }, WAIT);
   });
-
-  test('answers a probe by itself, so that a complaint does it no harm', async () => {
-    const server = await startTestServer();
-    const shipped = new Shipped(server, 1);
-    await shipped.join(1);
-    const socket = await connect(server);
-    await ask(socket, 'join', joinRequest(2));
-    const reply: unknown = await socket.emitWithAck('complain', {
-      about: shipped.id,
-      fault: 'silent',
-    });
-    expect(reply).toEqual({ ok: true, isMember: true });
-    expect(server.signaling.peers(ROOM)).toContain(shipped.id);
-    expect(shipped.lost).toEqual([]);
-  });
 });
 
 describe('a connection that is lost', () => {

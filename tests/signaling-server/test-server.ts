@@ -33,6 +33,7 @@ import {
 import { assembleServer } from '../../signaling-server/server.ts';
 import type { SignalingOptions, SignalingServer } from '../../signaling-server/signaling.ts';
 import type { SiteOptions } from '../../signaling-server/http.ts';
+import { answerTo } from '../broker/test-broker.ts';
 import { defined, linkId, peerId, roomName, valueOf } from '../support.ts';
 
 const LogLineSchema = v.looseObject({ level: v.number(), msg: v.string() });
@@ -202,7 +203,7 @@ export class TestPeer {
   readonly signals: SignalDelivery[] = [];
   /** Neighbours that the server has asked about. */
   readonly checks: PeerId[] = [];
-  /** Whether it hears from its neighbours on links; a page that is not awake answers no probe. */
+  /** Whether it hears from its neighbours on links, and whether it answers what is offered to it. */
   hasLinks = false;
   isAwake = true;
   readonly disconnected: Promise<string>;
@@ -216,14 +217,16 @@ export class TestPeer {
       socket.once('disconnect', resolve);
     });
     socket.on('view', (view) => this.views.push(valueOf(parseView(view))));
-    socket.on('signal', (signal) => this.signals.push(valueOf(parseSignalDelivery(signal))));
+    socket.on('signal', (signal) => {
+      const delivery = valueOf(parseSignalDelivery(signal));
+      this.signals.push(delivery);
+      if (this.isAwake && delivery.signals[0]?.type === 'relay')
+        socket.emit('signal', answerTo(delivery, this.id), () => undefined);
+    });
     // It has no links, so for it a peer that is not at the server is gone.
     socket.on('check', (about) => {
       this.checks.push(about);
       if (!this.hasLinks) socket.emit('complain', { about, fault: 'silent' }, () => undefined);
-    });
-    socket.on('probe', (acknowledge) => {
-      if (this.isAwake) acknowledge();
     });
   }
 

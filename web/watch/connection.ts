@@ -1,7 +1,6 @@
 /** A spectator's connection to the server. After a loss it reconnects and asks again. */
 import { io, type Socket } from 'socket.io-client';
-import { SlowAttempts } from '../../peer/slow-attempts.ts';
-import { isAcknowledge, TIMED_OUT } from '../../peer/socket-signaling.ts';
+import { SlowAttempts, TIMED_OUT } from '../../peer/slow-attempts.ts';
 import type { RoomName } from '../../shared/protocol/ids.ts';
 import { SIGNALING_VERSION } from '../../shared/protocol/signaling.ts';
 import {
@@ -154,4 +153,9 @@ export function watchRoom(room: RoomName, handlers: WatchHandlers): void {
 
 function acknowledge(taken: unknown): void {
   if (isAcknowledge(taken)) taken();
+}
+
+/** Whether the last argument of an event is its acknowledgement callback. */
+function isAcknowledge(input: unknown): input is () => void {
+  return typeof input === 'function';
 }

@@ -69,7 +69,7 @@ function canonicalRoom(open: OpenRoom): OpenRoom {
 function canonicalSeat(seat: Seat): Seat {
   const probe = seat.probe && { ...seat.probe, until: LATER };
   const lookups = [...seat.lookups];
-  return { ...seat, silences: [], probe, lookups };
+  return { ...seat, silences: [], answeredAt: -Infinity, relays: [], probe, lookups };
 }
 
 /** Of the ages of edges only the order counts. */

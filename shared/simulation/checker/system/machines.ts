@@ -11,8 +11,13 @@ import type { Link, Member, Offer, Offers } from '../../../member/state.ts';
 import type { Ask, Input, Output } from '../../../member/turn.ts';
 import { encodeFrame, parseFrame } from '../../../protocol/frame.ts';
 import { numberedId } from '../ids.ts';
-import { parseReplyTo, type Request, type View } from '../../../protocol/signaling.ts';
-import type { PeerId } from '../../../protocol/ids.ts';
+import {
+  parseReplyTo,
+  type Request,
+  type SignalDelivery,
+  type View,
+} from '../../../protocol/signaling.ts';
+import { MAX_LINK_ID, parseLinkId, type PeerId } from '../../../protocol/ids.ts';
 import { peersOf } from '../../../broker/room.ts';
 import type { PeerMessage } from '../../../protocol/messages.ts';
 import { brokerWith, canonicalBroker, textOfBroker } from './canonical-broker.ts';
@@ -26,6 +31,11 @@ const LINKS_OF_SLOT = 8;
 
 /** The ids that there are. */
 const RANKS = [0, 1, 2, 3, 4, 5];
+
+/** The link of every probe: members never see it. */
+const PROBE = MAX_LINK_ID;
+
+const PORTS = { tickets: PLAIN_TICKETS, random: () => 1 - Number.EPSILON };
 
 /** Eras are small numbers then. */
 const DATE = 1;
@@ -57,7 +67,9 @@ export type Parcel =
       readonly input: number;
       readonly isAtOnce: boolean;
     }
-  | { readonly type: 'probe' | 'end'; readonly session: SessionId };
+  /** The member is to show that it is there. */
+  | { readonly type: 'probe'; readonly session: SessionId; readonly from: PeerId }
+  | { readonly type: 'end'; readonly session: SessionId };
 
 export interface BrokerTurn {
   readonly next: number;
@@ -72,6 +84,12 @@ export interface Change {
   readonly forgetsBeforeBye?: boolean;
   /** Lost links are not made anew. */
   readonly makesNothingAnew?: boolean;
+}
+
+/** What the server says on the link of a probe: it offers it, and closes it when it was answered. */
+function probeOf(session: SessionId, { from, signals }: SignalDelivery): Parcel[] {
+  const isOffered = signals.some(({ type }) => type === 'relay');
+  return isOffered ? [{ type: 'probe', session, from }] : [];
 }
 
 export class Machines {
@@ -177,7 +195,7 @@ export class Machines {
       const due = broker.dues[asked.due];
       if (due !== undefined) broker = brokerWith(broker, due);
     }
-    const deliveries = handleBroker(broker, input, { now: NOW, date: DATE }, PLAIN_TICKETS);
+    const deliveries = handleBroker(broker, input, { now: NOW, date: DATE }, PORTS);
     return {
       next: this.broker(broker),
       parcels: deliveries.flatMap((each) => this.#parcelOf(each)),
@@ -200,18 +218,38 @@ export class Machines {
       }
       case 'push': {
         const { session, told } = delivery;
+        if (told.type === 'signal' && told.signal.link === PROBE)
+          return probeOf(session, told.signal);
         const input = this.input(
           told.type === 'signal' ? { type: 'signal', delivery: told.signal } : told,
         );
         const isAtOnce = told.type === 'signal' && told.signal.signals[0]?.type === 'answer';
         return [{ type: 'input', session, input, isAtOnce }];
       }
-      case 'probe':
       case 'end':
         return [delivery];
       case 'note':
         return [];
     }
+  }
+
+  /** What a member that is there answers to a probe. */
+  answer(member: number, { session, from }: Extract<Parcel, { type: 'probe' }>): Asked {
+    const link = parseLinkId(PROBE);
+    if (!link.ok) throw new Error(link.error);
+    const { id } = this.members.get(member).identity;
+    const hello: PeerMessage = {
+      type: 'hello',
+      id,
+      link: link.value,
+      ready: false,
+      term: 0,
+      decision: null,
+      removed: [],
+    };
+    const signals = [{ type: 'frame' as const, frame: encodeFrame(hello) }];
+    const body = { to: from, edge: 'predecessor' as const, link: link.value, signals };
+    return { type: 'request', session, number: -1, request: { type: 'signal', body } };
   }
 
   /** Whether a frame is a goodbye. */

@@ -308,7 +308,7 @@ export class Stage {
         return;
       case 'probe':
         // One that has a connection is awake.
-        if (slot >= 0) this.#ask({ type: 'probed', session: parcel.session });
+        if (slot >= 0) this.#ask(this.#machines.answer(this.#member(slot), parcel));
         return;
       case 'end':
         if (slot >= 0)
