@@ -128,6 +128,17 @@ export default defineConfig({
       },
       {
         test: {
+          globalSetup: 'tests/ice/build-peers.ts',
+          name: 'ice',
+          include: ['tests/ice/**/*.test.ts'],
+          fileParallelism: false,
+          sequence: { groupOrder: 2 },
+          testTimeout: 120_000,
+          hookTimeout: 60_000,
+        },
+      },
+      {
+        test: {
           name: 'chaos',
           include: ['tests/chaos/**/*.test.ts'],
           // After all others: it takes all of a small machine.

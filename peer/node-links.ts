@@ -15,7 +15,7 @@ class NodePeerConnection extends polyfill.RTCPeerConnection {
   #early: Event[] = [];
 
   constructor(configuration?: RTCConfiguration) {
-    super(configuration);
+    super(configuration && adapted(configuration));
     // Not as methods: the browser's types have a second, obsolete form of these, which methods would have
     // to match.
     for (const name of ['createOffer', 'createAnswer'] as const) {
@@ -45,6 +45,20 @@ class NodePeerConnection extends polyfill.RTCPeerConnection {
     this.#early.push(event);
     return true;
   }
+}
+
+/** libdatachannel writes credentials into the server's address, and reads them from there. */
+function adapted(configuration: RTCConfiguration): RTCConfiguration {
+  const iceServers = (configuration.iceServers ?? []).map(({ urls, username, credential }) =>
+    username === undefined || credential === undefined
+      ? { urls }
+      : {
+          urls,
+          username: encodeURIComponent(username),
+          credential: encodeURIComponent(credential),
+        },
+  );
+  return { ...configuration, iceServers };
 }
 
 /** A browser's takes no arguments either. */

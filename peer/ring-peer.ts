@@ -6,15 +6,22 @@ import { countedRandom } from '../shared/driver/random.ts';
 import type { Signaling } from '../shared/driver/ports.ts';
 import type { RingPeerOptions, RingPeerPorts } from '../shared/driver/ring-peer.ts';
 import { RingPeer } from '../shared/driver/ring-peer.ts';
+import type { IceServers } from './ice-servers.ts';
 import { LazyTracer } from './lazy-tracer.ts';
+import { LinkWatch, type LinkWays } from './link-ways.ts';
 import type { SocketOptions } from './socket-signaling.ts';
 
 export interface PeerPorts extends Pick<RingPeerPorts, 'openLink' | 'onEvent'> {
   /**
    * Makes a connection to the server; called once for each membership.
-   * @param options what to call when spectators come and go; without it, the peer never sends a trace
+   * @param options what to call when spectators come and go, and when the server can be told of links;
+   *   without it the peer never does so
    */
-  readonly newSignaling: (options: Pick<SocketOptions, 'onWatched'>) => Signaling;
+  readonly newSignaling: (options: Pick<SocketOptions, 'onWatched' | 'onReporting'>) => Signaling;
+  /** Those that `openLink` uses, if it may use any. */
+  readonly iceServers?: IceServers;
+  /** Told by which way the links go, a moment after that has changed. */
+  readonly onLinkWays?: (ways: LinkWays) => void;
 }
 
 /**
@@ -28,13 +35,17 @@ export function createRingPeer(
 ): RingPeer {
   const clock = clockOf(globalThis);
   const tracer = new LazyTracer(clock, () => peer.state);
+  const { iceServers, onLinkWays = () => undefined } = ports;
+  const mayTurn = () => iceServers?.haveTurn === true;
+  const watch = new LinkWatch(clock, () => peer.links, mayTurn, onLinkWays);
   const peer: RingPeer = new RingPeer(
     room,
     {
       openLink: ports.openLink,
-      newSignaling: () => ports.newSignaling(tracer.options()),
+      newSignaling: () => ports.newSignaling({ ...tracer.options(), ...watch.options() }),
       onEvent: (event, state) => {
         tracer.note(event, state);
+        watch.note(event);
         ports.onEvent(event, state);
       },
       clock,

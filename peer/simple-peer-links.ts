@@ -2,6 +2,7 @@
 import type { Instance, Options, SignalData } from 'simple-peer';
 import type { Signal } from '../shared/protocol/signaling.ts';
 import type { Link, LinkHandlers, OpenLink } from '../shared/driver/ports.ts';
+import type { IceServers } from './ice-servers.ts';
 
 /** simple-peer's constructor: a browser and Node load different builds of it. */
 export type SimplePeerConstructor = new (options?: Options) => Instance;
@@ -10,8 +11,10 @@ export type SimplePeerConstructor = new (options?: Options) => Instance;
 const ACTIVE_TCP = / tcptype active\b/;
 
 export interface LinkOptions {
-  /** STUN and TURN servers. Empty on a local network; simple-peer's own default is never used. */
-  readonly iceServers: readonly RTCIceServer[];
+  /** A link waits until they are known. simple-peer's own default is never used. */
+  readonly iceServers: IceServers;
+  /** `relay` for links through a TURN server alone. */
+  readonly iceTransportPolicy?: RTCIceTransportPolicy;
   /** An implementation of WebRTC, where the platform has none of its own. */
   readonly wrtc?: NonNullable<Options['wrtc']>;
 }
@@ -22,7 +25,7 @@ export interface LinkOptions {
  */
 export function simplePeerLinks(
   SimplePeer: SimplePeerConstructor,
-  { iceServers, ...platform }: LinkOptions,
+  { iceServers, iceTransportPolicy = 'all', ...platform }: LinkOptions,
 ): OpenLink {
   /**
    * Connected as soon as it is. simple-peer would first search the connection's statistics for the
@@ -34,25 +37,60 @@ export function simplePeerLinks(
     }
   }
   return (initiator, handlers) => {
-    const peer = new Connection({
-      ...platform,
-      initiator,
-      trickle: true,
-      // Keeps frames apart: each message is one chunk.
-      objectMode: true,
-      config: { iceServers: [...iceServers] },
+    const link = new SimplePeerLink(initiator, handlers);
+    const make = (servers: readonly RTCIceServer[]) =>
+      new Connection({
+        ...platform,
+        initiator,
+        trickle: true,
+        // Keeps frames apart: each message is one chunk.
+        objectMode: true,
+        config: { iceServers: [...servers], iceTransportPolicy },
+      });
+    let isLate = false;
+    iceServers.whenKnown((servers) => {
+      if (isLate) link.beginLate(() => make(servers));
+      else link.begin(make(servers));
     });
-    return new SimplePeerLink(peer, initiator, handlers);
+    isLate = true;
+    return link;
   };
 }
 
 class SimplePeerLink implements Link {
-  readonly #peer: Instance;
+  readonly #isInitiator: boolean;
+  readonly #handlers: LinkHandlers;
+  /** null before it is made. */
+  #peer: Instance | null = null;
+  /** What came before that. */
+  #early: Signal[] = [];
   #isClosed = false;
   #failure = 'the connection was closed';
 
-  constructor(peer: Instance, initiator: boolean, handlers: LinkHandlers) {
+  constructor(isInitiator: boolean, handlers: LinkHandlers) {
+    this.#isInitiator = isInitiator;
+    this.#handlers = handlers;
+  }
+
+  begin(peer: Instance): void {
     this.#peer = peer;
+    this.#listen(peer);
+    for (const signal of this.#early.splice(0)) this.signal(signal);
+  }
+
+  /** The same for one that has had to wait: where no connection can be made it is closed. */
+  beginLate(make: () => Instance): void {
+    if (this.#isClosed) return;
+    try {
+      this.begin(make());
+    } catch (error) {
+      this.#isClosed = true;
+      this.#handlers.onClose(error instanceof Error ? error.message : String(error));
+    }
+  }
+
+  #listen(peer: Instance): void {
+    const handlers = this.#handlers;
     peer.on('signal', (data) => {
       const signal = toSignal(data);
       if (signal !== null && !this.#isClosed) handlers.onSignal(signal);
@@ -60,7 +98,7 @@ class SimplePeerLink implements Link {
     // On the answering end, Chromium calls the channel open a moment before the layer below it is open, and
     // silently loses what is sent in that moment. So that end waits for a first frame: it comes at once,
     // and only when both layers are open.
-    if (initiator)
+    if (this.#isInitiator)
       peer.on('connect', () => {
         if (!this.#isClosed) handlers.onOpen();
       });
@@ -82,6 +120,10 @@ class SimplePeerLink implements Link {
 
   signal(signal: Signal): void {
     if (this.#isClosed) return;
+    if (this.#peer === null) {
+      this.#early.push(signal);
+      return;
+    }
     try {
       // As text, which simple-peer takes too; its types ask for a whole RTCIceCandidate.
       this.#peer.signal(JSON.stringify(signal));
@@ -93,7 +135,7 @@ class SimplePeerLink implements Link {
   send(frame: Uint8Array): void {
     if (this.#isClosed) return;
     try {
-      this.#peer.send(frame);
+      this.#peer?.send(frame);
     } catch (error) {
       this.#fail(error);
     }
@@ -102,19 +144,20 @@ class SimplePeerLink implements Link {
   close(): void {
     if (this.#isClosed) return;
     this.#isClosed = true;
-    this.#peer.destroy();
+    this.#peer?.destroy();
   }
 
   /** Statistics of the connection itself: simple-peer's own way to them is disabled, see above. */
   async stats(): Promise<readonly unknown[]> {
+    if (this.#peer === null || this.#isClosed) return [];
     const connection: unknown = Reflect.get(this.#peer, '_pc');
-    if (this.#isClosed || !isCounting(connection)) return [];
+    if (!isCounting(connection)) return [];
     return [...(await connection.getStats()).values()];
   }
 
   /** A bad signal or a channel that is closing ends the link, as any other failure does. */
   #fail(error: unknown): void {
-    this.#peer.destroy(error instanceof Error ? error : new Error(String(error)));
+    this.#peer?.destroy(error instanceof Error ? error : new Error(String(error)));
   }
 }
 

@@ -3,10 +3,13 @@ import { io, type ManagerOptions, type Socket } from 'socket.io-client';
 import { parsePeerId, type Parsed } from '../shared/protocol/ids.ts';
 import {
   claimOf,
+  parseIceServers,
   parseReplyTo,
   parseSignalDelivery,
   parseView,
+  type IceServers,
   type LeaveRequest,
+  type LinkWay,
   type PeerToServer,
   type Request,
 } from '../shared/protocol/signaling.ts';
@@ -21,8 +24,12 @@ interface Unparsed {
   view: (view: unknown) => void;
   signal: (delivery: unknown) => void;
   check: (peer: unknown) => void;
+  ice: (servers: unknown) => void;
   watched: (isWatched: unknown) => void;
 }
+
+/** Says by which way the link to the successor goes. */
+export type ReportWay = (way: LinkWay) => void;
 
 /** Sends a trace; `onDone` is called once it has arrived, or is known to be lost. */
 export type SendTrace = (trace: Trace, onDone: () => void) => void;
@@ -42,6 +49,13 @@ export interface SocketOptions {
   readonly transports?: ManagerOptions['transports'];
   /** Parameters in the address of each connection. */
   readonly query?: ManagerOptions['query'];
+  /**
+   * Called with the STUN and TURN servers of links made from now on, as soon as there is a connection, and
+   * when other ones are to be used.
+   */
+  readonly onIceServers?: (servers: readonly RTCIceServer[]) => void;
+  /** Called with a way to tell the server how the successor is linked; with null when there is none any more. */
+  readonly onReporting?: (report: ReportWay | null) => void;
   /** Called by a member that leaves, as a second way to tell the server. */
   readonly onLeave?: (request: LeaveRequest) => void;
   /**
@@ -60,6 +74,8 @@ export function socketSignaling(
   {
     transports = ['websocket'],
     query = {},
+    onIceServers = () => undefined,
+    onReporting = () => undefined,
     onLeave = () => undefined,
     onWatched = () => undefined,
   }: SocketOptions = {},
@@ -90,6 +106,7 @@ export function socketSignaling(
     socket.on('connect', () => {
       attempts.end();
       onNews({ type: 'connected' });
+      onReporting(reportWay);
     });
     socket.on('connect_error', (error) => {
       attempts.end();
@@ -99,6 +116,7 @@ export function socketSignaling(
     socket.on('disconnect', (reason) => {
       // Where the library knew before this page that it was lost, it has kept what was asked since.
       socket.sendBuffer = [];
+      onReporting(null);
       // A member that comes back is told again.
       onWatched(null);
       onNews({ type: 'disconnected', reason });
@@ -117,6 +135,11 @@ export function socketSignaling(
       'check',
       parsed(parsePeerId, (peer) => ({ type: 'check', peer })),
     );
+    socket.on('ice', (input) => {
+      const servers = parseIceServers(input);
+      if (servers.ok) onIceServers(servers.value.map(defined));
+      else onNews({ type: 'invalid', error: servers.error });
+    });
     socket.on('watched', (isWatched) => {
       onWatched(isWatched === true ? sendTrace : null);
     });
@@ -165,6 +188,10 @@ export function socketSignaling(
       connectLater();
     };
     socket.timeout(patience).emit(type, ...(body === null ? [] : [body]), take);
+  }
+
+  function reportWay(way: LinkWay): void {
+    if (socket.connected) socket.timeout(REPLY_PATIENCE).emit('way', way, () => undefined);
   }
 
   /** Whatever the reply: what was not taken is not sent again. */
@@ -218,4 +245,11 @@ export function socketSignaling(
       end();
     },
   };
+}
+
+/** Without the credentials that it does not have. */
+function defined({ urls, username, credential }: IceServers[number]): RTCIceServer {
+  return username === undefined || credential === undefined
+    ? { urls }
+    : { urls, username, credential };
 }

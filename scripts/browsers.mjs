@@ -115,18 +115,12 @@ export async function ensureBrowser(name) {
 }
 
 /**
- * Installs a program that a Linux system may lack, by the package of the same name.
- * @param {string} name
- * @returns {Promise<string | null>} null where it is there, or what went wrong
+ * Installs a program that a Linux system may lack.
+ * @param {string} command
+ * @param {string} [name] of its package, where that is another
  */
-export async function provideCommand(name) {
-  if (isCommand(name)) return null;
+export async function ensureCommand(command, name = command) {
+  if (isCommand(command)) return;
   const output = platform === 'linux' ? await install(name, [name]) : '';
-  return isCommand(name) ? null : `${output}${name} is missing: install it`;
-}
-
-/** @param {string} name of a program without which this script cannot go on */
-export async function ensureCommand(name) {
-  const problem = await provideCommand(name);
-  if (problem !== null) fail(problem);
+  if (!isCommand(command)) fail(`${output}${command} is missing: install ${name}`);
 }

@@ -8,6 +8,7 @@ import type { RoomName } from '../shared/protocol/ids.ts';
 import {
   claimOf,
   isRequestType,
+  parseLinkWay,
   parseRequest,
   type Refusal,
   type Reply,
@@ -21,6 +22,7 @@ import type { Metrics } from './metrics.ts';
 import { tooMuch, type Limit, type RateLimits } from './rate-limits.ts';
 import { codeFor, FOR_A_PLACE } from './requests.ts';
 import type { RoomHost } from './room-host.ts';
+import type { Ways } from './ways.ts';
 
 export interface CallPorts {
   readonly clock: Clock;
@@ -29,6 +31,7 @@ export interface CallPorts {
   readonly connections: Connections;
   readonly rateLimits: RateLimits;
   readonly rooms: RoomHost;
+  readonly ways: Ways;
 }
 
 export class CallHandlers {
@@ -43,6 +46,7 @@ export class CallHandlers {
   /** What is done with an event; null for one that there is not. */
   of(event: string): Handler | null {
     if (isRequestType(event)) return (call) => this.#ask(call, event);
+    if (event === 'way') return (call) => this.#noteWay(call);
     if (event === 'trace') return (call) => this.#trace(call);
     return event === 'watch' ? (call) => this.#watch(call) : null;
   }
@@ -100,6 +104,8 @@ export class CallHandlers {
     const number = this.#requests;
     replies.set(number, (said) => {
       if (said.ok && FOR_A_PLACE.has(type)) this.#noteSeat(client, type);
+      if (type === 'signal' && !said.ok && said.code === 'try-again')
+        metrics.refusals.inc({ reason: 'too-much-relayed' });
       reply(said);
     });
     rooms.give({ type: 'request', session, number, request });
@@ -126,6 +132,14 @@ export class CallHandlers {
     if (this.#placeOf(client) !== null) return ALREADY_JOINED;
     if (client.unwatch === null) return null;
     return refusal('already-joined', 'this connection watches a room already');
+  }
+
+  /** Counts by which way a member's link goes. */
+  #noteWay({ client, input, reply }: Call): null {
+    const way = parseLinkWay(input);
+    if (way.ok) this.#ports.ways.set(client, way.value);
+    reply(way.ok ? { ok: true } : refusal('malformed', way.error));
+    return null;
   }
 
   #trace({ client, input, reply }: Call): null {

@@ -8,7 +8,14 @@ import { refusal } from '../shared/broker/turn.ts';
 import type { Membership, SessionId } from '../shared/broker/state.ts';
 import type { Clock } from '../shared/driver/ports.ts';
 import { fullBucket, takeOne, type TokenBucket } from '../shared/machine/token-bucket.ts';
-import type { PeerToServer, Refusal, ReplyTo, ServerToPeer } from '../shared/protocol/signaling.ts';
+import type {
+  IceServers,
+  PeerToServer,
+  Refusal,
+  RefusalCode,
+  ReplyTo,
+  ServerToPeer,
+} from '../shared/protocol/signaling.ts';
 import type {
   ServerToSpectator,
   ServerToTracer,
@@ -68,6 +75,8 @@ export interface ClientPorts {
   /** What is done with an event; null for one that there is not. */
   handlerOf(event: string): Handler | null;
   placeOf(session: SessionId): Membership | null;
+  /** STUN and TURN servers for clients that are told now. */
+  iceServers(): IceServers;
   onOpened(client: Client): void;
   onClosed(client: Client): void;
 }
@@ -86,6 +95,12 @@ const MOVING = { burst: 30, perSecond: 2 };
 
 /** The longest name of an event that is looked at. */
 const MAX_EVENT = 64;
+
+/**
+ * A neighbour may have left a moment before a signal for it arrives, and a place may be lost with its connection;
+ * and a client finds out by asking that nothing is relayed.
+ */
+const NO_FAULTS: ReadonlySet<RefusalCode> = new Set(['not-a-neighbour', 'place-lost', 'no-relay']);
 
 export class Clients {
   readonly #ports: ClientPorts;
@@ -109,6 +124,12 @@ export class Clients {
 
   get(session: SessionId): Client | undefined {
     return this.#open.get(session);
+  }
+
+  /** Tells all of STUN and TURN servers anew: credentials expire. */
+  renewIce(): void {
+    const servers = this.#ports.iceServers();
+    for (const { socket } of this.#open.values()) socket.emit('ice', servers);
   }
 
   /** The server closes: from now on no client ends because it wants nothing. */
@@ -136,6 +157,7 @@ export class Clients {
     };
     this.#open.set(client.session, client);
     this.#ports.onOpened(client);
+    socket.emit('ice', this.#ports.iceServers());
     // Over the wire an event's name may be a number too. Some may be left of one that was disconnected.
     socket.onAny((event: string | number, ...parameters: unknown[]) => {
       if (socket.connected) this.#hear(client, String(event).slice(0, MAX_EVENT), parameters);
@@ -203,9 +225,7 @@ export class Clients {
     const place = this.#ports.placeOf(session);
     // A limit counts under its own name.
     if (code !== 'try-again') metrics.refusals.inc({ reason: code });
-    // A neighbour may have left a moment before a signal for it arrives, and a place may be lost with its
-    // connection: neither is a fault of the client.
-    if (code === 'not-a-neighbour' || code === 'place-lost') {
+    if (NO_FAULTS.has(code)) {
       logger.debug({ event, ...place }, message);
       return;
     }

@@ -40,6 +40,8 @@ export interface Sizes {
   readonly peers: number;
   readonly sockets: number;
   readonly spectators: number;
+  /** Links to successors, by their way. */
+  readonly links: Readonly<Record<string, number>>;
 }
 
 /** @param sizes called at each scrape */
@@ -48,7 +50,7 @@ export function createMetrics(sizes: () => Sizes): Metrics {
   collectDefaultMetrics({ register: registry });
   for (const name of SLOW) registry.removeSingleMetric(name);
   const registers = [registry];
-  const gauge = (name: keyof Sizes, help: string) =>
+  const gauge = (name: Exclude<keyof Sizes, 'links'>, help: string) =>
     new Gauge({
       name: `ringleader_${name}`,
       help,
@@ -61,6 +63,15 @@ export function createMetrics(sizes: () => Sizes): Metrics {
   gauge('peers', 'Peers in all rooms');
   gauge('sockets', 'Open connections for signaling, of peers, spectators and others');
   gauge('spectators', 'Connections that watch a room');
+  new Gauge({
+    name: 'ringleader_links',
+    help: 'Links to successors, by the way that peers say they go',
+    labelNames: ['way'],
+    registers,
+    collect() {
+      for (const [way, count] of Object.entries(sizes().links)) this.set({ way }, count);
+    },
+  });
   new Gauge({
     name: 'ringleader_build_info',
     help: 'The version, as a label',

@@ -29,6 +29,11 @@ function listed(list: string): string[] {
     .filter((item) => item !== '');
 }
 
+/** As RFC 7064 and RFC 7065 write them. */
+const HOST_AND_PORT = String.raw`(?:[\w.-]+|\[[\da-f:]+\])(?::\d{1,5})?`;
+const STUN_URL = new RegExp(`^stuns?:${HOST_AND_PORT}$`, 'i');
+const TURN_URL = new RegExp(`^turns?:${HOST_AND_PORT}(?:\\?transport=(?:udp|tcp))?$`, 'i');
+
 /** Items with commas between. */
 const listOf = (item: RegExp, message: string) =>
   v.optional(
@@ -118,6 +123,11 @@ const EnvironmentSchema = v.object({
     'must be origins such as https://example.org with commas between, or *',
   ),
   METRICS_PORT: v.optional(wholeNumber(0, 65_535)),
+  STUN_URLS: listOf(STUN_URL, 'must be servers such as stun:stun.example.org:3478'),
+  TURN_URLS: listOf(TURN_URL, 'must be servers such as turn:turn.example.org:3478?transport=tcp'),
+  TURN_SECRET: v.optional(v.string()),
+  RELAY: v.optional(v.picklist(['on', 'off'], 'must be on or off'), 'on'),
+  MAX_RELAYED_BYTES_PER_ROOM: v.optional(wholeNumber(1_000, 1_000_000_000 - 1), '2000000'),
 });
 
 const OptionsSchema = v.pipe(
@@ -147,6 +157,14 @@ const OptionsSchema = v.pipe(
     frameAncestors: given.FRAME_ANCESTORS,
     /** null where metrics are at the other port. */
     metricsPort: given.METRICS_PORT ?? null,
+    /** STUN and TURN servers that pages are told of, and what the latter check credentials with. */
+    stunUrls: given.STUN_URLS,
+    turnUrls: given.TURN_URLS,
+    turnSecret: given.TURN_SECRET,
+    /** Whether frames may go through the server between peers that have no direct link. */
+    relays: given.RELAY === 'on',
+    /** Bytes of them in each second, for each room. */
+    relayedBytes: given.MAX_RELAYED_BYTES_PER_ROOM,
   })),
 );
 
@@ -170,8 +188,15 @@ export function readOptions(
   if (!result.success) {
     const [issue] = result.issues;
     const name = v.getDotPath(issue) ?? 'the environment';
-    const shown = name === 'SECRET' ? '' : `, but is ${JSON.stringify(environment[name])}`;
+    const shown = name.endsWith('SECRET') ? '' : `, but is ${JSON.stringify(environment[name])}`;
     throw new Error(`${name} ${issue.message}${shown}`);
   }
+  const { turnUrls, turnSecret } = result.output;
+  if (turnUrls.length > 0 && turnSecret === undefined)
+    throw new Error(
+      'TURN_SECRET must be set where TURN_URLS is: TURN servers let nobody in without',
+    );
+  if (turnUrls.length === 0 && turnSecret !== undefined)
+    throw new Error('TURN_URLS must be set where TURN_SECRET is');
   return result.output;
 }

@@ -20,6 +20,9 @@ import { Watching, type WatchLimits } from './watch.ts';
 export interface HostLimits extends WatchLimits {
   readonly peersPerRoom: number;
   readonly rooms: number;
+  /** Whether frames may go through the server, and how many bytes of them in a second in each room. */
+  readonly relays: boolean;
+  readonly relayedBytes: number;
 }
 
 interface HostPorts {

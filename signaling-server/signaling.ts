@@ -33,13 +33,15 @@ import { Connections } from './connections.ts';
 import { Handshakes, type HandshakeLimits } from './handshakes.ts';
 import { Memories } from './memories.ts';
 import { createMetrics, type Metrics } from './metrics.ts';
+import { Ice, type IceOptions } from './ice.ts';
 import { limitsInMemory, type RateLimits } from './rate-limits.ts';
 import { RoomHost, type HostLimits } from './room-host.ts';
 import { signedTickets } from './tickets.ts';
 import type { Warnings } from './warnings.ts';
+import { Ways } from './ways.ts';
 import { BoundedWebSocketServer } from './websockets.ts';
 
-export interface SignalingOptions extends HostLimits, AccessOptions, HandshakeLimits {
+export interface SignalingOptions extends HostLimits, AccessOptions, HandshakeLimits, IceOptions {
   readonly logger: Logger;
   /** Shared with the HTTP server; its maker closes it. */
   readonly warnings: Warnings;
@@ -73,6 +75,7 @@ export class SignalingServer {
   readonly #options: SignalingOptions;
   readonly #clock = clockOf(globalThis);
   readonly #rooms: RoomHost;
+  readonly #ways = new Ways();
   readonly #io: SocketServer;
   readonly #connections: Connections;
   readonly #attempts: Attempts;
@@ -80,6 +83,7 @@ export class SignalingServer {
   readonly #clients: Clients;
   /** Where the client of a request is. */
   readonly #addressOf: (request: IncomingMessage) => string;
+  #renewals: ReturnType<typeof setInterval> | undefined;
   #isClosing = false;
 
   /**
@@ -95,6 +99,7 @@ export class SignalingServer {
       ...this.size,
       sockets: this.#io.engine.clientsCount,
       spectators: this.spectators,
+      links: this.#ways.counts,
     }));
     this.#rooms = this.#newRooms();
     this.#io = this.#newSocketServer();
@@ -110,7 +115,11 @@ export class SignalingServer {
     const rate = rateLimits.handshakes;
     this.#handshakes = new Handshakes(options, { ...ports, connections, rate });
     const rooms = this.#rooms;
-    const calls = new CallHandlers({ clock, metrics, logger, connections, rateLimits, rooms });
+    const ice = new Ice(options);
+    const ways = this.#ways;
+    const calls = new CallHandlers({
+      ...{ clock, metrics, logger, connections, rateLimits, rooms, ways },
+    });
     this.#clients = new Clients(this.#io, options.idlePatience ?? IDLE_PATIENCE, {
       clock,
       metrics,
@@ -119,9 +128,12 @@ export class SignalingServer {
       connections,
       handlerOf: (event) => calls.of(event),
       placeOf: (session) => rooms.placeOf(session),
+      iceServers: () => ice.servers(Date.now()),
       onOpened: ({ session, network }) => rooms.give({ type: 'opened', session, address: network }),
       onClosed: (client) => this.#end(client),
     });
+    if (ice.renewal !== null)
+      this.#renewals = setInterval(() => this.#clients.renewIce(), ice.renewal);
   }
 
   /** Rooms and peers at this moment. */
@@ -189,6 +201,7 @@ export class SignalingServer {
     this.#isClosing = true;
     this.#rooms.stop();
     this.#clients.stop();
+    clearInterval(this.#renewals);
     const cutOff = this.#connections.close();
     const cut = setTimeout(() => {
       cutOff();
@@ -237,7 +250,9 @@ export class SignalingServer {
     });
   }
 
-  #end({ session }: Client): void {
+  #end(client: Client): void {
+    const { session } = client;
+    this.#ways.forget(client);
     const place = this.#rooms.placeOf(session);
     this.#rooms.give({ type: 'closed', session });
     if (place !== null && !this.#isClosing) this.#options.logger.debug(place, 'lost');

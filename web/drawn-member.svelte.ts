@@ -89,7 +89,7 @@ export class DrawnMember {
   }
 
   /** The leader and a few facts, which all readers wait for. */
-  get news(): Pick<Sight, 'ring' | 'facts'> {
+  get news(): Sight {
     return this.#news;
   }
 

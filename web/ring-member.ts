@@ -1,5 +1,7 @@
 /** This tab's membership of the ring, and its visible state. Knows nothing of the page. */
 import SimplePeer from 'simple-peer';
+import { IceServers } from '../peer/ice-servers.ts';
+import type { LinkWays } from '../peer/link-ways.ts';
 import { createRingPeer, type PeerPorts } from '../peer/ring-peer.ts';
 import { simplePeerLinks } from '../peer/simple-peer-links.ts';
 import { socketSignaling } from '../peer/socket-signaling.ts';
@@ -29,6 +31,8 @@ export interface LogRecord {
 export interface Sight {
   readonly ring: RingState;
   readonly facts: ReturnType<typeof factsOf>;
+  /** By which way the links go; what is not known yet is none. */
+  readonly ways: LinkWays;
 }
 
 /** What the log leaves out: it is shown elsewhere, or does not help to understand an election. */
@@ -44,16 +48,28 @@ export class RingMember {
   readonly #peer: RingPeer;
   readonly #log: LogRecord[] = [];
   #keys = 0;
+  #ways: LinkWays = { successor: 'none', predecessor: 'none' };
 
   /** Makes the tab a member of a room at once, and ends the membership with the tab. */
   constructor(room: RoomName) {
     this.room = room;
+    const iceServers = new IceServers();
     const ports: PeerPorts = {
-      openLink: simplePeerLinks(SimplePeer, { iceServers: [] }),
+      iceServers,
+      openLink: simplePeerLinks(SimplePeer, { iceServers }),
       newSignaling: (options) =>
-        socketSignaling(location.href, { ...options, query: ATTEMPT, onLeave: sayGoodbye }),
+        socketSignaling(location.href, {
+          ...options,
+          query: ATTEMPT,
+          onIceServers: (servers) => iceServers.take(servers),
+          onLeave: sayGoodbye,
+        }),
       onEvent: (event, state) => {
         this.#onEvent(event, state);
+      },
+      onLinkWays: (ways) => {
+        this.#ways = ways;
+        this.onChange(null);
       },
     };
     this.#peer = createRingPeer(room, ports);
@@ -73,7 +89,7 @@ export class RingMember {
 
   get sight(): Sight {
     const { ring } = this;
-    return { ring, facts: factsOf(ring) };
+    return { ring, facts: factsOf(ring), ways: this.#ways };
   }
 
   /** Oldest first; the same array grows further. */

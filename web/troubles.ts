@@ -8,7 +8,15 @@ import type { Gap } from './sleep-watch.ts';
 import { lasting, timeOfDay } from './time.ts';
 
 type Kind =
-  'no links' | 'refused' | 'fault' | 'server' | 'relayed' | 'new peer' | 'asleep' | 'switched';
+  | 'no links'
+  | 'no relay'
+  | 'refused'
+  | 'fault'
+  | 'server'
+  | 'relayed'
+  | 'new peer'
+  | 'asleep'
+  | 'switched';
 
 export interface Notice {
   readonly kind: Kind;
@@ -48,6 +56,8 @@ export class Troubles {
   >();
   /** Whether the page has made as many direct links as it may. */
   #isSpent = false;
+  /** Whether the server has refused to pass messages on. */
+  #isUnrelayed = false;
   #switched: { readonly edge: Edge; readonly peer: PeerId } | null = null;
 
   /**
@@ -69,6 +79,7 @@ export class Troubles {
     switch (event.type) {
       case 'server':
         this.#serverLostAt = event.state === 'reconnecting' ? (this.#serverLostAt ?? at) : null;
+        this.#isUnrelayed = false;
         if (event.reason !== this.#delay) this.#delay = null;
         return;
       case 'left':
@@ -82,6 +93,7 @@ export class Troubles {
       case 'refused':
         if (event.code === 'place-lost' || event.code === 'id-taken') this.#newPeer = event;
         else if (event.code === 'try-again') this.#delay = event.message;
+        else if (event.code === 'no-relay') this.#isUnrelayed = true;
         else this.#refusal = event;
         // It is not tried again.
         if (event.code === 'version') this.#serverLostAt = null;
@@ -158,6 +170,7 @@ export class Troubles {
       ...this.#ofRefusal(ring),
       ...this.#ofServer(ring),
       ...this.#ofRelays(ring),
+      ...this.#ofNoRelay(ring),
       ...this.#ofSleep(ring),
       ...this.#ofNewPeer(ring),
       ...this.#ofSwitch(ring),
@@ -267,7 +280,29 @@ export class Troubles {
         what: `No direct connection to the ${names.join(' and the ')}: relayed.`,
         advice: this.#isSpent
           ? 'This page has made as many direct connections as it may for now. Messages go through the server instead, more slowly; the election is the same. It makes another one as soon as it may; to have one at once, reload the page.'
-          : 'Messages go through the server instead, more slowly; the election is the same. Networks for guests often keep devices apart: another Wi-Fi or the hotspot of a phone helps, or turning a VPN off. This tab goes on trying for a direct one.',
+          : 'Messages go through the server instead, more slowly; the election is the same. This tab goes on trying for a direct one. Within one Wi-Fi it may help to use another one, or the hotspot of a phone, and to turn a VPN off; between different networks the server can be set up to help.',
+      },
+    ];
+  }
+
+  #ofNoRelay(ring: RingState): Notice[] {
+    const call = callOf(ring.id);
+    const names = (['successor', 'predecessor'] as const).flatMap((edge) => {
+      const peer = ring[edge];
+      const since = this.#links.get(edge)?.since ?? Infinity;
+      const isLong = Date.now() - since >= DIRECT_LINK_PATIENCE;
+      return ring[`${edge}Link`] === 'connecting' && isLong && peer !== null
+        ? [`${edge} ${call(peer)}`]
+        : [];
+    });
+    if (!this.#isUnrelayed || names.length === 0) return [];
+    return [
+      {
+        kind: 'no relay',
+        tone: 'bad',
+        what: `No connection to the ${names.join(' and the ')}.`,
+        advice:
+          'No direct connection has come up, and this server passes on no messages between peers. Within one Wi-Fi it may help to use another one, or the hotspot of a phone, and to turn a VPN off. This tab goes on trying.',
       },
     ];
   }

@@ -145,6 +145,22 @@ export const BROKER_MUTANTS = [
     caughtBy: test('broker/places', 'signals between those who were neighbours end with the fifth'),
   },
   {
+    rule: 'L11g',
+    change: 'links through a server that relays nothing are passed on',
+    file: 'broker/signals.ts',
+    find: 'isOffer && !turn.state.limits.relays',
+    replace: 'isOffer && false',
+    caughtBy: test('broker/places', 'a server that relays nothing refuses links through it'),
+  },
+  {
+    rule: 'L10h',
+    change: 'any number of bytes is relayed',
+    file: 'broker/relays.ts',
+    find: 'const BURST = 8;',
+    replace: 'const BURST = 8_000;',
+    caughtBy: test('broker/places', 'a server that relays passes on so many bytes'),
+  },
+  {
     rule: 'L12f',
     change: 'a suspect that does not answer stays',
     file: 'broker/complaints.ts',
@@ -192,8 +208,8 @@ export const BROKER_MUTANTS = [
     rule: 'L12h',
     change: 'newcomers in a row go one after another',
     file: 'broker/complaints.ts',
-    find: '[charge.about, ...newcomersBeyond(open, charge)]',
-    replace: '[charge.about]',
+    find: 'id === charge.about ? newcomersBeyond(open, charge) : []',
+    replace: '[]',
     caughtBy: test(
       'broker/places',
       'a complaint about a newcomer is about those in a row with it, too (L12h)',

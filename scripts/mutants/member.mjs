@@ -926,6 +926,14 @@ export const MEMBER_MUTANTS = [
     caughtBy: test('member/links', 'where no direct link comes up L11b a device'),
   },
   {
+    rule: 'L11g',
+    change: 'relayed links are offered again and again where they are refused',
+    file: 'member/member.ts',
+    find: '  device.mayRelay = false;',
+    replace: '',
+    caughtBy: test('member/spec-links', 'L11g'),
+  },
+  {
     rule: 'L11d',
     change: 'relayed links in vain are not complained about',
     file: 'member/successor.ts',

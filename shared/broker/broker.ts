@@ -30,15 +30,7 @@ import type {
   SessionId,
 } from './state.ts';
 import { sealTicket } from './tickets.ts';
-import {
-  announce,
-  deliver,
-  NOT_JOINED,
-  refusal,
-  reply,
-  type BrokerPorts,
-  type Turn,
-} from './turn.ts';
+import { announce, NOT_JOINED, refusal, reply, type BrokerPorts, type Turn } from './turn.ts';
 import { viewFor } from './views.ts';
 
 export const ALREADY_JOINED = refusal(

@@ -10,7 +10,7 @@ import { isGone } from './absence.ts';
 import { isAccused, isNoNeighbour } from './accusations.ts';
 import { letGo } from './recovery.ts';
 import { areNeighbours, find, has } from './room.ts';
-import type { Charge, Eviction, OpenRoom, Probe, Seat } from './state.ts';
+import type { Charge, Eviction, OpenRoom, Probe } from './state.ts';
 import { deliver, end, note, reply, schedule, type Turn } from './turn.ts';
 
 /** How long a member may take to answer a probe, in milliseconds: 8 s of silence with what was before. */

@@ -5,11 +5,13 @@
 import type { RoomName } from '../protocol/ids.ts';
 import type { Policy } from '../protocol/messages.ts';
 import { disarm } from '../machine/due-times.ts';
+import { fullBucket } from '../machine/token-bucket.ts';
 import { keepChecking, wake } from './absence.ts';
 import { join } from './places.ts';
 import { newRoom } from './room.ts';
 import type { OpenRoom } from './state.ts';
 import { cancel, deliver, schedule, welcome, type Turn } from './turn.ts';
+import { relayedRate } from './relays.ts';
 import { checks } from './views.ts';
 
 /** How many times the window of a burst its first newcomer waits at most for those that follow. */
@@ -34,6 +36,7 @@ export function openRoom({ state, now }: Turn, name: RoomName, policy: Policy): 
     assignedAt: null,
     eraToldAt: null,
     hasRecovered: false,
+    relayed: fullBucket(relayedRate(state.limits), now),
     tasks: new Set(),
   };
   state.rooms.set(name, open);

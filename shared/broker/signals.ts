@@ -2,7 +2,8 @@
 import { fullBucket, takeOne } from '../machine/token-bucket.ts';
 import type { PeerId } from '../protocol/ids.ts';
 import type { SignalRequest } from '../protocol/signaling.ts';
-import { passSignal } from './room.ts';
+import { isTooMuch } from './relays.ts';
+import { passSignal, type Notice } from './room.ts';
 import type { Asker, OpenRoom } from './state.ts';
 import { deliver, refusal, reply, type Turn } from './turn.ts';
 
@@ -15,6 +16,8 @@ const RELAYS = { burst: 16, perSecond: 1 / 2 };
 /** Members that are remembered, the newest: more than those to which one may pass signals at a time. */
 const MAX_ADDRESSEES = 16;
 
+const NO_RELAY = refusal('no-relay', 'this server passes on no messages between peers');
+
 /** Passes a member's signals on, if they are for a neighbour. */
 export function pass(
   turn: Turn,
@@ -25,13 +28,25 @@ export function pass(
 ): void {
   const { to, edge, signals } = request;
   const notice = passSignal(open, from, request);
+  const isOffer = signals.some(({ type }) => type === 'relay');
   if (notice === null) reply(turn, asker, refusal('not-a-neighbour', `${to} is not your ${edge}`));
-  else if (signals.some(({ type }) => type === 'relay') && !mayRelay(turn, open, from, to))
+  else if (isOffer && !turn.state.limits.relays) reply(turn, asker, NO_RELAY);
+  else if (isOffer && !mayRelay(turn, open, from, to))
     reply(turn, asker, refusal('try-again', `too many links through this server with ${to}`));
+  else if (isTooMuch(turn, open, signals)) cut(turn, open, asker, notice);
   else {
     deliver(turn, open, [notice]);
     reply(turn, asker, { ok: true });
   }
+}
+
+/** A frame is not passed on: a link that loses one is none any more. */
+function cut(turn: Turn, open: OpenRoom, asker: Asker, notice: Notice): void {
+  if (notice.type === 'signal') {
+    const signal = { ...notice.signal, signals: [{ type: 'closed' as const }] };
+    deliver(turn, open, [{ ...notice, signal }]);
+  }
+  reply(turn, asker, refusal('try-again', 'too much goes through this server in this room'));
 }
 
 function mayRelay({ now }: Turn, open: OpenRoom, from: PeerId, to: PeerId): boolean {

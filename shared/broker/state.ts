@@ -163,6 +163,8 @@ export interface OpenRoom extends Room {
   /** When all were told of a later era last. */
   eraToldAt: number | null;
   hasRecovered: boolean;
+  /** Bytes that may still be relayed. */
+  readonly relayed: TokenBucket;
   /** What is due in it: the broker's `dues` are many. */
   readonly tasks: Set<RoomTask>;
 }
@@ -172,6 +174,10 @@ export interface BrokerLimits {
   readonly peersPerRoom: number;
   /** Rooms at a time. */
   readonly rooms: number;
+  /** Whether frames may go through the server between members that have no direct link. */
+  readonly relays: boolean;
+  /** Bytes of such frames in each second, for each room. */
+  readonly relayedBytes: number;
   /** Milliseconds within which arrivals after a first one are given their places together. */
   readonly burstWindow: number;
 }

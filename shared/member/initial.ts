@@ -18,6 +18,7 @@ export function initialMember(config: Config, identity: Identity, now: number): 
       joinedAt: null,
       returns: 0,
       delays: 0,
+      mayRelay: true,
     },
     dues: [],
     ...initialMembership(config, identity, now),

@@ -61,7 +61,7 @@ export function makeEnd(turn: Turn, made: Made): Link | null {
 
 /** A newcomer's offer to a neighbour that is not known yet; null where there may be none. */
 export function makeOffer(turn: Turn, edge: Edge): Offer | null {
-  const kind = isSpent(turn) ? 'relayed' : 'direct';
+  const kind = isSpent(turn) && turn.member.device.mayRelay ? 'relayed' : 'direct';
   const id = newLinkId(turn);
   if (!spend(turn, null, kind)) return null;
   remember(turn, edge, id);

@@ -154,9 +154,18 @@ function onReply<Type extends keyof Contexts>(
 /** A link whose signals are not passed on cannot be made, nor go on where it is relayed. */
 function onSignalReply(turn: Turn, id: LinkId, reply: Reply): void {
   const link = findLink(turn.member, id);
+  if (!reply.ok && reply.code === 'no-relay') noRelay(turn, reply);
   if (reply.ok || link === undefined) return;
   const isDirect = link.kind === 'direct' && isOpen(link);
   if (!isDirect) drop(turn, link, reply.message);
+}
+
+/** The server has refused to relay: no more relayed links are offered over this connection to it. */
+function noRelay(turn: Turn, { code, message }: Extract<Reply, { ok: false }>): void {
+  const { device } = turn.member;
+  if (!device.mayRelay) return;
+  device.mayRelay = false;
+  tell(turn, { type: 'refused', code, message });
 }
 
 function onLookupReply(

@@ -182,6 +182,8 @@ function refused(turn: Turn, { code, message }: Refused): void {
 export function connected(turn: Turn): void {
   const { member } = turn;
   member.server = 'connected';
+  // It may be another server, or have been set up anew.
+  member.device.mayRelay = true;
   tell(turn, { type: 'server', state: 'connected', reason: '' });
   askForPlace(turn);
 }

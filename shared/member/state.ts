@@ -75,6 +75,8 @@ interface Device {
   returns: number;
   /** How often in a row the server has put it off. */
   delays: number;
+  /** Whether the server passes frames on between peers, as far as it is known. */
+  mayRelay: boolean;
 }
 
 export type Membership =

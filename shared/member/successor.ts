@@ -155,7 +155,7 @@ export function attempt(turn: Turn, kind: LinkKind): void {
   const { target, failures } = successor;
   const connection = connectionOf(member);
   if (target === null || target === identity.id || connection === 'direct') return;
-  if (connection === 'relayed' && kind === 'relayed') return;
+  if (kind === 'relayed' && (connection === 'relayed' || !device.mayRelay)) return;
   const { first, last } = ATTEMPTS[kind];
   const wait = Math.min(first * 2 ** failures[kind], last);
   if (!isArmed(turn, 'relayed') && connection === null && kind === 'direct')

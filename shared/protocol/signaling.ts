@@ -5,7 +5,8 @@
  * connection it sends `resume`. With `settle` it says that it knows the ring's term, with `complain` it
  * complains about a neighbour, and with `lookup` it asks whether a peer is a member. Each is acknowledged.
  * The server sends `view` whenever the peer's place changes, and passes `signal`s on with the sender filled
- * in. With `check` it asks about a neighbour whose connection it has lost.
+ * in. With `check` it asks about a neighbour whose connection it has lost. At the beginning of each connection,
+ * and later again, `ice` names servers that help peers of different networks to reach each other.
  *
  * What peers send is parsed strictly. What the server sends may have fields that a page does not know, so
  * that a server can be upgraded under open pages.
@@ -227,6 +228,8 @@ export const REFUSALS = [
   'not-a-neighbour',
   /** Nothing is wrong with the request, but the server cannot take it now. */
   'try-again',
+  /** This server passes no frames on between peers. */
+  'no-relay',
 ] as const;
 export type RefusalCode = (typeof REFUSALS)[number];
 
@@ -288,8 +291,35 @@ export function claimOf(request: Request): LeaveRequest | null {
   return { room, id, secret };
 }
 
+/** By which way a link goes: directly, through a TURN server, or through this server; or there is none. */
+export const LINK_WAYS = ['none', 'direct', 'turn', 'relayed'] as const;
+const LinkWaySchema = v.picklist(LINK_WAYS);
+/** `way`: by which way the link to a peer's successor goes now, for those who run the server. */
+export type LinkWay = v.InferOutput<typeof LinkWaySchema>;
+
+/** A STUN or TURN server as RFC 7064 and RFC 7065 name it. */
+const IceUrlSchema = v.pipe(v.string(), v.maxLength(256), v.regex(/^(?:stun|turn)s?:[^\s/]+$/));
+
+const CredentialSchema = v.optional(v.pipe(v.string(), v.maxLength(512)));
+
+const IceServersSchema = v.pipe(
+  v.array(
+    v.object({
+      urls: v.pipe(v.array(IceUrlSchema), v.minLength(1), v.maxLength(16)),
+      username: CredentialSchema,
+      credential: CredentialSchema,
+    }),
+  ),
+  v.maxLength(16),
+);
+/**
+ * STUN and TURN servers for the links made from now on, as WebRTC takes them. Credentials hold for a while:
+ * later ones come before they expire.
+ */
+export type IceServers = v.InferOutput<typeof IceServersSchema>;
+
 /** Events a peer may send: what comes with the request, unless it is nothing, and what takes the reply. */
-export type PeerToServer = Record<RequestType, (...parameters: unknown[]) => void>;
+export type PeerToServer = Record<RequestType | 'way', (...parameters: unknown[]) => void>;
 
 /** Events the server may send. */
 export interface ServerToPeer {
@@ -297,8 +327,11 @@ export interface ServerToPeer {
   signal: (delivery: SignalDelivery) => void;
   /** The server has lost the connection of this neighbour: is it heard on its links? */
   check: (peer: PeerId) => void;
+  ice: (servers: IceServers) => void;
 }
 
+export const parseLinkWay: Parser<LinkWay> = parserOf(LinkWaySchema);
+export const parseIceServers: Parser<IceServers> = parserOf(IceServersSchema);
 export const parseTicket: Parser<Ticket> = parserOf(TicketSchema);
 export const parseLeaveRequest: Parser<LeaveRequest> = parserOf(LeaveRequestSchema);
 export const parseView: Parser<View> = parserOf(ViewSchema);

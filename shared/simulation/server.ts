@@ -148,7 +148,13 @@ export class SimulatedServer {
   #newLoop(): BrokerLoop {
     this.#memories += 1;
     const { clock } = this.#network;
-    const limits = { peersPerRoom: 1_000, rooms: 1, burstWindow: 50 };
+    const limits = {
+      peersPerRoom: 1_000,
+      rooms: 1,
+      burstWindow: 50,
+      relays: true,
+      relayedBytes: 2_000_000,
+    };
     const broker = newBroker(`memory ${this.#memories}`, limits, clock.now());
     const date = () => FIRST_DATE + Math.floor(clock.now() + this.#clockError);
     const random = () => this.#network.upTo(1);

@@ -12,7 +12,11 @@ class Run {
   /** Timers that are set. */
   timers = 0;
   onDelivery: (delivery: Delivery) => void = () => undefined;
-  readonly broker = newBroker('monday', { peersPerRoom: 9, rooms: 9, burstWindow: WINDOW }, 0);
+  readonly broker = newBroker(
+    'monday',
+    { peersPerRoom: 9, rooms: 9, burstWindow: WINDOW, relays: true, relayedBytes: 1_000_000 },
+    0,
+  );
   readonly loop = runBroker(
     this.broker,
     (delivery) => {

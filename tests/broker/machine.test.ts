@@ -18,7 +18,13 @@ import { PLAIN_TICKETS } from '../../shared/simulation/plain-tickets.ts';
 import { defined, linkId, peerId, roomName } from '../support.ts';
 import { answerTo, LOBBY, requestOf, resumeOf, WINDOW } from './test-broker.ts';
 
-const LIMITS = { peersPerRoom: 6, rooms: 3, burstWindow: WINDOW };
+const LIMITS = {
+  peersPerRoom: 6,
+  rooms: 3,
+  burstWindow: WINDOW,
+  relays: true,
+  relayedBytes: 1_000_000,
+};
 const PORTS = { tickets: PLAIN_TICKETS, random: () => 0.5 };
 
 /** Names that every object knows, and another one. */

@@ -686,6 +686,48 @@ test('links through the server that one member offers another are 16 at once, an
   expect(passed(second, 'successor', 'relay')).toBe(2);
 });
 
+describe('a server that relays', () => {
+  const frame = (bytes: number): Signal => ({ type: 'frame', frame: new Uint8Array(bytes) });
+
+  test('nothing refuses links through it, and passes on all others (L11g)', () => {
+    const { server, ring } = ringOf(2, { relays: false });
+    const [first, second] = [defined(ring[0]), defined(ring[1])];
+    const say = (signal: Signal) =>
+      server.signal(first, { to: second, edge: 'successor', link: linkId(7), signals: [signal] });
+    expect(say({ type: 'relay' })).toMatchObject({ ok: false, code: 'no-relay' });
+    expect(say({ type: 'offer', sdp: 'v=0' })).toEqual({ ok: true });
+    // Probes need no such link.
+    server.complain(first, second, 'silent');
+    server.probes.shift()?.answer();
+    server.pass(PROBE_PATIENCE);
+    expect(server.disconnected).toEqual([]);
+  });
+
+  test('passes on so many bytes of a room and then ends the link, until there was time for more (L10h)', () => {
+    const { server, ring } = ringOf(2, { relayedBytes: 1_000 });
+    const [first, second] = [defined(ring[0]), defined(ring[1])];
+    const say = (bytes: number) => {
+      server.delivered.length = 0;
+      const signals = [frame(bytes)];
+      const reply = server.signal(first, {
+        to: second,
+        edge: 'successor',
+        link: linkId(7),
+        signals,
+      });
+      const told = server.deliveries.map((each) =>
+        each.type === 'signal' ? each.signal.signals[0]?.type : each.type,
+      );
+      return [reply.ok, told];
+    };
+    expect(say(8_000)).toEqual([true, ['frame']]);
+    expect(say(1)).toEqual([false, ['closed']]);
+    server.pass(1_000);
+    expect(say(1_000)).toEqual([true, ['frame']]);
+    expect(say(1)).toEqual([false, ['closed']]);
+  });
+});
+
 describe('signals between those who were neighbours', () => {
   test('still pass, in both directions, while the link they had may be in use (L10d)', () => {
     const { server, ring } = ringOf(2);

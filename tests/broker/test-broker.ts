@@ -62,7 +62,14 @@ export class Server {
   #requests = 0;
 
   constructor(limits: Partial<BrokerLimits> = {}) {
-    const all = { peersPerRoom: 100, rooms: 10, burstWindow: WINDOW, ...limits };
+    const all = {
+      peersPerRoom: 100,
+      rooms: 10,
+      burstWindow: WINDOW,
+      relays: true,
+      relayedBytes: 1_000_000,
+      ...limits,
+    };
     this.broker = newBroker('monday', all, 0);
     const date = () => 1e12 + this.clock.now();
     const perform = (delivery: Delivery) => {

@@ -160,7 +160,7 @@ async function succeeds(attempt: Promise<void>): Promise<boolean> {
   );
 }
 
-async function ip(...parameters: string[]): Promise<void> {
+export async function ip(...parameters: string[]): Promise<void> {
   await execute('ip', parameters);
 }
 
@@ -168,7 +168,7 @@ async function ip(...parameters: string[]): Promise<void> {
  * A process that outlives this one, however it ends, and then removes what was made. It has its own process
  * group, so that a Ctrl-C does not reach it.
  */
-function startGuardian(cleaning: readonly string[]): ChildProcess {
+export function startGuardian(cleaning: readonly string[]): ChildProcess {
   const script = `cat >/dev/null; ${cleaning.map((command) => `${command} 2>/dev/null`).join('; ')}; exit 0`;
   return spawn('sh', ['-c', script], { detached: true, stdio: ['pipe', 'ignore', 'ignore'] });
 }

@@ -1,8 +1,10 @@
 /**
- * A process of several peers on real links: `node peers.js URL ROOM SLOTS LINKS`, with LINKS `direct`, or
- * `relayed` where peers can reach each other only through the server. The driver tells each to join and
- * leave, and may kill the whole process.
+ * A process of several peers on real links: `node peers.js URL ROOM SLOTS LINKS`, with LINKS `direct`;
+ * `relayed` where peers can reach each other only through the server; or `turn` for links through a TURN server
+ * alone, of peers that are preferred as leaders. The driver tells each to join and leave, and may kill the
+ * whole process.
  */
+import { IceServers } from '../../peer/ice-servers.ts';
 import { createRingPeer, type PeerPorts } from '../../peer/ring-peer.ts';
 import { nodeLinks, nodeWebRtc } from '../../peer/node-links.ts';
 import { socketSignaling } from '../../peer/socket-signaling.ts';
@@ -15,8 +17,8 @@ import { isolatedLinks } from './isolated-links.ts';
 import { MAX_EVENTS } from './messages.ts';
 import { listen, measure, tell } from './own-process.ts';
 
-/** Refusals that occur in a ring with a dying server; the peer joins again. */
-const HONEST_REFUSALS = new Set(['place-lost', 'id-taken']);
+/** Refusals that occur in a ring with a dying server, where the peer joins again, and by one that relays nothing. */
+const HONEST_REFUSALS = new Set(['place-lost', 'id-taken', 'no-relay']);
 
 const live = new Set<CountedConnection>();
 
@@ -50,18 +52,22 @@ class Slot {
   #isMember = false;
 
   constructor(url: string, room: RoomName) {
+    const iceServers = new IceServers();
     const openLink = nodeLinks({
-      iceServers: [],
+      iceServers,
+      iceTransportPolicy: links === 'turn' ? 'relay' : 'all',
       wrtc: { ...nodeWebRtc, RTCPeerConnection: CountedConnection },
     });
     const ports: PeerPorts = {
+      iceServers,
       openLink: links === 'relayed' ? isolatedLinks(openLink) : openLink,
-      newSignaling: () => socketSignaling(url),
+      newSignaling: () =>
+        socketSignaling(url, { onIceServers: (servers) => iceServers.take(servers) }),
       onEvent: (event, state) => {
         this.#note(event, state);
       },
     };
-    this.#peer = createRingPeer(room, ports);
+    this.#peer = createRingPeer(room, ports, { priority: links === 'turn' ? 2 : 1 });
   }
 
   get state(): RingState | null {

@@ -1,5 +1,6 @@
 /** Links by simple-peer, for the contract: in Node and in a page. */
 import type { Instance, Options } from 'simple-peer';
+import { IceServers } from '../../peer/ice-servers.ts';
 import {
   simplePeerLinks,
   type LinkOptions,
@@ -21,7 +22,7 @@ export function simplePeerGround(
       if (options.initiator === true) made.push(this);
     }
   }
-  const openLink = simplePeerLinks(Watched, { iceServers: [], ...platform });
+  const openLink = simplePeerLinks(Watched, { iceServers: new IceServers([]), ...platform });
   return {
     openFirst: openLink,
     openSecond: openLink,

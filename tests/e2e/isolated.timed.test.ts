@@ -1,5 +1,6 @@
 /** Peers in Node that the network keeps apart, so that all their messages go through a real server. */
 import { expect, onTestFinished, test } from 'vitest';
+import { IceServers } from '../../peer/ice-servers.ts';
 import { nodeLinks } from '../../peer/node-links.ts';
 import { createRingPeer } from '../../peer/ring-peer.ts';
 import { socketSignaling } from '../../peer/socket-signaling.ts';
@@ -14,7 +15,7 @@ import { slowWay } from '../chaos/slow-way.ts';
 import { defined, roomName } from '../support.ts';
 import { PATIENCE, serve } from './support.ts';
 
-const onLan = nodeLinks({ iceServers: [] });
+const onLan = nodeLinks({ iceServers: new IceServers([]) });
 const isolated = isolatedLinks(onLan);
 
 /** Peers of one process, each a separate device as far as the ring can tell. */

@@ -8,7 +8,7 @@ import { factsOf } from '../../web/facts.ts';
 import { defined, peerId, valueOf } from '../support.ts';
 import { ringState } from '../web/ring-state.ts';
 import { DIRECT_LINK_PATIENCE } from '../../web/troubles.ts';
-import { show, showMember, openShowcase } from './showcase.ts';
+import { show, showMember, openShowcase, NO_WAYS } from './showcase.ts';
 import {
   byRole,
   launchChromium,
@@ -328,7 +328,7 @@ describe('given what a ring tells,', () => {
         return drawn;
       },
       elected,
-      { ring: after, facts: factsOf(after) },
+      { ring: after, facts: factsOf(after), ways: NO_WAYS },
     );
     expect(drawn.isLater).toBe(false);
     expect(drawn.headline).toContain(`${nameOf(leader)} leads`);
@@ -395,7 +395,7 @@ describe('given what a ring tells,', () => {
           Date.now = () => now() + patience;
           tell({ type: 'ring' }, sight);
         }),
-      { ring, facts: factsOf(ring) },
+      { ring, facts: factsOf(ring), ways: NO_WAYS },
       DIRECT_LINK_PATIENCE,
     );
     expect(first).toBe('');

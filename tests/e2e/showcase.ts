@@ -20,9 +20,12 @@ declare global {
   var mountShown: (component: string, props: unknown) => void;
 }
 
+/** Nothing is known yet of where links go. */
+export const NO_WAYS = { successor: 'none', predecessor: 'none' } as const;
+
 /** The whole page, for a member that {@link tell} controls. */
 export async function showMember(page: Page, ring: RingState): Promise<void> {
-  const sight: Sight = { ring, facts: factsOf(ring) };
+  const sight: Sight = { ring, facts: factsOf(ring), ways: NO_WAYS };
   await page.evaluate((given) => {
     mountMember(given);
   }, sight);
@@ -30,7 +33,7 @@ export async function showMember(page: Page, ring: RingState): Promise<void> {
 
 /** Gives the shown member an event, and its state after it. */
 export async function tellMember(page: Page, event: RingEvent, ring: RingState): Promise<void> {
-  const sight: Sight = { ring, facts: factsOf(ring) };
+  const sight: Sight = { ring, facts: factsOf(ring), ways: NO_WAYS };
   await page.evaluate(
     (told, next) => {
       tell(told, next);

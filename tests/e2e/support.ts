@@ -1,4 +1,6 @@
 /** Real tabs in real browsers on a real server, and what must be true of the ring they form. */
+import { existsSync } from 'node:fs';
+import { delimiter, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import puppeteer, { type Browser, type BrowserContext, type Page } from 'puppeteer-core';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, vi } from 'vitest';
@@ -53,6 +55,30 @@ export function launchChromium(
   });
 }
 
+/** The path of a program of the system. */
+function existing(program: string): string {
+  const folders = (process.env['PATH'] ?? '').split(delimiter);
+  const paths = folders.map((folder) => join(folder, program));
+  return paths.find((path) => existsSync(path)) ?? program;
+}
+
+/**
+ * Chromium in another part of the network.
+ * @param within puts a command behind the one that runs it there
+ */
+export function launchWithin(
+  within: (command: readonly string[]) => readonly string[],
+): Promise<Browser> {
+  const [program = '', ...before] = within([browserPath('CHROMIUM_PATH')]);
+  return puppeteer.launch({
+    executablePath: existing(program),
+    // From here none of its own addresses is reached.
+    pipe: true,
+    ignoreDefaultArgs: true,
+    args: [...before, ...puppeteer.defaultArgs({ args: [...CHROMIUM_ARGUMENTS] })],
+  });
+}
+
 export function launchFirefox(): Promise<Browser> {
   return puppeteer.launch({ browser: 'firefox', executablePath: browserPath('FIREFOX_PATH') });
 }
@@ -71,6 +97,11 @@ export function serve(options: Partial<ServerOptions> = {}): Promise<RunningServ
       secret: 'the secret of all test servers, of some length',
       connections: 5_000,
       connectionsPerAddress: 500,
+      stunUrls: [],
+      turnUrls: [],
+      turnSecret: undefined,
+      relays: true,
+      relayedBytes: 2_000_000,
       trustedProxies: '',
       allowedOrigins: [],
       publicUrl: null,

@@ -34,7 +34,7 @@ export const SELF = peerId(5);
 export const NEIGHBOURS = { successor: peerId(7), predecessor: peerId(3) };
 
 /** Refusals after which a peer stays where it is. */
-export const STAYS: ReadonlySet<RefusalCode> = new Set(['version', 'try-again']);
+export const STAYS: ReadonlySet<RefusalCode> = new Set(['version', 'try-again', 'no-relay']);
 
 /** One end of a link whose other end the test holds. */
 export class TestLink {

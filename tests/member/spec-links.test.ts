@@ -135,6 +135,19 @@ test('L10c four links are in the making towards a successor, whichever end offer
   expect(ring.links.length - made).toBe(3);
 });
 
+test('L11g no relayed link is offered over a connection to a server that has refused one', () => {
+  const ring = new Ring(DECISION);
+  ring.view({ successor: OTHER });
+  ring.pass(2_100);
+  const asked = ring.signals.find(({ request }) =>
+    request.signals.some(({ type }) => type === 'relay'),
+  );
+  defined(asked).reply({ ok: false, code: 'no-relay', message: 'nothing is passed on' });
+  expect(ring.told('refused')).toMatchObject([{ code: 'no-relay' }]);
+  ring.signals.length = 0;
+  expect(offersWithin(ring, 30_000, 'relay')).toEqual([]);
+});
+
 test('L11d relayed links that do not come up are offered again, and complained about at the second', () => {
   const ring = new Ring(DECISION);
   ring.view({ successor: OTHER });

@@ -256,3 +256,18 @@ test('a server of another version is told to a member with what it keeps, to a n
   expect(newcomer).toMatchObject({ tone: 'bad', isReloadOffered: true });
   expect(newcomer?.what).toBe('The server refused: different versions.');
 });
+
+test('where the server relays nothing, neighbours without a direct link are told of as long as it is so', () => {
+  const refused: RingEvent = { type: 'refused', code: 'no-relay', message: 'no messages' };
+  const apart = { ...STATE, successorLink: 'connecting' } as const;
+  const troubles = after(refused);
+  seeForLong(troubles, apart);
+  const [notice] = troubles.of(apart);
+  expect(notice).toMatchObject({ kind: 'no relay', tone: 'bad' });
+  expect(notice?.what).toMatch(/^No connection to the successor /);
+  expect(notice?.advice).toContain('this server passes on no messages between peers');
+  expect(kinds(troubles)).toEqual([]);
+  // Another connection may be to a server that does.
+  troubles.note(FOUND, AT);
+  expect(troubles.of(apart)).toEqual([]);
+});

@@ -21,6 +21,11 @@ describe('the settings', () => {
       allowedOrigins: [],
       frameAncestors: [],
       metricsPort: null,
+      stunUrls: [],
+      turnUrls: [],
+      turnSecret: undefined,
+      relays: true,
+      relayedBytes: 2_000_000,
     });
   });
 
@@ -48,6 +53,11 @@ describe('the settings', () => {
         ALLOWED_ORIGINS: 'https://example.org, http://localhost:5173,',
         FRAME_ANCESTORS: 'https://*.example.org, http://[::1]:8080',
         METRICS_PORT: '9100',
+        STUN_URLS: 'stun:stun.example.org, stuns:[2001:db8::1]:5349',
+        TURN_URLS: 'turn:turn.example.org:3478?transport=tcp,turns:turn.example.org',
+        TURN_SECRET: 'shared with coturn',
+        RELAY: 'off',
+        MAX_RELAYED_BYTES_PER_ROOM: '5000',
       }),
     ).toEqual({
       port: 0,
@@ -66,6 +76,11 @@ describe('the settings', () => {
       allowedOrigins: ['https://example.org', 'http://localhost:5173'],
       frameAncestors: ['https://*.example.org', 'http://[::1]:8080'],
       metricsPort: 9_100,
+      stunUrls: ['stun:stun.example.org', 'stuns:[2001:db8::1]:5349'],
+      turnUrls: ['turn:turn.example.org:3478?transport=tcp', 'turns:turn.example.org'],
+      turnSecret: 'shared with coturn',
+      relays: false,
+      relayedBytes: 5_000,
     });
     expect(readOptions({ PORT: '65535', ALLOWED_ORIGINS: '*' })).toMatchObject({
       port: 65_535,

@@ -98,6 +98,7 @@ function canonicalDevice({ config, device: { joinedAt } }: Member): Member['devi
     joinedAt: joinedAt === null ? null : NOW,
     returns: 0,
     delays: 0,
+    mayRelay: true,
   };
 }
 

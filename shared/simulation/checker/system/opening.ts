@@ -35,7 +35,13 @@ const NOTHING: Budget = {
   ...{ cuts: 0, lapses: 0, all: 0 },
 };
 
-const LIMITS = { peersPerRoom: 8, rooms: 1, burstWindow: 0 };
+const LIMITS = {
+  peersPerRoom: 8,
+  rooms: 1,
+  burstWindow: 0,
+  relays: true,
+  relayedBytes: 2_000_000,
+};
 
 export function identityOf(rank: number): Identity {
   return { id: numberedId(rank), secret: `the secret of peer ${rank}` };

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { readStats } from '../../web/link-stats.ts';
+import { readStats } from '../../peer/link-stats.ts';
 
 const ENDS = [
   { type: 'local-candidate', id: 'l', candidateType: 'host' },

@@ -1,4 +1,4 @@
-/** The statistics of a link, as far as the page shows them. */
+/** The statistics of a link, as far as a page shows them. */
 
 export interface LinkStats {
   /** The kinds of address at both ends, in ICE's terms; null before there is a pair. */
