@@ -4,27 +4,26 @@
 const SLOW = 2_500;
 
 /** What is told of it. */
-export const UNANSWERED = `no answer for ${SLOW / 1_000} s`;
+export const UNANSWERED = 'no answer for 2.5 s';
 
 /** What Socket.IO says of one that it has given up for want of an answer. */
 export const TIMED_OUT = 'timeout';
 
-export class SlowAttempts {
-  readonly #onSlow: () => void;
-  #timer: ReturnType<typeof setTimeout> | undefined;
-
-  /** @param onSlow called once for each attempt that is slow; it may still succeed */
-  constructor(onSlow: () => void) {
-    this.#onSlow = onSlow;
-  }
-
-  begin(): void {
-    clearTimeout(this.#timer);
-    this.#timer = setTimeout(this.#onSlow, SLOW);
-  }
-
+interface Attempts {
+  readonly begin: () => void;
   /** It has succeeded or failed. */
-  end(): void {
-    clearTimeout(this.#timer);
-  }
+  readonly end: () => void;
+}
+
+/** @param onSlow called once for each attempt that is slow; it may still succeed */
+export function timeAttempts(onSlow: () => void): Attempts {
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const end = () => {
+    clearTimeout(timer);
+  };
+  const begin = () => {
+    end();
+    timer = setTimeout(onSlow, SLOW);
+  };
+  return { begin, end };
 }

@@ -15,7 +15,7 @@ import {
 } from '../shared/protocol/signaling.ts';
 import type { TracerToServer, Trace } from '../shared/protocol/watch.ts';
 import type { Signaling } from '../shared/driver/ports.ts';
-import { SlowAttempts, TIMED_OUT, UNANSWERED } from './slow-attempts.ts';
+import { timeAttempts, TIMED_OUT, UNANSWERED } from './slow-attempts.ts';
 import type { ServerNews } from '../shared/member/turn.ts';
 import { PLACE_PATIENCE, REPLY_PATIENCE } from '../shared/protocol/timeouts.ts';
 
@@ -100,9 +100,6 @@ export function socketSignaling(
         const result = parse(input);
         onNews(result.ok ? newsOf(result.value) : { type: 'invalid', error: result.error });
       };
-    onSlow = () => {
-      onNews({ type: 'disconnected', reason: UNANSWERED });
-    };
     socket.on('connect', () => {
       attempts.end();
       onNews({ type: 'connected' });
@@ -145,13 +142,11 @@ export function socketSignaling(
     });
   }
 
-  let onSlow: () => void = () => undefined;
-  const attempts = new SlowAttempts(() => {
-    onSlow();
+  let tell: (news: ServerNews) => void = () => undefined;
+  const attempts = timeAttempts(() => {
+    tell({ type: 'disconnected', reason: UNANSWERED });
   });
-  socket.io.on('reconnect_attempt', () => {
-    attempts.begin();
-  });
+  socket.io.on('reconnect_attempt', attempts.begin);
 
   function connect(): void {
     attempts.begin();
@@ -225,6 +220,7 @@ export function socketSignaling(
 
   return {
     connect: (onNews) => {
+      tell = onNews;
       listen(onNews);
       connect();
     },

@@ -1,6 +1,6 @@
 /** A spectator's connection to the server. After a loss it reconnects and asks again. */
 import { io, type Socket } from 'socket.io-client';
-import { SlowAttempts, TIMED_OUT } from '../../peer/slow-attempts.ts';
+import { timeAttempts, TIMED_OUT } from '../../peer/slow-attempts.ts';
 import type { RoomName } from '../../shared/protocol/ids.ts';
 import { SIGNALING_VERSION } from '../../shared/protocol/signaling.ts';
 import {
@@ -107,14 +107,12 @@ export function watchRoom(room: RoomName, handlers: WatchHandlers): void {
     }
   }
 
-  const attempts = new SlowAttempts(() => {
+  const attempts = timeAttempts(() => {
     sayLost();
     reaching.unanswered();
   });
   attempts.begin();
-  socket.io.on('reconnect_attempt', () => {
-    attempts.begin();
-  });
+  socket.io.on('reconnect_attempt', attempts.begin);
   socket.on('connect', () => {
     attempts.end();
     lostAt = null;
