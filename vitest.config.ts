@@ -107,6 +107,27 @@ export default defineConfig({
       },
       {
         test: {
+          ...inBrowsers,
+          globalSetup: 'tests/e2e/build-page.ts',
+          name: 'proxies',
+          include: ['tests/proxies/**/*.test.ts'],
+          // They listen on the ports that proxies have.
+          fileParallelism: false,
+          sequence: { groupOrder: 2 },
+        },
+      },
+      {
+        test: {
+          name: 'deploy',
+          globalSetup: 'tests/e2e/build-page.ts',
+          include: ['tests/deploy/**/*.test.ts'],
+          fileParallelism: false,
+          testTimeout: 60_000,
+          sequence: { groupOrder: 2 },
+        },
+      },
+      {
+        test: {
           globalSetup: 'tests/ice/build-peers.ts',
           name: 'ice',
           include: ['tests/ice/**/*.test.ts'],

@@ -15,6 +15,7 @@ import {
 } from '../shared/protocol/signaling.ts';
 import type { TracerToServer, Trace } from '../shared/protocol/watch.ts';
 import type { Signaling } from '../shared/driver/ports.ts';
+import { timeAttempts, TIMED_OUT, UNANSWERED } from './slow-attempts.ts';
 import type { ServerNews } from '../shared/member/turn.ts';
 import { PLACE_PATIENCE, REPLY_PATIENCE } from '../shared/protocol/timeouts.ts';
 
@@ -46,6 +47,8 @@ const ATTEMPT_PATIENCE = 8_000;
 export interface SocketOptions {
   /** WebSockets by default, which need no sticky sessions. */
   readonly transports?: ManagerOptions['transports'];
+  /** Parameters in the address of each connection. */
+  readonly query?: ManagerOptions['query'];
   /**
    * Called with the STUN and TURN servers of links made from now on, as soon as there is a connection, and
    * when other ones are to be used.
@@ -72,6 +75,7 @@ export function socketSignaling(
   url: string,
   {
     transports = ['websocket'],
+    query = {},
     onIceServers = () => undefined,
     onReporting = () => undefined,
     token = () => null,
@@ -84,6 +88,7 @@ export function socketSignaling(
   const socket: Socket<Unparsed, PeerToServer & TracerToServer> = io(origin, {
     path: pathname,
     transports,
+    query,
     autoConnect: false,
     forceNew: true,
     reconnectionDelay: FIRST_RETRY,
@@ -103,11 +108,14 @@ export function socketSignaling(
         onNews(result.ok ? newsOf(result.value) : { type: 'invalid', error: result.error });
       };
     socket.on('connect', () => {
+      attempts.end();
       onNews({ type: 'connected' });
       onReporting(reportWay);
     });
     socket.on('connect_error', (error) => {
-      onNews({ type: 'disconnected', reason: error.message });
+      attempts.end();
+      // Of one that is given up for want of an answer, that was said.
+      if (error.message !== TIMED_OUT) onNews({ type: 'disconnected', reason: error.message });
     });
     socket.on('disconnect', (reason) => {
       // Where the library knew before this page that it was lost, it has kept what was asked since.
@@ -141,6 +149,17 @@ export function socketSignaling(
     });
   }
 
+  let tell: (news: ServerNews) => void = () => undefined;
+  const attempts = timeAttempts(() => {
+    tell({ type: 'disconnected', reason: UNANSWERED });
+  });
+  socket.io.on('reconnect_attempt', attempts.begin);
+
+  function connect(): void {
+    attempts.begin();
+    socket.connect();
+  }
+
   let hasLeft = false;
   /** The id whose place this connection holds. */
   let holder: LeaveRequest | null = null;
@@ -151,7 +170,7 @@ export function socketSignaling(
     clearTimeout(retry);
     // A listener may have left when it heard of the loss.
     if (hasLeft) return;
-    retry = setTimeout(() => socket.connect(), LAST_RETRY * (0.5 + Math.random()));
+    retry = setTimeout(connect, LAST_RETRY * (0.5 + Math.random()));
   }
 
   /** Without a valid reply to a request for a place it connects again later. Nothing else is asked again. */
@@ -200,6 +219,7 @@ export function socketSignaling(
    * none of a closed socket. Where nothing is open yet, nothing is sent.
    */
   function end(): void {
+    attempts.end();
     socket.io.reconnection(false);
     if (socket.connected) socket.io.engine.close();
     else socket.disconnect();
@@ -207,8 +227,9 @@ export function socketSignaling(
 
   return {
     connect: (onNews) => {
+      tell = onNews;
       listen(onNews);
-      socket.connect();
+      connect();
     },
     ask,
     leave: () => {

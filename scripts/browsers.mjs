@@ -68,7 +68,9 @@ const isCommand = (/** @type {string} */ command) =>
 async function installer() {
   if (platform === 'darwin' && isCommand('brew')) return ['brew'];
   if (!isCommand('apt-get')) return null;
-  const apt = ['env', 'DEBIAN_FRONTEND=noninteractive', 'apt-get'];
+  // A service that comes with a program is not started.
+  const settings = ['DEBIAN_FRONTEND=noninteractive', 'SYSTEMD_OFFLINE=1', 'RUNLEVEL=1'];
+  const apt = ['env', ...settings, 'apt-get'];
   if (process.getuid?.() === 0) return apt;
   return isCommand('sudo') && (await succeeds('sudo', '-n', 'true'))
     ? ['sudo', '-n', ...apt]

@@ -8,11 +8,14 @@ import { ensureInstalled } from './ensure-installed.mjs';
 import { inPlainFolder } from './plain-folder.mjs';
 import { fail, run } from './run.mjs';
 
-/** Tests with a command of their own: they need several kinds of browser, or root on Linux. */
-const APART = ['mixed', 'ice'];
+/** Tests with a command of their own: they need several kinds of browser, or root on Linux, or servers. */
+const APART = ['mixed', 'ice', 'proxies', 'deploy'];
 
 /** Programs that tests need besides browsers, by the commands and their packages. */
-const PROGRAMS = { ice: { turnserver: 'coturn', iptables: 'iptables' } };
+const PROGRAMS = {
+  ice: { turnserver: 'coturn', iptables: 'iptables' },
+  proxies: { openssl: 'openssl', nginx: 'nginx', caddy: 'caddy', haproxy: 'haproxy' },
+};
 
 const args = process.argv.slice(2);
 const at = args.indexOf('--browsers');

@@ -139,9 +139,11 @@ class Site {
   async #health(request: IncomingMessage, query: string, response: ServerResponse): Promise<void> {
     const signaling = this.#ports.signaling();
     const uptime = Math.round((Date.now() - this.#startedAt) / 1_000);
-    const origin = new URLSearchParams(query).get('origin');
+    const parameters = new URLSearchParams(query);
+    const origin = parameters.get('origin');
+    const attempt = parameters.get('attempt') ?? '';
     // A page whose WebSocket fails asks why: the browser does not tell it that the server refused.
-    const more = origin === null ? {} : await signaling.accessOf(request, origin);
+    const more = origin === null ? {} : await signaling.accessOf(request, origin, attempt);
     json(response, 200, { status: 'ok', uptime, ...signaling.size, ...more });
   }
 

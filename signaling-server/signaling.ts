@@ -27,6 +27,7 @@ import {
 } from './access.ts';
 import { Admissions } from './admissions.ts';
 import { CallHandlers } from './call-handlers.ts';
+import { Attempts } from './attempts.ts';
 import { addressReader } from './client-address.ts';
 import { Clients, type Client, type SocketServer } from './clients.ts';
 import { Connections } from './connections.ts';
@@ -81,6 +82,7 @@ export class SignalingServer {
   readonly #ways = new Ways();
   readonly #io: SocketServer;
   readonly #connections: Connections;
+  readonly #attempts: Attempts;
   readonly #handshakes: Handshakes;
   readonly #clients: Clients;
   /** Where the client of a request is. */
@@ -112,6 +114,7 @@ export class SignalingServer {
     const ports = { clock, metrics, warnings, addressOf };
     const connections = new Connections(this.#io.engine, ports);
     this.#connections = connections;
+    this.#attempts = new Attempts(this.#io, ports);
     const rateLimits = options.rateLimits ?? limitsInMemory(options.connectionsPerAddress);
     const rate = rateLimits.handshakes;
     this.#handshakes = new Handshakes(options, { ...ports, connections, rate });
@@ -165,12 +168,16 @@ export class SignalingServer {
     return this.#connections.size;
   }
 
-  /** What a WebSocket of a page of this origin would be judged by, if it came as the request did. */
-  async accessOf(request: IncomingMessage, origin: string): Promise<object> {
+  /**
+   * What a WebSocket of a page of this origin would be judged by, if it came as the request did.
+   * @param name of an attempt of that page, of which is told what has come here
+   */
+  async accessOf(request: IncomingMessage, origin: string, name: string): Promise<object> {
     const { host } = request.headers;
     const allowsHost = hostRefusal(request, this.#options) === null;
     const allowsOrigin = isAllowedOrigin(origin, host, this.#options);
-    return { host, allowsHost, allowsOrigin, full: await this.#handshakes.fullFor(request) };
+    const full = await this.#handshakes.fullFor(request);
+    return { host, allowsHost, allowsOrigin, full, attempt: this.#attempts.of(name) };
   }
 
   /** Notes in the log and the metrics that a request was refused. */

@@ -3,7 +3,8 @@
  * soon as it is known, everything else a little later.
  */
 import type { RoomName } from '../shared/protocol/ids.ts';
-import type { LinkSnapshot, RingState } from '../shared/member/events.ts';
+import { UNANSWERED } from '../peer/slow-attempts.ts';
+import type { LinkSnapshot, RingEvent, RingState } from '../shared/member/events.ts';
 import { announcedAt } from './announced.ts';
 import { ReachWatch } from './reach.ts';
 import type { LogRecord, RingMember, Sight } from './ring-member.ts';
@@ -50,8 +51,10 @@ export class DrawnMember {
     this.#drawn = $state.raw(member.sight);
     this.#here = $state.raw(this.#held.now);
     this.#leaderSince = $state.raw(announcedAt(member, null));
-    for (const { event, at } of member.log) this.#troubles.note(event, at);
-    this.#lookForServer();
+    for (const { event, at } of member.log) {
+      this.#troubles.note(event, at);
+      this.#lookForServer(event);
+    }
     this.#troubles.see(member.ring);
     this.#draw();
     member.onChange = (event) => {
@@ -59,9 +62,7 @@ export class DrawnMember {
         this.#moving.add(event, member.ring.id);
         this.#held.add(event, member.ring.role);
         this.#troubles.note(event, Date.now());
-        this.#lookForServer();
-        // Also of a connection that was lost; but then the server has not answered over HTTP yet.
-        if (event.type === 'server' && event.state === 'reconnecting') this.#reach.failed();
+        this.#lookForServer(event);
       }
       this.#troubles.see(member.ring);
       this.#changed();
@@ -153,9 +154,13 @@ export class DrawnMember {
     this.#member.setHopDelay(milliseconds);
   }
 
-  #lookForServer(): void {
+  #lookForServer(event: RingEvent): void {
     if (this.#troubles.isServerLost) this.#reach.lost();
     else this.#reach.found();
+    if (event.type !== 'server' || event.state !== 'reconnecting') return;
+    if (event.reason === UNANSWERED) this.#reach.unanswered();
+    // Also of a connection that was lost; but then the server has not answered over HTTP yet.
+    else this.#reach.failed();
   }
 
   /** Schedules the drawing of a change: the news at once, the rest a little later. */

@@ -1,7 +1,7 @@
 /**
  * The page's entry: joins the ring as soon as it runs, and says in the shell of index.html which peer
- * leads. The rest of the page is loaded once there is a leader, as it would slow down the election, or
- * after a moment.
+ * leads. The rest of the page is loaded once there is a leader, as it would slow down the election, or the
+ * server is found lost, or after a moment.
  */
 import { parseRoomName } from '../shared/protocol/ids.ts';
 import type * as Page from './page.ts';
@@ -38,7 +38,7 @@ if (room.ok) {
 
 /**
  * Shows the member's state in the shell, as long as nothing else is told of its changes. Resolves once
- * there is a leader, or there will be none, or a moment has passed.
+ * there is a leader, or there will be none for now, or a moment has passed.
  */
 function untilLeader(member: RingMember): Promise<void> {
   return new Promise((resolve) => {
@@ -51,7 +51,9 @@ function untilLeader(member: RingMember): Promise<void> {
     };
     setTimeout(resolve, MOMENT);
     // One message causes several changes.
-    member.onChange = () => {
+    member.onChange = (event) => {
+      // The rest says what is wrong.
+      if (event?.type === 'server' && event.state === 'reconnecting') resolve();
       if (!isAsked) queueMicrotask(show);
       isAsked = true;
     };

@@ -1,12 +1,29 @@
 /** What the page can find out about a server that no WebSocket reaches: it asks over HTTP as well. */
+import { ATTEMPT } from './attempt.ts';
+
+/** What of this page's WebSockets came to the server that answered, in the last seconds; null: nothing. */
+type Arrival = 'without-upgrade' | 'came' | 'accepted' | null;
+
+/** An answer, not the server's, where its WebSockets are. */
+interface Diversion {
+  readonly address: string;
+  readonly status: number;
+}
+
+/** It answers, but WebSockets to it fail, or are not answered. */
+interface NoWebSocket {
+  readonly type: 'no-websocket';
+  readonly ended: 'failed' | 'unanswered';
+  readonly arrival: Arrival;
+  readonly diversion: Diversion | null;
+}
 
 /** The result of a request; `stranger` is an answer that is not this server's. */
 export type Reach =
   | { readonly type: 'silence' }
   | { readonly type: 'stranger'; readonly status: number }
-  | { readonly type: 'answer' }
-  /** It answers, but WebSockets to it fail. */
-  | { readonly type: 'no-websocket' }
+  | { readonly type: 'answer'; readonly arrival: Arrival; readonly diversion: Diversion | null }
+  | NoWebSocket
   /**
    * It accepts no WebSocket from this page, because of the page's origin or the name that the server was
    * called by; `host` is the Host header that came with the request.
@@ -21,16 +38,34 @@ export type Reach =
 const INTERVAL = 5_000;
 const PATIENCE = 4_000;
 
+/** How long the answer may take that only says more of what fails, in milliseconds. */
+const SHORT_PATIENCE = 1_000;
+
+/** What the server answers where its WebSockets are to all that is none. */
+const NO_WEBSOCKET = 426;
+
+const ARRIVALS: ReadonlySet<unknown> = new Set<Arrival>(['without-upgrade', 'came', 'accepted']);
+const isArrival = (input: unknown): input is Arrival => ARRIVALS.has(input);
+
 /**
  * WebSockets that must have failed after an HTTP answer before the page says so: the first may have been
  * under way before the server was there.
  */
 const FAILED_ATTEMPTS = 2;
 
-/** Asks once. The address is relative to the page, as proxies may put it below a path. */
-async function ask(): Promise<Reach> {
+/**
+ * Asks once. The addresses are relative to the page, as proxies may put it below a path.
+ * @param isFailing whether to ask, too, what is where its WebSockets are
+ */
+async function ask(isFailing: boolean): Promise<Reach> {
+  const [reach, diversion] = await Promise.all([askHealth(), isFailing ? askDiversion() : null]);
+  return reach.type === 'answer' ? { ...reach, diversion } : reach;
+}
+
+async function askHealth(): Promise<Reach> {
   try {
-    const address = `healthz?${new URLSearchParams({ origin: location.origin }).toString()}`;
+    const query = new URLSearchParams({ origin: location.origin, ...ATTEMPT });
+    const address = `healthz?${query.toString()}`;
     const request = { cache: 'no-store', signal: AbortSignal.timeout(PATIENCE) } as const;
     const response = await fetch(address, request);
     const body: unknown = await response.json().catch((error: unknown) => {
@@ -41,6 +76,16 @@ async function ask(): Promise<Reach> {
     return readReach(response.status, body);
   } catch {
     return { type: 'silence' };
+  }
+}
+
+async function askDiversion(): Promise<Diversion | null> {
+  try {
+    const request = { cache: 'no-store', signal: AbortSignal.timeout(SHORT_PATIENCE) } as const;
+    const { status, url } = await fetch('socket.io/', request);
+    return status === NO_WEBSOCKET ? null : { address: url, status };
+  } catch {
+    return null;
   }
 }
 
@@ -56,22 +101,26 @@ export function readReach(status: number, body: unknown): Reach {
   if ('allowsHost' in body && body.allowsHost === false) return { type: 'wrong-host', host };
   if ('allowsOrigin' in body && body.allowsOrigin === false) return { type: 'wrong-origin', host };
   const full = 'full' in body ? body.full : null;
-  return full === 'server' || full === 'network' ? { type: 'full', of: full } : { type: 'answer' };
+  if (full === 'server' || full === 'network') return { type: 'full', of: full };
+  const attempt = 'attempt' in body ? body.attempt : null;
+  return { type: 'answer', arrival: isArrival(attempt) ? attempt : null, diversion: null };
 }
 
 /** Asks repeatedly while the server is lost. */
 export class ReachWatch {
   readonly #onReach: (reach: Reach | null) => void;
-  readonly #ask: () => Promise<Reach>;
+  readonly #ask: (isFailing: boolean) => Promise<Reach>;
   #timer: ReturnType<typeof setTimeout> | undefined;
   /** Replaced each time the server is lost, or is asked out of turn. */
   #asking: object | null = null;
   /** Whether the last HTTP request was answered, and how many WebSockets have failed since. */
   #isAnswering = false;
   #failed = 0;
+  /** Whether the last WebSocket has not been answered for long. */
+  #isUnanswered = false;
 
   /** @param onReach called with each result, and with null once it is out of date */
-  constructor(onReach: (reach: Reach | null) => void, asks: () => Promise<Reach> = ask) {
+  constructor(onReach: (reach: Reach | null) => void, asks = ask) {
     this.#onReach = onReach;
     this.#ask = asks;
   }
@@ -84,16 +133,25 @@ export class ReachWatch {
 
   /** An attempt to open a WebSocket has failed. */
   failed(): void {
+    this.#isUnanswered = false;
     if (!this.#isAnswering) return;
     this.#failed += 1;
     // It may have gone since it answered.
     if (this.#failed === FAILED_ATTEMPTS) this.#lookAnew();
   }
 
+  /** An attempt has not been answered for long; it may still go on. */
+  unanswered(): void {
+    if (this.#isUnanswered) return;
+    this.#isUnanswered = true;
+    if (this.#isAnswering) this.#lookAnew();
+  }
+
   found(): void {
     if (this.#asking === null) return;
     clearTimeout(this.#timer);
     this.#asking = null;
+    this.#isUnanswered = false;
     this.#noteAnswer(false);
     this.#onReach(null);
   }
@@ -109,12 +167,23 @@ export class ReachWatch {
     void this.#look(this.#asking);
   }
 
+  get #isFailing(): boolean {
+    return this.#failed >= FAILED_ATTEMPTS;
+  }
+
   async #look(asking: object): Promise<void> {
-    const reach = await this.#ask();
+    const reach = await this.#ask(this.#isFailing && !this.#isUnanswered);
     if (this.#asking !== asking) return;
     this.#noteAnswer(reach.type === 'answer');
-    this.#onReach(this.#failed < FAILED_ATTEMPTS ? reach : { type: 'no-websocket' });
+    this.#onReach(this.#conclude(reach));
     this.#timer = setTimeout(() => void this.#look(asking), INTERVAL);
+  }
+
+  #conclude(reach: Reach): Reach {
+    if (reach.type !== 'answer') return reach;
+    if (this.#isUnanswered) return { ...reach, type: 'no-websocket', ended: 'unanswered' };
+    const isFailing = this.#isFailing || reach.arrival === 'without-upgrade';
+    return isFailing ? { ...reach, type: 'no-websocket', ended: 'failed' } : reach;
   }
 }
 
@@ -139,7 +208,7 @@ export function reachText(reach: Reach | null, { host, origin }: Addresses): str
     case 'answer':
       return 'The server answers over HTTP.';
     case 'no-websocket':
-      return 'The server answers over HTTP, but no WebSocket to it can be opened. If there is a proxy in between, it has to pass WebSockets on.';
+      return noWebSocketText(reach);
     case 'full':
       return reach.of === 'server'
         ? 'The server answers over HTTP, but takes no more connections at the moment: it has as many as it may have.'
@@ -149,4 +218,19 @@ export function reachText(reach: Reach | null, { host, origin }: Addresses): str
     case 'wrong-origin':
       return `The server answers over HTTP but refuses WebSockets from pages of the origin ${origin}: the Host header of the request was ${reach.host === '' ? 'not that of this page' : reach.host}. Have the proxy pass on the Host header, or add ${origin} to ALLOWED_ORIGINS.`;
   }
+}
+
+function noWebSocketText({ ended, arrival, diversion }: NoWebSocket): string {
+  const begin = 'The server answers over HTTP, but';
+  if (arrival === 'without-upgrade')
+    return `${begin} the WebSocket of this page came to it as an ordinary request. A proxy in between has to pass on the headers Upgrade and Connection.`;
+  if (arrival === 'came') return `${begin} has not accepted the WebSocket of this page.`;
+  if (arrival === 'accepted')
+    return `${begin} its answer to the WebSocket of this page does not come here. A proxy in between has to pass WebSockets on, in both directions.`;
+  const help =
+    'It has not come to the server. A proxy in between, or whatever else stands there, has to pass WebSockets on.';
+  if (ended === 'unanswered') return `${begin} the WebSocket of this page is not answered. ${help}`;
+  return diversion === null
+    ? `${begin} no WebSocket to it can be opened: that of this page is ended on its way. ${help}`
+    : `${begin} no WebSocket to it can be opened: ${diversion.address} answers with status ${diversion.status}, and not as the server does. A proxy in between has to pass on to the server what is asked there.`;
 }

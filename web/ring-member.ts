@@ -10,6 +10,7 @@ import { isLap } from '../shared/protocol/messages.ts';
 import type { LeaveRequest } from '../shared/protocol/signaling.ts';
 import type { LinkSnapshot, RingEvent, RingState } from '../shared/member/events.ts';
 import type { RingPeer } from '../shared/driver/ring-peer.ts';
+import { ATTEMPT } from './attempt.ts';
 import { factsOf } from './facts.ts';
 import { claimsIn, inFragment } from './fragment.ts';
 
@@ -63,6 +64,7 @@ export class RingMember {
         socketSignaling(location.href, {
           ...options,
           token: () => token,
+          query: ATTEMPT,
           onIceServers: (servers) => iceServers.take(servers),
           onLeave: sayGoodbye,
         }),

@@ -99,3 +99,22 @@ test('what is asked before the page knows that it has lost its connection in its
   await untilTrue(() => late.length > 0);
   expect(early).toEqual([]);
 });
+
+test('that an attempt to connect is not answered is told before it is given up, once', async () => {
+  const hole = createServer().listen(0, '127.0.0.1');
+  onTestFinished(() => {
+    hole.close();
+  });
+  await once(hole, 'listening');
+  const signaling = socketSignaling(`http://127.0.0.1:${portOf(hole.address())}`);
+  onTestFinished(() => {
+    signaling.drop();
+  });
+  const told: unknown[] = [];
+  const begin = performance.now();
+  signaling.connect((news) => told.push(news));
+  await untilTrue(() => told.length === 1);
+  expect(told).toEqual([{ type: 'disconnected', reason: 'no answer for 2.5 s' }]);
+  // Less than half of what the page has to say it, and of what an attempt may take.
+  expect(performance.now() - begin).toBeLessThan(4_000);
+});

@@ -218,11 +218,16 @@ test('a page never says that the ring goes on, of which without a server it sees
   expect(alone?.advice).toContain('alone in its ring');
 });
 
+const ANSWER = { type: 'answer', arrival: null, diversion: null } as const;
+
 test.each<[Reach, string]>([
   [{ type: 'silence' }, 'Nothing answers at ring.test over HTTP, either'],
   [{ type: 'stranger', status: 502 }, 'answers over HTTP, with status 502, but not as this server'],
-  [{ type: 'answer' }, 'The server answers over HTTP. This page keeps trying.'],
-  [{ type: 'no-websocket' }, 'answers over HTTP, but no WebSocket to it can be opened'],
+  [ANSWER, 'The server answers over HTTP. This page keeps trying.'],
+  [
+    { ...ANSWER, type: 'no-websocket', ended: 'failed' },
+    'answers over HTTP, but no WebSocket to it can be opened',
+  ],
   [
     { type: 'wrong-origin', host: '10.0.0.1:3000' },
     'the Host header of the request was 10.0.0.1:3000',

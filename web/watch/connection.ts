@@ -1,5 +1,6 @@
 /** A spectator's connection to the server. After a loss it reconnects and asks again. */
 import { io, type Socket } from 'socket.io-client';
+import { timeAttempts, TIMED_OUT } from '../../peer/slow-attempts.ts';
 import type { RoomName } from '../../shared/protocol/ids.ts';
 import {
   parseReplyTo,
@@ -15,6 +16,7 @@ import {
   type Traces,
   type SpectatorToServer,
 } from '../../shared/protocol/watch.ts';
+import { ATTEMPT } from '../attempt.ts';
 import { reachText, ReachWatch, type Reach } from '../reach.ts';
 import { timeOfDay } from '../time.ts';
 import type { Govern } from './hosting.svelte.ts';
@@ -71,6 +73,7 @@ export function watchRoom(
   const socket: Socket<Unparsed, SpectatorToServer & PeerToServer> = io(location.origin, {
     path: new URL('socket.io', location.href).pathname,
     transports: ['websocket'],
+    query: ATTEMPT,
     reconnectionDelay: 300,
     reconnectionDelayMax: 2_000,
     timeout: PATIENCE,
@@ -142,21 +145,33 @@ export function watchRoom(
     }
   }
 
+  const attempts = timeAttempts(() => {
+    sayLost();
+    reaching.unanswered();
+  });
+  attempts.begin();
+  socket.io.on('reconnect_attempt', attempts.begin);
   socket.on('connect', () => {
+    attempts.end();
     lostAt = null;
     reaching.found();
     ask();
   });
-  socket.on('connect_error', () => {
+  socket.on('connect_error', ({ message }) => {
+    attempts.end();
     sayLost();
-    reaching.failed();
+    if (message !== TIMED_OUT) reaching.failed();
   });
   socket.on('disconnect', (reason) => {
     clearTimeout(timer);
     if (reason === 'io client disconnect') return;
     sayLost();
     // The library leaves this one case to its user: the server itself ended the connection.
-    if (reason === 'io server disconnect') retry(() => socket.connect());
+    if (reason === 'io server disconnect')
+      retry(() => {
+        attempts.begin();
+        socket.connect();
+      });
   });
   socket.on('order', (input, taken) => {
     const order = parseOrder(input);
