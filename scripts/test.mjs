@@ -8,8 +8,8 @@ import { ensureInstalled } from './ensure-installed.mjs';
 import { inPlainFolder } from './plain-folder.mjs';
 import { fail, run } from './run.mjs';
 
-/** Tests with a command of their own: they need several kinds of browser, or root on Linux, or servers. */
-const APART = ['mixed', 'ice', 'proxies', 'deploy'];
+/** The standard tests. Others have commands of their own: they need root on Linux, or further programs. */
+const STANDARD = ['unit', 'verify', 'server', 'e2e', 'timed', 'chaos'];
 
 /** Programs that tests need besides browsers, by the commands and their packages. */
 const PROGRAMS = {
@@ -23,7 +23,7 @@ const [, list = ''] = at === -1 ? [] : args.splice(at, 2);
 const browsers = (list === '' ? 'chromium' : list).split(',').filter((name) => name !== 'none');
 for (const name of browsers) if (!isBrowser(name)) fail(`${name} is no browser known here`);
 if (!args.some((arg) => /^--project\b/.test(arg)))
-  args.push(...APART.flatMap((name) => ['--project', `!${name}`]));
+  args.push(...STANDARD.flatMap((name) => ['--project', name]));
 
 await ensureInstalled();
 const env = {};

@@ -145,11 +145,14 @@ test('a folder whose name has #, ?, % and a space is one to build and test in', 
       "test('one', () => expect(parseRoomName('lobby').ok).toBe(true));\n",
   );
   await symlink(join(ROOT, 'node_modules'), join(folder, 'node_modules'));
+  // With that of the tests it would be a development build.
+  const env = { ...process.env };
+  delete env['NODE_ENV'];
   const [built, tested] = await Promise.all(
     [
       ['scripts/page-size.mjs'],
       ['scripts/test.mjs', '--browsers', 'none', '--project', 'unit'],
-    ].map((args) => run(process.execPath, args, { cwd: folder })),
+    ].map((args) => run(process.execPath, args, { cwd: folder, env })),
   );
   expect(built?.status, built?.stderr).toBe(0);
   expect(built?.stdout).toContain('index.html');

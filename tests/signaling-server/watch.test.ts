@@ -164,10 +164,7 @@ describe('a spectator', () => {
   test('hears nothing of other rooms', async () => {
     const server = await startTestServer();
     const one = await member(server, 1);
-    const elsewhere = await spectator(server, {
-      version: SIGNALING_VERSION,
-      room: roomName('elsewhere'),
-    });
+    const elsewhere = await spectator(server, { ...WATCH, room: roomName('elsewhere') });
     const here = await spectator(server);
     await ask(one.socket, 'trace', trace());
     await vi.waitFor(() => {
@@ -200,12 +197,10 @@ describe('a spectator', () => {
       message: 'the limit of spectators for room lobby is 2',
     });
     await spectator(server, { ...WATCH, room: 'elsewhere' }, '127.0.0.3');
-    expect(await ask(socket, 'watch', { ...WATCH, room: 'third' })).toMatchObject(
-      {
-        code: 'room-full',
-        message: 'the limit of spectators for this server is 3',
-      },
-    );
+    expect(await ask(socket, 'watch', { ...WATCH, room: 'third' })).toMatchObject({
+      code: 'room-full',
+      message: 'the limit of spectators for this server is 3',
+    });
     first.socket.disconnect();
     await vi.waitFor(async () => {
       expect(await ask(socket, 'watch', WATCH)).toMatchObject({ ok: true });

@@ -14,6 +14,7 @@ class FakeSocket {
   readonly asked: { request: unknown; reply: Reply }[] = [];
   connected = false;
   connects = 0;
+  readonly io = { on: () => undefined };
 
   on(name: string, listener: (...args: unknown[]) => void): void {
     this.#events.on(name, listener);
