@@ -11,6 +11,7 @@ import {
   isRequestType,
   parseLinkWay,
   parseRequest,
+  type Facts,
   type Refusal,
   type Reply,
   type Request,
@@ -234,7 +235,7 @@ export class CallHandlers {
     const { network, socket } = client;
     const { rooms, connections, logger } = this.#ports;
     const facts = rooms.factsOf(room);
-    const isHost = grant?.role === 'host' || (facts?.host != null && facts.host === digestOf(host));
+    const isHost = grant?.role === 'host' || isKeyOf(facts, host);
     if (!isHost) {
       const refused = facts !== null && refusalOfKey(facts, digestOf(key));
       if (refused) return refused;
@@ -252,4 +253,9 @@ export class CallHandlers {
     logger.debug({ room }, 'watched');
     return { ok: true, order };
   }
+}
+
+/** Whether a key is that of a room's host. */
+function isKeyOf(facts: Facts | null, host: string | null): boolean {
+  return facts !== null && facts.host !== null && facts.host === digestOf(host);
 }

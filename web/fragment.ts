@@ -12,6 +12,15 @@ export function inFragment(name: Name): string | null {
   return value === '' ? null : value;
 }
 
+/** The address of this page, saying one thing more or otherwise. */
+export function withFragment(name: Name, value: string): string {
+  const url = new URL(location.href);
+  const fragment = new URLSearchParams(url.hash.slice(1));
+  fragment.set(name, value);
+  url.hash = fragment.toString();
+  return url.href;
+}
+
 /** What a token says of its holder. The server checks it; nothing is believed here. */
 export function claimsIn(token: string | null): {
   /** The id that it is for, if it is for one alone. */

@@ -2,14 +2,14 @@
 import { UnsecuredJWT } from 'jose';
 import { io, type Socket } from 'socket.io-client';
 import { describe, expect, onTestFinished, test, vi } from 'vitest';
-import { SIGNALING_VERSION } from '../../shared/protocol/signaling.ts';
+import { parseIceServers, SIGNALING_VERSION } from '../../shared/protocol/signaling.ts';
 import {
   byTokens,
   tokenOf,
   type AuthorizationRequest,
   type TokenContent,
 } from '../../signaling-server/grants.ts';
-import { defined, peerId, roomName } from '../support.ts';
+import { defined, peerId, roomName, valueOf } from '../support.ts';
 import {
   ask,
   connect,
@@ -149,20 +149,17 @@ describe('where tokens are required', () => {
       onTestFinished(() => {
         socket.disconnect();
       });
-      return new Promise((resolve) => {
+      const input: unknown = await new Promise((resolve) => {
         socket.once('ice', resolve);
       });
+      return valueOf(parseIceServers(input));
     };
     const stun = { urls: ['stun:stun.example.org'] };
     expect(await told(null)).toEqual([stun]);
-    expect(await told(await token())).toEqual([
-      stun,
-      {
-        urls: turn.turnUrls,
-        username: expect.stringMatching(/^\d+:/),
-        credential: expect.stringMatching(/^[\w+/]+=*$/),
-      },
-    ]);
+    const [first, second, ...others] = await told(await token());
+    expect([first, second?.urls, others]).toEqual([stun, turn.turnUrls, []]);
+    expect(second?.username).toMatch(/^\d+:/);
+    expect(second?.credential).toMatch(/^[\w+/]+=*$/);
   });
 });
 

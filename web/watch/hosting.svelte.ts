@@ -1,5 +1,6 @@
 /** What a projector page may do with its room where it is the host, as components read it. */
 import type { PeerId, RoomName } from '../../shared/protocol/ids.ts';
+import { withFragment } from '../fragment.ts';
 import type { GovernRequest, GovernReply } from '../../shared/protocol/signaling.ts';
 
 export type Order = GovernRequest['order'];
@@ -53,11 +54,7 @@ export class Hosting {
 
   /** The address of this page for the host on another device. */
   get link(): string {
-    const url = new URL(location.href);
-    const fragment = new URLSearchParams(url.hash.slice(1));
-    if (this.#key !== null) fragment.set('host', this.#key);
-    url.hash = fragment.toString();
-    return url.href;
+    return this.#key === null ? location.href : withFragment('host', this.#key);
   }
 
   /** There is a connection to the server again. */
