@@ -45,11 +45,6 @@ export interface AuthorizationRequest {
  */
 export type Authorize = (request: AuthorizationRequest) => Promise<Grant | string>;
 
-/** What is granted where everybody may come in. */
-export const OPEN: Grant = {
-  ...{ room: null, id: null, name: null, role: 'member', expires: null, key: null },
-};
-
 /** The one algorithm that is accepted: a token names its own, and is not believed. */
 const ALGORITHM = 'HS256';
 

@@ -7,7 +7,16 @@ import { parseArgs } from 'node:util';
 import { agreementOf, problemsOf, type Agreement, type Member } from '../chaos/agreement.ts';
 import { Child } from '../chaos/child.ts';
 import { ServerProcess } from '../chaos/server.ts';
-import { ATTACKS, EFFECT, isOk, joinRequest, LATE_ROOM, RING_ROOM, STRIKE, watchRequest } from './attacks.ts';
+import {
+  ATTACKS,
+  EFFECT,
+  isOk,
+  joinRequest,
+  LATE_ROOM,
+  RING_ROOM,
+  STRIKE,
+  watchRequest,
+} from './attacks.ts';
 import { honestWay, Stranger } from './strangers.ts';
 
 /** The honest ring: processes, and peers in each. */

@@ -162,7 +162,7 @@ test('a tab that no direct connection can reach is in the ring by relayed links,
   await until(async () => {
     const [text] = await notices(tab, 'relayed');
     expect(text).toMatch(new RegExp(`the successor ${successor} .* predecessor ${predecessor} `));
-    expect(text).toContain('the hotspot of a phone helps');
+    expect(text).toContain('goes on trying for a direct one');
   });
   await walled.close();
   await untilOneRing(tabs);

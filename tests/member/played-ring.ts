@@ -261,6 +261,7 @@ export class Ring {
         return void this.lookups.push({ request: request.body, reply });
       case 'join':
       case 'leave':
+      case 'govern':
         throw new Error(`it asks to ${request.type}`);
     }
   }

@@ -87,10 +87,8 @@ describe('where tokens are required', () => {
     expect(server.signaling.peers(ROOM)).toEqual([]);
     expect(await metric(server, 'refusals_total{reason="token"}')).toBe(1);
     const [warning] = server.warnings();
-    expect(warning).toMatchObject({
-      code: 'token',
-      remedy: expect.stringContaining('JOIN_SECRET'),
-    });
+    expect(warning).toMatchObject({ code: 'token' });
+    expect(warning).toHaveProperty('remedy', expect.stringContaining('JOIN_SECRET'));
     if (typeof own === 'string') expect(JSON.stringify(server.warnings())).not.toContain(own);
   });
 

@@ -279,6 +279,9 @@ export class Bench {
         return;
       case 'leave':
         return;
+      case 'govern':
+        this.faults.push('a member that governs the room');
+        return;
     }
   }
 
