@@ -3,7 +3,11 @@ import { refusal } from '../shared/broker/turn.ts';
 import type { Refusal } from '../shared/protocol/signaling.ts';
 import type { Client } from './clients.ts';
 import { shortfallOf, type Authorize, type Grant, type Wish } from './grants.ts';
+import { inTime } from './in-time.ts';
 import type { Warnings } from './warnings.ts';
+
+/** How long the decision may take, in milliseconds. */
+const PATIENCE = 5_000;
 
 const UNDECIDED = refusal('try-again', 'this server cannot tell now whether you may come in');
 
@@ -39,11 +43,8 @@ export class Admissions {
     const { auth, headers } = socket.handshake;
     const token: unknown = auth['token'];
     try {
-      const grant = await this.#authorize({
-        token: typeof token === 'string' ? token : null,
-        address,
-        headers,
-      });
+      const asked = { token: typeof token === 'string' ? token : null, address, headers };
+      const grant = await inTime(this.#authorize(asked), PATIENCE);
       return typeof grant === 'string' ? refusal('token', grant) : grant;
     } catch (error) {
       this.#granted.delete(client);

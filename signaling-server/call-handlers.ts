@@ -67,7 +67,6 @@ export class CallHandlers {
   #ask(call: Call, type: RequestType): Promise<void> | null {
     const { client, input, reply } = call;
     const isForPlace = FOR_A_PLACE.has(type);
-    if (isForPlace) client.busyAt = this.#ports.clock.now();
     const refused = isForPlace ? this.#refusalOfSecond(client) : null;
     if (refused !== null) {
       reply(refused);
@@ -100,7 +99,11 @@ export class CallHandlers {
     }
     const limit = await this.#limitOf(client.network, wish.room);
     if (limit === null) this.#putToBroker(call, request, grant);
-    else reply(this.#refuse(limit));
+    else {
+      // It asks again, later.
+      client.busyAt = this.#ports.clock.now();
+      reply(this.#refuse(limit));
+    }
   }
 
   /** What a client was granted, or why it may not have what it wants; null where everybody may. */

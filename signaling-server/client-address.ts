@@ -47,7 +47,10 @@ export function addressReader(proxies: string): (request: IncomingMessage) => st
   const trust = trustOf(proxies);
   return (request) => {
     // A proxy may write anything for a client that it does not know.
-    const hops = proxyAddr.all(request, trust).filter((address) => isIP(address) !== 0);
+    const hops = proxyAddr
+      .all(request, (address, hop) => trust(withoutPort(address), hop))
+      .map(withoutPort)
+      .filter((address) => isIP(address) !== 0);
     return plainAddress(hops.at(-1));
   };
 }
@@ -59,6 +62,12 @@ export function addressReader(proxies: string): (request: IncomingMessage) => st
 export function proxyTest(proxies: string): (address: string) => boolean {
   const trust = trustOf(proxies);
   return (address) => trust(address, 0);
+}
+
+/** Some proxies write down ports as well, and then IPv6 addresses in brackets. */
+function withoutPort(address: string): string {
+  const [, ipv6, ipv4] = /^(?:\[([^\]]*)\](?::\d+)?|([\d.]+):\d+)$/.exec(address) ?? [];
+  return ipv6 ?? ipv4 ?? address;
 }
 
 /** An address in its usual form: an IPv4 address that is written as an IPv6 one is IPv4. */

@@ -70,7 +70,9 @@ export class Connections {
   readonly #ports: ConnectionPorts;
   /** Those that are open, each with whether it has become a socket. */
   readonly #open = new Map<Connection, boolean>();
-  /** The same, by their networks. */
+  /** Handshakes that are being counted, which become connections, and their networks. */
+  readonly #expected = new Map<IncomingMessage, string>();
+  /** Both, by their networks. */
   readonly #tally = new Tally();
   /** Where their clients are. */
   readonly #addresses = new WeakMap<Connection, string>();
@@ -91,9 +93,24 @@ export class Connections {
     engine.on('connection', (connection: Connection) => this.#add(connection));
   }
 
-  /** How many are open. */
+  /** How many are open, or about to be. */
   get size(): number {
-    return this.#open.size;
+    return this.#open.size + this.#expected.size;
+  }
+
+  /** A handshake counts as a connection from now on, until it is one or is forgotten. */
+  expect(request: IncomingMessage, network: string): void {
+    this.#expected.set(request, network);
+    this.#tally.add(network);
+    request.socket.once('close', () => this.forget(request));
+  }
+
+  /** No connection comes of a handshake. */
+  forget(request: IncomingMessage): void {
+    const network = this.#expected.get(request);
+    if (network === undefined) return;
+    this.#expected.delete(request);
+    this.#tally.remove(network);
   }
 
   /** How many of them are of a network. */
@@ -125,6 +142,8 @@ export class Connections {
   /** The server closes. Returns what cuts off all that are open now. */
   close(): () => void {
     this.#isClosing = true;
+    // None of them can become a connection of a server that has closed.
+    for (const { socket } of [...this.#expected.keys()]) socket.destroy();
     const sockets = [...this.#open.keys()].map(({ request }) => request.socket);
     return () => {
       for (const socket of sockets) socket.destroy();
@@ -136,6 +155,7 @@ export class Connections {
     const network = networkOf(address);
     this.#addresses.set(connection, address);
     this.#open.set(connection, false);
+    this.forget(connection.request);
     this.#tally.add(network);
     this.#limitUnread(connection, address);
     this.#limitReceived(connection, address);

@@ -43,15 +43,20 @@ export class Handshakes {
 
   /** Counts a handshake. Returns whether it may go on; one that may not has been answered. */
   async admit(request: IncomingMessage): Promise<boolean> {
-    const { rate, addressOf } = this.#ports;
+    const { rate, addressOf, connections } = this.#ports;
     // Until a connection has been made of it nobody else listens.
     request.socket.on('error', () => undefined);
     const network = networkOf(addressOf(request));
-    const isWithinRate = this.#full(network) === null && (await rate.take(network));
-    // Others may have come while it was counted.
-    const full = this.#full(network) ?? (isWithinRate ? null : 'network');
-    if (full !== null) this.#refuse(request, full);
-    return full === null;
+    const full = this.#full(network);
+    if (full !== null) {
+      this.#refuse(request, full);
+      return false;
+    }
+    connections.expect(request, network);
+    if (await rate.take(network)) return !request.socket.destroyed;
+    connections.forget(request);
+    this.#refuse(request, 'network');
+    return false;
   }
 
   /** What would keep a handshake of the same client from going on now. */

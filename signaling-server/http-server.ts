@@ -59,16 +59,21 @@ export function refuseOtherUpgrades(server: Server, basePath: string): void {
  * Ends connections on which too many requests wait for their answers. A client that reads none is not
  * read from either, but what it had sent until then may be hundreds of requests.
  */
-export function limitRequests(server: Server, warnings: Warnings): void {
+export function limitRequests(
+  server: Server,
+  warnings: Warnings,
+  addressOf: (request: IncomingMessage) => string,
+): void {
   const waiting = new WeakMap<Socket, number>();
-  server.prependListener('request', ({ socket }: IncomingMessage, response: ServerResponse) => {
+  server.prependListener('request', (request: IncomingMessage, response: ServerResponse) => {
+    const { socket } = request;
     // Requests that came in the same read as the one too many.
     if (socket.destroyed) return;
     const count = (waiting.get(socket) ?? 0) + 1;
     waiting.set(socket, count);
     response.once('close', () => waiting.set(socket, (waiting.get(socket) ?? 1) - 1));
     if (count <= MAX_WAITING_REQUESTS) return;
-    warnings.warn('waiting requests', { from: socket.remoteAddress }, 'asks faster than it reads');
+    warnings.warn('waiting requests', { from: addressOf(request) }, 'asks faster than it reads');
     socket.destroy();
   });
 }

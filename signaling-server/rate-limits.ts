@@ -1,6 +1,7 @@
 /** What may come from one address in a minute. */
 import { RateLimiterMemory, RateLimiterRes, type RateLimiterAbstract } from 'rate-limiter-flexible';
 import { refusal } from '../shared/broker/turn.ts';
+import { inTime } from './in-time.ts';
 import type { Refusal } from '../shared/protocol/signaling.ts';
 
 /** Counts by address, in this process or in a store that several share. */
@@ -22,6 +23,9 @@ export interface RateLimits {
 /** Seconds. */
 const MINUTE = 60;
 
+/** How long a store may take to count one, in milliseconds. */
+const PATIENCE = 1_000;
+
 /**
  * A limit that one of the library's limiters counts.
  * @param onFault called where it cannot: that is not a limit reached
@@ -33,7 +37,7 @@ export function rateLimit(
   return {
     take: async (address) => {
       try {
-        await limiter.consume(address);
+        await inTime(limiter.consume(address), PATIENCE);
         return true;
       } catch (error) {
         if (error instanceof RateLimiterRes) return false;
@@ -43,7 +47,7 @@ export function rateLimit(
     },
     isReached: async (address) => {
       try {
-        const known = await limiter.get(address);
+        const known = await inTime(limiter.get(address), PATIENCE);
         return known !== null && known.remainingPoints <= 0;
       } catch (error) {
         onFault(error);

@@ -5,7 +5,7 @@ import type { AddressInfo } from 'node:net';
 import type { Logger } from 'pino';
 import { everywhere, reachOf, type Reach } from './addresses.ts';
 import { isBlockedByBrowsers } from './browser-ports.ts';
-import { proxyTest } from './client-address.ts';
+import { addressReader, proxyTest } from './client-address.ts';
 import { watchDescriptors } from './descriptors.ts';
 import { byTokens } from './grants.ts';
 import { createHttpServer, limitRequests, refuseOtherUpgrades } from './http-server.ts';
@@ -60,8 +60,9 @@ export function assembleServer(
   refuseOtherUpgrades(httpServer, options.basePath);
   httpServer.once('close', () => warnings.close());
   const signaling = new SignalingServer(httpServer, { ...options, logger, warnings });
+  const addressOf = addressReader(options.trustedProxies);
   // After Socket.IO's own listener, before which this one is put.
-  limitRequests(httpServer, warnings);
+  limitRequests(httpServer, warnings, addressOf);
   watchDescriptors(httpServer, warnings);
   limitTcpConnections(httpServer, {
     perAddress: TCP_CONNECTIONS * options.connectionsPerAddress,
@@ -73,7 +74,7 @@ export function assembleServer(
   });
   if (options.metricsPort === null) return { httpServer, metricsServer: null, signaling };
   const metricsServer = createHttpServer(createMetricsSite(ports), warnings);
-  limitRequests(metricsServer, warnings);
+  limitRequests(metricsServer, warnings, addressOf);
   return { httpServer, metricsServer, signaling };
 }
 
@@ -88,7 +89,7 @@ export async function startServer(
 ): Promise<RunningServer> {
   const logger = createLogger(options.logLevel);
   async function reach(): Promise<Reach> {
-    const { address, port } = addressOf(httpServer);
+    const { address, port } = listeningAt(httpServer);
     const found = await reachOf(address, port, options.basePath);
     const { publicUrl } = options;
     return publicUrl === null ? found : { ...found, others: [publicUrl], problem: null };
@@ -134,7 +135,7 @@ export async function startServer(
 async function listen(server: Server, port: number, host: string): Promise<number> {
   server.listen(port, host);
   await once(server, 'listening');
-  return addressOf(server).port;
+  return listeningAt(server).port;
 }
 
 /** Where the memories before cannot be known, a ticket of any is accepted. */
@@ -158,7 +159,7 @@ function keptSecret(logger: Logger): string {
   }
 }
 
-function addressOf(httpServer: Server): AddressInfo {
+function listeningAt(httpServer: Server): AddressInfo {
   const address = httpServer.address();
   if (address === null || typeof address === 'string') throw new Error('no port to listen on');
   return address;

@@ -225,11 +225,7 @@ export class SignalingServer {
 
   #newRooms(): RoomHost {
     const { secret, memories = new Memories() } = this.#options;
-    const tickets = signedTickets(
-      secret,
-      (incarnation) => memories.accepts(incarnation),
-      () => this.#noteUnknownTicket(),
-    );
+    const tickets = signedTickets(secret, (incarnation) => memories.accepts(incarnation));
     return new RoomHost(memories.id, this.#options, {
       clock: this.#clock,
       tickets,
@@ -287,6 +283,8 @@ export class SignalingServer {
       }
       case 'push':
         return this.#push(client, delivery.told);
+      case 'ticket refused':
+        return this.#noteUnknownTicket(client);
       case 'end':
         socket.disconnect(true);
         return;
@@ -322,11 +320,12 @@ export class SignalingServer {
       }
   }
 
-  #noteUnknownTicket(): void {
+  #noteUnknownTicket({ socket, address }: Client): void {
     const message =
       'a client came with a ticket that this server, or one just before it here, has not signed: is there another server at this address, or did it have another secret?';
     this.metrics.refusals.inc({ reason: 'unknown-ticket' });
-    this.#options.warnings.warn('ticket', {}, message);
+    const { origin, host } = socket.handshake.headers;
+    this.#options.warnings.warn('ticket', { from: address, origin, host }, message);
   }
 
   #refuseLeave(refused: Refusal): Refusal {

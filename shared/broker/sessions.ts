@@ -86,7 +86,7 @@ function reconnect(
   const { room, id, secret } = request;
   const member = find(open, id);
   // One that was only named by others is of a lost memory, and has to prove it.
-  const ticket = kept.secret === null ? ticketOf(turn.tickets, turn.state, request) : null;
+  const ticket = kept.secret === null ? ticketOf(turn, asker, request) : null;
   if (member === undefined || (kept.secret !== secret && ticket === null)) {
     reply(turn, asker, placeLost(room, id));
     return;
@@ -104,7 +104,7 @@ function reconnect(
 /** Takes in a member of a memory that is lost, if it proves that it was one. */
 function bringBack(turn: Turn, asker: Asker, request: ResumeRequest, known?: OpenRoom): void {
   const { room: name, id, secret, removed } = request;
-  const ticket = ticketOf(turn.tickets, turn.state, request);
+  const ticket = ticketOf(turn, asker, request);
   if (ticket === null || isKnownGone(turn, ticket, known)) {
     reply(turn, asker, placeLost(name, id));
     return;

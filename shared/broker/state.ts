@@ -42,7 +42,9 @@ export type Delivery =
   | { readonly type: 'push'; readonly session: SessionId; readonly told: Told }
   /** The connection is to be ended; the broker knows nothing of it any more. */
   | { readonly type: 'end'; readonly session: SessionId; readonly why: Ending }
-  /** For the log. */
+  /** For the log: a client came with a ticket that proves nothing here. */
+  | { readonly type: 'ticket refused'; readonly session: SessionId }
+  /** The same. */
   | { readonly type: 'note'; readonly room: RoomName; readonly note: Note };
 
 /** What happens in a room that the people who run the server may want to know. */

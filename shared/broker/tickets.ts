@@ -2,7 +2,7 @@
 import type { PeerId } from '../protocol/ids.ts';
 import type { ResumeRequest, Ticket } from '../protocol/signaling.ts';
 import type { UnsealedView } from './room.ts';
-import type { Broker, OpenRoom } from './state.ts';
+import type { Asker, Broker, Delivery, OpenRoom } from './state.ts';
 
 /** Makes tickets that nobody else can make. */
 export interface Tickets {
@@ -11,14 +11,24 @@ export interface Tickets {
   open(text: string): Ticket | null;
 }
 
+/** The part of a turn that has to do with tickets. */
+interface TicketTurn {
+  readonly tickets: Tickets;
+  readonly state: Broker;
+  readonly deliveries: Delivery[];
+}
+
 /** The ticket that comes with a request, if it is the member's own. */
 export function ticketOf(
-  tickets: Tickets,
-  state: Broker,
+  { tickets, state, deliveries }: TicketTurn,
+  { session }: Asker,
   { room, id, ticket: text }: ResumeRequest,
 ): Ticket | null {
   const ticket = tickets.open(text);
-  if (ticket?.room !== room || ticket.id !== id) return null;
+  if (ticket?.room !== room || ticket.id !== id) {
+    if (text !== '') deliveries.push({ type: 'ticket refused', session });
+    return null;
+  }
   // A room that is opened later may be of the same ring.
   state.latestEra = Math.max(state.latestEra, ticket.era);
   return ticket;

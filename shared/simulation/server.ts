@@ -163,7 +163,7 @@ export class SimulatedServer {
   }
 
   #perform(delivery: Delivery): void {
-    if (delivery.type === 'note') return;
+    if (delivery.type === 'note' || delivery.type === 'ticket refused') return;
     if (delivery.type === 'reply') {
       const { number, reply } = delivery;
       const replies = this.#connections.get(delivery.session)?.replies;

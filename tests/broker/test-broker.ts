@@ -257,6 +257,7 @@ export class Server {
       this.notes.push(delivery.note);
       return;
     }
+    if (delivery.type === 'ticket refused') return;
     const { session } = delivery;
     const { room, id } = defined(this.#places.get(session));
     switch (delivery.type) {

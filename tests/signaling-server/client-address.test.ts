@@ -32,6 +32,14 @@ describe('the address of a client', () => {
     ['their number is known', '2', '203.0.113.1', '192.0.2.1, 203.0.113.2', '192.0.2.1'],
     ['there is one by number', '1', '203.0.113.1', '192.0.2.1, 203.0.113.2', '203.0.113.2'],
     ['the proxy does not know', 'loopback', '127.0.0.1', 'unknown', '127.0.0.1'],
+    ['the proxy writes ports', 'loopback', '127.0.0.1', '192.0.2.1:4711', '192.0.2.1'],
+    [
+      'proxies write ports and brackets',
+      'loopback, 10.0.0.0/8',
+      '127.0.0.1',
+      '[2001:db8::1]:80, 10.1.2.3:80',
+      '2001:db8::1',
+    ],
     ['the connection has ended', '', undefined, undefined, 'unknown'],
   ])('where %s (%j)', (_, proxies, address, forwardedFor, expected) => {
     expect(addressReader(proxies)(requestFrom(address, forwardedFor))).toBe(expected);

@@ -130,6 +130,37 @@ describe('connections', () => {
     expect(await one.signal(two.id, 'successor')).toEqual({ ok: true });
   });
 
+  test('count while they are being counted, and are let go of when the server closes', async () => {
+    const releases: (() => void)[] = [];
+    const rateLimits = limitsWith({});
+    const take = () => new Promise<boolean>((resolve) => releases.push(() => resolve(true)));
+    const server = await startTestServer({
+      ...{ connectionsPerAddress: 3 },
+      rateLimits: { ...rateLimits, handshakes: { ...rateLimits.handshakes, take } },
+    });
+    const ends: string[] = [];
+    for (let attempt = 0; attempt < 9; attempt += 1)
+      connect(server).then(
+        () => ends.push('open'),
+        () => ends.push('refused'),
+      );
+    await vi.waitFor(async () => {
+      expect(await refusalsOf(server, 'full-network')).toBe(6);
+    }, WAIT);
+    expect(server.signaling.connections).toBe(3);
+    releases[0]?.();
+    await vi.waitFor(() => {
+      expect(ends).toContain('open');
+    }, WAIT);
+    const begun = performance.now();
+    await server.signaling.close();
+    expect(performance.now() - begun).toBeLessThan(3_000);
+    await vi.waitFor(() => {
+      expect(ends.toSorted()).toEqual(['open', ...Array.from({ length: 8 }, () => 'refused')]);
+    }, WAIT);
+    expect(server.signaling.connections).toBe(0);
+  });
+
   test('that are made one after the other are limited by the minute', async () => {
     const server = await startTestServer({ rateLimits: limitsWith({ handshakes: 3 }) });
     for (let made = 0; made < 3; made += 1) (await connect(server)).disconnect();
@@ -245,6 +276,18 @@ describe('places', () => {
   });
 });
 
+test('a store that does not answer is no limit that is reached, and keeps nobody waiting for long', async () => {
+  const faults: unknown[] = [];
+  const silent = new RateLimiterMemory({ points: 1, duration: 60 });
+  silent.consume = () => new Promise(() => undefined);
+  const limit = rateLimit(silent, (error) => faults.push(error));
+  const rateLimits = { ...limitsWith({}), places: limit };
+  const server = await startTestServer({ rateLimits });
+  const socket = await connect(server);
+  expect(await ask(socket, 'join', joinRequest(1))).toMatchObject({ ok: true });
+  expect(faults).toMatchObject([{ message: 'no answer within 1000 ms' }]);
+});
+
 test('a store that fails is no limit that is reached', async () => {
   const faults: unknown[] = [];
   const broken = new RateLimiterMemory({ points: 1, duration: 60 });
@@ -297,6 +340,22 @@ describe('a socket', () => {
     expect(await ends).toEqual(['io server disconnect', 'io server disconnect']);
     expect(await refusalsOf(server, 'idle')).toBe(2);
     expect(stays.connected).toBe(true);
+  });
+
+  test('that asks for a place with tickets of its own making is ended as well, and named', async () => {
+    const server = await startTestServer({ idlePatience: 300 });
+    const socket = await connect(server);
+    const ended = disconnected(socket);
+    const { version, room, id, secret } = joinRequest(1);
+    const resume = { version, room, id, secret, ticket: 'made up', removed: [] };
+    const asking = setInterval(() => {
+      socket.emit('resume', resume, () => undefined);
+    }, 100);
+    expect(await ended).toBe('io server disconnect');
+    clearInterval(asking);
+    expect(await refusalsOf(server, 'idle')).toBe(1);
+    expect(server.warnings()).toMatchObject([{ from: '127.0.0.1' }]);
+    expect(server.warnings()[0]?.msg).toContain('came with a ticket that this server');
   });
 
   test('that sends more bytes than a peer has to is cut off', async () => {

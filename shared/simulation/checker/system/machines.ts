@@ -229,6 +229,7 @@ export class Machines {
       case 'end':
         return [delivery];
       case 'note':
+      case 'ticket refused':
         return [];
     }
   }
