@@ -412,8 +412,8 @@ export const BROKER_MUTANTS = [
     rule: 'L14k',
     change: 'the ticket of another member gives a place',
     file: 'broker/tickets.ts',
-    find: '  if (ticket?.room !== room || ticket.id !== id) return null;\n',
-    replace: '  if (ticket === null) return null;\n',
+    find: 'if (ticket?.room !== room || ticket.id !== id) {',
+    replace: 'if (ticket === null) {',
     caughtBy: test(
       'broker/places',
       'a memory that nobody else has without a ticket of this server, or with that of another member, gives no place (L14k)',
