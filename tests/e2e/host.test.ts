@@ -88,6 +88,7 @@ describe('the host of a room', () => {
 
   test('locks it, turns a peer out, and is the host again after a reload', async () => {
     const host = await Tab.open(stage.browser, `${stage.url}watch?room=class`);
+    await host.click('Host');
     await host.click('Host this room');
     await until(async () => {
       expect(await hostPanel(host)).toContain('You host this room.');
@@ -116,6 +117,7 @@ describe('the host of a room', () => {
     await untilOneRing(rest);
 
     await host.page.reload();
+    await host.click('Host, the room is locked');
     await until(async () => {
       expect(await hostPanel(host)).toContain('Nobody else gets in.');
     });
