@@ -212,7 +212,7 @@ export const BROKER_MUTANTS = [
     rule: 'L19f',
     change: 'a room is forgotten with its last member',
     file: 'broker/rooms.ts',
-    find: '  if (isGoverned(facts)) reserve(turn, name, facts);\n',
+    find: '  if (isGoverned(facts)) reserve(turn, name, facts, RESERVED.after);\n',
     replace: '',
     caughtBy: test('broker/hosts', 'the host of a room keeps it for a day'),
   },

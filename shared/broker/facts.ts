@@ -3,8 +3,11 @@ import type { PeerId, RoomName } from '../protocol/ids.ts';
 import type { Facts, Refusal } from '../protocol/signaling.ts';
 import { refusal, type Turn } from './turn.ts';
 
-/** How long a room without members is kept for its host, in milliseconds: a day. */
-const RESERVED = 86_400_000;
+/**
+ * How long a room without members is kept for its host, in milliseconds: a day after the last has gone; before
+ * the first comes for less, as anybody can ask for any number of rooms.
+ */
+export const RESERVED = { after: 86_400_000, before: 1_800_000 };
 
 export const NO_FACTS: Facts = { key: null, host: null, isLocked: false, turnedOut: [] };
 
@@ -16,10 +19,16 @@ export function factsOf({ state, now }: Pick<Turn, 'state' | 'now'>, name: RoomN
   return kept !== undefined && kept.until > now ? kept.facts : null;
 }
 
-/** Keeps what is so in a room without members for a day. */
-export function reserve({ state, now }: Turn, name: RoomName, facts: Facts): void {
+/** Keeps what is so in a room without members, no shorter than it is kept already. */
+export function reserve(
+  { state, now }: Turn,
+  name: RoomName,
+  facts: Facts,
+  milliseconds: number,
+): void {
   for (const [each, { until }] of state.reserved) if (until <= now) state.reserved.delete(each);
-  state.reserved.set(name, { facts, until: now + RESERVED });
+  const until = Math.max(state.reserved.get(name)?.until ?? 0, now + milliseconds);
+  state.reserved.set(name, { facts, until });
 }
 
 /** Whether somebody governs a room: by its key, or by a token. */

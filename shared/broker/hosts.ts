@@ -4,7 +4,7 @@
  */
 import type { PeerId, RoomName } from '../protocol/ids.ts';
 import type { Facts, GovernRequest, Refusal } from '../protocol/signaling.ts';
-import { factsOf, NO_FACTS, reserve } from './facts.ts';
+import { factsOf, NO_FACTS, reserve, RESERVED } from './facts.ts';
 import { letGo } from './recovery.ts';
 import { has } from './room.ts';
 import type { Asker, Broker, OpenRoom } from './state.ts';
@@ -27,7 +27,7 @@ export function govern(turn: Turn, asker: Asker, request: GovernRequest): void {
   const before = facts ?? { ...NO_FACTS, key, host };
   const after = factsAfter(turn, name, before, order);
   const open = turn.state.rooms.get(name);
-  if (open === undefined) reserve(turn, name, after);
+  if (open === undefined) reserve(turn, name, after, RESERVED.before);
   else open.facts = after;
   reply(turn, asker, { ok: true, isLocked: after.isLocked });
   if (order.do === 'turn out' && open !== undefined) turnOut(turn, open, order.id);

@@ -8,7 +8,7 @@ import type { Facts } from '../protocol/signaling.ts';
 import { disarm } from '../machine/due-times.ts';
 import { fullBucket } from '../machine/token-bucket.ts';
 import { keepChecking, wake } from './absence.ts';
-import { isGoverned, reserve } from './facts.ts';
+import { isGoverned, reserve, RESERVED } from './facts.ts';
 import { join } from './places.ts';
 import { newRoom } from './room.ts';
 import type { OpenRoom } from './state.ts';
@@ -112,5 +112,5 @@ export function closeRoom(turn: Turn, { name, era, tasks, facts }: OpenRoom): vo
   if (tasks.size > 0) disarm(state, (due) => due.room === name);
   state.latestEra = Math.max(state.latestEra, era);
   state.rooms.delete(name);
-  if (isGoverned(facts)) reserve(turn, name, facts);
+  if (isGoverned(facts)) reserve(turn, name, facts, RESERVED.after);
 }

@@ -9,6 +9,7 @@ import { codeOf, LOBBY, Server, viewOf } from './test-broker.ts';
 
 const HOST = 'the digest of the host key';
 const DAY = 86_400_000;
+const HALF_AN_HOUR = 1_800_000;
 
 function govern(
   server: Server,
@@ -136,6 +137,17 @@ describe('the host of a room', () => {
     expect(server.size.rooms).toBe(0);
     server.clock.skip(DAY - 1_000);
     expect(codeOf(server.join(4))).toBe('locked');
+    expect(govern(server, { do: 'claim' }, { host: 'another' })).toBe('not-host');
+    server.clock.skip(1_000);
+    expect(govern(server, { do: 'claim' }, { host: 'another' })).toBe('open');
+  });
+
+  test('keeps a room that nobody has come to for half an hour, and longer by claiming it again (L19f)', () => {
+    const server = new Server();
+    govern(server, { do: 'claim' });
+    server.clock.skip(HALF_AN_HOUR - 1_000);
+    expect(govern(server, { do: 'claim' })).toBe('open');
+    server.clock.skip(HALF_AN_HOUR - 1_000);
     expect(govern(server, { do: 'claim' }, { host: 'another' })).toBe('not-host');
     server.clock.skip(1_000);
     expect(govern(server, { do: 'claim' }, { host: 'another' })).toBe('open');

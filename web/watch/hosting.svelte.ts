@@ -12,6 +12,9 @@ export type Govern = (
   onReply: (reply: GovernReply | null) => void,
 ) => void;
 
+/** Milliseconds between two claims: a room that nobody comes to is kept for three times as long. */
+const RENEWAL = 600_000;
+
 /** Bytes of a key: nobody guesses it. */
 const KEY_BYTES = 16;
 
@@ -32,6 +35,9 @@ export class Hosting {
     this.#isGranted = isGranted;
     this.#govern = govern;
     this.#key = key ?? this.#kept();
+    setInterval(() => {
+      if (this.#isHost) this.connected();
+    }, RENEWAL);
   }
 
   get isHost(): boolean {
