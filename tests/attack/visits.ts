@@ -10,8 +10,12 @@ import {
 } from './bad-input.ts';
 import { ended, open, Stranger, type Way } from './strangers.ts';
 
-/** How long answers to what was sent all at once are waited for, and half-open connections stay, in milliseconds. */
-const ANSWERS = 300;
+/**
+ * How long an answer is waited for, how long a client stays of which none is heard, and how long a half-open
+ * connection stays, in milliseconds.
+ */
+const ANSWERS = 5_000;
+const UNHEARD = 300;
 const HALF_OPEN = 300;
 
 /** A server keeps a scrape for a second. */
@@ -20,7 +24,10 @@ const SCRAPE_LASTS = 1_100;
 /** Reasons under which the server counts what it answers with `try-again`. */
 const LIMITS = ['too-many-joins', 'too-many-rooms', 'too-many-spectators', 'too-much-relayed'];
 
-/** What came of events, by its name: `ok`, the code of a refusal, or `unanswered`. */
+/**
+ * What came of events, by its name: `ok`, the code of a refusal, `unanswered` where the connection ended or
+ * nobody listened, or else `ignored`.
+ */
 export type Outcomes = Map<string, number>;
 
 export class Visitors {
@@ -60,7 +67,7 @@ export class Visitors {
         this.inputs += 1;
       }
     else await this.#events(visit, stranger);
-    if (visit.type === 'frames') await pause(ANSWERS);
+    if (visit.type === 'frames') await pause(UNHEARD);
     stranger.socket.terminate();
   }
 
@@ -68,7 +75,8 @@ export class Visitors {
     { events, pace }: Extract<Visit, { type: 'events' }>,
     stranger: Stranger,
   ): Promise<void> {
-    if (pace === 'is deaf') stranger.socket.pause();
+    const isDeaf = pace === 'is deaf';
+    if (isDeaf) stranger.socket.pause();
     const waiting: Promise<void>[] = [];
     for (const { content, isToAnswer } of events) {
       if (!stranger.isOpen) break;
@@ -80,19 +88,20 @@ export class Visitors {
         continue;
       }
       const answered = stranger
-        .askText(filled, pace === 'asks' ? 5_000 : ANSWERS)
-        .then((reply) => this.#take(reply));
+        .askText(filled, isDeaf ? UNHEARD : ANSWERS)
+        .then((reply) => this.#take(reply, stranger.isOpen && !isDeaf));
       if (pace === 'asks') await answered;
       else waiting.push(answered);
     }
     await Promise.all(waiting);
   }
 
-  #take(reply: string): void {
+  /** @param isToCome whether there must be an answer */
+  #take(reply: string, isToCome: boolean): void {
     const ticket = /"ticket":"([^"]+)"/.exec(reply)?.[1];
     if (ticket !== undefined) this.#ticket = ticket;
     if (reply.includes('"ok":true')) this.#count('ok');
-    else this.#count(/"code":"([^"]+)"/.exec(reply)?.[1] ?? 'unanswered');
+    else this.#count(/"code":"([^"]+)"/.exec(reply)?.[1] ?? (isToCome ? 'ignored' : 'unanswered'));
   }
 
   #count(outcome: string): void {
@@ -132,6 +141,7 @@ export function unaccounted(heard: Outcomes, before: Outcomes, after: Outcomes):
   const unanswered = heard.get('unanswered') ?? 0;
   return [...heard].flatMap(([code, refused]) => {
     if (code === 'ok' || code === 'unanswered') return [];
+    if (code === 'ignored') return [`${refused} events had no answer`];
     const reasons = code === 'try-again' ? LIMITS : [code];
     const sum = reasons.reduce((total, reason) => total + counted(reason), 0);
     const text = `${refused} refusals were heard as ${code}, ${sum} counted`;
