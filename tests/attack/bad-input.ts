@@ -10,7 +10,7 @@ export const OTHER_TICKET = '<ticket of another>';
 export const NEIGHBOUR = '<neighbour>';
 
 /** An event as Socket.IO sends it: its name, and what comes with it. */
-export interface BadEvent {
+interface BadEvent {
   readonly content: string;
   /** Whether an answer is asked for, without which the server ends the connection. */
   readonly isToAnswer: boolean;
