@@ -166,6 +166,82 @@ ${asMarkdown(joinRows(joins))}
 `;
 }
 
+const NAMES = { ours: 'ours', floor: 'floor', peerjs: 'PeerJS' };
+
+/** What is measured of a signaling server: its name, its digits, and whether a ratio says something. */
+const SIGNALING = {
+  rate: ['joins a second', 0, true],
+  half: ['a join, median, ms', 1, true],
+  most: ['a join, p99, ms', 1, true],
+  cpu: ['server CPU a join, µs', 0, true],
+  memory: ['memory an idle peer, kB', 1, true],
+  views: ['views a leave', 1, false],
+};
+
+/**
+ * The rows of the signaling servers' table, headings first; medians of the runs, and of their ratios.
+ * @param {{ shape: { rooms: number, size: number }, runs: Record<string, Record<string, number>[]> }[]} results
+ */
+export function signalingRows(results) {
+  const others = Object.keys(NAMES).filter((name) => name !== 'ours');
+  return [
+    ['', 'rooms', 'runs', 'ours', ...others.flatMap((name) => [NAMES[name], 'ratio', 'spread'])],
+    ...results.flatMap(({ shape: { rooms, size }, runs }) =>
+      Object.entries(SIGNALING).map(([key, [what, digits, isCompared]]) => {
+        const ours = runs.ours.map((run) => run[key]);
+        const cells = others.flatMap((name) => {
+          if (!isCompared) return ['–', '–', '–'];
+          const values = runs[name].map((run) => run[key]);
+          const ratios = ours.map((value, at) => value / values[at]);
+          return [median(values).toFixed(digits), median(ratios).toFixed(2), spread(ratios, 2)];
+        });
+        return [
+          what,
+          `${rooms} × ${size}`,
+          String(ours.length),
+          median(ours).toFixed(digits),
+          ...cells,
+        ];
+      }),
+    ),
+  ];
+}
+
+const SIGNALING_HEADING = '\n## The signaling server\n';
+
+export function signalingMarkdown(results) {
+  return `${SIGNALING_HEADING}
+Written by \`npm run bench -- signaling\`, at another time than the rest. Node ${process.versions.node}; ${availableParallelism()} cores (${cpus()[0]?.model ?? 'unknown'}).
+
+${asMarkdown(signalingRows(results))}
+
+Each server is a process of its own, new in each run, beside the process that has all the peers. A newcomer
+connects, gets its place and offers a link to its neighbours; one or both answer, with descriptions of 500
+characters. 32 newcomers are on their way at a time. Nobody makes links: that is the peers' own work.
+
+- *ours*: the built server. It finds the neighbours, passes the offers on and tells them of the newcomer.
+- *floor*: Socket.IO alone, which passes messages on by name and checks nothing
+  ([bench/bare-relay.mjs](../bench/bare-relay.mjs)). The peers tell it their neighbours.
+- *PeerJS*: its server, on WebSocket without Socket.IO, with the same messages.
+- *a join*: from the start of the connection until the newcomer has its place and one answer; of ours,
+  until it has settled as well.
+- *server CPU a join*: processor time of the server's process while all join.
+- *memory an idle peer*: what the process has more than before the first came, after garbage collection.
+- *views a leave*: messages to all members together for one that leaves.
+`;
+}
+
+/** The signaling server's part of the document; empty where there is none. */
+export function signalingIn(document) {
+  const at = document.indexOf(SIGNALING_HEADING);
+  return at === -1 ? '' : document.slice(at);
+}
+
+/** The document with this part in place of the one that it has. */
+export function withSignaling(document, section) {
+  return document.slice(0, document.length - signalingIn(document).length) + section;
+}
+
 const COLORS = { ours: '#2159c4', floor: '#b9c1cc', peerjs: '#d98324', 'y-webrtc': '#4d9d6a' };
 
 /** Bars of the medians of what is compared, side by side; the ratios are those to the floor. */

@@ -4,11 +4,13 @@
  * d messages of an election, e links of joins, f more tabs at once than the machine can well take,
  * g tabs that the network keeps apart.
  * With --only the files in docs/ stay as they are.
+ * `npm run bench -- signaling [--runs N]` measures the signaling server alone.
  */
-import { writeFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { ensureBrowser, variableOf } from './browsers.mjs';
+import { benchSignaling } from './bench-signaling.mjs';
 import { build } from './build.mjs';
 import { ensureInstalled } from './ensure-installed.mjs';
 import { root, run } from './run.mjs';
@@ -31,6 +33,11 @@ function readArguments() {
     process.stderr.write(`${error.message}\n`);
     return process.exit(2);
   }
+}
+
+if (process.argv[2] === 'signaling') {
+  await benchSignaling(process.argv.slice(3));
+  process.exit();
 }
 
 const { only, runs } = readArguments();
@@ -184,6 +191,8 @@ if (only.has('d') || only.has('e')) {
 if (only.size === MEASURES.length) {
   const { output } = await run([executable, '--version']);
   const browser = output.trim().split('\n').at(-1);
-  writeFileSync(join(root, 'docs/bench.md'), report.markdown({ ...results, browser }));
+  const file = join(root, 'docs/bench.md');
+  const signaling = report.signalingIn(readFileSync(file, 'utf8'));
+  writeFileSync(file, report.withSignaling(report.markdown({ ...results, browser }), signaling));
   writeFileSync(join(root, 'docs/bench.svg'), report.plot(results.timings));
 }

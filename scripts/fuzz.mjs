@@ -2,9 +2,13 @@
  * `npm run fuzz -- --inputs N [--from SEED] [--only TARGET]`: gives the shipped parsers, and a running ring
  * member, N inputs each that no honest peer or server would send, in runs of one seed each. The first seed
  * that fails ends it; the command that repeats the seed is printed.
+ *
+ * `npm run fuzz -- --sockets N [--from SEED] [--servers URL,URL]`: N inputs over real sockets to the built
+ * server beside an honest ring, or to servers that run already.
  */
 import { parseArgs } from 'node:util';
 import { ensureInstalled } from './ensure-installed.mjs';
+import { fuzzSockets } from './fuzz-sockets.mjs';
 import { buildShared, fail } from './run.mjs';
 
 /** Inputs per seed. */
@@ -27,6 +31,11 @@ function readArguments() {
     process.stderr.write(`${error.message}\n`);
     return process.exit(2);
   }
+}
+
+if (process.argv.includes('--sockets')) {
+  await fuzzSockets();
+  process.exit();
 }
 
 const { inputs, from, only } = readArguments();

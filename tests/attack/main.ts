@@ -1,6 +1,5 @@
 /** `npm run attack`: see scripts/attack.mjs for its options. */
 import { randomUUID } from 'node:crypto';
-import { get } from 'node:http';
 import { setTimeout as pause } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
@@ -17,6 +16,7 @@ import {
   STRIKE,
   watchRequest,
 } from './attacks.ts';
+import { probe, quantile } from './delays.ts';
 import { honestWay, Stranger } from './strangers.ts';
 
 /** The honest ring: processes, and peers in each. */
@@ -42,9 +42,8 @@ const WIDTH = 14;
 /** How long the ring may take to agree before each attack, in milliseconds. */
 const PATIENCE = 60_000;
 
-/** Milliseconds between two looks at the ring, and between two requests for the server's health. */
+/** Milliseconds between two looks at the ring. */
 const LOOKS = 1_000;
-const PROBES = 50;
 
 const { values } = parseArgs({
   options: { seconds: { type: 'string', default: '60' }, only: { type: 'string' } },
@@ -101,44 +100,6 @@ async function settle(ring: readonly Child[]): Promise<void> {
     await pause(100);
   }
 }
-
-/** Milliseconds until the server has answered on a new connection; Infinity where it has not. */
-function delayOf(url: string): Promise<number> {
-  const asked = performance.now();
-  return new Promise((resolve) => {
-    get(`${url}/healthz`, { agent: false, timeout: 30_000 }, (response) => {
-      response.resume().once('end', () => {
-        resolve(response.statusCode === 200 ? performance.now() - asked : Infinity);
-      });
-    })
-      .on('timeout', function (this: { destroy(): void }) {
-        this.destroy();
-      })
-      .on('error', () => {
-        resolve(Infinity);
-      });
-  });
-}
-
-/** Asks repeatedly until told to stop; then returns all the delays, the least first. */
-function probe(url: string): () => Promise<readonly number[]> {
-  const delays: number[] = [];
-  const over = new AbortController();
-  const done = (async () => {
-    while (!over.signal.aborted) {
-      delays.push(await delayOf(url));
-      await pause(PROBES);
-    }
-  })();
-  return async () => {
-    over.abort();
-    await done;
-    return delays.toSorted((one, other) => one - other);
-  };
-}
-
-const quantile = (sorted: readonly number[], share: number) =>
-  sorted[Math.floor(share * sorted.length)] ?? Infinity;
 
 function describeDelays(sorted: readonly number[]): string {
   const [half, most] = [0.5, 0.99].map((share) => quantile(sorted, share).toFixed(1).padStart(6));

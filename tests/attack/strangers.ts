@@ -89,6 +89,8 @@ export class Stranger {
     const url = `ws://${HOST}:${port}/socket.io/?EIO=4&transport=websocket${query}`;
     this.socket = new WebSocket(url, { perMessageDeflate: false, localAddress: from });
     this.socket.on('error', () => undefined);
+    // Many answers may be waited for at a time.
+    this.socket.setMaxListeners(0);
     this.socket.on('message', (data: Buffer) => {
       this.#hear(data.toString());
     });
@@ -131,17 +133,30 @@ export class Stranger {
   }
 
   /** Sends an event and waits for its answer, or the end. */
-  async ask(event: string, ...parameters: readonly unknown[]): Promise<string> {
+  ask(event: string, ...parameters: readonly unknown[]): Promise<string> {
+    return this.askText(JSON.stringify([event, ...parameters]), 5_000);
+  }
+
+  /** The same of an event that is JSON already; waits at most this long, in milliseconds. */
+  async askText(content: string, most: number): Promise<string> {
+    const number = (this.#requests += 1);
+    const over = new AbortController();
     let reply = '';
     await until((done) => {
       this.socket.once('close', done);
-      this.#replies.set(this.#requests + 1, (text) => {
+      over.signal.addEventListener('abort', () => this.socket.off('close', done));
+      this.#replies.set(number, (text) => {
         reply = text;
         done();
       });
-      this.emit(event, ...parameters);
-    }, 5_000);
+      this.send(`42${number}${content}`);
+    }, most);
+    over.abort();
     return reply;
+  }
+
+  get isOpen(): boolean {
+    return this.socket.readyState === WebSocket.OPEN;
   }
 
   /** Waits until the other end has ended it, at most this long, in milliseconds; then ends it. */

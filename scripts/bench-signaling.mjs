@@ -1,0 +1,37 @@
+/** `npm run bench -- signaling [--runs N]`: see bench/signaling.mjs. Writes its part of docs/bench.md. */
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { readArguments } from './arguments.mjs';
+import { build } from './build.mjs';
+import { ensureInstalled } from './ensure-installed.mjs';
+import { buildShared, root } from './run.mjs';
+
+/** @param {string[]} given arguments */
+export async function benchSignaling(given) {
+  const { runs = '3' } = readArguments({ runs: /^[1-9]\d?$/ }, given);
+  await ensureInstalled();
+  await build();
+  const load = await buildShared();
+  const { SIGNALING_VERSION } = await load('protocol/signaling.js');
+  const { CONTENDERS, measureSignaling, SHAPES } = await import('../bench/signaling.mjs');
+  const report = await import('../bench/report.mjs');
+  const results = SHAPES.map((shape) => ({
+    shape,
+    runs: Object.fromEntries(CONTENDERS.map((contender) => [contender, []])),
+  }));
+  for (let done = 0; done < Number(runs); done += 1)
+    for (const { shape, runs: runsOf } of results)
+      for (let at = 0; at < CONTENDERS.length; at += 1) {
+        // Each goes first in its turn.
+        const contender = CONTENDERS[(at + done) % CONTENDERS.length];
+        const measured = await measureSignaling(contender, shape, SIGNALING_VERSION);
+        runsOf[contender].push(measured);
+        process.stderr.write(
+          `${shape.rooms} × ${shape.size}  ${contender.padEnd(7)} ${JSON.stringify(measured)}\n`,
+        );
+      }
+  console.log(report.asText(report.signalingRows(results)));
+  const file = join(root, 'docs/bench.md');
+  const section = report.signalingMarkdown(results);
+  writeFileSync(file, report.withSignaling(readFileSync(file, 'utf8'), section));
+}
