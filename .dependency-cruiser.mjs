@@ -83,6 +83,8 @@ export default {
           '\\.d\\.ts$',
           '\\.test\\.ts$',
           '^scripts/',
+          // Loaded by --import.
+          '^bench/measured-process\\.mjs$',
         ],
       },
       to: {},
