@@ -44,6 +44,9 @@ const LAST_RETRY = 2_000;
  */
 const ATTEMPT_PATIENCE = 8_000;
 
+/** How long links wait for the server to name STUN and TURN servers, in milliseconds. */
+const ICE_PATIENCE = 2_000;
+
 export interface SocketOptions {
   /** WebSockets by default, which need no sticky sessions. */
   readonly transports?: ManagerOptions['transports'];
@@ -111,6 +114,7 @@ export function socketSignaling(
       attempts.end();
       onNews({ type: 'connected' });
       onReporting(reportWay);
+      if (!hasIce) setTimeout(withoutIce, ICE_PATIENCE);
     });
     socket.on('connect_error', (error) => {
       attempts.end();
@@ -140,6 +144,7 @@ export function socketSignaling(
       parsed(parsePeerId, (peer) => ({ type: 'check', peer })),
     );
     socket.on('ice', (input) => {
+      hasIce = true;
       const servers = parseIceServers(input);
       if (servers.ok) onIceServers(servers.value.map(defined));
       else onNews({ type: 'invalid', error: servers.error });
@@ -160,6 +165,8 @@ export function socketSignaling(
     socket.connect();
   }
 
+  /** Whether the server has named STUN and TURN servers, if only to say that there are none. */
+  let hasIce = false;
   let hasLeft = false;
   /** The id whose place this connection holds. */
   let holder: LeaveRequest | null = null;
@@ -190,6 +197,11 @@ export function socketSignaling(
       connectLater();
     };
     socket.timeout(patience).emit(type, ...(body === null ? [] : [body]), take);
+  }
+
+  /** A server of an earlier version names none: it is asked for a place all the same, and says so. */
+  function withoutIce(): void {
+    if (!hasIce && socket.connected) onIceServers([]);
   }
 
   function reportWay(way: LinkWay): void {

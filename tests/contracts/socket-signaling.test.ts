@@ -1,6 +1,8 @@
 /** The shipped connection to a real server, over Socket.IO, keeps the contract. */
 import { once } from 'node:events';
+import { createServer as createHttpServer } from 'node:http';
 import { connect, createServer, type AddressInfo, type Socket } from 'node:net';
+import { Server } from 'socket.io';
 import { expect, onTestFinished, test, vi } from 'vitest';
 import { socketSignaling } from '../../peer/socket-signaling.ts';
 import type { LeaveRequest } from '../../shared/protocol/signaling.ts';
@@ -117,4 +119,28 @@ test('that an attempt to connect is not answered is told before it is given up, 
   expect(told).toEqual([{ type: 'disconnected', reason: 'no answer for 2.5 s' }]);
   // Less than half of what the page has to say it, and of what an attempt may take.
   expect(performance.now() - begin).toBeLessThan(4_000);
+});
+
+test('links wait for a server that names no STUN and TURN servers no longer than 2 s', async () => {
+  const http = createHttpServer();
+  const server = new Server(http, { transports: ['websocket'] });
+  onTestFinished(() => server.close());
+  http.listen(0, '127.0.0.1');
+  await once(http, 'listening');
+  const address = http.address();
+  if (address === null || typeof address === 'string') throw new Error('no port');
+  const named: (readonly RTCIceServer[])[] = [];
+  const signaling = socketSignaling(`http://127.0.0.1:${address.port}`, {
+    onIceServers: (servers) => named.push(servers),
+  });
+  onTestFinished(() => {
+    signaling.drop();
+  });
+  signaling.connect(() => undefined);
+  await vi.waitFor(
+    () => {
+      expect(named).toEqual([[]]);
+    },
+    { timeout: 5_000 },
+  );
 });
