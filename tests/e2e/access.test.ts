@@ -90,6 +90,8 @@ test('a page whose server goes by another name now says so, and what helps', asy
   const first = await serve();
   const tab = await Tab.open(stage.browser, `http://ring.test:${first.port}/`);
   await untilOneRing([tab]);
+  // The whole page, which the second server would not give it.
+  await tab.page.waitForSelector('[data-testid=connections]');
   await first.close();
   const second = await serve({ port: first.port, publicUrl: 'https://ring.example.org' });
   onTestFinished(() => second.close());
