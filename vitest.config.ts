@@ -57,7 +57,7 @@ export default defineConfig({
           // Modules of pure code keep no state; loading them for each file takes longer than most tests.
           isolate: false,
           include: [
-            'tests/{broker,election,fuzz,member,narration,page,peer,protocol,scenarios,simulation,watch,web}/**/*.test.ts',
+            'tests/{broker,election,fuzz,instances,member,narration,page,peer,protocol,scenarios,simulation,watch,web}/**/*.test.ts',
             'tests/contracts/{relayed,simulated}-*.test.ts',
           ],
         },

@@ -1,36 +1,29 @@
 /** What is done with each event of a client: it is parsed, limited, and put to the rooms. */
 import type { Logger } from 'pino';
-import { ALREADY_JOINED } from '../shared/broker/broker.ts';
-import { refusalOfKey } from '../shared/broker/facts.ts';
 import type { Membership } from '../shared/broker/state.ts';
-import { NOT_JOINED, refusal } from '../shared/broker/turn.ts';
+import { refusal } from '../shared/broker/turn.ts';
 import type { Clock } from '../shared/driver/ports.ts';
+import type { LocalAsk } from '../shared/instances/state.ts';
+import { takeOne } from '../shared/machine/token-bucket.ts';
 import type { RoomName } from '../shared/protocol/ids.ts';
 import {
   claimOf,
   isRequestType,
   parseLinkWay,
   parseRequest,
-  type Facts,
   type Refusal,
-  type Reply,
   type Request,
   type RequestType,
 } from '../shared/protocol/signaling.ts';
-import {
-  parseTrace,
-  parseWatchRequest,
-  type WatchReply,
-  type WatchRequest,
-} from '../shared/protocol/watch.ts';
+import { parseTrace, parseWatchRequest } from '../shared/protocol/watch.ts';
 import type { Admissions } from './admissions.ts';
-import type { Call, Client, Handler } from './clients.ts';
+import { TRACES, type Call, type Client, type Handler } from './clients.ts';
 import type { Connections } from './connections.ts';
 import { digested, digestOf } from './digests.ts';
 import type { Grant, Wish } from './grants.ts';
 import type { Metrics } from './metrics.ts';
 import { tooMuch, type Limit, type RateLimits } from './rate-limits.ts';
-import { codeFor, FOR_A_PLACE } from './requests.ts';
+import { codeFor, isForPlace, type PlaceRequest } from './requests.ts';
 import type { RoomHost } from './room-host.ts';
 import type { Ways } from './ways.ts';
 
@@ -63,32 +56,25 @@ export class CallHandlers {
     return event === 'watch' ? (call) => this.#watch(call) : null;
   }
 
-  /** Puts a request to the broker, if it is one. */
+  /** Puts a request to its room, if it is one. */
   #ask(call: Call, type: RequestType): Promise<void> | null {
-    const { client, input, reply } = call;
-    const isForPlace = FOR_A_PLACE.has(type);
-    const refused = isForPlace ? this.#refusalOfSecond(client) : null;
-    if (refused !== null) {
-      reply(refused);
-      return null;
-    }
+    const { input, reply } = call;
     const request = parseRequest(type, input);
     if (!request.ok) {
-      reply(refusal(isForPlace ? codeFor(input) : 'malformed', request.error));
+      reply(refusal(isForPlace(type) ? codeFor(input) : 'malformed', request.error));
       return null;
     }
     const asked = digested(request.value);
     const claim = claimOf(asked);
     if (claim !== null) return this.#admit(call, asked, claim);
     if (asked.type === 'govern') return this.#govern(call, asked);
-    this.#putToBroker(call, asked);
+    this.#put(call, asked);
     return null;
   }
 
   /**
-   * Puts a request for a place to the broker, unless the client may not have it, or its network has had too
-   * many. Where the client
-   * has gone meanwhile the broker knows.
+   * Puts a request for a place to its room, unless the client may not have it, or its network has had too
+   * many.
    */
   async #admit(call: Call, request: Request, wish: Wish): Promise<void> {
     const { client, reply } = call;
@@ -98,7 +84,7 @@ export class CallHandlers {
       return;
     }
     const limit = await this.#limitOf(client.network, wish.room);
-    if (limit === null) this.#putToBroker(call, request, grant);
+    if (limit === null) this.#put(call, request, grant);
     else {
       // It asks again, later.
       client.busyAt = this.#ports.clock.now();
@@ -111,7 +97,7 @@ export class CallHandlers {
     return (await this.#ports.admissions?.admit(client, wish)) ?? null;
   }
 
-  /** Puts to the broker what a host wants: one that has the key, or a token that says so. */
+  /** Puts to a room what its host wants: one that has the key, or a token that says so. */
   async #govern(call: Call, request: Request<'govern'>): Promise<void> {
     const { client, reply } = call;
     const { room, host, order } = request.body;
@@ -127,7 +113,7 @@ export class CallHandlers {
     }
     const isNew = order.do === 'claim' && !this.#ports.rooms.has(room);
     const mayOpen = !isNew || (await this.#ports.rateLimits.rooms.take(client.network));
-    if (mayOpen) this.#putToBroker(call, request, grant);
+    if (mayOpen) this.#put(call, request, grant);
     else reply(this.#refuse('too-many-rooms'));
   }
 
@@ -144,43 +130,42 @@ export class CallHandlers {
     return tooMuch(limit);
   }
 
-  #putToBroker({ client, reply }: Call, request: Request, grant: Grant | null = null): void {
+  #put({ client, reply }: Call, ask: LocalAsk, grant: Grant | null = null): void {
     const { metrics, logger, rooms } = this.#ports;
     const { session, replies } = client;
-    const { type } = request;
+    const { type } = ask;
     const place = this.#placeOf(client);
     this.#requests += 1;
     const number = this.#requests;
     replies.set(number, (said) => {
-      if (said.ok && FOR_A_PLACE.has(type)) this.#noteSeat(client, type);
+      if (said.ok && isForPlace(type)) this.#noteSeat(client, type);
+      if (said.ok && type === 'watch') this.#noteSpectator(client);
       if (type === 'signal' && !said.ok && said.code === 'try-again')
         metrics.refusals.inc({ reason: 'too-much-relayed' });
       reply(said);
     });
-    rooms.give({ type: 'request', session, number, request, grant: grant?.key ?? undefined });
+    rooms.ask(session, number, ask, grant?.key ?? null);
     if (type !== 'leave' || place === null) return;
     metrics.leaves.inc();
     logger.debug(place, 'left');
   }
 
-  #noteSeat(client: Client, type: RequestType): void {
-    const { metrics, logger, rooms } = this.#ports;
+  #noteSeat(client: Client, type: PlaceRequest): void {
+    const { metrics, logger } = this.#ports;
     const place = this.#placeOf(client);
     if (place === null) return;
     metrics[type === 'join' ? 'joins' : 'resumes'].inc();
-    if (rooms.watching.isWatched(place.room)) client.socket.emit('watched', true);
     logger.debug(place, 'seated');
+  }
+
+  #noteSpectator({ session, socket }: Client): void {
+    const { connections, logger, rooms } = this.#ports;
+    connections.allowWatching(socket.conn);
+    logger.debug({ room: rooms.bindingOf(session)?.room }, 'watched');
   }
 
   #placeOf({ session }: Client): Membership | null {
     return this.#ports.rooms.placeOf(session);
-  }
-
-  /** A connection is a member's or a spectator's, and of one room. */
-  #refusalOfSecond(client: Client): Refusal | null {
-    if (this.#placeOf(client) !== null) return ALREADY_JOINED;
-    if (client.unwatch === null) return null;
-    return refusal('already-joined', 'this connection watches a room already');
   }
 
   /** Counts by which way a member's link goes. */
@@ -191,74 +176,38 @@ export class CallHandlers {
     return null;
   }
 
-  #trace({ client, input, reply }: Call): null {
-    const place = this.#placeOf(client);
-    reply(place === null ? NOT_JOINED : this.#takeTrace(place, input));
+  /** Passes on what a member tells the spectators of its room. */
+  #trace(call: Call): null {
+    const { client, input, reply } = call;
+    if (!takeOne(client.traces, TRACES, this.#ports.clock.now())) {
+      reply(refusal('malformed', 'more traces than a peer has to send'));
+      return null;
+    }
+    const trace = parseTrace(input);
+    if (trace.ok) this.#put(call, { type: 'trace', body: trace.value });
+    else reply(refusal('malformed', trace.error));
     return null;
   }
 
-  /** Takes what a member tells the spectators of its room. */
-  #takeTrace({ room, id }: Membership, input: unknown): Reply {
-    const { watching } = this.#ports.rooms;
-    // It may have been on its way as the last spectator went.
-    if (!watching.isWatched(room)) return { ok: true };
-    if (!watching.mayTrace(room, id))
-      return refusal('malformed', 'more traces than a peer has to send');
-    const trace = parseTrace(input);
-    if (!trace.ok) return refusal('malformed', trace.error);
-    watching.take(room, id, trace.value);
-    return { ok: true };
-  }
-
-  #watch({ client, input, reply }: Call): Promise<void> | null {
+  #watch(call: Call): Promise<void> | null {
+    const { client, input, reply } = call;
     client.busyAt = this.#ports.clock.now();
     const request = parseWatchRequest(input);
     if (!request.ok) {
       reply(refusal(codeFor(input), request.error));
       return null;
     }
+    const { room, key, host } = request.value;
     const watch = (grant: Grant | null) => {
-      reply(this.#refusalOfSecond(client) ?? this.#addSpectator(client, request.value, grant));
+      const body = { key: digestOf(key), host: digestOf(host), isHost: grant?.role === 'host' };
+      this.#put(call, { type: 'watch', room, body });
     };
     if (this.#ports.admissions !== null)
-      return this.#grantFor(client, { room: request.value.room, id: null }).then((grant) => {
+      return this.#grantFor(client, { room, id: null }).then((grant) => {
         if (grant !== null && 'ok' in grant) reply(grant);
-        // It may have gone meanwhile.
-        else if (client.socket.connected) watch(grant);
+        else watch(grant);
       });
     watch(null);
     return null;
   }
-
-  #addSpectator(
-    client: Client,
-    { room, key, host }: WatchRequest,
-    grant: Grant | null,
-  ): WatchReply {
-    const { network, socket } = client;
-    const { rooms, connections, logger } = this.#ports;
-    const facts = rooms.factsOf(room);
-    const isHost = grant?.role === 'host' || isKeyOf(facts, host);
-    if (!isHost) {
-      const refused = facts !== null && refusalOfKey(facts, digestOf(key));
-      if (refused) return refused;
-      // A host is never one spectator too many.
-      const problem = rooms.watching.problem(room);
-      if (problem !== null) return refusal('room-full', problem);
-      if (rooms.watching.hasMost(room, network)) return this.#refuse('too-many-spectators');
-    }
-    const { order, remove } = rooms.watching.add(room, network, {
-      order: (order, onTaken) => socket.emit('order', order, onTaken),
-      traces: (traces, onTaken) => socket.emit('traces', traces, onTaken),
-    });
-    client.unwatch = remove;
-    connections.allowWatching(socket.conn);
-    logger.debug({ room }, 'watched');
-    return { ok: true, order };
-  }
-}
-
-/** Whether a key is that of a room's host. */
-function isKeyOf(facts: Facts | null, host: string | null): boolean {
-  return facts !== null && facts.host !== null && facts.host === digestOf(host);
 }

@@ -5,8 +5,9 @@
 import type { Logger } from 'pino';
 import type { Server, Socket } from 'socket.io';
 import { refusal } from '../shared/broker/turn.ts';
-import type { Membership, SessionId } from '../shared/broker/state.ts';
+import type { SessionId } from '../shared/broker/state.ts';
 import type { Clock } from '../shared/driver/ports.ts';
+import type { Binding } from '../shared/instances/state.ts';
 import { fullBucket, takeOne, type TokenBucket } from '../shared/machine/token-bucket.ts';
 import type {
   IceServers,
@@ -46,14 +47,13 @@ export interface Client {
   readonly calls: CallQueue;
   /** By number: what sends the reply to each request that waits for the broker. */
   readonly replies: Map<number, SendReply>;
-  /** Ends its watching, if it watches a room. */
-  unwatch: (() => void) | null;
   faults: number;
   /** When it last had something, or asked for it. */
   busyAt: number;
   /** How many requests it may make, and how many of those that move places. */
   readonly requests: TokenBucket;
   readonly moves: TokenBucket;
+  readonly traces: TokenBucket;
 }
 
 /** An event of a client. */
@@ -74,7 +74,9 @@ export interface ClientPorts {
   readonly connections: Connections;
   /** What is done with an event; null for one that there is not. */
   handlerOf(event: string): Handler | null;
-  placeOf(session: SessionId): Membership | null;
+  /** A number that no other client has. */
+  newSession(): SessionId;
+  bindingOf(session: SessionId): Binding | null;
   /** STUN and TURN servers for a client that is told now. */
   iceServersOf(client: Client): IceServers | Promise<IceServers>;
   onOpened(client: Client): void;
@@ -93,6 +95,13 @@ const ALL = { burst: 4_000, perSecond: 1_000 };
 /** The same for requests that move places. An honest client makes one, and seldom complains. */
 const MOVING = { burst: 30, perSecond: 2 };
 
+/**
+ * The traces that a peer may send at once, and in each second after that. One that keeps to the protocol
+ * sends ten a second, each after the last was acknowledged.
+ */
+export const MAX_TRACES_AT_ONCE = 20;
+export const TRACES = { burst: MAX_TRACES_AT_ONCE, perSecond: 15 };
+
 /** The longest name of an event that is looked at. */
 const MAX_EVENT = 64;
 
@@ -107,8 +116,6 @@ export class Clients {
   readonly #idlePatience: number;
   readonly #idleChecks: ReturnType<typeof setInterval>;
   readonly #open = new Map<SessionId, Client>();
-  /** Of all clients so far. */
-  #sessions = 0;
 
   /**
    * @param io whose connections become clients
@@ -144,20 +151,19 @@ export class Clients {
   #add(socket: ClientSocket): void {
     const { connections, clock } = this.#ports;
     connections.becomeSocket(socket.conn);
-    this.#sessions += 1;
     const address = connections.addressOf(socket.conn);
     const client: Client = {
-      session: this.#sessions,
+      session: this.#ports.newSession(),
       socket,
       address,
       network: networkOf(address),
       calls: new CallQueue(),
       replies: new Map(),
-      unwatch: null,
       faults: 0,
       busyAt: clock.now(),
       requests: fullBucket(ALL, clock.now()),
       moves: fullBucket(MOVING, clock.now()),
+      traces: fullBucket(TRACES, clock.now()),
     };
     this.#open.set(client.session, client);
     this.#ports.onOpened(client);
@@ -168,7 +174,6 @@ export class Clients {
     });
     socket.on('disconnect', (reason, cause) => {
       connections.noteEnd(socket, reason, cause);
-      client.unwatch?.();
       this.#open.delete(client.session);
       this.#ports.onClosed(client);
     });
@@ -178,7 +183,7 @@ export class Clients {
   #endIdle(): void {
     const now = this.#ports.clock.now();
     for (const client of this.#open.values()) {
-      const isBusy = this.#ports.placeOf(client.session) !== null || client.unwatch !== null;
+      const isBusy = this.#ports.bindingOf(client.session) !== null;
       if (isBusy) client.busyAt = now;
       else if (now - client.busyAt >= this.#idlePatience) {
         this.#ports.metrics.refusals.inc({ reason: 'idle' });
@@ -226,7 +231,7 @@ export class Clients {
   #noteFault(client: Client, event: string, { code, message }: Refusal): void {
     const { metrics, logger, warnings } = this.#ports;
     const { socket, session, address } = client;
-    const place = this.#ports.placeOf(session);
+    const place = placeIn(this.#ports.bindingOf(session));
     // A limit counts under its own name.
     if (code !== 'try-again') metrics.refusals.inc({ reason: code });
     if (NO_FAULTS.has(code)) {
@@ -244,6 +249,11 @@ export class Clients {
     client.faults += 1;
     if (client.faults > MAX_FAULTS) socket.disconnect(true);
   }
+}
+
+/** For the log. */
+function placeIn(binding: Binding | null) {
+  return binding && (binding.type === 'member' ? { room: binding.room, id: binding.id } : null);
 }
 
 function isSendReply(input: unknown): input is SendReply {

@@ -167,7 +167,7 @@ class Site {
       plain(response, 413, `more than ${LARGEST_BODY} characters are not read here\n`);
       return;
     }
-    const reply = this.#ports.signaling().leave(fromJson(body));
+    const reply = await this.#ports.signaling().leave(fromJson(body));
     if (reply.ok) response.writeHead(204).end();
     else plain(response, reply.code === 'malformed' ? 400 : 403, `${reply.message}\n`);
   }

@@ -28,6 +28,7 @@ export interface Metrics {
   readonly leaves: Counter;
   readonly resumes: Counter;
   readonly recoveries: Counter;
+  readonly leasesLost: Counter;
   readonly evictions: Counter<'reason'>;
   readonly refusals: Counter<'reason'>;
   readonly relayedFrames: Counter;
@@ -92,6 +93,7 @@ export function createMetrics(sizes: () => Sizes): Metrics {
     leaves: counter('leaves', 'Peers that said goodbye'),
     resumes: counter('resumes', 'Peers that came back over another connection'),
     recoveries: counter('recoveries', 'Rooms that began to be gathered from their members'),
+    leasesLost: counter('leases_lost', 'Times that all rooms were given up'),
     evictions,
     refusals,
     relayedFrames: counter('relayed_frames', 'Frames passed on for links without a direct way'),

@@ -10,7 +10,11 @@ import {
 export const BARE: ReadonlySet<string> = new Set<RequestType>(['settle', 'leave']);
 
 /** Those that ask for a place. */
-export const FOR_A_PLACE: ReadonlySet<string> = new Set<RequestType>(['join', 'resume']);
+export type PlaceRequest = 'join' | 'resume';
+
+export function isForPlace(event: string): event is PlaceRequest {
+  return event === 'join' || event === 'resume';
+}
 
 /** Requests that may change who is whose neighbour, which costs more than to answer one. */
 export const MOVES: ReadonlySet<string> = new Set<RequestType>([

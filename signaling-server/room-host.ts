@@ -1,22 +1,27 @@
-/** The rooms that live on this server: the broker of shared/broker with its timer, and their spectators. */
+/**
+ * The rooms: an instance of shared/instances with its timer and its ways to others, and the spectators of the
+ * rooms that it owns.
+ */
 import { randomInt } from 'node:crypto';
-import { orderOf, placeOf, sessionsIn, sizeOf } from '../shared/broker/broker.ts';
-import { factsOf } from '../shared/broker/facts.ts';
-import { run, type BrokerLoop } from '../shared/broker/run.ts';
-import { mayLeave } from '../shared/broker/sessions.ts';
-import {
-  newBroker,
-  type Broker,
-  type Delivery,
-  type Input,
-  type Membership,
-  type SessionId,
-} from '../shared/broker/state.ts';
+import { orderOf, sizeOf } from '../shared/broker/broker.ts';
+import type { Membership, SessionId } from '../shared/broker/state.ts';
 import type { Tickets } from '../shared/broker/tickets.ts';
 import type { Clock } from '../shared/driver/ports.ts';
+import { run, type InstanceLoop } from '../shared/instances/run.ts';
+import {
+  idOf,
+  newInstance,
+  type Binding,
+  type Instance,
+  type LocalAsk,
+  type Output,
+} from '../shared/instances/state.ts';
 import type { PeerId, RoomName } from '../shared/protocol/ids.ts';
-import type { Facts, LeaveRequest } from '../shared/protocol/signaling.ts';
-import { Watching, type WatchLimits } from './watch.ts';
+import type { LeaveRequest, ReplyTo } from '../shared/protocol/signaling.ts';
+import type { Cluster } from './cluster.ts';
+import type { Limit } from './rate-limits.ts';
+import { Spectators } from './spectators.ts';
+import type { WatchLimits } from './watch.ts';
 
 export interface HostLimits extends WatchLimits {
   readonly peersPerRoom: number;
@@ -26,13 +31,22 @@ export interface HostLimits extends WatchLimits {
   readonly relayedBytes: number;
 }
 
+/** What is to be done for clients, for the log and for the metrics. */
+export type Performed = Exclude<
+  Output,
+  {
+    readonly type:
+      'question' | 'publish' | 'host watch' | 'host trace' | 'host taken' | 'host closed';
+  }
+>;
+
 interface HostPorts {
   readonly clock: Clock;
+  readonly cluster: Cluster;
   readonly tickets: Tickets;
-  /** Does what the broker says. */
-  perform(delivery: Delivery): void;
-  /** Tells a member whether its room has spectators. */
-  tellWatched(session: SessionId, isWatched: boolean): void;
+  perform(performed: Performed): void;
+  /** A spectator was one too many of its network. */
+  onLimit(limit: Limit): void;
 }
 
 /** Of the random numbers. */
@@ -41,75 +55,174 @@ const RANGE = 2 ** 32;
 /** How long a newcomer of a burst waits for the next one, in milliseconds. */
 const BURST_WINDOW = 50;
 
+/** How long the others may take to hear that this server ends, in milliseconds. */
+const FAREWELL = 1_000;
+
 /** A number from [0, 1) that nobody can foretell. */
 function unforeseen(): number {
   return randomInt(RANGE) / RANGE;
 }
 
 export class RoomHost {
-  readonly watching: Watching;
-  readonly #broker: Broker;
-  readonly #loop: BrokerLoop;
-  readonly #clock: Clock;
+  readonly #instance: Instance;
+  readonly #loop: InstanceLoop;
+  readonly #ports: HostPorts;
+  readonly #spectators: Spectators;
+  /** By session: who waits for the reply to a goodbye. */
+  readonly #goodbyes = new Map<SessionId, (reply: ReplyTo) => void>();
+  #sessions = 0;
+  #farewell: (() => void) | null = null;
 
-  /** @param memory names this memory of the rooms */
-  constructor(memory: string, limits: HostLimits, ports: HostPorts) {
-    const { clock, tickets } = ports;
-    this.#clock = clock;
-    this.#broker = newBroker(memory, { ...limits, burstWindow: BURST_WINDOW }, clock.now());
-    const perform = (delivery: Delivery) => ports.perform(delivery);
-    const times = { clock, date: Date.now };
-    this.#loop = run(this.#broker, perform, times, { tickets, random: unforeseen });
-    this.watching = new Watching(
-      {
-        order: (room) => orderOf(this.#broker, room),
-        tell: (room, isWatched) => {
-          for (const session of sessionsIn(this.#broker, room))
-            ports.tellWatched(session, isWatched);
-        },
-        clock,
-        date: Date.now,
-      },
-      limits,
+  /** @param name of this server, which no other has */
+  constructor(name: string, limits: HostLimits, ports: HostPorts) {
+    const { clock, cluster, tickets } = ports;
+    this.#ports = ports;
+    const instance = newInstance(name, { ...limits, burstWindow: BURST_WINDOW }, clock.now());
+    this.#instance = instance;
+    this.#loop = run(
+      instance,
+      (output) => this.#perform(output),
+      { clock, date: Date.now },
+      { tickets, random: unforeseen },
     );
+    this.#spectators = new Spectators(limits, {
+      clock,
+      broker: () => instance.broker,
+      give: (input) => this.#loop.give(input),
+      onLimit: (limit) => ports.onLimit(limit),
+    });
+    cluster.start(name, {
+      onDirectory: (uptime) => this.#loop.give({ type: 'directory', uptime }),
+      onEnvelope: (envelope) => this.#loop.give({ type: 'envelope', envelope }),
+    });
   }
 
-  /** Rooms and peers at this moment. */
+  /** Names this server among others, until it loses its rooms. */
+  get id(): string {
+    return idOf(this.#instance);
+  }
+
+  /** Whether it can own rooms: the directory answers. */
+  get isReady(): boolean {
+    return this.#instance.lease.type === 'held';
+  }
+
+  /** Rooms that it owns, and their peers, at this moment. */
   get size(): { readonly rooms: number; readonly peers: number } {
-    return sizeOf(this.#broker);
+    return sizeOf(this.#instance.broker);
   }
 
-  /** What is so in a room; null where there is none. */
-  factsOf(room: RoomName): Facts | null {
-    return factsOf({ state: this.#broker, now: this.#clock.now() }, room);
+  /** Connections that watch a room that it owns. */
+  get spectators(): number {
+    return this.#spectators.size;
   }
 
+  /** Whether a room exists, as far as is known here. */
   has(room: RoomName): boolean {
-    return this.#broker.rooms.has(room);
+    const { broker, elsewhere } = this.#instance;
+    return broker.rooms.has(room) || elsewhere.has(room);
   }
 
-  /** A room's peers in ring order. */
+  /** The peers of a room that it owns, in ring order. */
   peers(room: RoomName): readonly PeerId[] {
-    return orderOf(this.#broker, room).peers;
+    return orderOf(this.#instance.broker, room).peers;
   }
 
-  /** The place that a session has, or is about to get. */
+  /** A number for a connection, which no other has. */
+  newSession(): SessionId {
+    this.#sessions += 1;
+    return this.#sessions;
+  }
+
+  /** What a client is to the room that it has a place in, or watches, or asks for either. */
+  bindingOf(session: SessionId): Binding | null {
+    return this.#instance.clients.get(session)?.binding ?? null;
+  }
+
+  /** The place that a client has, or is about to get. */
   placeOf(session: SessionId): Membership | null {
-    return placeOf(this.#broker, session);
+    const binding = this.bindingOf(session);
+    return binding?.type === 'member' ? { room: binding.room, id: binding.id } : null;
   }
 
-  /** Whether somebody who has no connection may speak for a member. */
-  mayLeave(request: LeaveRequest): boolean {
-    return mayLeave(this.#broker, request);
+  /** @param address as limits count it */
+  open(session: SessionId, address: string): void {
+    this.#loop.give({ type: 'opened', session, address });
   }
 
-  give(input: Input): void {
-    this.#loop.give(input);
+  close(session: SessionId): void {
+    this.#loop.give({ type: 'closed', session });
   }
 
-  /** Nobody has left: the rings go on. */
-  stop(): void {
+  /** @param grant names what the client was let in by, if that has a name */
+  ask(session: SessionId, number: number, ask: LocalAsk, grant: string | null): void {
+    this.#loop.give({ type: 'ask', session, number, ask, grant });
+  }
+
+  /** A spectator has taken what had this number. */
+  take(session: SessionId, number: number): void {
+    this.#loop.give({ type: 'taken', session, number });
+  }
+
+  /** Removes a member that has no connection. */
+  goodbye(request: LeaveRequest): Promise<ReplyTo> {
+    const session = this.newSession();
+    return new Promise((resolve) => {
+      this.#goodbyes.set(session, (reply) => {
+        this.#goodbyes.delete(session);
+        this.close(session);
+        resolve(reply);
+      });
+      this.open(session, '');
+      this.ask(session, 0, { type: 'goodbye', body: request }, null);
+    });
+  }
+
+  /** Others take over its rooms. Nobody has left: the rings go on. */
+  async stop(): Promise<void> {
+    const { cluster } = this.#ports;
+    await new Promise<void>((resolve) => {
+      const late = setTimeout(resolve, FAREWELL);
+      this.#farewell = () => {
+        clearTimeout(late);
+        resolve();
+      };
+      this.#loop.give({ type: 'stop' });
+    });
     this.#loop.stop();
-    this.watching.stop();
+    this.#spectators.stop();
+    cluster.close();
+  }
+
+  #perform(output: Output): void {
+    const { cluster } = this.#ports;
+    switch (output.type) {
+      case 'question': {
+        const { asked } = output;
+        cluster.ask(asked.question, (answer) => {
+          if (asked.question.type === 'drain') this.#farewell?.();
+          this.#loop.give({ type: 'answer', asked, answer });
+        });
+        return;
+      }
+      case 'publish': {
+        const { envelope } = output;
+        cluster.publish(envelope, () => this.#loop.give({ type: 'undelivered', envelope }));
+        return;
+      }
+      case 'host watch':
+      case 'host trace':
+      case 'host taken':
+      case 'host closed':
+        return this.#spectators.hear(output);
+      case 'reply': {
+        const goodbye = this.#goodbyes.get(output.session);
+        if (goodbye !== undefined) goodbye(output.reply);
+        else this.#ports.perform(output);
+        return;
+      }
+      default:
+        this.#ports.perform(output);
+    }
   }
 }

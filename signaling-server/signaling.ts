@@ -1,13 +1,13 @@
 /**
- * The signaling server: the broker of shared/broker on Socket.IO. It knows places and offers, and
+ * The signaling server: the brokers of shared/instances on Socket.IO. It knows places and offers, and
  * nothing of elections. Clients are clients.ts's, what they ask is call-handlers.ts's, and the rooms are
- * room-host.ts's; here they are put together, and what the broker delivers is sent.
+ * room-host.ts's; here they are put together, and what clients are told is sent.
  */
 import type { IncomingMessage, Server as HttpServer } from 'node:http';
 import type { Logger } from 'pino';
 import { Server } from 'socket.io';
 import type { Told } from '../shared/broker/room.ts';
-import type { Delivery, Note } from '../shared/broker/state.ts';
+import type { Note, SessionId } from '../shared/broker/state.ts';
 import { refusal } from '../shared/broker/turn.ts';
 import { clockOf } from '../shared/driver/clock.ts';
 import type { PeerId, RoomName } from '../shared/protocol/ids.ts';
@@ -15,7 +15,7 @@ import {
   MAX_SIGNALING_MESSAGE_BYTES,
   parseLeaveRequest,
   type Refusal,
-  type Reply,
+  type ReplyTo,
   type Signal,
 } from '../shared/protocol/signaling.ts';
 import {
@@ -30,6 +30,7 @@ import { CallHandlers } from './call-handlers.ts';
 import { Attempts } from './attempts.ts';
 import { addressReader } from './client-address.ts';
 import { Clients, type Client, type SocketServer } from './clients.ts';
+import { Alone, type Cluster } from './cluster.ts';
 import { Connections } from './connections.ts';
 import type { Authorize } from './grants.ts';
 import { Handshakes, type HandshakeLimits } from './handshakes.ts';
@@ -37,7 +38,7 @@ import { Memories } from './memories.ts';
 import { createMetrics, type Metrics } from './metrics.ts';
 import { Ice, type IceOptions } from './ice.ts';
 import { limitsInMemory, type RateLimits } from './rate-limits.ts';
-import { RoomHost, type HostLimits } from './room-host.ts';
+import { RoomHost, type HostLimits, type Performed } from './room-host.ts';
 import { signedTickets } from './tickets.ts';
 import type { Warnings } from './warnings.ts';
 import { Ways } from './ways.ts';
@@ -55,6 +56,8 @@ export interface SignalingOptions extends HostLimits, AccessOptions, HandshakeLi
   readonly memories?: Memories;
   /** Proxies whose word is believed on where a client is, as {@link addressReader} takes them. */
   readonly trustedProxies: string;
+  /** The servers that it shares rooms with; none by default. */
+  readonly cluster?: Cluster;
   /** What may come from one address in a minute; counted in memory by default. */
   readonly rateLimits?: RateLimits;
   /** Decides who may come in; by default all. */
@@ -62,6 +65,9 @@ export interface SignalingOptions extends HostLimits, AccessOptions, HandshakeLi
   /** How long a client may stay that neither has a place nor watches nor asks for either, in milliseconds. */
   readonly idlePatience?: number;
 }
+
+/** What a client is told, or is done to it. */
+type ToClient = Extract<Performed, { readonly session: SessionId }>;
 
 /** A socket is found dead after the two together, in milliseconds. */
 const PING_INTERVAL = 10_000;
@@ -133,7 +139,8 @@ export class SignalingServer {
       logger,
       connections,
       handlerOf: (event) => calls.of(event),
-      placeOf: (session) => rooms.placeOf(session),
+      newSession: () => rooms.newSession(),
+      bindingOf: (session) => rooms.bindingOf(session),
       iceServersOf: (client) => {
         if (admissions === null) return ice.servers(Date.now());
         // TURN is for those who may come in.
@@ -141,7 +148,7 @@ export class SignalingServer {
           .grantOf(client)
           .then((grant) => ('ok' in grant ? ice.open : ice.servers(Date.now())));
       },
-      onOpened: ({ session, network }) => rooms.give({ type: 'opened', session, address: network }),
+      onOpened: ({ session, network }) => rooms.open(session, network),
       onClosed: (client) => this.#end(client),
     });
     if (ice.renewal !== null)
@@ -155,7 +162,7 @@ export class SignalingServer {
 
   /** Connections that watch a room, in all rooms. */
   get spectators(): number {
-    return this.#rooms.watching.size;
+    return this.#rooms.spectators;
   }
 
   /** Whether it disconnects everyone, or has done so. */
@@ -196,24 +203,19 @@ export class SignalingServer {
    * Removes a member that leaves over HTTP.
    * @param input a LeaveRequest, if the client is an honest one
    */
-  leave(input: unknown): Reply {
+  async leave(input: unknown): Promise<ReplyTo> {
     const request = parseLeaveRequest(input);
     if (!request.ok) return this.#refuseLeave(refusal('malformed', request.error));
-    const { room, id } = request.value;
-    if (!this.#rooms.mayLeave(request.value))
-      return this.#refuseLeave(refusal('not-joined', `that is not the secret of ${id}`));
-    if (this.peers(room).includes(id)) this.metrics.leaves.inc();
-    this.#rooms.give({ type: 'goodbye', request: request.value });
-    this.#options.logger.debug({ room, id }, 'left');
-    return { ok: true };
+    const reply = await this.#rooms.goodbye(request.value);
+    return reply.ok ? reply : this.#refuseLeave(reply);
   }
 
   /** Disconnects everyone and closes the HTTP server. */
   async close(): Promise<void> {
     this.#isClosing = true;
-    this.#rooms.stop();
     this.#clients.stop();
     clearInterval(this.#renewals);
+    await this.#rooms.stop();
     const cutOff = this.#connections.close();
     const cut = setTimeout(() => {
       cutOff();
@@ -224,14 +226,13 @@ export class SignalingServer {
   }
 
   #newRooms(): RoomHost {
-    const { secret, memories = new Memories() } = this.#options;
-    const tickets = signedTickets(secret, (incarnation) => memories.accepts(incarnation));
+    const { secret, memories = new Memories(), cluster = new Alone() } = this.#options;
     return new RoomHost(memories.id, this.#options, {
       clock: this.#clock,
-      tickets,
-      perform: (delivery) => this.#perform(delivery),
-      tellWatched: (session, isWatched) =>
-        this.#clients.get(session)?.socket.emit('watched', isWatched),
+      cluster,
+      tickets: signedTickets(secret, (incarnation) => memories.accepts(incarnation)),
+      perform: (performed) => this.#perform(performed),
+      onLimit: (reason) => this.metrics.refusals.inc({ reason }),
     });
   }
 
@@ -262,33 +263,67 @@ export class SignalingServer {
     const { session } = client;
     this.#ways.forget(client);
     const place = this.#rooms.placeOf(session);
-    this.#rooms.give({ type: 'closed', session });
+    this.#rooms.close(session);
     if (place !== null && !this.#isClosing) this.#options.logger.debug(place, 'lost');
   }
 
-  #perform(delivery: Delivery): void {
-    if (delivery.type === 'note') {
-      this.#note(delivery.room, delivery.note);
-      return;
+  #perform(performed: Performed): void {
+    switch (performed.type) {
+      case 'note':
+        return this.#note(performed.room, performed.note);
+      case 'lease lost':
+        return this.#noteLeaseLost();
+      case 'put off':
+        this.metrics.refusals.inc({ reason: 'no-directory' });
+        return;
+      case 'left':
+        this.metrics.leaves.inc();
+        this.#options.logger.debug({ room: performed.room, id: performed.id }, 'left');
+        return;
+      default: {
+        const client = this.#clients.get(performed.session);
+        if (client !== undefined) this.#tell(client, performed);
+      }
     }
-    const client = this.#clients.get(delivery.session);
-    if (client === undefined) return;
-    const { socket, replies } = client;
-    switch (delivery.type) {
+  }
+
+  #tell(client: Client, told: ToClient): void {
+    const { socket, replies, session } = client;
+    switch (told.type) {
       case 'reply': {
-        const reply = replies.get(delivery.number);
-        replies.delete(delivery.number);
-        reply?.(delivery.reply);
+        const reply = replies.get(told.number);
+        replies.delete(told.number);
+        reply?.(told.reply);
         return;
       }
       case 'push':
-        return this.#push(client, delivery.told);
+        return this.#push(client, told.told);
+      case 'watched':
+        socket.emit('watched', told.isWatched);
+        return;
+      case 'order':
+        socket.emit('order', told.order, () => this.#rooms.take(session, told.number));
+        return;
+      case 'traces':
+        socket.emit('traces', told.traces, () => this.#rooms.take(session, told.number));
+        return;
       case 'ticket refused':
         return this.#noteUnknownTicket(client);
       case 'end':
         socket.disconnect(true);
         return;
+      case 'cut':
+        // As a connection that breaks: the client makes another.
+        socket.conn.close();
+        return;
     }
+  }
+
+  #noteLeaseLost(): void {
+    this.metrics.leasesLost.inc();
+    const message =
+      'this server has given up its rooms, as it cannot be sure of Redis: members bring their places again';
+    this.#options.warnings.warn('lease', {}, message);
   }
 
   #note(room: RoomName, { type, ...details }: Note): void {

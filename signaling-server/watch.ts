@@ -55,13 +55,6 @@ const LEAST_PER_MESSAGE = 16;
 export const MAX_TELLS_AT_ONCE = 4;
 const TELLS = { burst: MAX_TELLS_AT_ONCE, perSecond: 1 };
 
-/**
- * The traces that a peer may send at once, and in each second after that. One that keeps to the protocol
- * sends ten a second, each after the last was acknowledged.
- */
-export const MAX_TRACES_AT_ONCE = 20;
-const TRACES = { burst: MAX_TRACES_AT_ONCE, perSecond: 15 };
-
 interface Spectator {
   /** Where its page is. */
   readonly network: string;
@@ -85,7 +78,6 @@ interface WatchedRoom {
   isTold: boolean;
   /** Limits how often they are told. */
   readonly tells: TokenBucket;
-  readonly buckets: Map<PeerId, TokenBucket>;
 }
 
 export class Watching {
@@ -104,11 +96,6 @@ export class Watching {
 
   get size(): number {
     return this.#spectators;
-  }
-
-  /** Whether the last thing that a room's members were told is that they have spectators. */
-  isWatched(room: RoomName): boolean {
-    return this.#rooms.get(room)?.isTold === true;
   }
 
   /** Why a room takes no further spectator; null where it does. */
@@ -167,16 +154,6 @@ export class Watching {
     this.#timer = undefined;
   }
 
-  /** Whether a peer may send a trace now, which is counted. */
-  mayTrace(room: RoomName, id: PeerId): boolean {
-    const open = this.#rooms.get(room);
-    if (open === undefined) return true;
-    const now = this.#ports.clock.now();
-    const bucket = open.buckets.get(id) ?? fullBucket(TRACES, now);
-    open.buckets.set(id, bucket);
-    return takeOne(bucket, TRACES, now);
-  }
-
   /** Takes a member's trace. */
   take(room: RoomName, peer: PeerId, trace: Trace): void {
     const open = this.#rooms.get(room);
@@ -199,7 +176,6 @@ export class Watching {
       isStale: false,
       isTold: false,
       tells: fullBucket(TELLS, this.#ports.clock.now()),
-      buckets: new Map(),
     };
     this.#rooms.set(room, open);
     return open;
@@ -217,8 +193,6 @@ export class Watching {
       }
       const order = this.#ports.order(room);
       for (const spectator of open.spectators) this.#tellOrder(spectator, order);
-      const members = new Set(order.peers);
-      for (const id of open.buckets.keys()) if (!members.has(id)) open.buckets.delete(id);
     }
     if (this.#rooms.size === 0) this.stop();
   }

@@ -1,4 +1,4 @@
-/** The rules of both SPECs, and the ids of rules that the names of tests carry. */
+/** The rules of the SPECs, and the ids of rules that the names of tests carry. */
 import { readdirSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import ts from 'typescript';
@@ -6,13 +6,13 @@ import ts from 'typescript';
 const ROOT = fileURLToPath(new URL('..', import.meta.url));
 
 /** Where the rules are. */
-const SPECS = ['shared/election/SPEC.md', 'shared/member/SPEC.md'];
+const SPECS = ['shared/election/SPEC.md', 'shared/member/SPEC.md', 'shared/instances/SPEC.md'];
 
 /** `R2a`: a rule; `R2`: its group, or a rule without one. */
-const ID = /\b[RLC]\d{1,2}[a-z]?\b/g;
+const ID = /\b[RLCS]\d{1,2}[a-z]?\b/g;
 
 /** A rule begins a paragraph or an item of a list, in bold. */
-const BEGINNING = /^(?:- )?\*\*([RLC]\d{1,2}[a-z]?)\. [^*]+\.\*\*(.*)$/;
+const BEGINNING = /^(?:- )?\*\*([RLCS]\d{1,2}[a-z]?)\. [^*]+\.\*\*(.*)$/;
 
 /**
  * The words of each rule by its id, in order. A group that says nothing itself has none.

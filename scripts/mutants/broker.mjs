@@ -34,8 +34,8 @@ export const BROKER_MUTANTS = [
     rule: 'L14e',
     change: 'edges that both ends name do not come first',
     file: 'broker/ring-fragments.ts',
-    find: 'Number(b.isMutual) - Number(a.isMutual) || b.version - a.version',
-    replace: 'b.version - a.version',
+    find: 'Number(b.isMutual) - Number(a.isMutual) || b.era',
+    replace: 'b.era',
     caughtBy: test(
       'broker/recovery',
       'members of a true ring, some lost, the others back in any order, L14',
@@ -522,8 +522,8 @@ export const BROKER_MUTANTS = [
     rule: 'L14i',
     change: 'a room waits more than once',
     file: 'broker/recovery.ts',
-    find: 'if (open.hasRecovered || open.recollections !== null) return;',
-    replace: 'if (open.recollections !== null) return;',
+    find: '  if (open.hasRecovered) return;\n',
+    replace: '',
     caughtBy: test('broker/places', 'after the server has lost its memory there is one such pause'),
   },
   {
@@ -673,8 +673,8 @@ export const BROKER_MUTANTS = [
     rule: 'L14b',
     change: 'a newcomer of before need not join again',
     file: 'broker/recovery.ts',
-    find: '  for (const id of startRecovery(open)) turnOut(turn, open, id);',
-    replace: '  startRecovery(open);',
+    find: '  for (const id of beginRecovery(turn, open)) turnOut(turn, open, id);',
+    replace: '  beginRecovery(turn, open);',
     caughtBy: test(
       'broker/places',
       'after the server has lost its memory newcomers that were first have to come again',
@@ -694,9 +694,9 @@ export const BROKER_MUTANTS = [
   {
     rule: 'L14c',
     change: 'newcomers of before do not wait',
-    file: 'broker/recovery.ts',
-    find: "  cancel(turn, open, 'assign');\n",
-    replace: '',
+    file: 'broker/rooms.ts',
+    find: "  const strangers = startRecovery(open);\n  cancel(turn, open, 'assign');\n",
+    replace: '  const strangers = startRecovery(open);\n',
     caughtBy: test(
       'broker/places',
       'after the server has lost its memory newcomers that wait for their place wait on (L14c)',
@@ -726,7 +726,7 @@ export const BROKER_MUTANTS = [
   },
   {
     rule: 'L14e',
-    change: 'of two views that disagree the earlier is right',
+    change: 'of two views of one era that disagree the earlier is right',
     file: 'broker/ring-fragments.ts',
     find: '|| b.version - a.version',
     replace: '|| a.version - b.version',

@@ -11,6 +11,7 @@ const FOLDERS = [
   'broker',
   'driver',
   'election',
+  'instances',
   'machine',
   'member',
   'protocol',

@@ -73,6 +73,10 @@ export function handle(
     case 'goodbye':
       leaveByHttp(turn, input.request);
       break;
+    case 'granted':
+      state.latestEra = Math.max(state.latestEra, input.era);
+      if (input.isLost) state.lost.add(input.room);
+      break;
     case 'time': {
       const due = takeDue(state, turn.now);
       if (due !== undefined) perform(turn, due);

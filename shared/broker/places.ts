@@ -96,16 +96,10 @@ export function startRecovery(room: Room): readonly PeerId[] {
 /**
  * Takes a member of a lost memory. While the room is recovering it keeps its place as it says;
  * later it gets one beside its old neighbours.
- * @param era see {@link outdo}
  * @returns what to tell its neighbours
  */
-export function readmit(
-  room: Room,
-  recollection: Recollection,
-  era: number,
-  { now }: Moment,
-): Notice[] {
-  const { id, place, removed } = recollection;
+export function readmit(room: Room, recollection: Recollection, { now }: Moment): Notice[] {
+  const { id, place, removed, era } = recollection;
   outdo(room, era);
   const told = { ...toldNow(room), size: room.ring.length + 1 };
   const member = { ...newMember(room, id, now), place, told };

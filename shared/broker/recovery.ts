@@ -8,9 +8,10 @@ import {
   RECOVERY_PERIOD,
   restartAbsence,
 } from './absence.ts';
-import { leave, recover, startRecovery } from './places.ts';
+import { refusalOfNewcomer } from './facts.ts';
+import { leave, recover } from './places.ts';
 import { has, isWhole } from './room.ts';
-import { closeRoom, isOfThisMemory, takeIn } from './rooms.ts';
+import { beginRecovery, closeRoom, isOfThisMemory, takeIn } from './rooms.ts';
 import { newSeat, type Asker, type OpenRoom, type SessionId } from './state.ts';
 import {
   announce,
@@ -29,18 +30,23 @@ import {
  * that could not know of them have to come again, but only as the server has just begun.
  */
 export function gather(turn: Turn, open: OpenRoom, ticket: Ticket): void {
-  const { policy, incarnation, facts } = ticket;
-  if (open.hasRecovered || open.recollections !== null) return;
+  const { incarnation } = ticket;
+  if (open.hasRecovered) return;
+  if (open.recollections !== null) {
+    // A newcomer may have opened it who could not know.
+    if (open.recollections.length === 0) adopt(open, ticket);
+    return;
+  }
   const isOfBefore = !isOfThisMemory(turn, incarnation);
   const hasJustBegun = turn.state.startedAt > turn.now - RECOVERY_PERIOD;
   if (open.seats.size > 0 && !(isOfBefore && hasJustBegun)) return;
-  // The room may have been opened by a newcomer who could not know.
+  adopt(open, ticket);
+  for (const id of beginRecovery(turn, open)) turnOut(turn, open, id);
+}
+
+function adopt(open: OpenRoom, { policy, facts }: Ticket): void {
   open.policy = policy;
   open.facts = facts;
-  for (const id of startRecovery(open)) turnOut(turn, open, id);
-  cancel(turn, open, 'assign');
-  note(turn, open, { type: 'recovery begun' });
-  awaitReturns(turn, open);
 }
 
 /** The members have had their time to come back. Where nobody has a connection nobody could. */
@@ -84,13 +90,7 @@ function finish(turn: Turn, open: OpenRoom): void {
   open.hasRecovered = true;
   const free = turn.state.limits.peersPerRoom - open.seats.size;
   const { notices, absent, gone } = recover(open, free, turn);
-  // Newcomers may have come with ids that turn out to be taken, or to have been.
-  const taken = new Set([...absent, ...gone]);
-  for (const newcomer of open.pending.filter(({ request }) => taken.has(request.id))) {
-    unseat(turn, open, newcomer.request.id);
-    reply(turn, newcomer, idTaken(newcomer.request.id));
-  }
-  open.pending = open.pending.filter(({ request }) => !taken.has(request.id));
+  refuseSome(turn, open, new Set([...absent, ...gone]));
   for (const id of absent) open.seats.set(id, newSeat(null));
   announce(turn, open, notices);
   note(turn, open, { type: 'recovery ended', members: open.ring.length });
@@ -100,6 +100,23 @@ function finish(turn: Turn, open: OpenRoom): void {
     for (const asked of lookups.splice(0)) lookup(turn, open, id, asked, asked.peer);
   if (open.seats.size === 0) closeRoom(turn, open);
   else takeIn(turn, open);
+}
+
+/** Newcomers may have come with ids that turn out to be taken, or to have been, and to a room with a host. */
+function refuseSome(turn: Turn, open: OpenRoom, taken: ReadonlySet<PeerId>): void {
+  const { pending } = open;
+  open.pending = [];
+  for (const newcomer of pending) {
+    const { id, key } = newcomer.request;
+    const grant = open.seats.get(id)?.grant ?? null;
+    const refused = taken.has(id) ? idTaken(id) : refusalOfNewcomer(open.facts, key, grant);
+    if (refused === null) {
+      open.pending = [...open.pending, newcomer];
+      continue;
+    }
+    unseat(turn, open, id);
+    reply(turn, newcomer, refused);
+  }
 }
 
 /** One that is here has no place in the ring that is gathered. */

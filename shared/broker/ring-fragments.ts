@@ -11,7 +11,8 @@ export interface Place {
 export interface Recollection {
   readonly id: PeerId;
   readonly place: Place;
-  /** Of the last view it was given: of two that disagree the later is right. */
+  /** Of the last view it was given: of two that disagree the later is right, first by era. */
+  readonly era: number;
   readonly version: number;
   /** Peers it knows to be gone. */
   readonly removed: readonly PeerId[];
@@ -80,10 +81,15 @@ function goneOf(recollections: readonly Recollection[]): ReadonlySet<PeerId> {
 function edgesOf(recollections: readonly Recollection[]) {
   const places = new Map(recollections.map(({ id, place }) => [id, place]));
   return recollections
-    .flatMap(({ id, place: { successor, predecessor }, version }) => [
-      { from: id, to: successor, version, isMutual: places.get(successor)?.predecessor === id },
-      { from: predecessor, to: id, version, isMutual: places.get(predecessor)?.successor === id },
-    ])
+    .flatMap(({ id, place: { successor, predecessor }, era, version }) => {
+      const view = { era, version };
+      return [
+        { ...view, from: id, to: successor, isMutual: places.get(successor)?.predecessor === id },
+        { ...view, from: predecessor, to: id, isMutual: places.get(predecessor)?.successor === id },
+      ];
+    })
     .filter(({ from, to }) => from !== to)
-    .sort((a, b) => Number(b.isMutual) - Number(a.isMutual) || b.version - a.version);
+    .sort(
+      (a, b) => Number(b.isMutual) - Number(a.isMutual) || b.era - a.era || b.version - a.version,
+    );
 }

@@ -2,17 +2,17 @@
  * Rooms, from the first that comes: when newcomers get their places (member/SPEC.md, L2), and when a room is
  * closed behind the last, or forgotten.
  */
-import type { RoomName } from '../protocol/ids.ts';
+import type { PeerId, RoomName } from '../protocol/ids.ts';
 import type { Policy } from '../protocol/messages.ts';
 import type { Facts } from '../protocol/signaling.ts';
 import { disarm } from '../machine/due-times.ts';
 import { fullBucket } from '../machine/token-bucket.ts';
-import { keepChecking, wake } from './absence.ts';
+import { awaitReturns, keepChecking, wake } from './absence.ts';
 import { isGoverned, reserve, RESERVED } from './facts.ts';
-import { join } from './places.ts';
+import { join, startRecovery } from './places.ts';
 import { newRoom } from './room.ts';
 import type { OpenRoom } from './state.ts';
-import { cancel, deliver, schedule, welcome, type Turn } from './turn.ts';
+import { cancel, deliver, note, schedule, welcome, type Turn } from './turn.ts';
 import { relayedRate } from './relays.ts';
 import { checks } from './views.ts';
 
@@ -26,12 +26,8 @@ const DESERTED_PATIENCE = 30_000;
 const MAX_FORGOTTEN = 1_000;
 
 /** A room that was empty counts its versions anew: that takes another incarnation. */
-export function openRoom(
-  { state, now }: Turn,
-  name: RoomName,
-  policy: Policy,
-  facts: Facts,
-): OpenRoom {
+export function openRoom(turn: Turn, name: RoomName, policy: Policy, facts: Facts): OpenRoom {
+  const { state, now } = turn;
   state.opened += 1;
   state.reserved.delete(name);
   const open: OpenRoom = {
@@ -49,7 +45,17 @@ export function openRoom(
     tasks: new Set(),
   };
   state.rooms.set(name, open);
+  if (state.lost.delete(name)) beginRecovery(turn, open);
   return open;
+}
+
+/** Members of a lost memory are gathered from now on. Returns who is let go. */
+export function beginRecovery(turn: Turn, open: OpenRoom): readonly PeerId[] {
+  const strangers = startRecovery(open);
+  cancel(turn, open, 'assign');
+  note(turn, open, { type: 'recovery begun' });
+  awaitReturns(turn, open);
+  return strangers;
 }
 
 /** A lone newcomer waits for nothing; those of a burst wait for each other, but not without end. */

@@ -119,8 +119,8 @@ function bringBack(turn: Turn, asker: Asker, request: ResumeRequest, known?: Ope
   open.seats.set(id, newSeat(secret));
   wake(turn, open);
   const { version, successor, predecessor, era } = ticket;
-  const recollection = { id, place: { successor, predecessor }, version, removed };
-  announce(turn, open, readmit(open, recollection, era, turn));
+  const recollection = { id, place: { successor, predecessor }, era, version, removed };
+  announce(turn, open, readmit(open, recollection, turn));
   restore(turn, asker, open, id);
 }
 

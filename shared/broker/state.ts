@@ -33,6 +33,16 @@ export type Input =
     })
   /** A member says over HTTP that it leaves. */
   | { readonly type: 'goodbye'; readonly request: LeaveRequest }
+  /**
+   * The room may be opened here from now on, in later eras than `era`. It `isLost` where it was another
+   * server's that has died: it begins with a recovery.
+   */
+  | {
+      readonly type: 'granted';
+      readonly room: RoomName;
+      readonly era: number;
+      readonly isLost: boolean;
+    }
   /** The earliest due time is over. */
   | { readonly type: 'time' };
 
@@ -210,6 +220,8 @@ export interface Broker {
    * a room that is opened anew may be one of theirs.
    */
   latestEra: number;
+  /** Rooms that were another server's, and have not been opened here yet. */
+  readonly lost: Set<RoomName>;
   /** Rooms without members that have a host: what is so there, and until when it is kept. */
   readonly reserved: Map<RoomName, { readonly facts: Facts; readonly until: number }>;
   /** By room and address: when members there got rid of neighbours by their word. */
@@ -230,6 +242,7 @@ export function newBroker(incarnation: string, limits: BrokerLimits, now: number
     forgotten: [],
     latestEra: 0,
     accusations: new Map(),
+    lost: new Set(),
     reserved: new Map(),
     dues: [],
     opened: 0,

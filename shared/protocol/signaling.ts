@@ -172,7 +172,7 @@ const TicketSchema = v.object({
  */
 export type Ticket = v.InferOutput<typeof TicketSchema>;
 
-const LeaveRequestSchema = v.strictObject(place);
+export const LeaveRequestSchema = v.strictObject(place);
 /**
  * A member leaves, and says so over HTTP: when a page is being closed, its last message on the connection
  * may not arrive. Only the secret proves the sender.
@@ -183,7 +183,7 @@ const SignalRequestSchema = v.strictObject({ to: PeerIdSchema, edge: EdgeSchema,
 /** `signal` from a peer; `edge` is the sender's own. */
 export type SignalRequest = v.InferOutput<typeof SignalRequestSchema>;
 
-const SignalDeliverySchema = v.object({ from: PeerIdSchema, edge: EdgeSchema, ...ofLink });
+export const SignalDeliverySchema = v.object({ from: PeerIdSchema, edge: EdgeSchema, ...ofLink });
 /** `signal` to a peer; `from` is filled in by the server, `edge` is the recipient's own. */
 export type SignalDelivery = v.InferOutput<typeof SignalDeliverySchema>;
 
@@ -223,7 +223,7 @@ const NeighbourSchema = v.object({ id: PeerIdSchema, link: v.nullable(LinkIdSche
  */
 export type Neighbour = v.InferOutput<typeof NeighbourSchema>;
 
-const ViewSchema = v.object({
+export const ViewSchema = v.object({
   incarnation: IncarnationSchema,
   era: v.nullable(EraSchema),
   version: ViewVersionSchema,
@@ -318,6 +318,27 @@ const REQUESTS = {
 };
 
 export type RequestType = keyof typeof REQUESTS;
+
+/** An event of a peer, and what comes with it. */
+export const RequestSchema = v.variant('type', [
+  v.object({ type: v.literal('join'), body: JoinRequestSchema }),
+  v.object({ type: v.literal('resume'), body: ResumeRequestSchema }),
+  v.object({ type: v.literal('signal'), body: SignalRequestSchema }),
+  v.object({ type: v.literal('settle'), body: v.null() }),
+  v.object({ type: v.literal('complain'), body: ComplaintSchema }),
+  v.object({ type: v.literal('lookup'), body: PeerIdSchema }),
+  v.object({ type: v.literal('leave'), body: v.null() }),
+  v.object({ type: v.literal('govern'), body: GovernRequestSchema }),
+]);
+
+/** The one that fits best comes first: what a schema does not know is left out. */
+export const ReplyToSchema = v.union([
+  JoinReplySchema,
+  GovernReplySchema,
+  SettleReplySchema,
+  MembershipReplySchema,
+  ReplySchema,
+]);
 
 export function isRequestType(event: string): event is RequestType {
   return Object.hasOwn(REQUESTS, event);

@@ -79,7 +79,7 @@ const EntrySchema = v.variant('type', [
 /** Something that happened to a peer; `state` is its state from then on. */
 export type TraceEntry = v.InferOutput<typeof EntrySchema>;
 
-const TraceSchema = v.strictObject({
+export const TraceSchema = v.strictObject({
   /** The sender's clock when it sent this. */
   at: MomentSchema,
   /** The number of the first entry, counted from 0 when the peer began to send traces. */
@@ -101,7 +101,7 @@ const WatchRequestSchema = v.strictObject({
 /** `watch`: asks to follow a room, which need not exist yet. */
 export type WatchRequest = v.InferOutput<typeof WatchRequestSchema>;
 
-const OrderSchema = v.object({
+export const OrderSchema = v.object({
   /** In ring order. */
   peers: v.pipe(v.array(PeerIdSchema), v.maxLength(MAX_ORDER), v.readonly()),
   /** The room's policy; null where there is no room. */
@@ -110,14 +110,14 @@ const OrderSchema = v.object({
 /** The members of a room. */
 export type Order = v.InferOutput<typeof OrderSchema>;
 
-const WatchReplySchema = v.variant('ok', [
+export const WatchReplySchema = v.variant('ok', [
   v.object({ ok: v.literal(true), order: OrderSchema }),
   // An unknown code is a refusal, too.
   v.object({ ...RefusalSchema.entries, code: v.fallback(v.picklist(REFUSALS), 'malformed') }),
 ]);
 export type WatchReply = v.InferOutput<typeof WatchReplySchema>;
 
-const TracesSchema = v.object({
+export const TracesSchema = v.object({
   traces: v.pipe(
     v.array(v.object({ peer: PeerIdSchema, at: MomentSchema, trace: TraceSchema })),
     v.maxLength(MAX_TRACES),

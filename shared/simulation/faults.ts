@@ -19,6 +19,9 @@ const LONGEST = {
   partition: 45_000,
   /** Until a peer that has gone joins again. */
   leave: 5_000,
+  /** A server that is stopped, or without Redis; and Redis itself. */
+  pause: 12_000,
+  redis: 8_000,
   /** The delay of a slow device, and for how long. */
   lateness: 1_500,
   slowness: 10_000,
@@ -38,6 +41,9 @@ const LONGEST_HOP_DELAY = 400;
  */
 const SMALL_ERROR = 290_000;
 const LARGE_ERROR = 3_600_000;
+
+/** What Redis may know after a restart. */
+const KEPT = ['all', 'older', 'nothing'] as const;
 
 export function join(world: World): SimulatedPeer {
   return world.join();
@@ -116,6 +122,53 @@ export const loseMemoryTwice: Fault = (world) => {
 export const loseMemoryWhenSettled: Fault = (world, peer) => {
   world.settle(AGREEMENT);
   loseMemory(world, peer);
+};
+
+export const killInstance: Fault = (world) => {
+  world.killInstance(upTo(world, LONGEST.outage), false);
+};
+
+export const stopInstance: Fault = (world) => {
+  world.killInstance(upTo(world, LONGEST.outage), true);
+};
+
+/** All of them, one after another. */
+const replaceInstances: Fault = (world) => {
+  for (let each = 0; each < 3; each += 1) {
+    world.killInstance(upTo(world, 1_000), true);
+    world.run(upTo(world, 2_000));
+  }
+};
+
+export const pauseInstance: Fault = (world) => {
+  world.pauseInstance(upTo(world, LONGEST.pause), world.random() < 0.5);
+};
+
+export const cutFromRedis: Fault = (world) => {
+  world.troubleRedis(upTo(world, LONGEST.redis), 'cut');
+};
+
+export const stallRedis: Fault = (world) => {
+  world.troubleRedis(upTo(world, LONGEST.redis), 'stall');
+};
+
+/** With all that it knew, with what it knew a while ago, or with nothing. */
+export const restartRedis: Fault = (world) => {
+  const kept = KEPT[Math.floor(upTo(world, KEPT.length))];
+  world.restartRedis(upTo(world, LONGEST.redis), kept ?? 'all');
+};
+
+export const saveRedis: Fault = (world) => {
+  world.saveRedis();
+};
+
+/** What may befall those who run the servers, when the ring is at rest. */
+export const maintainWhenSettled: Fault = (world, peer) => {
+  world.settle(AGREEMENT);
+  const [fault] = [killInstance, stopInstance, replaceInstances, restartRedis].slice(
+    Math.floor(upTo(world, 4)),
+  );
+  fault?.(world, peer);
 };
 
 export const stepClock: Fault = (world) => {

@@ -1,14 +1,17 @@
-/** What carries to the broker and back in a simulation: connections that are slow and may break. */
-import { run, type BrokerLoop } from '../broker/run.ts';
-import { PLAIN_TICKETS } from './plain-tickets.ts';
+/** The servers of a simulation, and what carries to them and back: connections that are slow and may break. */
 import type { Told } from '../broker/room.ts';
-import { newBroker, type Delivery, type SessionId } from '../broker/state.ts';
+import type { SessionId } from '../broker/state.ts';
+import type { Output } from '../instances/state.ts';
+import type { RoomName } from '../protocol/ids.ts';
 import { claimOf, type LeaveRequest, type ReplyTo, type Request } from '../protocol/signaling.ts';
 import type { Signaling } from '../driver/ports.ts';
+import type { WatchReply } from '../protocol/watch.ts';
 import type { ServerNews } from '../member/turn.ts';
 import { PLACE_PATIENCE, REPLY_PATIENCE } from '../protocol/timeouts.ts';
 import type { Device } from './device.ts';
+import { SimulatedInstance } from './instance.ts';
 import type { SimulatedNetwork } from './network.ts';
+import { SimulatedRedis, type Kept } from './redis.ts';
 
 /** A member's way to the server: at most one connection at a time, until it leaves. */
 export interface Route {
@@ -22,12 +25,14 @@ export interface Route {
 /** A connection to the server. Each reconnection is another one. */
 interface Connection {
   readonly session: SessionId;
+  /** Where it ends. */
+  readonly instance: SimulatedInstance;
   readonly route: Route;
   readonly onNews: (news: ServerNews) => void;
   /** Whether its peer has heard that it is there: before that it asks nothing. */
   isTold: boolean;
   /** What brings each reply to the peer that asked, by the number of its request. */
-  readonly replies: Map<number, (reply: ReplyTo) => void>;
+  readonly replies: Map<number, (reply: ReplyTo | WatchReply) => void>;
   /** As its peer sees it, and as the server does. */
   isOpen: boolean;
   isOpenAtServer: boolean;
@@ -58,19 +63,34 @@ const GOODBYE: Request = { type: 'leave', body: null };
 
 export class SimulatedServer {
   readonly #network: SimulatedNetwork;
-  #loop: BrokerLoop;
-  #memories = 0;
-  #isUp = true;
+  /** What they share; null for a server alone. */
+  readonly #redis: SimulatedRedis | null;
+  #instances: SimulatedInstance[] = [];
+  #started = 0;
+  /** Those that cannot be reached, or have not started yet. */
+  readonly #down = new Set<SimulatedInstance>();
+  /** Of goodbyes over HTTP, which wait for their replies: where they are. */
+  readonly #goodbyes = new Map<SessionId, SimulatedInstance>();
   /** By how much the server's clock is ahead, in milliseconds. */
   #clockError = 0;
   /** Those that were not lost, by their sessions. */
   readonly #connections = new Map<SessionId, Connection>();
   #sessions = 0;
   #requests = 0;
+  readonly #problems: string[] = [];
+  /** All that were asked for. */
+  readonly #rooms = new Set<RoomName>();
 
-  constructor(network: SimulatedNetwork) {
+  /** @param count of instances that share rooms; 1 for a server alone */
+  constructor(network: SimulatedNetwork, count = 1) {
     this.#network = network;
-    this.#loop = this.#newLoop();
+    this.#redis = count === 1 ? null : new SimulatedRedis(network, () => this.#date());
+    for (let each = 0; each < count; each += 1) this.#instances.push(this.#newInstance());
+  }
+
+  /** What went wrong among the instances so far, in words. */
+  get problems(): readonly string[] {
+    return this.#problems;
   }
 
   /** The port for a member. */
@@ -122,61 +142,129 @@ export class SimulatedServer {
   /** The server's clock is so many milliseconds ahead of true time from now on. */
   setClock(error: number): void {
     this.#clockError = error;
+    this.#redis?.unsettle(0);
   }
 
   /**
-   * The server dies, or the network before it does.
-   * @param downFor milliseconds until it is back
-   * @param keepsMemory whether it knows its rooms then
+   * All servers die, or the network before them does.
+   * @param downFor milliseconds until they are back
+   * @param keepsMemory whether they know their rooms then
    */
   crash(downFor: number, keepsMemory: boolean): void {
-    if (!this.#isUp) return;
-    this.#isUp = false;
-    if (!keepsMemory) {
-      this.#loop.stop();
-      this.#loop = this.#newLoop();
-    }
-    for (const connection of this.#connections.values()) {
-      this.#drop(connection);
-      this.#notice(connection, 'the server is gone', this.#network.upTo(RETRY));
-    }
-    this.#network.clock.after(downFor, () => {
-      this.#isUp = true;
+    for (const instance of this.#instances)
+      if (!this.#down.has(instance)) this.#takeDown(instance, downFor, keepsMemory);
+  }
+
+  /**
+   * One of the servers dies.
+   * @param downFor milliseconds until another one has started in its place
+   * @param isStopped whether it is asked to end, and can say so to the others
+   */
+  kill(downFor: number, isStopped: boolean): void {
+    const instance = this.#anyUp();
+    if (instance === undefined) return;
+    if (isStopped) instance.stop();
+    this.#takeDown(instance, downFor, false);
+  }
+
+  /** The process of one of the servers is stopped for a while; see `pause` of instance.ts. */
+  pause(milliseconds: number, atOutput: boolean): void {
+    const instance = this.#anyUp();
+    instance?.pause(milliseconds, atOutput);
+    if (instance === undefined) return;
+    const { naps } = instance.device;
+    for (const connection of this.#connections.values())
+      if (connection.instance === instance)
+        this.#network.clock.after(PING_PATIENCE, () => {
+          if (instance.device.isAsleep && instance.device.naps === naps + (atOutput ? 1 : 0))
+            this.#lost(connection, 'ping timeout');
+        });
+  }
+
+  /** One of the servers cannot reach Redis for a while. */
+  cutFromRedis(milliseconds: number): void {
+    const instance = this.#anyUp();
+    if (instance !== undefined) this.#redis?.cut(instance.name, milliseconds);
+  }
+
+  /** What one of the servers says to Redis, and hears from there, comes late. */
+  stallRedis(milliseconds: number): void {
+    const instance = this.#anyUp();
+    if (instance !== undefined) this.#redis?.stall(instance.name, milliseconds);
+  }
+
+  saveRedis(): void {
+    this.#redis?.save();
+  }
+
+  restartRedis(downFor: number, kept: Kept): void {
+    this.#redis?.restart(downFor, kept);
+  }
+
+  #date(): number {
+    return FIRST_DATE + Math.floor(this.#network.clock.now() + this.#clockError);
+  }
+
+  #newInstance(): SimulatedInstance {
+    this.#started += 1;
+    // A computer's clock is wrong by less than this.
+    const rate = this.#redis === null ? 1 : 0.9 + this.#network.upTo(0.2);
+    const instance: SimulatedInstance = new SimulatedInstance(this.#started, rate, {
+      network: this.#network,
+      redis: this.#redis,
+      // Alone it is the directory, too.
+      date: () => this.#date() - (this.#redis === null ? 0 : this.#clockError),
+      perform: (output) => this.#perform(instance, output),
     });
+    return instance;
   }
 
-  #newLoop(): BrokerLoop {
-    this.#memories += 1;
-    const { clock } = this.#network;
-    const limits = {
-      peersPerRoom: 1_000,
-      rooms: 1,
-      burstWindow: 50,
-      relays: true,
-      relayedBytes: 2_000_000,
-    };
-    const broker = newBroker(`memory ${this.#memories}`, limits, clock.now());
-    const date = () => FIRST_DATE + Math.floor(clock.now() + this.#clockError);
-    const random = () => this.#network.upTo(1);
-    const ports = { tickets: PLAIN_TICKETS, random };
-    return run(broker, (delivery) => this.#perform(delivery), { clock, date }, ports);
+  #anyUp(): SimulatedInstance | undefined {
+    const up = this.#instances.filter((instance) => !this.#down.has(instance));
+    return up.length <= 1 ? up[0] : up[Math.floor(this.#network.upTo(up.length))];
   }
 
-  #perform(delivery: Delivery): void {
-    if (delivery.type === 'note' || delivery.type === 'ticket refused') return;
-    if (delivery.type === 'reply') {
-      const { number, reply } = delivery;
-      const replies = this.#connections.get(delivery.session)?.replies;
-      replies?.get(number)?.(reply);
-      replies?.delete(number);
+  #takeDown(instance: SimulatedInstance, downFor: number, keepsMemory: boolean): void {
+    let next = instance;
+    if (!keepsMemory) {
+      instance.die();
+      next = this.#newInstance();
+      this.#instances = this.#instances.map((each) => (each === instance ? next : each));
+    }
+    this.#down.add(next);
+    for (const connection of this.#connections.values())
+      if (connection.instance === instance) this.#lost(connection, 'the server is gone');
+    this.#network.clock.after(downFor, () => this.#down.delete(next));
+  }
+
+  /** Both ends of a connection know that it is lost; the peer connects again. */
+  #lost(connection: Connection, reason: string): void {
+    this.#drop(connection);
+    this.#notice(connection, reason, this.#network.upTo(RETRY));
+  }
+
+  /** Two that speak for one room, while leases hold what they promise. */
+  #judge(): void {
+    if (this.#redis?.isSound !== true) return;
+    for (const room of this.#rooms) {
+      const owners = this.#instances.filter((each) => each.owns(room)).map(({ name }) => name);
+      if (owners.length > 1) this.#problems.push(`${owners.join(' and ')} own ${room}`);
+    }
+  }
+
+  #perform(instance: SimulatedInstance, output: Output): void {
+    this.#judge();
+    if (output.type === 'reply') {
+      this.#reply(output);
       return;
     }
-    const connection = this.#connections.get(delivery.session);
+    if (output.type !== 'push' && output.type !== 'end' && output.type !== 'cut') return;
+    const connection = this.#connections.get(output.session);
     // What a dead server had yet to do stays undone.
-    if (connection === undefined || !this.#isUp) return;
-    switch (delivery.type) {
+    if (connection === undefined || this.#down.has(instance)) return;
+    switch (output.type) {
       case 'push': {
-        const { told } = delivery;
+        const { told } = output;
         this.#toPeer(connection, () => connection.onNews(newsOf(told)));
         return;
       }
@@ -184,7 +272,18 @@ export class SimulatedServer {
         this.#drop(connection);
         this.#notice(connection, 'io server disconnect', RETRY);
         return;
+      case 'cut':
+        this.#lost(connection, 'transport close');
+        return;
     }
+  }
+
+  #reply({ session, number, reply }: Extract<Output, { readonly type: 'reply' }>): void {
+    this.#goodbyes.get(session)?.give({ type: 'closed', session });
+    this.#goodbyes.delete(session);
+    const replies = this.#connections.get(session)?.replies;
+    replies?.get(number)?.(reply);
+    replies?.delete(number);
   }
 
   /** Where a device does not answer in time both ends take their connection for lost. */
@@ -200,11 +299,12 @@ export class SimulatedServer {
    * Brings a request to the server, and the reply back. A peer that gets no reply to a request for a place
    * lets go of its connection, and asks again.
    */
-  #ask(route: Route, request: Request, onReply: (reply: ReplyTo) => void): void {
+  #ask(route: Route, request: Request, onReply: (reply: unknown) => void): void {
     const { connection, device } = route;
     if (connection?.isTold !== true) return;
-    const { session } = connection;
+    const { session, instance } = connection;
     const claim = claimOf(request);
+    if (claim !== null) this.#rooms.add(claim.room);
     const patience = request.type === 'join' ? PLACE_PATIENCE : REPLY_PATIENCE;
     const cancel = claim && device.after(patience, () => this.#giveUp(connection));
     this.#toServer(connection, () => {
@@ -216,7 +316,8 @@ export class SimulatedServer {
           onReply(reply);
         });
       });
-      this.#loop.give({ type: 'request', session, number: this.#requests, request });
+      const number = this.#requests;
+      instance.give({ type: 'ask', session, number, ask: request, grant: null });
     });
   }
 
@@ -224,13 +325,15 @@ export class SimulatedServer {
     route.device.after(wait, () => {
       if (route.isLeft) return;
       const isCutOff = this.#network.separatedUntil(route.device, null) > this.#network.clock.now();
-      if (!this.#isUp || isCutOff) {
+      const instance = this.#anyUp();
+      if (instance === undefined || isCutOff) {
         this.#connect(route, onNews, RETRY / 2 + this.#network.upTo(RETRY));
         return;
       }
       this.#sessions += 1;
       const connection: Connection = {
         session: this.#sessions,
+        instance,
         route,
         onNews,
         isTold: false,
@@ -245,7 +348,7 @@ export class SimulatedServer {
       route.connection = connection;
       this.#connections.set(connection.session, connection);
       const address = `device ${route.device.number}`;
-      this.#loop.give({ type: 'opened', session: connection.session, address });
+      instance.give({ type: 'opened', session: connection.session, address });
       this.#toPeer(connection, () => {
         connection.isTold = true;
         onNews({ type: 'connected' });
@@ -274,7 +377,7 @@ export class SimulatedServer {
 
   #shut(connection: Connection): void {
     connection.isOpenAtServer = false;
-    this.#loop.give({ type: 'closed', session: connection.session });
+    connection.instance.give({ type: 'closed', session: connection.session });
   }
 
   /** A member says goodbye, and ends its connection. */
@@ -283,10 +386,10 @@ export class SimulatedServer {
     route.isLeft = true;
     this.#leaveByHttp(route);
     if (connection === null) return;
-    const { session } = connection;
+    const { session, instance } = connection;
     this.#toServer(connection, () => {
       // Nobody waits for the reply. The connection stays among the others until the server dies.
-      this.#loop.give({ type: 'request', session, number: 0, request: GOODBYE });
+      instance.give({ type: 'ask', session, number: 0, ask: GOODBYE, grant: null });
       this.#shut(connection);
     });
     connection.isOpen = false;
@@ -316,7 +419,14 @@ export class SimulatedServer {
     if (holder === null || this.#network.upTo(1) < LOST_GOODBYES) return;
     const arrival = this.#arrival({ device }, this.#network.lag());
     this.#network.clock.after(arrival - this.#network.clock.now(), () => {
-      if (this.#isUp) this.#loop.give({ type: 'goodbye', request: holder });
+      const instance = this.#anyUp();
+      if (instance === undefined) return;
+      this.#sessions += 1;
+      const session = this.#sessions;
+      this.#goodbyes.set(session, instance);
+      instance.give({ type: 'opened', session, address: '' });
+      const ask = { type: 'goodbye', body: holder } as const;
+      instance.give({ type: 'ask', session, number: 0, ask, grant: null });
     });
   }
 
@@ -344,7 +454,7 @@ export class SimulatedServer {
     const arrival = this.#arrival(connection.route, connection.lagUp);
     connection.lastUp = Math.max(arrival, connection.lastUp);
     clock.after(connection.lastUp - clock.now(), () => {
-      if (connection.isOpenAtServer && this.#isUp) call();
+      if (connection.isOpenAtServer && !this.#down.has(connection.instance)) call();
     });
   }
 }

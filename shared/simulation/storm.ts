@@ -30,6 +30,10 @@ import { World, type TraceEntry } from './world.ts';
  *   the server whose messages come late, after those of the next one.
  * - `clocks`: steps of the clock of a server that keeps its memory, and rooms that empty.
  * - `amnesia`: a server that loses its memory once or twice in a row, with peers asleep meanwhile.
+ * - `instances`: two or three servers that share rooms. They die, are stopped and started, freeze, and lose
+ *   Redis, which is late, restarts and forgets, and whose clock is set.
+ * - `takeovers`: servers that end, die and are replaced, and a Redis that restarts, under a ring that was
+ *   whole before and that no peer leaves.
  */
 export const STORMS = [
   'crashes',
@@ -41,6 +45,8 @@ export const STORMS = [
   'delays',
   'clocks',
   'amnesia',
+  'instances',
+  'takeovers',
 ] as const;
 export type Storm = (typeof STORMS)[number];
 
@@ -71,6 +77,8 @@ interface Kind {
    */
   readonly losesMessages?: boolean;
   readonly networks: readonly Delays[];
+  /** Whether there are several servers: two, or three. */
+  readonly hasInstances?: boolean;
 }
 
 const LAN: Delays = { least: 1, most: 21 };
@@ -213,6 +221,38 @@ const KINDS: Record<Storm, Kind> = {
     hasPriorities: true,
     networks: [LAN],
   },
+  instances: {
+    faults: [
+      ...CRASHES,
+      [3, faults.blip],
+      [2, faults.killInstance],
+      [1, faults.stopInstance],
+      [2, faults.pauseInstance],
+      [2, faults.cutFromRedis],
+      [1, faults.stallRedis],
+      [1, faults.restartRedis],
+      [1, faults.saveRedis],
+      [1, faults.stepClock],
+      [1, faults.campaign],
+    ],
+    pause: 4_000,
+    hasBothPolicies: true,
+    networks: [LAN],
+    hasInstances: true,
+  },
+  takeovers: {
+    faults: [
+      [2, faults.joinWithAny],
+      [4, faults.blipOfPresent],
+      [3, faults.maintainWhenSettled],
+    ],
+    pause: 4_000,
+    isWholeBefore: true,
+    keepsAll: true,
+    hasPriorities: true,
+    networks: [LAN],
+    hasInstances: true,
+  },
 };
 
 export interface StormReport {
@@ -285,7 +325,9 @@ export function runStorm(
   const kind = KINDS[storm];
   const policy: Policy = kind.hasBothPolicies === true && seed % 2 === 1 ? 'incumbent' : 'highest';
   const delays = kind.networks[(seed >>> 1) % kind.networks.length];
-  const world = new World(seed, { peers: { policy }, onRecording, ...(delays && { delays }) });
+  const instances = kind.hasInstances === true ? 2 + (seed % 2) : 1;
+  const options = { peers: { policy }, instances, onRecording };
+  const world = new World(seed, { ...options, ...(delays && { delays }) });
   const join = kind.hasPriorities === true ? faults.joinWithAny : faults.join;
   for (let joined = 0; joined < peers; joined += 1) {
     join(world);

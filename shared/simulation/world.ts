@@ -30,6 +30,8 @@ import { Pretenders } from './judges/pretenders.ts';
 import { Terms } from './judges/terms.ts';
 import { MAINLAND, SimulatedNetwork, type Delays, type Told } from './network.ts';
 import { randomUuid, seededRandom } from './random.ts';
+import type { Kept } from './redis.ts';
+import { LEASE_LASTS } from '../instances/directory.ts';
 import { SimulatedServer, SOCKET_CLOSE, type Route } from './server.ts';
 
 /** A line of the trace: who, when, what. */
@@ -48,6 +50,8 @@ export interface WorldOptions {
   /** Of all peers. */
   readonly peers?: RingPeerOptions;
   /** Given the recording of each peer that appears; without it nothing is recorded. */
+  /** Servers that share rooms by a simulated Redis; 1 for one that is alone. */
+  readonly instances?: number;
   readonly onRecording?: ((recording: RunningRecording) => void) | undefined;
 }
 
@@ -75,6 +79,9 @@ export interface SimulatedPeer {
  * server finds both ends awake, and the link stays silent.
  */
 const SILENT_BREAK = LINK_SILENCE + PROBE_PATIENCE + SILENCE_MARGIN;
+
+/** How long the rooms of a server that has died are still its own, in milliseconds. */
+const TAKEOVER = LEASE_LASTS;
 
 /** A local network. */
 const QUICK: Delays = { least: 1, most: 21 };
@@ -112,14 +119,20 @@ export class World {
   /** @param seed repeats the run exactly */
   constructor(
     seed: number,
-    { random = seededRandom(seed), delays = QUICK, peers = {}, onRecording }: WorldOptions = {},
+    {
+      random = seededRandom(seed),
+      delays = QUICK,
+      peers = {},
+      instances = 1,
+      onRecording,
+    }: WorldOptions = {},
   ) {
     this.random = random;
     this.#options = peers;
     this.#onRecording = onRecording;
     this.#network = new SimulatedNetwork(this.clock, random, delays);
     this.#room = expect(parseRoomName('lobby'));
-    this.#server = new SimulatedServer(this.#network);
+    this.#server = new SimulatedServer(this.#network, instances);
   }
 
   /** Link ends made so far, on both sides of every attempt. */
@@ -142,7 +155,7 @@ export class World {
 
   /** What has happened so far that is impossible where no peer lies, in words. */
   get contradictions(): readonly string[] {
-    return this.#judges.flatMap(({ problems }) => problems);
+    return [...this.#judges.flatMap(({ problems }) => problems), ...this.#server.problems];
   }
 
   /** How often a member that had not left was refused its place. */
@@ -366,6 +379,39 @@ export class World {
   crashServer(downFor: number, keepsMemory: boolean): void {
     this.#server.crash(downFor, keepsMemory);
     this.#faultFor(downFor);
+  }
+
+  /** One of several servers dies, or is asked to end; another starts in its place. */
+  killInstance(downFor: number, isStopped: boolean): void {
+    this.#server.kill(downFor, isStopped);
+    this.#faultFor(downFor + TAKEOVER);
+  }
+
+  /**
+   * The process of one of several servers stops for a while.
+   * @param atOutput whether just before the next thing that it does, rather than now
+   */
+  pauseInstance(milliseconds: number, atOutput: boolean): void {
+    this.#server.pause(milliseconds, atOutput);
+    this.#longestAbsence = Math.max(this.#longestAbsence, milliseconds);
+    this.#faultFor(milliseconds + TAKEOVER);
+  }
+
+  /** One of several servers cannot reach Redis for a while, or what it says and hears is late. */
+  troubleRedis(milliseconds: number, how: 'cut' | 'stall'): void {
+    if (how === 'cut') this.#server.cutFromRedis(milliseconds);
+    else this.#server.stallRedis(milliseconds);
+    this.#faultFor(milliseconds + TAKEOVER);
+  }
+
+  /** What Redis knows now is what it knows after a restart with older memory. */
+  saveRedis(): void {
+    this.#server.saveRedis();
+  }
+
+  restartRedis(downFor: number, kept: Kept): void {
+    this.#server.restartRedis(downFor, kept);
+    this.#faultFor(downFor + TAKEOVER);
   }
 
   /** Lets time pass. */

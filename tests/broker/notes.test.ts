@@ -49,8 +49,8 @@ test('newcomers that have to come again are noted, and nobody who was never here
   server.resume(1, undefined, { place: { incarnation: 'sunday.1' }, removed: [peerId(8)] });
   server.pass(LONG);
   expect(server.notes).toEqual([
-    { type: 'evicted', id: peerId(9), reason: 'no place' },
     { type: 'recovery begun' },
+    { type: 'evicted', id: peerId(9), reason: 'no place' },
     { type: 'recovery ended', members: 1 },
   ]);
 });

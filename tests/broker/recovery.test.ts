@@ -15,13 +15,14 @@ vi.setConfig({ testTimeout: 60_000 });
 const nobody = () => false;
 
 /** What the member at a place of a true ring says. */
-function recollectionAt(ring: readonly PeerId[], at: number): Recollection {
+function recollectionAt(ring: readonly PeerId[], at: number, era = 1): Recollection {
   return {
     id: defined(ring[at]),
     place: {
       successor: defined(ring[(at + 1) % ring.length]),
       predecessor: defined(ring.at(at - 1)),
     },
+    era,
     version: 7,
     removed: [],
   };
@@ -136,9 +137,9 @@ describe('members of a true ring, some lost, the others back in any order,', () 
     const [a, b, c, d] = [peerId(1), peerId(2), peerId(3), peerId(4)];
     const { order, gone } = joinFragments(
       [
-        { id: a, place: { successor: b, predecessor: d }, version: 3, removed: [] },
-        { id: c, place: { successor: d, predecessor: b }, version: 3, removed: [] },
-        { id: d, place: { successor: a, predecessor: c }, version: 3, removed: [b] },
+        { id: a, place: { successor: b, predecessor: d }, era: 1, version: 3, removed: [] },
+        { id: c, place: { successor: d, predecessor: b }, era: 1, version: 3, removed: [] },
+        { id: d, place: { successor: a, predecessor: c }, era: 1, version: 3, removed: [b] },
       ],
       nobody,
     );
@@ -147,15 +148,22 @@ describe('members of a true ring, some lost, the others back in any order,', () 
   });
 
   test.each([
-    [9, 3, 3],
-    [3, 9, 2],
+    [1, 9, 1, 3, 3],
+    [1, 3, 1, 9, 2],
+    [2, 3, 1, 9, 3],
   ])(
-    'and of two that disagree, in views %i and %i, the later one is right (L14e)',
-    (one, other, next) => {
+    'and of two that disagree, in era %i view %i and in era %i view %i, the later one is right (L14e)',
+    (oneEra, one, otherEra, other, next) => {
       const [a, b, c, d] = [peerId(1), peerId(2), peerId(3), peerId(4)];
       const recollections = [
-        { id: a, place: { successor: c, predecessor: d }, version: one, removed: [] },
-        { id: b, place: { successor: d, predecessor: a }, version: other, removed: [] },
+        { id: a, place: { successor: c, predecessor: d }, era: oneEra, version: one, removed: [] },
+        {
+          id: b,
+          place: { successor: d, predecessor: a },
+          era: otherEra,
+          version: other,
+          removed: [],
+        },
       ];
       for (const said of [recollections, recollections.toReversed()])
         expect(edgesOf(joinFragments(said, nobody).order).get(a)).toBe(peerId(next));
@@ -165,9 +173,9 @@ describe('members of a true ring, some lost, the others back in any order,', () 
   test('L14 and an edge that both ends name stays, whatever a later view says of one end (L14e)', () => {
     const [a, b, c, d] = [peerId(1), peerId(2), peerId(3), peerId(4)];
     const recollections = [
-      { id: a, place: { successor: b, predecessor: d }, version: 3, removed: [] },
-      { id: b, place: { successor: d, predecessor: a }, version: 3, removed: [] },
-      { id: c, place: { successor: b, predecessor: d }, version: 9, removed: [] },
+      { id: a, place: { successor: b, predecessor: d }, era: 1, version: 3, removed: [] },
+      { id: b, place: { successor: d, predecessor: a }, era: 1, version: 3, removed: [] },
+      { id: c, place: { successor: b, predecessor: d }, era: 1, version: 9, removed: [] },
     ];
     for (const said of [recollections, recollections.toReversed()])
       expect(edgesOf(joinFragments(said, nobody).order).get(a)).toBe(b);
@@ -182,6 +190,7 @@ const lies = fc.array(
       successor: fc.nat(9).map((number) => peerId(number)),
       predecessor: fc.nat(9).map((number) => peerId(number)),
     }),
+    era: fc.integer({ min: 1, max: 3 }),
     version: fc.integer({ min: 1, max: 4 }),
     removed: fc.array(
       fc.nat(9).map((number) => peerId(number)),
@@ -225,7 +234,7 @@ describe('whatever is said,', () => {
         startRecovery(room);
         const back = new Map(recollections.map((recollection) => [recollection.id, recollection]));
         for (const recollection of back.values())
-          expect(readmit(room, recollection, 1, moment())).toEqual([]);
+          expect(readmit(room, recollection, moment())).toEqual([]);
         const { notices, absent, gone } = recover(room, free, moment());
         expect(new Set(peersOf(room)).size).toBe(room.ring.length);
         expect(absent.length).toBeLessThanOrEqual(free);
@@ -254,7 +263,7 @@ describe('a room that recovers', () => {
     const room = newRoom('monday');
     startRecovery(room);
     for (const at of [3, 0, 4, 1, 2])
-      expect(readmit(room, recollectionAt(ring, at), 1, moment())).toEqual([]);
+      expect(readmit(room, recollectionAt(ring, at), moment())).toEqual([]);
     expect(isWhole(room)).toBe(true);
     const { notices, absent, gone } = recover(room, 100, moment());
     expect([notices, absent, gone]).toEqual([[], [], []]);
@@ -265,7 +274,7 @@ describe('a room that recovers', () => {
     const ring = [1, 2, 3, 4].map((number) => peerId(number));
     const room = newRoom('monday');
     startRecovery(room);
-    for (const at of [0, 1, 3]) readmit(room, recollectionAt(ring, at), 1, moment());
+    for (const at of [0, 1, 3]) readmit(room, recollectionAt(ring, at), moment());
     expect(isWhole(room)).toBe(false);
     const { notices, absent } = recover(room, 100, moment());
     expect(absent).toEqual([peerId(3)]);
@@ -281,7 +290,7 @@ describe('a room that recovers', () => {
     join(room, [newcomer(9)], moment());
     const first = settle(room, peerId(9), moment());
     expect(startRecovery(room)).toEqual([peerId(9)]);
-    for (const at of [2, 0, 1]) readmit(room, recollectionAt(ring, at), 1, moment());
+    for (const at of [2, 0, 1]) readmit(room, recollectionAt(ring, at), moment());
     recover(room, 100, moment());
     expect(edgesOf(peersOf(room))).toEqual(edgesOf(ring));
     expect(settle(room, peerId(1), moment())).toBeGreaterThan(first);
@@ -293,7 +302,7 @@ describe('a room that recovers', () => {
     const room = newRoom('monday');
     startRecovery(room);
     for (const [at, id] of ring.entries()) {
-      readmit(room, recollectionAt(ring, at), 1e12, moment());
+      readmit(room, recollectionAt(ring, at, 1e12), moment());
       expect(defined(viewFor(room, id)).era).toBeNull();
     }
     expect(recover(room, 100, moment()).notices).toEqual([]);
@@ -308,12 +317,12 @@ describe('a room that recovers', () => {
     const ahead = 1e12;
     const room = newRoom('monday');
     startRecovery(room);
-    readmit(room, recollectionAt(ring, 0), 1, moment());
-    readmit(room, recollectionAt(ring, 1), ahead, moment());
+    readmit(room, recollectionAt(ring, 0), moment());
+    readmit(room, recollectionAt(ring, 1, ahead), moment());
     recover(room, 0, moment());
     const [era] = [settle(room, peerId(1), moment()), settle(room, peerId(2), moment())];
     expect(era).toBeGreaterThan(ahead);
-    const later = viewsIn(readmit(room, recollectionAt(ring, 2), era, moment()));
+    const later = viewsIn(readmit(room, recollectionAt(ring, 2, era), moment()));
     expect([...later.values()].map((view) => view.era)).toEqual([era + 1, era + 1]);
     expect(settle(room, peerId(3), moment())).toBe(era + 1);
   });
@@ -324,11 +333,11 @@ describe('a room that recovers', () => {
       const room = newRoom('monday');
       startRecovery(room);
       for (const at of [0, 1, 2, 3])
-        if (at !== missing) readmit(room, recollectionAt(ring, at), 1, moment());
+        if (at !== missing) readmit(room, recollectionAt(ring, at), moment());
       // No place was kept for it: the room was full.
       recover(room, 0, moment());
       expect(room.ring.length).toBe(3);
-      readmit(room, recollectionAt(ring, missing), 1, moment());
+      readmit(room, recollectionAt(ring, missing), moment());
       expect(edgesOf(peersOf(room))).toEqual(edgesOf(ring));
     }
   });

@@ -321,7 +321,7 @@ export function requestOf(number: number, part: Partial<JoinRequest> = {}): Join
     room: LOBBY,
     policy: 'highest',
     key: null,
-    secret: `the secret of ${number}`,
+    secret: `the secret of peer ${number}`,
     ...newcomer(number),
     ...part,
   };

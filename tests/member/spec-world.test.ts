@@ -21,7 +21,9 @@ test('R9d eras are told by the server’s clock, and grow although it is set bac
   expect(second - first).toBeGreaterThan(3_600_000);
   expect(second - first).toBeLessThan(3_620_000);
   world.setServerClock(-7_200_000);
-  expect(eraOfOneAlone()).toBe(second + 1);
+  const third = eraOfOneAlone();
+  expect(third).toBeGreaterThan(second);
+  expect(third).toBeLessThan(second + 2_000);
 });
 
 test('C1a the census adds up what each peer has sent in the term, but for laps', () => {

@@ -11,9 +11,9 @@ import {
   type PeerTrace,
   type Trace,
 } from '../../shared/protocol/watch.ts';
+import { MAX_TRACES_AT_ONCE } from '../../signaling-server/clients.ts';
 import {
   MAX_ENTRIES_PER_TICK,
-  MAX_TRACES_AT_ONCE,
   MAX_TELLS_AT_ONCE,
   MAX_UNTAKEN,
 } from '../../signaling-server/watch.ts';

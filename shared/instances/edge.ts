@@ -1,0 +1,200 @@
+/** What an instance does for the clients that are connected to it, wherever their rooms are. */
+import { ALREADY_JOINED } from '../broker/broker.ts';
+import type { SessionId } from '../broker/state.ts';
+import { NOT_JOINED, refusal } from '../broker/turn.ts';
+import type { RoomName } from '../protocol/ids.ts';
+import type { Answer, Question } from './directory.ts';
+import type { Ask, Asked, Envelope } from './envelope.ts';
+import { closeClient, count, linkTo, post, sendEnd } from './links.ts';
+import { feed, forget, serve } from './owner.ts';
+import { idOf, type Binding, type Input, type LocalAsk, type UpLink } from './state.ts';
+import { cut, putOff, question, tellHere, type Turn } from './turn.ts';
+
+type AskInput = Extract<Input, { readonly type: 'ask' }>;
+type Claim = Extract<Question, { readonly type: 'claim' }>;
+
+const ALREADY_WATCHES = refusal('already-joined', 'this connection watches a room already');
+
+/** A client has connected. */
+export function open(turn: Turn, session: SessionId, address: string): void {
+  turn.state.clients.set(session, { address, binding: null, asks: new Map() });
+  feed(turn, { type: 'opened', session, address });
+}
+
+/** The connection of a client has ended. */
+export function close(turn: Turn, session: SessionId): void {
+  const { state } = turn;
+  state.clients.delete(session);
+  for (const link of state.up.values()) closeClient(turn, link, session);
+  forget(turn, session);
+}
+
+/** Takes what a client asks. */
+export function hearClient(turn: Turn, { session, number, ask: local, grant }: AskInput): void {
+  const client = turn.state.clients.get(session);
+  if (client === undefined) return;
+  const { address } = client;
+  const room = roomOf(local) ?? client.binding?.room ?? null;
+  client.asks.set(number, { type: local.type, room });
+  const binding = bindingBy(local, number);
+  if (binding !== null && client.binding !== null) {
+    const reply = client.binding.type === 'member' ? ALREADY_JOINED : ALREADY_WATCHES;
+    tellHere(turn, { type: 'reply', session, number, reply });
+    return;
+  }
+  client.binding ??= binding;
+  if (room === null) {
+    const reply = local.type === 'leave' ? { ok: true as const } : NOT_JOINED;
+    tellHere(turn, { type: 'reply', session, number, reply });
+    return;
+  }
+  const ask = askOf(local);
+  route(turn, { type: 'ask', session, number, room, address, grant, ask, isReturned: false });
+}
+
+/** A spectator has taken what it was sent. */
+export function hearTaken(turn: Turn, session: SessionId, number: number): void {
+  const { state, outputs } = turn;
+  const room = state.clients.get(session)?.binding?.room;
+  if (room === undefined) return;
+  const link = state.up.get(state.elsewhere.get(room) ?? '');
+  if (state.owned.has(room)) outputs.push({ type: 'host taken', session, number });
+  else if (link !== undefined) post(turn, link, { type: 'taken', session, number });
+}
+
+/** Whose the room is for which some wait. */
+export function hearClaim(turn: Turn, { room }: Claim, answer: Answer | null): void {
+  const { state, moment } = turn;
+  const waiting = state.waiting.get(room) ?? [];
+  state.waiting.delete(room);
+  if (answer?.type === 'granted') {
+    state.owned.set(room, { isWatched: false, spectators: new Set(), keptAt: moment.now });
+    feed(turn, { type: 'granted', room, era: answer.era, isLost: answer.isLost });
+  } else if (answer?.type === 'held') state.elsewhere.set(room, answer.by);
+  else {
+    for (const asked of waiting) putOff(turn, asked);
+    return;
+  }
+  for (const asked of waiting) route(turn, asked);
+}
+
+/** Takes an envelope of an owner. */
+export function hearOwner(turn: Turn, envelope: Envelope): void {
+  const { from: other, link: number, items, isEnd } = envelope;
+  const link = turn.state.up.get(other);
+  if (link?.number !== number) {
+    // It does not know yet that the link has ended.
+    if (!isEnd) sendEnd(turn, { way: 'up', other, number });
+    return;
+  }
+  if (isEnd) {
+    closeUp(turn, link);
+    return;
+  }
+  const counted = count(link, envelope);
+  if (counted === 'gap') {
+    closeUp(turn, link);
+    sendEnd(turn, link);
+  } else if (counted === 'next') for (const item of items) hearItem(turn, link, item);
+}
+
+/** A link with an owner has ended. Its members here connect again, and get their places back. */
+export function closeUp(turn: Turn, link: UpLink): void {
+  const { state } = turn;
+  state.up.delete(link.other);
+  const lost = new Set<RoomName>();
+  for (const [room, owner] of state.elsewhere) if (owner === link.other) lost.add(room);
+  for (const room of lost) state.elsewhere.delete(room);
+  for (const session of link.clients) {
+    const client = state.clients.get(session);
+    if (client === undefined) continue;
+    if (client.binding !== null && lost.has(client.binding.room)) cut(turn, session, client);
+    for (const [number, { room }] of client.asks)
+      if (room !== null && lost.has(room)) putOff(turn, { session, number });
+  }
+}
+
+/** What was asked in an envelope that has not arrived is to be asked again. */
+export function askAgain(turn: Turn, { to, link: number, items }: Envelope): void {
+  const link = turn.state.up.get(to);
+  if (link?.number !== number) return;
+  for (const item of items) if (item.type === 'ask') putOff(turn, item);
+  closeUp(turn, link);
+}
+
+/** Brings what a client asks to the owner of the room. */
+function route(turn: Turn, asked: Asked): void {
+  const { state } = turn;
+  const { session, room } = asked;
+  if (!state.clients.has(session)) return;
+  const owner = state.elsewhere.get(room);
+  const waiting = state.waiting.get(room);
+  if (state.owned.has(room)) serve(turn, session, asked);
+  else if (owner !== undefined) {
+    const link = linkTo(turn, owner);
+    link.clients.add(session);
+    post(turn, link, asked);
+  } else if (waiting !== undefined) waiting.push(asked);
+  else if (state.lease.type === 'none') putOff(turn, asked);
+  else {
+    state.waiting.set(room, [asked]);
+    question(turn, { type: 'claim', self: idOf(state), room, era: eraIn(turn, asked.ask) });
+  }
+}
+
+function hearItem(turn: Turn, link: UpLink, item: Envelope['items'][number]): void {
+  switch (item.type) {
+    case 'returned': {
+      const { asked } = item;
+      const { elsewhere } = turn.state;
+      if (elsewhere.get(asked.room) === link.other) elsewhere.delete(asked.room);
+      if (asked.isReturned) putOff(turn, asked);
+      else route(turn, { ...asked, isReturned: true });
+      return;
+    }
+    // Edges say these.
+    case 'ask':
+    case 'taken':
+    case 'closed':
+      return;
+    default:
+      tellHere(turn, item);
+  }
+}
+
+/** An era that a member comes from: the room goes on in later ones. */
+function eraIn({ ports }: Turn, ask: Ask): number {
+  return ask.type === 'resume' ? (ports.tickets.open(ask.body.ticket)?.era ?? 0) : 0;
+}
+
+/** The room that is asked for by name. */
+function roomOf(ask: LocalAsk): RoomName | null {
+  switch (ask.type) {
+    case 'join':
+    case 'resume':
+    case 'govern':
+    case 'goodbye':
+      return ask.body.room;
+    case 'watch':
+      return ask.room;
+    default:
+      return null;
+  }
+}
+
+/** What a client is to the room from this ask on. */
+function bindingBy(ask: LocalAsk, number: number): Binding | null {
+  switch (ask.type) {
+    case 'join':
+    case 'resume':
+      return { type: 'member', room: ask.body.room, id: ask.body.id, number };
+    case 'watch':
+      return { type: 'spectator', room: ask.room, number };
+    default:
+      return null;
+  }
+}
+
+function askOf(ask: LocalAsk): Ask {
+  return ask.type === 'watch' ? { type: 'watch', body: ask.body } : ask;
+}
