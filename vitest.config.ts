@@ -118,6 +118,15 @@ export default defineConfig({
       },
       {
         test: {
+          name: 'redis',
+          globalSetup: 'tests/ice/build-peers.ts',
+          include: ['tests/redis/**/*.test.ts'],
+          testTimeout: 60_000,
+          sequence: { groupOrder: 1 },
+        },
+      },
+      {
+        test: {
           name: 'deploy',
           globalSetup: 'tests/e2e/build-page.ts',
           include: ['tests/deploy/**/*.test.ts'],

@@ -1,6 +1,9 @@
 /** What a server shares with others: a directory of rooms, and ways to them. */
 import { answer, newDirectory, type Answer, type Question } from '../shared/instances/directory.ts';
 import type { Envelope } from '../shared/instances/envelope.ts';
+import type { Metrics } from './metrics.ts';
+import type { RateLimits } from './rate-limits.ts';
+import type { Warnings } from './warnings.ts';
 
 export interface ClusterNews {
   /** There is a directory, or another one: see `Input` of shared/instances/state.ts. */
@@ -18,6 +21,21 @@ export interface Cluster {
   /** Nothing is asked or sent any more. */
   close(): void;
 }
+
+/** What a server shares with others. */
+export interface Shared {
+  readonly cluster: Cluster;
+  /** What may come from one address in a minute, at all of them together. */
+  readonly rateLimits: RateLimits;
+}
+
+/** Makes that, for a server's log and metrics. */
+export type Share = (ports: {
+  readonly warnings: Warnings;
+  readonly metrics: Metrics;
+  /** Connections that an address may have to one server. */
+  readonly connectionsPerAddress: number;
+}) => Shared;
 
 /** A server that is alone: it owns every room that is asked for. */
 export class Alone implements Cluster {

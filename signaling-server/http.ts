@@ -144,7 +144,8 @@ class Site {
     const attempt = parameters.get('attempt') ?? '';
     // A page whose WebSocket fails asks why: the browser does not tell it that the server refused.
     const more = origin === null ? {} : await signaling.accessOf(request, origin, attempt);
-    json(response, 200, { status: 'ok', uptime, ...signaling.size, ...more });
+    const { instance, size } = signaling;
+    json(response, 200, { status: 'ok', uptime, instance, ...size, ...more });
   }
 
   /** For load balancers: whether new visitors are to come here. */
@@ -153,6 +154,8 @@ class Site {
       json(response, 503, { status: 'not ready', reason: 'the server is ending' });
     else if (!this.#page.isBuilt)
       json(response, 503, { status: 'not ready', reason: 'the page is not built' });
+    else if (!this.#ports.signaling().isReady)
+      json(response, 503, { status: 'not ready', reason: 'Redis does not answer' });
     else json(response, 200, { status: 'ready' });
   }
 

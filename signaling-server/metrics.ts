@@ -29,6 +29,10 @@ export interface Metrics {
   readonly resumes: Counter;
   readonly recoveries: Counter;
   readonly leasesLost: Counter;
+  /** To other servers. */
+  readonly envelopes: Counter;
+  readonly envelopeBytes: Counter;
+  readonly undelivered: Counter;
   readonly evictions: Counter<'reason'>;
   readonly refusals: Counter<'reason'>;
   readonly relayedFrames: Counter;
@@ -93,6 +97,9 @@ export function createMetrics(sizes: () => Sizes): Metrics {
     leaves: counter('leaves', 'Peers that said goodbye'),
     resumes: counter('resumes', 'Peers that came back over another connection'),
     recoveries: counter('recoveries', 'Rooms that began to be gathered from their members'),
+    envelopes: counter('envelopes', 'Messages to other servers'),
+    envelopeBytes: counter('envelope_bytes', 'Bytes in those messages'),
+    undelivered: counter('undelivered_envelopes', 'Those of them that may not have arrived'),
     leasesLost: counter('leases_lost', 'Times that all rooms were given up'),
     evictions,
     refusals,

@@ -53,6 +53,10 @@ function isPublicUrl(url: string): boolean {
   return /^https?:$/.test(protocol) && rest === '' && !/[\s?#]/.test(url);
 }
 
+function isRedisUrl(url: string): boolean {
+  return URL.canParse(url) && /^rediss?:$/.test(new URL(url).protocol) && !/\s/.test(url);
+}
+
 /** As printed: without a slash where there is no path, and with one behind a path. */
 function addressOf(url: string): string {
   const { origin, pathname } = new URL(url);
@@ -128,6 +132,9 @@ const EnvironmentSchema = v.object({
     FRAME_ANCESTOR,
     'must be origins such as https://example.org with commas between, or *',
   ),
+  REDIS_URL: v.optional(
+    v.pipe(v.string(), v.check(isRedisUrl, 'must be an address such as redis://example.org:6379')),
+  ),
   METRICS_PORT: v.optional(wholeNumber(0, 65_535)),
   STUN_URLS: listOf(STUN_URL, 'must be servers such as stun:stun.example.org:3478'),
   TURN_URLS: listOf(TURN_URL, 'must be servers such as turn:turn.example.org:3478?transport=tcp'),
@@ -163,6 +170,8 @@ const OptionsSchema = v.pipe(
     allowedOrigins: given.ALLOWED_ORIGINS,
     /** Origins whose pages may show this server's pages in a frame. */
     frameAncestors: given.FRAME_ANCESTORS,
+    /** The Redis by which it shares rooms with other servers; undefined for a server alone. */
+    redisUrl: given.REDIS_URL,
     /** null where metrics are at the other port. */
     metricsPort: given.METRICS_PORT ?? null,
     /** STUN and TURN servers that pages are told of, and what the latter check credentials with. */
@@ -196,10 +205,14 @@ export function readOptions(
   if (!result.success) {
     const [issue] = result.issues;
     const name = v.getDotPath(issue) ?? 'the environment';
-    const shown = name.endsWith('SECRET') ? '' : `, but is ${JSON.stringify(environment[name])}`;
+    const shown = /(SECRET|REDIS_URL)$/.test(name)
+      ? ''
+      : `, but is ${JSON.stringify(environment[name])}`;
     throw new Error(`${name} ${issue.message}${shown}`);
   }
-  const { turnUrls, turnSecret } = result.output;
+  const { turnUrls, turnSecret, redisUrl, secret } = result.output;
+  if (redisUrl !== undefined && secret === undefined)
+    throw new Error('SECRET must be set where REDIS_URL is: the servers share it');
   if (turnUrls.length > 0 && turnSecret === undefined)
     throw new Error(
       'TURN_SECRET must be set where TURN_URLS is: TURN servers let nobody in without',

@@ -1,5 +1,10 @@
 /** What may come from one address in a minute. */
-import { RateLimiterMemory, RateLimiterRes, type RateLimiterAbstract } from 'rate-limiter-flexible';
+import {
+  RateLimiterMemory,
+  RateLimiterRedis,
+  RateLimiterRes,
+  type RateLimiterAbstract,
+} from 'rate-limiter-flexible';
 import { refusal } from '../shared/broker/turn.ts';
 import { inTime } from './in-time.ts';
 import type { Refusal } from '../shared/protocol/signaling.ts';
@@ -62,12 +67,36 @@ export function rateLimit(
  * open a room once.
  */
 export function limitsInMemory(connections: number): RateLimits {
-  const inMemory = (points: number) =>
-    rateLimit(new RateLimiterMemory({ points, duration: MINUTE }), () => undefined);
+  return limitsBy(connections, (_, points) =>
+    rateLimit(new RateLimiterMemory({ points, duration: MINUTE }), () => undefined),
+  );
+}
+
+/**
+ * The same, counted in Redis for all servers that share it; by each in its memory while it does not answer.
+ * @param client of ioredis
+ * @param prefix of all keys
+ */
+export function limitsInRedis(connections: number, client: object, prefix: string): RateLimits {
+  return limitsBy(connections, (name, points) => {
+    const limits = { points, duration: MINUTE };
+    const insuranceLimiter = new RateLimiterMemory(limits);
+    const keyPrefix = `${prefix}${name}`;
+    const shared = { ...limits, storeClient: client, keyPrefix, insuranceLimiter };
+    // One that has had too much is not asked about again.
+    const limiter = new RateLimiterRedis({ ...shared, inMemoryBlockOnConsumed: points + 1 });
+    return rateLimit(limiter, () => undefined);
+  });
+}
+
+function limitsBy(
+  connections: number,
+  limitOf: (name: string, points: number) => RateLimit,
+): RateLimits {
   return {
-    handshakes: inMemory(2 * connections),
-    places: inMemory(2 * connections),
-    rooms: inMemory(connections),
+    handshakes: limitOf('handshakes', 2 * connections),
+    places: limitOf('places', 2 * connections),
+    rooms: limitOf('rooms', connections),
   };
 }
 

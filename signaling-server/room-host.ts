@@ -71,6 +71,7 @@ export class RoomHost {
   /** By session: who waits for the reply to a goodbye. */
   readonly #goodbyes = new Map<SessionId, (reply: ReplyTo) => void>();
   #sessions = 0;
+  #wasReady = false;
   #farewell: (() => void) | null = null;
 
   /** @param name of this server, which no other has */
@@ -102,9 +103,10 @@ export class RoomHost {
     return idOf(this.#instance);
   }
 
-  /** Whether it can own rooms: the directory answers. */
+  /** Whether it has ever been able to own rooms: the directory has answered. */
   get isReady(): boolean {
-    return this.#instance.lease.type === 'held';
+    this.#wasReady ||= this.#instance.lease.type === 'held';
+    return this.#wasReady;
   }
 
   /** Rooms that it owns, and their peers, at this moment. */

@@ -97,10 +97,12 @@ export async function startServer(
   const parts = { pageFolder, logger, reach };
   const secret = options.secret ?? keptSecret(logger);
   const memories = new Memories();
-  const { joinSecret } = options;
+  const { joinSecret, redisUrl } = options;
+  // Loaded where it is used.
+  const share = redisUrl === undefined ? undefined : (await import('./redis.ts')).byRedis(redisUrl);
   const authorize = joinSecret === undefined ? undefined : byTokens(joinSecret);
   const { httpServer, metricsServer, signaling } = assembleServer(
-    { ...options, secret, memories, authorize },
+    { ...options, secret, memories, authorize, share },
     parts,
   );
   const host = options.host ?? everywhere();

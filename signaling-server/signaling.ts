@@ -30,7 +30,7 @@ import { CallHandlers } from './call-handlers.ts';
 import { Attempts } from './attempts.ts';
 import { addressReader } from './client-address.ts';
 import { Clients, type Client, type SocketServer } from './clients.ts';
-import { Alone, type Cluster } from './cluster.ts';
+import { Alone, type Cluster, type Share } from './cluster.ts';
 import { Connections } from './connections.ts';
 import type { Authorize } from './grants.ts';
 import { Handshakes, type HandshakeLimits } from './handshakes.ts';
@@ -56,8 +56,8 @@ export interface SignalingOptions extends HostLimits, AccessOptions, HandshakeLi
   readonly memories?: Memories;
   /** Proxies whose word is believed on where a client is, as {@link addressReader} takes them. */
   readonly trustedProxies: string;
-  /** The servers that it shares rooms with; none by default. */
-  readonly cluster?: Cluster;
+  /** What it shares with other servers; nothing by default. */
+  readonly share?: Share | undefined;
   /** What may come from one address in a minute; counted in memory by default. */
   readonly rateLimits?: RateLimits;
   /** Decides who may come in; by default all. */
@@ -111,7 +111,8 @@ export class SignalingServer {
       spectators: this.spectators,
       links: this.#ways.counts,
     }));
-    this.#rooms = this.#newRooms();
+    const shared = options.share?.({ ...options, metrics: this.metrics });
+    this.#rooms = this.#newRooms(shared?.cluster ?? new Alone());
     this.#io = this.#newSocketServer();
     const { metrics } = this;
     const clock = this.#clock;
@@ -121,7 +122,8 @@ export class SignalingServer {
     const connections = new Connections(this.#io.engine, ports);
     this.#connections = connections;
     this.#attempts = new Attempts(this.#io, ports);
-    const rateLimits = options.rateLimits ?? limitsInMemory(options.connectionsPerAddress);
+    const rateLimits =
+      options.rateLimits ?? shared?.rateLimits ?? limitsInMemory(options.connectionsPerAddress);
     const rate = rateLimits.handshakes;
     this.#handshakes = new Handshakes(options, { ...ports, connections, rate });
     const rooms = this.#rooms;
@@ -163,6 +165,16 @@ export class SignalingServer {
   /** Connections that watch a room, in all rooms. */
   get spectators(): number {
     return this.#rooms.spectators;
+  }
+
+  /** Names it among the servers that it shares rooms with. */
+  get instance(): string {
+    return this.#rooms.id;
+  }
+
+  /** Whether it has been able to take rooms: where several share them, it has been told of the others. */
+  get isReady(): boolean {
+    return this.#rooms.isReady;
   }
 
   /** Whether it disconnects everyone, or has done so. */
@@ -225,8 +237,8 @@ export class SignalingServer {
     clearTimeout(cut);
   }
 
-  #newRooms(): RoomHost {
-    const { secret, memories = new Memories(), cluster = new Alone() } = this.#options;
+  #newRooms(cluster: Cluster): RoomHost {
+    const { secret, memories = new Memories() } = this.#options;
     return new RoomHost(memories.id, this.#options, {
       clock: this.#clock,
       cluster,

@@ -4,7 +4,7 @@ import type { SessionId } from '../broker/state.ts';
 import { NOT_JOINED, refusal } from '../broker/turn.ts';
 import type { RoomName } from '../protocol/ids.ts';
 import type { Answer, Question } from './directory.ts';
-import type { Ask, Asked, Envelope } from './envelope.ts';
+import { isReader, type Ask, type Asked, type Envelope } from './envelope.ts';
 import { closeClient, count, linkTo, post, sendEnd } from './links.ts';
 import { feed, forget, serve } from './owner.ts';
 import { idOf, type Binding, type Input, type LocalAsk, type UpLink } from './state.ts';
@@ -70,7 +70,7 @@ export function hearClaim(turn: Turn, { room }: Claim, answer: Answer | null): v
   if (answer?.type === 'granted') {
     state.owned.set(room, { isWatched: false, spectators: new Set(), keptAt: moment.now });
     feed(turn, { type: 'granted', room, era: answer.era, isLost: answer.isLost });
-  } else if (answer?.type === 'held') state.elsewhere.set(room, answer.by);
+  } else if (answer?.type === 'held' && isReader(answer.by)) state.elsewhere.set(room, answer.by);
   else {
     for (const asked of waiting) putOff(turn, asked);
     return;

@@ -5,6 +5,7 @@
  */
 import * as v from 'valibot';
 import type { Told } from '../broker/room.ts';
+import type { InstanceId } from './directory.ts';
 import { parserOf, PeerIdSchema, RoomNameSchema, type Parser } from '../protocol/ids.ts';
 import {
   LeaveRequestSchema,
@@ -127,6 +128,21 @@ const EnvelopeSchema = v.object({
 export type Envelope = Readonly<v.InferOutput<typeof EnvelopeSchema>>;
 
 export const parseEnvelope: Parser<Envelope> = parserOf(EnvelopeSchema);
+
+/** Names a process after it has begun anew so often. Those that cannot read each other's envelopes differ. */
+export function instanceId(name: string, generation: number): InstanceId {
+  return `${ENVELOPE_VERSION}/${name}.${generation}`;
+}
+
+/** The name of the process of an instance. */
+export function nameIn(id: InstanceId): string {
+  return id.slice(id.indexOf('/') + 1, id.lastIndexOf('.'));
+}
+
+/** Whether an instance reads what this one says. */
+export function isReader(id: InstanceId): boolean {
+  return id.startsWith(`${ENVELOPE_VERSION}/`);
+}
 
 /** Without its version. */
 export function envelope(parts: Omit<Envelope, 'version'>): Envelope {

@@ -8,7 +8,7 @@ import { RECORD_LASTS, type Answer } from './directory.ts';
 import { closeUp } from './edge.ts';
 import { sendEnd } from './links.ts';
 import { closeDown, feed, isIdle } from './owner.ts';
-import { idOf, type Questioned } from './state.ts';
+import { idOf, memoryOf, type Questioned } from './state.ts';
 import { cut, putOff, question, type Turn } from './turn.ts';
 
 /** How often a lease is renewed, and the other instances hear from this one, in milliseconds. */
@@ -79,7 +79,7 @@ export function beginAnew(turn: Turn): void {
     collection.clear();
   state.lease = { type: 'none' };
   state.generation += 1;
-  state.broker = newBroker(idOf(state), state.limits, state.since ?? moment.now);
+  state.broker = newBroker(memoryOf(state), state.limits, state.since ?? moment.now);
   for (const [session, client] of state.clients) {
     if (client.binding !== null) cut(turn, session, client);
     feed(turn, { type: 'opened', session, address: client.address });

@@ -6,7 +6,14 @@ import type { PeerId, RoomName } from '../protocol/ids.ts';
 import type { LeaveRequest, Reply, Request } from '../protocol/signaling.ts';
 import type { Order, Trace, Traces, WatchReply } from '../protocol/watch.ts';
 import type { Answer, InstanceId, Question } from './directory.ts';
-import type { Ask, Asked, Envelope, Item, Said } from './envelope.ts';
+import {
+  instanceId,
+  type Ask,
+  type Asked,
+  type Envelope,
+  type Item,
+  type Said,
+} from './envelope.ts';
 
 /** A spectator's wish to follow a room: see `Ask`. */
 type WatchAsk = Extract<Ask, { readonly type: 'watch' }>;
@@ -193,8 +200,15 @@ export interface Instance {
   nextTick: number | null;
 }
 
+type Named = Pick<Instance, 'name' | 'generation'>;
+
 /** Names this instance: another one whenever it has begun anew. */
-export function idOf({ name, generation }: Pick<Instance, 'name' | 'generation'>): InstanceId {
+export function idOf({ name, generation }: Named): InstanceId {
+  return instanceId(name, generation);
+}
+
+/** Names what it remembers of rooms. */
+export function memoryOf({ name, generation }: Named): string {
   return `${name}.${generation}`;
 }
 
@@ -207,7 +221,7 @@ export function newInstance(name: string, limits: BrokerLimits, now: number): In
     lease: { type: 'none' },
     since: null,
     isStopped: false,
-    broker: newBroker(idOf(first), limits, now),
+    broker: newBroker(memoryOf(first), limits, now),
     clients: new Map(),
     owned: new Map(),
     elsewhere: new Map(),

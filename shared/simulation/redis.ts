@@ -7,7 +7,7 @@ import {
   type Directory,
   type Question,
 } from '../instances/directory.ts';
-import type { Envelope } from '../instances/envelope.ts';
+import { nameIn, type Envelope } from '../instances/envelope.ts';
 import type { SimulatedNetwork } from './network.ts';
 
 /** An instance, as the channels see it. */
@@ -205,11 +205,6 @@ export class SimulatedRedis {
     });
     return arrival;
   }
-}
-
-/** The name of the process of an instance. */
-function nameIn(id: string): string {
-  return id.slice(0, id.lastIndexOf('.'));
 }
 
 function structuredCopy(directory: Directory): Directory {

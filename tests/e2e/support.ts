@@ -109,6 +109,7 @@ export function serve(options: Partial<ServerOptions> = {}): Promise<RunningServ
       basePath: '/',
       frameAncestors: [],
       metricsPort: null,
+      redisUrl: undefined,
       ...options,
     },
     PAGE_FOLDER,

@@ -1,11 +1,21 @@
 /** Instances that share rooms, what their clients are told, and what becomes of those when one ends. */
 import { describe, expect, test } from 'vitest';
-import { envelope, parseEnvelope, type Envelope } from '../../shared/instances/envelope.ts';
+import {
+  envelope,
+  instanceId,
+  parseEnvelope,
+  type Envelope,
+} from '../../shared/instances/envelope.ts';
 import { LOBBY, requestOf } from '../broker/test-broker.ts';
 import { defined, peerId } from '../support.ts';
 import { lastView, Servers, type TestClient } from './servers.ts';
 
 const LEASE = 5_000;
+
+/** They begin anew once, when they find Redis. */
+function idOf(number: number): string {
+  return instanceId(`server ${number}`, 2);
+}
 
 const version = requestOf(1).version;
 
@@ -302,7 +312,7 @@ describe('links between servers', () => {
     const servers = new Servers(2);
     servers.join(1, 1);
     const other = servers.join(2, 2);
-    const part = { from: 'server 2.2', to: 'server 1.2', way: 'up' as const, link: 1 };
+    const part = { from: idOf(2), to: idOf(1), way: 'up' as const, link: 1 };
     const say = (number: number, more: Partial<Envelope> = {}) => {
       const said = envelope({ ...part, number, items: [], isEnd: false, ...more });
       servers.at(1).give({ type: 'envelope', envelope: said });
