@@ -16,6 +16,9 @@ import type { Warnings } from './warnings.ts';
 const PATIENCE = 1_000;
 const SILENCE = 3_000;
 
+/** The same where a server can count for itself. */
+const LIMIT_PATIENCE = 250;
+
 /** How often the connection that hears the channel is tried, in milliseconds. */
 const PING_INTERVAL = 1_000;
 
@@ -45,14 +48,16 @@ const OPTIONS: RedisOptions = {
 export function byRedis(url: string): Share {
   return ({ connectionsPerAddress, ...ports }) => {
     const cluster = new RedisCluster(url, ports);
+    const { limits } = cluster;
     const prefix = `${PREFIX}limit:`;
-    const rateLimits = limitsInRedis(connectionsPerAddress, cluster.commands, prefix);
-    return { cluster, rateLimits };
+    return { cluster, rateLimits: limitsInRedis(connectionsPerAddress, limits, prefix) };
   };
 }
 
 export class RedisCluster implements Cluster {
   readonly #ports: RedisPorts;
+  /** For what limits count. */
+  readonly limits: Redis;
   readonly #commands: Redis;
   readonly #channel: Redis;
   readonly #directory: RedisDirectory;
@@ -69,14 +74,10 @@ export class RedisCluster implements Cluster {
     this.#ports = ports;
     this.#commands = new Redis(url, OPTIONS);
     this.#channel = new Redis(url, { ...OPTIONS, autoResubscribe: false });
+    this.limits = new Redis(url, { ...OPTIONS, commandTimeout: LIMIT_PATIENCE });
     this.#directory = new RedisDirectory(this.#commands);
-    for (const redis of [this.#commands, this.#channel])
+    for (const redis of [this.#commands, this.#channel, this.limits])
       redis.on('error', (error: Error) => this.#warn(error, 'Redis cannot be reached'));
-  }
-
-  /** For limits. */
-  get commands(): Redis {
-    return this.#commands;
   }
 
   start(name: string, news: ClusterNews): void {
@@ -115,6 +116,7 @@ export class RedisCluster implements Cluster {
     clearInterval(this.#pings);
     this.#commands.disconnect();
     this.#channel.disconnect();
+    this.limits.disconnect();
   }
 
   async #publish(envelope: Envelope): Promise<boolean> {
@@ -138,7 +140,14 @@ export class RedisCluster implements Cluster {
   #hear(message: Buffer): void {
     const envelope = parseEnvelope(unpacked(message));
     if (envelope.ok) this.#news?.onEnvelope(envelope.value);
-    else this.#warn(envelope.error, 'what came from another server cannot be read');
+    else {
+      const { error } = envelope;
+      this.#ports.warnings.warn(
+        'envelope',
+        { error },
+        'what came from another server cannot be read',
+      );
+    }
   }
 
   /** Which Redis is it? Another one, or the same started again, may not know what was promised. */
@@ -172,7 +181,7 @@ export class RedisCluster implements Cluster {
   #announce(): void {
     if (this.#run === null || !this.#isSubscribed || this.#announced === this.#run.id) return;
     this.#announced = this.#run.id;
-    this.#ports.warnings.info('redis', {}, 'connected to Redis');
+    this.#ports.warnings.info('connected', {}, 'connected to Redis');
     this.#news?.onDirectory(this.#run.uptime);
   }
 

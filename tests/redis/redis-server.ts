@@ -40,7 +40,7 @@ export class RedisServer {
   async kill(): Promise<void> {
     const child = this.#process;
     this.#process = null;
-    if (child === null || child.exitCode !== null) return;
+    if (child?.exitCode !== null) return;
     child.kill('SIGKILL');
     await once(child, 'exit');
   }
