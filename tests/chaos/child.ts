@@ -110,10 +110,13 @@ export class Child {
     return answer?.type === 'history' ? answer.lines : [];
   }
 
-  /** Kills it, as a crash would, and waits until it is gone. */
-  async kill(): Promise<void> {
+  /**
+   * Kills it, as a crash would, and waits until it is gone.
+   * @param signal `SIGTERM` asks it to end
+   */
+  async kill(signal: 'SIGKILL' | 'SIGTERM' = 'SIGKILL'): Promise<void> {
     this.#isToEnd = true;
-    this.#process.kill('SIGKILL');
+    this.#process.kill(signal);
     await this.#ended;
   }
 

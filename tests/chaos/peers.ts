@@ -17,8 +17,8 @@ import { isolatedLinks } from './isolated-links.ts';
 import { MAX_EVENTS } from './messages.ts';
 import { listen, measure, tell } from './own-process.ts';
 
-/** Refusals that occur in a ring with a dying server, where the peer joins again, and by one that relays nothing. */
-const HONEST_REFUSALS = new Set(['place-lost', 'id-taken', 'no-relay']);
+/** Refusals that occur with servers that die, where the peer asks again, and by one that relays nothing. */
+const HONEST_REFUSALS = new Set(['place-lost', 'id-taken', 'no-relay', 'try-again']);
 
 const live = new Set<CountedConnection>();
 
