@@ -7,11 +7,22 @@ import type { Answer, Question } from './directory.ts';
 import { isReader, type Ask, type Asked, type Envelope } from './envelope.ts';
 import { closeClient, count, linkTo, post, sendEnd } from './links.ts';
 import { feed, forget, serve } from './owner.ts';
-import { idOf, type Binding, type Input, type LocalAsk, type UpLink } from './state.ts';
+import {
+  idOf,
+  type Binding,
+  type Input,
+  type Instance,
+  type LocalAsk,
+  type UpLink,
+  type Waiting,
+} from './state.ts';
 import { cut, putOff, question, tellHere, type Turn } from './turn.ts';
 
 type AskInput = Extract<Input, { readonly type: 'ask' }>;
 type Claim = Extract<Question, { readonly type: 'claim' }>;
+
+/** How long what is asked waits for an owner that can be reached, in milliseconds. */
+const OWNER_PATIENCE = 1_000;
 
 const ALREADY_WATCHES = refusal('already-joined', 'this connection watches a room already');
 
@@ -35,7 +46,7 @@ export function hearClient(turn: Turn, { session, number, ask: local, grant }: A
   if (client === undefined) return;
   const { address } = client;
   const room = roomOf(local) ?? client.binding?.room ?? null;
-  client.asks.set(number, { type: local.type, room });
+  client.asks.set(number, { type: local.type, room, at: turn.moment.now });
   const binding = bindingBy(local, number);
   if (binding !== null && client.binding !== null) {
     const reply = client.binding.type === 'member' ? ALREADY_JOINED : ALREADY_WATCHES;
@@ -65,17 +76,26 @@ export function hearTaken(turn: Turn, session: SessionId, number: number): void 
 /** Whose the room is for which some wait. */
 export function hearClaim(turn: Turn, { room }: Claim, answer: Answer | null): void {
   const { state, moment } = turn;
-  const waiting = state.waiting.get(room) ?? [];
+  const asks = state.waiting.get(room)?.asks ?? [];
   state.waiting.delete(room);
   if (answer?.type === 'granted') {
     state.owned.set(room, { isWatched: false, spectators: new Set(), keptAt: moment.now });
     feed(turn, { type: 'granted', room, era: answer.era, isLost: answer.isLost });
   } else if (answer?.type === 'held' && isReader(answer.by)) state.elsewhere.set(room, answer.by);
   else {
-    for (const asked of waiting) putOff(turn, asked);
+    for (const asked of asks) putOff(turn, asked);
     return;
   }
-  for (const asked of waiting) route(turn, asked);
+  for (const asked of asks) route(turn, asked);
+}
+
+/** Asks the directory again whose the rooms are whose owners could not be reached. */
+export function claimAgain(turn: Turn): void {
+  for (const [room, waiting] of turn.state.waiting) {
+    if (waiting.isClaimed) continue;
+    const [first] = waiting.asks;
+    if (first !== undefined) claim(turn, room, waiting, first);
+  }
 }
 
 /** Takes an envelope of an owner. */
@@ -98,8 +118,11 @@ export function hearOwner(turn: Turn, envelope: Envelope): void {
   } else if (counted === 'next') for (const item of items) hearItem(turn, link, item);
 }
 
-/** A link with an owner has ended. Its members here connect again, and get their places back. */
-export function closeUp(turn: Turn, link: UpLink): void {
+/**
+ * A link with an owner has ended. Its members here connect again, and get their places back.
+ * @param kept what waits for another owner
+ */
+export function closeUp(turn: Turn, link: UpLink, kept: ReadonlySet<string> = new Set()): void {
   const { state } = turn;
   state.up.delete(link.other);
   const lost = new Set<RoomName>();
@@ -108,18 +131,35 @@ export function closeUp(turn: Turn, link: UpLink): void {
   for (const session of link.clients) {
     const client = state.clients.get(session);
     if (client === undefined) continue;
-    if (client.binding !== null && lost.has(client.binding.room)) cut(turn, session, client);
+    const { binding } = client;
+    const isBound = binding !== null && lost.has(binding.room);
+    if (isBound && !kept.has(keyOf({ session, number: binding.number })))
+      cut(turn, session, client);
     for (const [number, { room }] of client.asks)
-      if (room !== null && lost.has(room)) putOff(turn, { session, number });
+      if (room !== null && lost.has(room) && !kept.has(keyOf({ session, number })))
+        putOff(turn, { session, number });
   }
 }
 
-/** What was asked in an envelope that has not arrived is to be asked again. */
+/** What was asked in an envelope that has not arrived waits for another owner. */
 export function askAgain(turn: Turn, { to, link: number, items }: Envelope): void {
-  const link = turn.state.up.get(to);
+  const { state, moment } = turn;
+  const link = state.up.get(to);
   if (link?.number !== number) return;
-  for (const item of items) if (item.type === 'ask') putOff(turn, item);
-  closeUp(turn, link);
+  const kept: Asked[] = [];
+  for (const item of items) {
+    if (item.type !== 'ask') continue;
+    const binding = state.clients.get(item.session)?.binding ?? null;
+    // A member that has asked for something else has lost its connection to the owner.
+    if (binding !== null && binding.number !== item.number) continue;
+    kept.push(item);
+  }
+  closeUp(turn, link, new Set(kept.map(keyOf)));
+  for (const asked of kept) {
+    const at = state.clients.get(asked.session)?.asks.get(asked.number)?.at ?? -Infinity;
+    if (at <= moment.now - OWNER_PATIENCE) putOff(turn, asked);
+    else wait(state, asked);
+  }
 }
 
 /** Brings what a client asks to the owner of the room. */
@@ -128,18 +168,34 @@ function route(turn: Turn, asked: Asked): void {
   const { session, room } = asked;
   if (!state.clients.has(session)) return;
   const owner = state.elsewhere.get(room);
-  const waiting = state.waiting.get(room);
   if (state.owned.has(room)) serve(turn, session, asked);
   else if (owner !== undefined) {
     const link = linkTo(turn, owner);
     link.clients.add(session);
     post(turn, link, asked);
-  } else if (waiting !== undefined) waiting.push(asked);
-  else if (state.lease.type === 'none') putOff(turn, asked);
+  } else if (state.lease.type === 'none') putOff(turn, asked);
   else {
-    state.waiting.set(room, [asked]);
-    question(turn, { type: 'claim', self: idOf(state), room, era: eraIn(turn, asked.ask) });
+    const isFirst = !state.waiting.has(room);
+    const waiting = wait(state, asked);
+    if (isFirst) claim(turn, room, waiting, asked);
   }
+}
+
+function wait({ waiting }: Instance, asked: Asked): Waiting {
+  const { room } = asked;
+  const known = waiting.get(room) ?? { asks: [], isClaimed: false };
+  waiting.set(room, known);
+  known.asks.push(asked);
+  return known;
+}
+
+function claim(turn: Turn, room: RoomName, waiting: Waiting, { ask }: Asked): void {
+  waiting.isClaimed = true;
+  question(turn, { type: 'claim', self: idOf(turn.state), room, era: eraIn(turn, ask) });
+}
+
+function keyOf({ session, number }: Pick<Asked, 'session' | 'number'>): string {
+  return `${session}/${number}`;
 }
 
 function hearItem(turn: Turn, link: UpLink, item: Envelope['items'][number]): void {

@@ -5,7 +5,7 @@
  */
 import { newBroker } from '../broker/state.ts';
 import { RECORD_LASTS, type Answer } from './directory.ts';
-import { closeUp } from './edge.ts';
+import { claimAgain, closeUp } from './edge.ts';
 import { sendEnd } from './links.ts';
 import { closeDown, feed, isIdle } from './owner.ts';
 import { idOf, memoryOf, type Questioned } from './state.ts';
@@ -39,6 +39,7 @@ export function tick(turn: Turn): void {
     era: latestEra(turn),
     keep: recordsToKeep(turn),
   });
+  claimAgain(turn);
   keepLinks(turn);
   releaseIdle(turn);
   forgetOwners(turn);
@@ -72,7 +73,7 @@ export function beginAnew(turn: Turn): void {
   const { state, moment, outputs } = turn;
   if (state.lease.type === 'held') outputs.push({ type: 'lease lost' });
   endLinks(turn);
-  for (const asks of state.waiting.values()) for (const asked of asks) putOff(turn, asked);
+  for (const { asks } of state.waiting.values()) for (const asked of asks) putOff(turn, asked);
   for (const { spectators } of state.owned.values())
     for (const session of spectators) outputs.push({ type: 'host closed', session });
   for (const collection of [state.waiting, state.owned, state.elsewhere, state.remote])

@@ -129,8 +129,11 @@ export type Binding = { readonly room: RoomName; readonly number: number } & (
 export interface Client {
   readonly address: string;
   binding: Binding | null;
-  /** What it has asked and not been answered, by number. */
-  readonly asks: Map<number, { readonly type: Ask['type']; readonly room: RoomName | null }>;
+  /** What it has asked and not been answered, by number, and when. */
+  readonly asks: Map<
+    number,
+    { readonly type: Ask['type']; readonly room: RoomName | null; readonly at: number }
+  >;
 }
 
 /** A link with another instance: see envelope.ts. */
@@ -172,6 +175,13 @@ type Lease =
   /** Until these, whichever clock is first. */
   | { readonly type: 'held'; readonly until: Moment };
 
+/** Asks for a room whose owner is not known. */
+export interface Waiting {
+  readonly asks: Asked[];
+  /** Whether the directory has been asked. */
+  isClaimed: boolean;
+}
+
 export interface Instance {
   /** Of the process; ids begin with it. */
   readonly name: string;
@@ -188,8 +198,8 @@ export interface Instance {
   readonly owned: Map<RoomName, Owned>;
   /** Rooms of others, as far as needed here. */
   readonly elsewhere: Map<RoomName, InstanceId>;
-  /** What waits until the directory has said whose a room is. */
-  readonly waiting: Map<RoomName, Asked[]>;
+  /** What waits until the directory has said whose a room is, and until that one can be reached. */
+  readonly waiting: Map<RoomName, Waiting>;
   readonly up: Map<InstanceId, UpLink>;
   readonly down: Map<InstanceId, DownLink>;
   /** By the broker's number: clients of other instances. Those are below 0. */
