@@ -17,7 +17,8 @@ const SHARED_MAY_IMPORT = {
   machine: [],
   member: ['election', 'machine', 'protocol'],
   driver: ['machine', 'member', 'election', 'protocol'],
-  broker: ['driver', 'machine', 'protocol'],
+  broker: ['machine', 'protocol'],
+  instances: ['broker', 'driver', 'machine', 'protocol'],
   narration: ['member', 'election', 'protocol'],
 };
 

@@ -122,7 +122,7 @@ export default defineConfig({
           globalSetup: 'tests/ice/build-peers.ts',
           include: ['tests/redis/**/*.test.ts'],
           testTimeout: 60_000,
-          sequence: { groupOrder: 1 },
+          sequence: { groupOrder: 2 },
         },
       },
       {

@@ -9,7 +9,7 @@ import { inPlainFolder } from './plain-folder.mjs';
 import { fail, run } from './run.mjs';
 
 /** The standard tests. Others have commands of their own: they need root on Linux, or further programs. */
-const STANDARD = ['unit', 'verify', 'server', 'redis', 'e2e', 'timed', 'chaos'];
+const STANDARD = ['unit', 'verify', 'server', 'e2e', 'timed', 'chaos'];
 
 /** Programs that tests need besides browsers, by the commands and their packages. */
 const PROGRAMS = {

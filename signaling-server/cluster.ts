@@ -23,7 +23,7 @@ export interface Cluster {
 }
 
 /** What a server shares with others. */
-export interface Shared {
+interface Shared {
   readonly cluster: Cluster;
   /** What may come from one address in a minute, at all of them together. */
   readonly rateLimits: RateLimits;

@@ -15,8 +15,9 @@ import {
   type LocalAsk,
   type UpLink,
   type Waiting,
+  type Turn,
 } from './state.ts';
-import { cut, putOff, question, tellHere, type Turn } from './turn.ts';
+import { cut, putOff, question, tellHere } from './tell.ts';
 
 type AskInput = Extract<Input, { readonly type: 'ask' }>;
 type Claim = Extract<Question, { readonly type: 'claim' }>;

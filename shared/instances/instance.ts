@@ -12,8 +12,7 @@ import { askAgain, close, hearClaim, hearClient, hearOwner, hearTaken, open } fr
 import { begin, beginAnew, checkLease, hearRenewal, stop, tick } from './lease.ts';
 import { sendAll } from './links.ts';
 import { closeDown, feed, hearEdge, hearHost } from './owner.ts';
-import { idOf, type Input, type Instance, type Output } from './state.ts';
-import type { Turn } from './turn.ts';
+import { idOf, type Input, type Instance, type Output, type Turn } from './state.ts';
 
 /** Takes one input. Returns what is to be done, in order. */
 export function handle(

@@ -8,8 +8,8 @@ import { RECORD_LASTS, type Answer } from './directory.ts';
 import { claimAgain, closeUp } from './edge.ts';
 import { sendEnd } from './links.ts';
 import { closeDown, feed, isIdle } from './owner.ts';
-import { idOf, memoryOf, type Questioned } from './state.ts';
-import { cut, putOff, question, type Turn } from './turn.ts';
+import { idOf, memoryOf, type Questioned, type Turn } from './state.ts';
+import { cut, putOff, question } from './tell.ts';
 
 /** How often a lease is renewed, and the other instances hear from this one, in milliseconds. */
 const TICK = 1_000;

@@ -2,8 +2,7 @@
 import type { SessionId } from '../broker/state.ts';
 import type { InstanceId } from './directory.ts';
 import { envelope, type Envelope, type Item } from './envelope.ts';
-import { idOf, type DownLink, type Instance, type UpLink } from './state.ts';
-import type { Turn } from './turn.ts';
+import { idOf, type DownLink, type Instance, type UpLink, type Turn } from './state.ts';
 
 /** Has something sent on a link, at the end of this turn. */
 export function post(turn: Turn, link: UpLink | DownLink, item: Item): void {

@@ -7,8 +7,8 @@ import type { RoomName } from '../protocol/ids.ts';
 import type { LeaveRequest, Reply } from '../protocol/signaling.ts';
 import type { Asked, Envelope } from './envelope.ts';
 import { acceptLink, count, post, sendEnd } from './links.ts';
-import type { DownLink, HostInput, Owned } from './state.ts';
-import { tell, type Turn } from './turn.ts';
+import type { DownLink, HostInput, Owned, Turn } from './state.ts';
+import { tell } from './tell.ts';
 
 /** Gives the broker an input, and hands out what it delivers. */
 export function feed(turn: Turn, input: BrokerInput): void {

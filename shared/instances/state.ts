@@ -1,6 +1,7 @@
 /** What an instance remembers, what it is told, and what it has done: all of it plain data. */
 import { newBroker, type Broker, type BrokerLimits, type Delivery } from '../broker/state.ts';
 import type { SessionId } from '../broker/state.ts';
+import type { BrokerPorts } from '../broker/turn.ts';
 import type { Moment } from '../machine/moment.ts';
 import type { PeerId, RoomName } from '../protocol/ids.ts';
 import type { LeaveRequest, Reply, Request } from '../protocol/signaling.ts';
@@ -243,4 +244,14 @@ export function newInstance(name: string, limits: BrokerLimits, now: number): In
     links: 0,
     nextTick: null,
   };
+}
+
+/** One input's worth of work. */
+export interface Turn {
+  readonly moment: Moment;
+  readonly ports: BrokerPorts;
+  readonly state: Instance;
+  readonly outputs: Output[];
+  /** Links that have something to send. */
+  readonly touched: Set<UpLink | DownLink>;
 }

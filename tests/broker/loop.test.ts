@@ -1,6 +1,6 @@
 /** What runs the broker: one input after another, and one timer. */
 import { expect, test } from 'vitest';
-import { run as runBroker } from '../../shared/broker/run.ts';
+import { run as runBroker } from './run.ts';
 import { newBroker, type Delivery } from '../../shared/broker/state.ts';
 import { SimulatedClock } from '../../shared/simulation/clock.ts';
 import { PLAIN_TICKETS } from '../../shared/simulation/plain-tickets.ts';

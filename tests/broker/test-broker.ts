@@ -3,7 +3,7 @@ import { expect } from 'vitest';
 import { orderOf, sessionsIn, sizeOf } from '../../shared/broker/broker.ts';
 import { NO_FACTS } from '../../shared/broker/facts.ts';
 import type { Notice } from '../../shared/broker/room.ts';
-import { run, type BrokerLoop } from '../../shared/broker/run.ts';
+import { run, type BrokerLoop } from './run.ts';
 import {
   newBroker,
   type Broker,

@@ -1,22 +1,12 @@
-/** One input's worth of work: the instance, the time, and what is to be done. */
-import { refusal, type BrokerPorts } from '../broker/turn.ts';
+/** What clients are told, wherever they are connected, and what the directory is asked. */
+import { refusal } from '../broker/turn.ts';
 import type { SessionId } from '../broker/state.ts';
-import type { Moment } from '../machine/moment.ts';
 import type { Question } from './directory.ts';
 import type { Asked, Said } from './envelope.ts';
 import { closeClient, post } from './links.ts';
-import type { Client, Instance, Output, UpLink, DownLink } from './state.ts';
+import type { Client, Turn } from './state.ts';
 
-export interface Turn {
-  readonly moment: Moment;
-  readonly ports: BrokerPorts;
-  readonly state: Instance;
-  readonly outputs: Output[];
-  /** Links that have something to send. */
-  readonly touched: Set<UpLink | DownLink>;
-}
-
-const TRY_AGAIN = refusal('try-again', 'the servers cannot reach each other at the moment');
+const TRY_AGAIN = refusal('try-again', 'the room cannot be reached at the moment');
 
 /** Tells a client something, by the broker's number of its connection: it may be another instance's. */
 export function tell(turn: Turn, said: Said): void {

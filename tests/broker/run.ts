@@ -1,9 +1,9 @@
-/** A broker with its timer. */
-import { Loop, type Machine, type Times } from '../driver/loop.ts';
-import { firstTime } from '../machine/due-times.ts';
-import { handle } from './broker.ts';
-import type { Broker, Delivery, Input } from './state.ts';
-import type { BrokerPorts } from './turn.ts';
+/** A broker with its timer, without instances. */
+import { Loop, type Machine, type Times } from '../../shared/driver/loop.ts';
+import { firstTime } from '../../shared/machine/due-times.ts';
+import { handle } from '../../shared/broker/broker.ts';
+import type { Broker, Delivery, Input } from '../../shared/broker/state.ts';
+import type { BrokerPorts } from '../../shared/broker/turn.ts';
 
 /** What gives a broker its inputs, one after another. */
 export type BrokerLoop = Loop<Input, Delivery>;
