@@ -18,7 +18,7 @@ export default defineConfig({
     },
   ],
   test: {
-    include: ['tests/{broker,election,member,simulation}/**/*.test.ts'],
+    include: ['tests/{broker,election,instances,member,simulation}/**/*.test.ts'],
     testTimeout: 60_000,
     isolate: false,
   },

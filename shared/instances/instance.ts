@@ -10,7 +10,7 @@ import type { Moment } from '../machine/moment.ts';
 import type { BrokerPorts } from '../broker/turn.ts';
 import { askAgain, close, hearClaim, hearClient, hearOwner, hearTaken, open } from './edge.ts';
 import { begin, beginAnew, checkLease, hearRenewal, stop, tick } from './lease.ts';
-import { sendAll } from './links.ts';
+import { refuseEnvelope, sendAll } from './links.ts';
 import { closeDown, feed, hearEdge, hearHost } from './owner.ts';
 import { idOf, type Input, type Instance, type Output, type Turn } from './state.ts';
 
@@ -63,8 +63,10 @@ function hear(turn: Turn, input: Input): void {
 
 function hearAnswer(turn: Turn, { asked, answer }: Extract<Input, { type: 'answer' }>): void {
   const { question } = asked;
+  const { state } = turn;
+  if (question.self === state.former && answer?.type === 'done') state.former = null;
   // To one that it is no more.
-  if (question.self !== idOf(turn.state)) return;
+  if (question.self !== idOf(state)) return;
   if (question.type === 'renew') hearRenewal(turn, asked, answer);
   if (question.type !== 'claim') return;
   hearClaim(turn, question, answer);
@@ -77,8 +79,8 @@ function hearEnvelope(
 ): void {
   const self = idOf(turn.state);
   if (type === 'envelope') {
-    if (envelope.to !== self || turn.state.lease.type === 'none') return;
-    if (envelope.way === 'up') hearEdge(turn, envelope);
+    if (envelope.to !== self || turn.state.lease.type === 'none') refuseEnvelope(turn, envelope);
+    else if (envelope.way === 'up') hearEdge(turn, envelope);
     else hearOwner(turn, envelope);
     return;
   }

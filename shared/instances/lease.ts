@@ -32,6 +32,8 @@ export function begin(turn: Turn, uptime: number): void {
 export function tick(turn: Turn): void {
   const { state, moment } = turn;
   state.nextTick = moment.now + TICK;
+  // Else its rooms would be nobody's for as long as its lease lasts.
+  if (state.former !== null) question(turn, { type: 'drain', self: state.former });
   question(turn, {
     type: 'renew',
     self: idOf(state),
@@ -71,7 +73,10 @@ export function checkLease(turn: Turn): void {
 /** Gives up all rooms, as another instance from now on. The clients here connect again. */
 export function beginAnew(turn: Turn): void {
   const { state, moment, outputs } = turn;
-  if (state.lease.type === 'held') outputs.push({ type: 'lease lost' });
+  if (state.lease.type === 'held') {
+    outputs.push({ type: 'lease lost' });
+    state.former = idOf(state);
+  }
   endLinks(turn);
   for (const { asks } of state.waiting.values()) for (const asked of asks) putOff(turn, asked);
   for (const { spectators } of state.owned.values())

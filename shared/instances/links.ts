@@ -68,6 +68,14 @@ export function sendEnd(
   turn.outputs.push({ type: 'publish', envelope: envelopeOn(turn.state, parts, [], true) });
 }
 
+/** An envelope has come to one that this instance was before. */
+export function refuseEnvelope({ outputs }: Turn, { from, to, way, link, isEnd }: Envelope): void {
+  if (isEnd) return;
+  const back = way === 'up' ? 'down' : 'up';
+  const end = envelope({ from: to, to: from, way: back, link, number: 0, items: [], isEnd: true });
+  outputs.push({ type: 'publish', envelope: end });
+}
+
 /** The owner has not to know of a client any more. */
 export function closeClient(turn: Turn, link: UpLink, session: SessionId): void {
   if (link.clients.delete(session)) post(turn, link, { type: 'closed', session });

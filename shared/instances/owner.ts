@@ -104,7 +104,7 @@ function hearItem(turn: Turn, link: DownLink, item: Envelope['items'][number]): 
   switch (item.type) {
     case 'ask': {
       if (turn.state.owned.has(item.room)) serve(turn, sessionOf(turn, link, item), item);
-      else post(turn, link, { type: 'returned', asked: { ...item, isReturned: true } });
+      else post(turn, link, { type: 'returned', asked: item });
       return;
     }
     case 'taken': {

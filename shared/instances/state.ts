@@ -190,6 +190,8 @@ export interface Instance {
   /** How often it has begun anew. */
   generation: number;
   lease: Lease;
+  /** Before it began anew; null where the directory knows that it is no more. */
+  former: InstanceId | null;
   /** When the directory began to remember; null before there is one. */
   since: number | null;
   isStopped: boolean;
@@ -230,6 +232,7 @@ export function newInstance(name: string, limits: BrokerLimits, now: number): In
     ...first,
     limits,
     lease: { type: 'none' },
+    former: null,
     since: null,
     isStopped: false,
     broker: newBroker(memoryOf(first), limits, now),

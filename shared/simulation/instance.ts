@@ -1,7 +1,7 @@
 /** A server of a simulation, alone or among several: an instance on a computer that may sleep or be slow. */
 import { run, type InstanceLoop } from '../instances/run.ts';
-import { newInstance, type Input, type Instance, type Output } from '../instances/state.ts';
-import { answer, newDirectory } from '../instances/directory.ts';
+import { idOf, newInstance, type Input, type Instance, type Output } from '../instances/state.ts';
+import { answer, newDirectory, type InstanceId } from '../instances/directory.ts';
 import type { RoomName } from '../protocol/ids.ts';
 import { Device } from './device.ts';
 import type { SimulatedNetwork } from './network.ts';
@@ -15,6 +15,8 @@ interface InstancePorts {
   /** Milliseconds since 1970, by its clock. */
   readonly date: () => number;
   perform(output: Output): void;
+  /** It is about to do something. */
+  onActing(): void;
 }
 
 /** What a simulated server may do. */
@@ -68,10 +70,14 @@ export class SimulatedInstance {
       });
   }
 
-  /** Whether it takes itself for the owner of a room, and would speak for it now. */
-  owns(room: RoomName): boolean {
-    const { lease, owned } = this.#state;
-    return owned.has(room) && lease.type === 'held' && this.#now() < lease.until.now;
+  /** Names it among others, until it begins anew. */
+  get id(): InstanceId {
+    return idOf(this.#state);
+  }
+
+  /** The rooms that it takes for its own. */
+  get rooms(): readonly RoomName[] {
+    return [...this.#state.owned.keys()];
   }
 
   give(input: Input): void {
@@ -109,6 +115,7 @@ export class SimulatedInstance {
   }
 
   #perform(output: Output): void {
+    this.#ports.onActing();
     if (this.#pause !== null) {
       this.#freeze(this.#pause);
       this.#pause = null;

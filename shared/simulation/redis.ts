@@ -5,9 +5,11 @@ import {
   newDirectory,
   type Answer,
   type Directory,
+  type InstanceId,
   type Question,
 } from '../instances/directory.ts';
 import { nameIn, type Envelope } from '../instances/envelope.ts';
+import type { RoomName } from '../protocol/ids.ts';
 import type { SimulatedNetwork } from './network.ts';
 
 /** An instance, as the channels see it. */
@@ -64,6 +66,11 @@ export class SimulatedRedis {
   constructor(network: SimulatedNetwork, date: () => number) {
     this.#network = network;
     this.#date = date;
+  }
+
+  /** Whose a room is, as it knows; null where it is nobody's. */
+  ownerOf(room: RoomName): InstanceId | null {
+    return this.#directory.owners.get(room)?.owner ?? null;
   }
 
   /** Whether all that was promised by leases holds. */

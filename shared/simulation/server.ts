@@ -2,7 +2,6 @@
 import type { Told } from '../broker/room.ts';
 import type { SessionId } from '../broker/state.ts';
 import type { Output } from '../instances/state.ts';
-import type { RoomName } from '../protocol/ids.ts';
 import { claimOf, type LeaveRequest, type ReplyTo, type Request } from '../protocol/signaling.ts';
 import type { Signaling } from '../driver/ports.ts';
 import type { WatchReply } from '../protocol/watch.ts';
@@ -78,8 +77,6 @@ export class SimulatedServer {
   #sessions = 0;
   #requests = 0;
   readonly #problems: string[] = [];
-  /** All that were asked for. */
-  readonly #rooms = new Set<RoomName>();
 
   /** @param count of instances that share rooms; 1 for a server alone */
   constructor(network: SimulatedNetwork, count = 1) {
@@ -215,6 +212,7 @@ export class SimulatedServer {
       // Alone it is the directory, too.
       date: () => this.#date() - (this.#redis === null ? 0 : this.#clockError),
       perform: (output) => this.#perform(instance, output),
+      onActing: () => this.#judge(instance),
     });
     return instance;
   }
@@ -243,17 +241,17 @@ export class SimulatedServer {
     this.#notice(connection, reason, this.#network.upTo(RETRY));
   }
 
-  /** Two that speak for one room, while leases hold what they promise. */
-  #judge(): void {
+  /** One that speaks for a room which was given to another, while leases hold what they promise. */
+  #judge(instance: SimulatedInstance): void {
     if (this.#redis?.isSound !== true) return;
-    for (const room of this.#rooms) {
-      const owners = this.#instances.filter((each) => each.owns(room)).map(({ name }) => name);
-      if (owners.length > 1) this.#problems.push(`${owners.join(' and ')} own ${room}`);
+    for (const room of instance.rooms) {
+      const owner = this.#redis.ownerOf(room);
+      if (owner !== null && owner !== instance.id)
+        this.#problems.push(`${instance.id} speaks for ${room}, which is ${owner}’s`);
     }
   }
 
   #perform(instance: SimulatedInstance, output: Output): void {
-    this.#judge();
     if (output.type === 'reply') {
       this.#reply(output);
       return;
@@ -304,7 +302,6 @@ export class SimulatedServer {
     if (connection?.isTold !== true) return;
     const { session, instance } = connection;
     const claim = claimOf(request);
-    if (claim !== null) this.#rooms.add(claim.room);
     const patience = request.type === 'join' ? PLACE_PATIENCE : REPLY_PATIENCE;
     const cancel = claim && device.after(patience, () => this.#giveUp(connection));
     this.#toServer(connection, () => {

@@ -1,4 +1,5 @@
 /** Servers that share a simulated Redis, and clients whose connections the test plays. */
+import type { Question } from '../../shared/instances/directory.ts';
 import type { Envelope } from '../../shared/instances/envelope.ts';
 import type { LocalAsk, Output } from '../../shared/instances/state.ts';
 import type { JoinRequest, ReplyTo, View } from '../../shared/protocol/signaling.ts';
@@ -53,6 +54,7 @@ export class Servers {
       network: this.#network,
       redis: this.redis,
       date: () => BEGAN + this.clock.now(),
+      onActing: () => undefined,
       perform: (output) => {
         this.outputs.push(output);
         if ('session' in output) this.#clients.get(output.session)?.told.push(output);
@@ -64,6 +66,12 @@ export class Servers {
 
   at(number: number): SimulatedInstance {
     return defined(this.instances[number - 1]);
+  }
+
+  /** What another server asks. */
+  ask(question: Question): void {
+    this.redis.ask('server 1', question, () => undefined);
+    this.pass(50);
   }
 
   /** Sets the clock of Redis. */
