@@ -41,7 +41,7 @@ export const INSTANCE_MUTANTS = [
     file: 'instances/directory.ts',
     find: ' && until <= date + leaseLasts',
     replace: '',
-    caughtBy: storm('instances', 17, 1),
+    caughtBy: test('instances/directory', 'S1e a lease from before'),
   },
   {
     rule: 'S1f',
