@@ -207,9 +207,35 @@ export function signalingRows(results) {
   ];
 }
 
+/** What is measured of several of our servers. */
+const SHARED = {
+  rate: ['joins a second', 0],
+  half: ['a join, median, ms', 1],
+  most: ['a join, p99, ms', 1],
+  cpu: ['CPU of all servers a join, µs', 0],
+  redis: ['CPU of Redis a join, µs', 0],
+  memory: ['memory an idle peer, all servers, kB', 1],
+};
+
+/** The same for servers that share their rooms, beside one that is alone. */
+export function sharingRows(results, counts) {
+  return [
+    ['', 'rooms', 'alone', ...counts.map((count) => `${count} by Redis`)],
+    ...results.flatMap(({ shape: { rooms, size }, runs, sharing }) =>
+      Object.entries(SHARED).map(([key, [what, digits]]) => [
+        what,
+        `${rooms} × ${size}`,
+        ...[runs.ours, ...sharing].map((each) =>
+          median(each.map((run) => run[key])).toFixed(digits),
+        ),
+      ]),
+    ),
+  ];
+}
+
 const SIGNALING_HEADING = '\n## The signaling server\n';
 
-export function signalingMarkdown(results) {
+export function signalingMarkdown(results, counts) {
   return `${SIGNALING_HEADING}
 Written by \`npm run bench -- signaling\`, at another time than the rest. Node ${process.versions.node}; ${availableParallelism()} cores (${cpus()[0]?.model ?? 'unknown'}).
 
@@ -228,6 +254,16 @@ characters. 32 newcomers are on their way at a time. Nobody makes links: that is
 - *server CPU a join*: processor time of the server's process while all join.
 - *memory an idle peer*: what the process has more than before the first came, after garbage collection.
 - *views a leave*: messages to all members together for one that leaves.
+
+In one room newcomers that come while others do wait for each other for at least 50 ms, so that neighbours
+make fewer links: with 32 on their way at a time that, and not the processor, bounds the joins a second.
+
+### Several servers
+
+The same joins at servers that share their rooms by a Redis on the same machine; each peer of a room at the next
+of them. A machine with few cores shows what sharing costs, not what it gains.
+
+${asMarkdown(sharingRows(results, counts))}
 `;
 }
 
