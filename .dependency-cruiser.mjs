@@ -53,6 +53,13 @@ export default {
       to: { pathNot: ['^shared/', '^node_modules/valibot/'] },
     },
     {
+      name: 'redis-on-demand',
+      comment: 'a server without REDIS_URL loads nothing of Redis',
+      severity: 'error',
+      from: { path: '^(signaling-server|terminal)/', pathNot: '^signaling-server/redis' },
+      to: { path: ['^signaling-server/redis', '^node_modules/(ioredis|@msgpack)/'], dynamic: false },
+    },
+    {
       name: 'simulation-is-a-top',
       comment: 'nothing in shared/ but simulation/ imports simulation/',
       severity: 'error',

@@ -72,7 +72,8 @@ export class RedisCluster implements Cluster {
   /** @param url such as `redis://:password@example.org:6379/0` */
   constructor(url: string, ports: RedisPorts) {
     this.#ports = ports;
-    this.#commands = new Redis(url, OPTIONS);
+    // What is said in one turn of the event loop goes out together.
+    this.#commands = new Redis(url, { ...OPTIONS, enableAutoPipelining: true });
     this.#channel = new Redis(url, { ...OPTIONS, autoResubscribe: false });
     this.limits = new Redis(url, { ...OPTIONS, commandTimeout: LIMIT_PATIENCE });
     this.#directory = new RedisDirectory(this.#commands);
