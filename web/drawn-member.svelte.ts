@@ -6,6 +6,7 @@ import type { RoomName } from '../shared/protocol/ids.ts';
 import { UNANSWERED } from '../peer/slow-attempts.ts';
 import type { LinkSnapshot, RingEvent, RingState } from '../shared/member/events.ts';
 import { announcedAt } from './announced.ts';
+import { watchLocalNetwork } from './local-network.ts';
 import { ReachWatch } from './reach.ts';
 import type { LogRecord, RingMember, Sight } from './ring-member.ts';
 import { watchSleep } from './sleep-watch.ts';
@@ -67,6 +68,11 @@ export class DrawnMember {
       this.#troubles.see(member.ring);
       this.#changed();
     };
+    // Where there is no secure context, there are no permissions either.
+    void watchLocalNetwork(navigator.permissions, (isDenied) => {
+      this.#troubles.keptApart(isDenied);
+      this.#changed();
+    });
     watchSleep((gap) => {
       this.#troubles.slept(gap, member.ring);
       this.#changed();

@@ -33,6 +33,10 @@ type Refusal = Extract<RingEvent, { type: 'refused' }>;
 /** How long a direct link may take to open before the page says that there is none, in milliseconds. */
 export const DIRECT_LINK_PATIENCE = 6_000;
 
+/** The browser has a permission for that, and it is denied. */
+const KEPT_APART =
+  'This browser does not let the page reach devices of the local network: allow “local network” for this site in the browser’s settings (the sign beside the address), and reload.';
+
 export class Troubles {
   readonly #hasWebRtc: boolean;
   readonly #page: Addresses;
@@ -58,6 +62,8 @@ export class Troubles {
   #isSpent = false;
   /** Whether the server has refused to pass messages on. */
   #isUnrelayed = false;
+  /** Whether the browser keeps this page from devices of the local network. */
+  #isKeptApart = false;
   #switched: { readonly edge: Edge; readonly peer: PeerId } | null = null;
 
   /**
@@ -133,6 +139,11 @@ export class Troubles {
   #isRelayedForLong(edge: Edge): boolean {
     const link = this.#links.get(edge);
     return link?.link === 'relayed' && Date.now() - link.since >= DIRECT_LINK_PATIENCE;
+  }
+
+  /** Whether the browser's permission for the local network is denied. */
+  keptApart(isKeptApart: boolean): void {
+    this.#isKeptApart = isKeptApart;
   }
 
   /** What was found out about a lost server; null where nothing is known that still holds. */
@@ -278,11 +289,18 @@ export class Troubles {
         tone: 'warn',
         isReloadOffered: this.#isSpent,
         what: `No direct connection to the ${names.join(' and the ')}: relayed.`,
-        advice: this.#isSpent
-          ? 'This page has made as many direct connections as it may for now. Messages go through the server instead, more slowly; the election is the same. It makes another one as soon as it may; to have one at once, reload the page.'
-          : 'Messages go through the server instead, more slowly; the election is the same. This tab goes on trying for a direct one. Within one Wi-Fi it may help to use another one, or the hotspot of a phone, and to turn a VPN off; between different networks the server can be set up to help.',
+        advice: this.#relayAdvice(),
       },
     ];
+  }
+
+  #relayAdvice(): string {
+    if (this.#isSpent)
+      return 'This page has made as many direct connections as it may for now. Messages go through the server instead, more slowly; the election is the same. It makes another one as soon as it may; to have one at once, reload the page.';
+    const meanwhile =
+      'Messages go through the server instead, more slowly; the election is the same.';
+    if (this.#isKeptApart) return `${meanwhile} ${KEPT_APART}`;
+    return `${meanwhile} This tab goes on trying for a direct one. Within one Wi-Fi it may help to use another one, or the hotspot of a phone, and to turn a VPN off; between different networks the server can be set up to help.`;
   }
 
   #ofNoRelay(ring: RingState): Notice[] {
@@ -301,8 +319,9 @@ export class Troubles {
         kind: 'no relay',
         tone: 'bad',
         what: `No connection to the ${names.join(' and the ')}.`,
-        advice:
-          'No direct connection has come up, and this server passes on no messages between peers. Within one Wi-Fi it may help to use another one, or the hotspot of a phone, and to turn a VPN off. This tab goes on trying.',
+        advice: this.#isKeptApart
+          ? `No direct connection has come up, and this server passes on no messages between peers. ${KEPT_APART}`
+          : 'No direct connection has come up, and this server passes on no messages between peers. Within one Wi-Fi it may help to use another one, or the hotspot of a phone, and to turn a VPN off. This tab goes on trying.',
       },
     ];
   }

@@ -181,6 +181,27 @@ describe('given what a ring tells,', () => {
     expect(await violations(page)).toEqual([]);
   });
 
+  test('relayed links in a browser that keeps the page from the local network', async () => {
+    const session = await page.createCDPSession();
+    const setTo = (setting: 'denied' | 'granted') =>
+      session.send('Browser.setPermission', { permission: { name: 'local-network' }, setting });
+    await setTo('denied');
+    try {
+      const relayed = { ...ring, successorLink: 'relayed', predecessorLink: 'relayed' } as const;
+      await showMember(page, relayed);
+      await passTime(page, DIRECT_LINK_PATIENCE);
+      await tellMember(page, { type: 'ring' }, relayed);
+      await page.waitForSelector(
+        '[data-kind=relayed]::-p-text(allow “local network” for this site)',
+      );
+      expect(await violations(page)).toEqual([]);
+      await setTo('granted');
+      await page.waitForSelector('[data-kind=relayed]::-p-text(Within one Wi-Fi it may help)');
+    } finally {
+      await session.send('Browser.resetPermissions');
+    }
+  });
+
   test('a leader that is not confirmed', async () => {
     const doubted = { ...ring, isConfirmed: false, confirmedUntil: Date.now() };
     await showMember(page, doubted);

@@ -107,6 +107,17 @@ test('a relayed link that is so as the page may make no direct one is not blamed
   expect(troubles.of(relayed)[0]?.isReloadOffered).toBe(false);
 });
 
+test('a relayed link is told with the setting of the browser that keeps devices apart, while it is so', () => {
+  const relayed = { ...STATE, successorLink: 'relayed' } as const;
+  const troubles = after(FOUND);
+  troubles.keptApart(true);
+  seeForLong(troubles, relayed);
+  expect(troubles.of(relayed)[0]?.advice).toMatch(/allow “local network” for this site/);
+  troubles.keptApart(false);
+  expect(troubles.of(relayed)[0]?.advice).toMatch(/Wi-Fi/);
+  expect(kinds(troubles)).toEqual([]);
+});
+
 test('a link that is relayed for a moment, until a direct one is up, is not told of', () => {
   const troubles = after(FOUND);
   const relayed = { ...STATE, successorLink: 'relayed' } as const;
