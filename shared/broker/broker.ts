@@ -168,6 +168,6 @@ function settleMember(turn: Turn, asker: Asker, open: OpenRoom, id: PeerId): voi
     reply(turn, asker, refusal('not-joined', `${id} is no member of ${open.name}`));
     return;
   }
-  const era = settle(open, id, turn);
+  const era = settle(open, id);
   reply(turn, asker, { ok: true, era, ticket: sealTicket(turn.tickets, open, id, view) });
 }

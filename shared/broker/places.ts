@@ -41,11 +41,11 @@ export function join(room: Room, newcomers: readonly Newcomer[], { now }: Moment
  * @param isGoodbye whether it went by its own word; one that did not may go on speaking on old links
  * @returns views for those whose neighbour it was; nothing where it was not a member
  */
-export function leave(room: Room, id: PeerId, isGoodbye: boolean, moment: Moment): Notice[] {
+export function leave(room: Room, id: PeerId, isGoodbye: boolean): Notice[] {
   const at = room.ring.findIndex((member) => member.id === id);
   const leaving = room.ring[at];
   if (leaving === undefined) return [];
-  if (wasElsewhere(room, at, leaving)) startEra(room, moment);
+  if (wasElsewhere(room, at, leaving)) room.era += 1;
   room.ring.splice(at, 1);
   room.version += 1;
   depart(room, [id]);
@@ -61,8 +61,8 @@ export function leave(room: Room, id: PeerId, isGoodbye: boolean, moment: Moment
  * @param id of a member
  * @returns the era in which it acts, if it leads
  */
-export function settle(room: Room, id: PeerId, moment: Moment): number {
-  if (!room.ring.some(({ isSettled }) => isSettled)) startEra(room, moment);
+export function settle(room: Room, id: PeerId): number {
+  if (!room.ring.some(({ isSettled }) => isSettled)) room.era += 1;
   const member = find(room, id);
   if (member !== undefined) {
     member.isSettled = true;
@@ -152,10 +152,6 @@ function wasElsewhere(room: Room, at: number, member: Member): boolean {
   const { successor, predecessor } = placeAt(room, at, member);
   const { neighbours } = member.lost;
   return [successor, predecessor].some((peer) => peer !== member.id && !neighbours.includes(peer));
-}
-
-function startEra(room: Room, { date }: Moment): void {
-  room.era = Math.max(date, room.era + 1);
 }
 
 function depart(room: Room, ids: readonly PeerId[]): void {

@@ -71,7 +71,7 @@ export function letGo(turn: Turn, open: OpenRoom, id: PeerId, isGoodbye = true):
   const [newcomer] = open.pending.filter(({ request }) => request.id === id);
   if (newcomer !== undefined) reply(turn, newcomer, placeLost(open.name, id));
   open.pending = open.pending.filter((each) => each !== newcomer);
-  announce(turn, open, leave(open, id, isGoodbye, turn));
+  announce(turn, open, leave(open, id, isGoodbye));
   // It may have been the last that was there (L13j).
   restartAbsence(turn, open);
   if (open.seats.size === 0) closeRoom(turn, open);

@@ -80,7 +80,7 @@ export function hearClaim(turn: Turn, { room }: Claim, answer: Answer | null): v
   const asks = state.waiting.get(room)?.asks ?? [];
   state.waiting.delete(room);
   if (answer?.type === 'granted') {
-    state.owned.set(room, { isWatched: false, spectators: new Set(), keptAt: moment.now });
+    state.owned.set(room, { isWatched: false, spectators: 0, keptAt: moment.now });
     feed(turn, { type: 'granted', room, era: answer.era, isLost: answer.isLost });
   } else if (answer?.type === 'held' && isReader(answer.by)) state.elsewhere.set(room, answer.by);
   else {

@@ -79,10 +79,9 @@ export function beginAnew(turn: Turn): void {
   }
   endLinks(turn);
   for (const { asks } of state.waiting.values()) for (const asked of asks) putOff(turn, asked);
-  for (const { spectators } of state.owned.values())
-    for (const session of spectators) outputs.push({ type: 'host closed', session });
-  for (const collection of [state.waiting, state.owned, state.elsewhere, state.remote])
-    collection.clear();
+  for (const session of state.spectators.keys()) outputs.push({ type: 'host closed', session });
+  const { waiting, owned, spectators, elsewhere, remote } = state;
+  for (const collection of [waiting, owned, spectators, elsewhere, remote]) collection.clear();
   state.lease = { type: 'none' };
   state.generation += 1;
   state.broker = newBroker(memoryOf(state), state.limits, state.since ?? moment.now);

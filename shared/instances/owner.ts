@@ -13,8 +13,7 @@ import { tell } from './tell.ts';
 /** Gives the broker an input, and hands out what it delivers. */
 export function feed(turn: Turn, input: BrokerInput): void {
   const { state, moment, ports } = turn;
-  // Eras are the directory's: those of this clock may be later.
-  for (const delivery of handle(state.broker, input, { now: moment.now, date: 0 }, ports)) {
+  for (const delivery of handle(state.broker, input, moment, ports)) {
     if (delivery.type === 'note') turn.outputs.push(delivery);
     else tell(turn, delivery);
     if (delivery.type === 'reply' && delivery.reply.ok && 'view' in delivery.reply)
@@ -30,7 +29,7 @@ export function serve(
 ): void {
   switch (ask.type) {
     case 'watch': {
-      turn.state.owned.get(room)?.spectators.add(session);
+      addSpectator(turn, session, room);
       const { body: watch } = ask;
       turn.outputs.push({ type: 'host watch', session, number, room, address, watch });
       return;
@@ -51,9 +50,25 @@ export function serve(
 
 /** A client has gone. */
 export function forget(turn: Turn, session: SessionId): void {
-  for (const { spectators } of turn.state.owned.values())
-    if (spectators.delete(session)) turn.outputs.push({ type: 'host closed', session });
+  if (removeSpectator(turn, session)) turn.outputs.push({ type: 'host closed', session });
   feed(turn, { type: 'closed', session });
+}
+
+function addSpectator({ state }: Turn, session: SessionId, room: RoomName): void {
+  const owned = state.owned.get(room);
+  if (owned === undefined) return;
+  owned.spectators += 1;
+  state.spectators.set(session, room);
+}
+
+/** Returns whether it was one. */
+function removeSpectator({ state }: Turn, session: SessionId): boolean {
+  const room = state.spectators.get(session);
+  if (room === undefined) return false;
+  state.spectators.delete(session);
+  const owned = state.owned.get(room);
+  if (owned !== undefined) owned.spectators -= 1;
+  return true;
 }
 
 /** What those say who serve spectators. */
@@ -61,8 +76,7 @@ export function hearHost(turn: Turn, input: HostInput): void {
   switch (input.type) {
     case 'host reply': {
       const { session, number, reply } = input;
-      if (!reply.ok)
-        for (const { spectators } of turn.state.owned.values()) spectators.delete(session);
+      if (!reply.ok) removeSpectator(turn, session);
       tell(turn, { type: 'reply', session, number, reply });
       return;
     }
@@ -175,5 +189,5 @@ function tellIfWatched(turn: Turn, session: SessionId): void {
 export function isIdle({ state, moment }: Turn, room: RoomName, { spectators }: Owned): boolean {
   const { rooms, reserved } = state.broker;
   const isReserved = (reserved.get(room)?.until ?? 0) > moment.now;
-  return !rooms.has(room) && !isReserved && spectators.size === 0;
+  return !rooms.has(room) && !isReserved && spectators === 0;
 }

@@ -166,7 +166,7 @@ export interface DownLink extends Link {
 export interface Owned {
   /** Whether its members were told that they have spectators. */
   isWatched: boolean;
-  readonly spectators: Set<SessionId>;
+  spectators: number;
   /** When the directory was last told to keep its record. */
   keptAt: number;
 }
@@ -199,6 +199,8 @@ export interface Instance {
   broker: Broker;
   readonly clients: Map<SessionId, Client>;
   readonly owned: Map<RoomName, Owned>;
+  /** By session: the room of its own that each spectator watches, or has asked for. */
+  readonly spectators: Map<SessionId, RoomName>;
   /** Rooms of others, as far as needed here. */
   readonly elsewhere: Map<RoomName, InstanceId>;
   /** What waits until the directory has said whose a room is, and until that one can be reached. */
@@ -238,6 +240,7 @@ export function newInstance(name: string, limits: BrokerLimits, now: number): In
     broker: newBroker(memoryOf(first), limits, now),
     clients: new Map(),
     owned: new Map(),
+    spectators: new Map(),
     elsewhere: new Map(),
     waiting: new Map(),
     up: new Map(),

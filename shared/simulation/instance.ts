@@ -16,7 +16,7 @@ interface InstancePorts {
   readonly date: () => number;
   perform(output: Output): void;
   /** It is about to do something. */
-  onActing(): void;
+  onActing(instance: SimulatedInstance): void;
 }
 
 /** What a simulated server may do. */
@@ -115,7 +115,7 @@ export class SimulatedInstance {
   }
 
   #perform(output: Output): void {
-    this.#ports.onActing();
+    this.#ports.onActing(this);
     if (this.#pause !== null) {
       this.#freeze(this.#pause);
       this.#pause = null;

@@ -212,7 +212,7 @@ export class SimulatedServer {
       // Alone it is the directory, too.
       date: () => this.#date() - (this.#redis === null ? 0 : this.#clockError),
       perform: (output) => this.#perform(instance, output),
-      onActing: () => this.#judge(instance),
+      onActing: (acting) => this.#judge(acting),
     });
     return instance;
   }

@@ -288,12 +288,12 @@ describe('a room that recovers', () => {
     const ring = [1, 2, 3].map((number) => peerId(number));
     const room = newRoom('monday');
     join(room, [newcomer(9)], moment());
-    const first = settle(room, peerId(9), moment());
+    const first = settle(room, peerId(9));
     expect(startRecovery(room)).toEqual([peerId(9)]);
     for (const at of [2, 0, 1]) readmit(room, recollectionAt(ring, at), moment());
     recover(room, 100, moment());
     expect(edgesOf(peersOf(room))).toEqual(edgesOf(ring));
-    expect(settle(room, peerId(1), moment())).toBeGreaterThan(first);
+    expect(settle(room, peerId(1))).toBeGreaterThan(first);
     expect(defined(viewFor(room, peerId(1))).era).toBe(room.era);
   });
 
@@ -306,7 +306,7 @@ describe('a room that recovers', () => {
       expect(defined(viewFor(room, id)).era).toBeNull();
     }
     expect(recover(room, 100, moment()).notices).toEqual([]);
-    const [era, ...others] = ring.map((id) => settle(room, id, moment()));
+    const [era, ...others] = ring.map((id) => settle(room, id));
     expect(era).toBeGreaterThan(1e12);
     expect(others).toEqual([era, era]);
     expect(ring.map((id) => defined(viewFor(room, id)).era)).toEqual([era, era, era]);
@@ -320,11 +320,11 @@ describe('a room that recovers', () => {
     readmit(room, recollectionAt(ring, 0), moment());
     readmit(room, recollectionAt(ring, 1, ahead), moment());
     recover(room, 0, moment());
-    const [era] = [settle(room, peerId(1), moment()), settle(room, peerId(2), moment())];
+    const [era] = [settle(room, peerId(1)), settle(room, peerId(2))];
     expect(era).toBeGreaterThan(ahead);
     const later = viewsIn(readmit(room, recollectionAt(ring, 2, era), moment()));
     expect([...later.values()].map((view) => view.era)).toEqual([era + 1, era + 1]);
-    expect(settle(room, peerId(3), moment())).toBe(era + 1);
+    expect(settle(room, peerId(3))).toBe(era + 1);
   });
 
   test('gives a late peer its place between its old neighbours', () => {

@@ -215,7 +215,7 @@ describe('leaving', () => {
   test('those on both sides become neighbours and are told who is gone', () => {
     const room = roomOf(1, 2, 3, 4);
     const [first, second, third, fourth] = peersOf(room).map((id) => id);
-    const views = viewsIn(leave(room, defined(second), true, moment()));
+    const views = viewsIn(leave(room, defined(second), true));
     expect(peersOf(room)).toEqual([first, third, fourth]);
     expect([...views.keys()]).toEqual([first, third]);
     for (const view of views.values()) expect(view.removed).toEqual([second]);
@@ -231,27 +231,24 @@ describe('leaving', () => {
       moment(),
     );
     const [, , third, fourth, fifth] = peersOf(room);
-    expect([...viewsIn(leave(room, defined(fourth), true, moment())).keys()]).toEqual([
-      third,
-      fifth,
-    ]);
+    expect([...viewsIn(leave(room, defined(fourth), true)).keys()]).toEqual([third, fifth]);
   });
 
   test('R9e one without a connection, with neighbours that it does not know, ends the era', () => {
     const room = roomOf(1, 2, 3, 4, 5);
     const [first, second, third] = peersOf(room).map((id) => id);
-    for (const id of peersOf(room)) settle(room, id, moment());
+    for (const id of peersOf(room)) settle(room, id);
     const { era } = room;
     lose(room, defined(second), moment());
-    leave(room, defined(third), true, moment());
+    leave(room, defined(third), true);
     expect(room.era).toBe(era);
-    const told = viewsIn([...leave(room, defined(second), false, moment()), ...tellEra(room)]);
+    const told = viewsIn([...leave(room, defined(second), false), ...tellEra(room)]);
     expect(room.era).toBeGreaterThan(era);
     expect([...told.values()].map((view) => view.era)).toEqual(peersOf(room).map(() => room.era));
     // The rest knows in which terms one may have been elected whose neighbours it knew.
     const later = room.era;
     lose(room, defined(first), moment());
-    leave(room, defined(first), false, moment());
+    leave(room, defined(first), false);
     expect(room.era).toBe(later);
   });
 
@@ -260,7 +257,7 @@ describe('leaving', () => {
     const splitNext = roomOf(1, 2, 3, 4);
     join(splitNext, [newcomer(5)], moment());
     const before = defined(peersOf(splitNext).at(peersOf(splitNext).indexOf(peerId(5)) - 1));
-    leave(room, defined(peersOf(room)[(peersOf(room).indexOf(before) + 1) % 4]), true, moment());
+    leave(room, defined(peersOf(room)[(peersOf(room).indexOf(before) + 1) % 4]), true);
     join(room, [newcomer(5)], moment());
     expect(peersOf(room).at(peersOf(room).indexOf(peerId(5)) - 1)).not.toBe(before);
   });
@@ -268,14 +265,14 @@ describe('leaving', () => {
   test('a stranger changes nothing', () => {
     const room = roomOf(1, 2, 3);
     const before = peersOf(room);
-    expect(leave(room, peerId(9), true, moment())).toEqual([]);
+    expect(leave(room, peerId(9), true)).toEqual([]);
     expect(peersOf(room)).toEqual(before);
     expect(viewFor(room, peerId(1))?.version).toBe(3);
   });
 
   test('the last peer but one is left alone with itself', () => {
     const room = roomOf(1, 2);
-    expect(viewsIn(leave(room, peerId(1), true, moment())).get(peerId(2))).toMatchObject({
+    expect(viewsIn(leave(room, peerId(1), true)).get(peerId(2))).toMatchObject({
       successor: { id: peerId(2), link: null },
       predecessor: { id: peerId(2), link: null },
       removed: [peerId(1)],
@@ -284,7 +281,7 @@ describe('leaving', () => {
 
   test('an id that has left is known as such, one that has not is not', () => {
     const room = roomOf(1, 2);
-    leave(room, peerId(1), true, moment());
+    leave(room, peerId(1), true);
     expect(hasLeft(room, peerId(1))).toBe(true);
     expect(hasLeft(room, peerId(2))).toBe(false);
     expect(hasLeft(room, peerId(3))).toBe(false);
@@ -297,7 +294,7 @@ describe('asking for a view again', () => {
     const ring = peersOf(room);
     const asking = defined(ring[0]);
     const far = defined(ring[3]);
-    leave(room, far, true, moment());
+    leave(room, far, true);
     const view = defined(viewFor(room, asking));
     expect(view.version).toBe(7);
     expect(view.removed).toEqual([far]);
@@ -347,7 +344,7 @@ describe('brokering', () => {
     const [first, second, third] = peersOf(room).map((id) => id);
     const request = { to: defined(second), edge: 'successor' as const, link: linkId(7), signals };
     expect(passSignal(room, defined(first), request)).not.toBeNull();
-    leave(room, defined(second), true, moment());
+    leave(room, defined(second), true);
     expect(passSignal(room, defined(first), request)).toBeNull();
     expect(passSignal(room, defined(second), { ...request, to: defined(third) })).toBeNull();
     expect(passSignal(room, defined(first), { ...request, to: defined(third) })).not.toBeNull();
@@ -382,7 +379,7 @@ describe('under any joins and leaves', () => {
 
     leave(id: PeerId): void {
       const before = this.#places();
-      const deliveries = leave(this.room, id, true, moment());
+      const deliveries = leave(this.room, id, true);
       before.delete(id);
       this.#views.delete(id);
       this.#untold.delete(id);

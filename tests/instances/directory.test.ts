@@ -1,6 +1,11 @@
 /** The directory as a state machine. */
 import { describe, expect, test } from 'vitest';
-import { answer, newDirectory, RECORD_LASTS } from '../../shared/instances/directory.ts';
+import {
+  answer,
+  ERAS_PER_GRANT,
+  newDirectory,
+  RECORD_LASTS,
+} from '../../shared/instances/directory.ts';
 import { directoryPromises } from '../contracts/directory.ts';
 import { roomName } from '../support.ts';
 
@@ -32,6 +37,14 @@ test('S2a an era is the time where that is later', () => {
   const directory = newDirectory(5_000);
   answer(directory, renew, 1e12);
   expect(answer(directory, { ...claim, self: 'a' }, 1e12)).toMatchObject({ era: 1e12 });
+});
+
+test('R9d S2a eras grow although the clock is set back', () => {
+  const directory = newDirectory(Infinity);
+  answer(directory, renew, 1e12);
+  answer(directory, { ...claim, self: 'a' }, 1e12);
+  const next = { ...claim, self: 'a', room: roomName('hall') };
+  expect(answer(directory, next, 9e11)).toMatchObject({ era: 1e12 + ERAS_PER_GRANT });
 });
 
 test('the record of a room is kept for a day, and longer where its owner says so', () => {
