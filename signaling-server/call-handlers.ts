@@ -131,7 +131,7 @@ export class CallHandlers {
   }
 
   #put({ client, reply }: Call, ask: LocalAsk, grant: Grant | null = null): void {
-    const { metrics, logger, rooms } = this.#ports;
+    const { metrics, logger, rateLimits, rooms } = this.#ports;
     const { session, replies } = client;
     const { type } = ask;
     const place = this.#placeOf(client);
@@ -140,6 +140,9 @@ export class CallHandlers {
     replies.set(number, (said) => {
       if (said.ok && isForPlace(type)) this.#noteSeat(client, type);
       if (said.ok && type === 'watch') this.#noteSpectator(client);
+      // The room could not be reached: the client comes again, through no fault of its own.
+      if (isForPlace(type) && !said.ok && said.code === 'try-again')
+        rateLimits.places.giveBack(client.network);
       if (type === 'signal' && !said.ok && said.code === 'try-again')
         metrics.refusals.inc({ reason: 'too-much-relayed' });
       reply(said);

@@ -13,6 +13,8 @@ import type { Refusal } from '../shared/protocol/signaling.ts';
 export interface RateLimit {
   /** Counts one more. Returns whether it may come. */
   take(address: string): Promise<boolean>;
+  /** One that was counted came to nothing. */
+  giveBack(address: string): void;
   /** Whether the next one would be too many. */
   isReached(address: string): Promise<boolean>;
 }
@@ -49,6 +51,9 @@ export function rateLimit(
         onFault(error);
         return true;
       }
+    },
+    giveBack: (address) => {
+      inTime(limiter.reward(address), PATIENCE).catch(onFault);
     },
     isReached: async (address) => {
       try {

@@ -6,6 +6,7 @@ import { text } from 'node:stream/consumers';
 import { RateLimiterMemory } from 'rate-limiter-flexible';
 import * as v from 'valibot';
 import { describe, expect, test, vi } from 'vitest';
+import { Alone, type Cluster } from '../../signaling-server/cluster.ts';
 import { limitsInMemory, rateLimit, type RateLimits } from '../../signaling-server/rate-limits.ts';
 import { readOptions } from '../../signaling-server/options.ts';
 import { peerId, roomName } from '../support.ts';
@@ -194,6 +195,33 @@ test('TCP connections of a trusted proxy are those of many clients, and are not 
 });
 
 describe('places', () => {
+  test('are not used up by those that ask for a room that cannot be reached', async () => {
+    const directory = new Alone();
+    let isAway = false;
+    const cluster: Cluster = {
+      start: (name, news) => directory.start(name, news),
+      ask: (question, onAnswer) => {
+        if (isAway) onAnswer(null);
+        else directory.ask(question, onAnswer);
+      },
+      publish: (_, onUndelivered) => onUndelivered(),
+      close: () => undefined,
+    };
+    const rateLimits = limitsWith({ places: 2 });
+    const server = await startTestServer({ share: () => ({ cluster, rateLimits }) });
+    isAway = true;
+    const one = await peer(server, 1);
+    for (let asked = 0; asked < 5; asked += 1)
+      expect(await one.join()).toMatchObject({
+        code: 'try-again',
+        message: 'the room cannot be reached at the moment',
+      });
+    isAway = false;
+    expect(await one.join()).toMatchObject({ ok: true });
+    expect(await refusalsOf(server, 'no-directory')).toBe(5);
+    expect(await refusalsOf(server, 'too-many-joins')).toBeUndefined();
+  });
+
   test('of an address are limited by the minute, and the next is told to try again', async () => {
     const server = await startTestServer({ rateLimits: limitsWith({ places: 2 }) });
     await member(server, 1);
