@@ -144,8 +144,9 @@ export function socketSignaling(
       parsed(parsePeerId, (peer) => ({ type: 'check', peer })),
     );
     socket.on('ice', (input) => {
-      hasIce = true;
       const servers = parseIceServers(input);
+      // Of others nothing is known: links do not wait for ever.
+      hasIce ||= servers.ok;
       if (servers.ok) onIceServers(servers.value.map(defined));
       else onNews({ type: 'invalid', error: servers.error });
     });

@@ -48,6 +48,8 @@ export interface Client {
   /** By number: what sends the reply to each request that waits for the broker. */
   readonly replies: Map<number, SendReply>;
   faults: number;
+  /** Whether it was told of TURN servers, or there are none. */
+  isIceTold: boolean;
   /** When it last had something, or asked for it. */
   busyAt: number;
   /** How many requests it may make, and how many of those that move places. */
@@ -140,7 +142,13 @@ export class Clients {
 
   async #tellIce(client: Client): Promise<void> {
     const servers = await this.#ports.iceServersOf(client);
+    client.isIceTold = servers.some(({ credential }) => credential !== undefined);
     if (client.socket.connected) client.socket.emit('ice', servers);
+  }
+
+  /** It was not known before whether the client may come in. */
+  tellIceAtLast(client: Client): void {
+    if (!client.isIceTold) void this.#tellIce(client);
   }
 
   /** The server closes: from now on no client ends because it wants nothing. */
@@ -160,6 +168,7 @@ export class Clients {
       calls: new CallQueue(),
       replies: new Map(),
       faults: 0,
+      isIceTold: false,
       busyAt: clock.now(),
       requests: fullBucket(ALL, clock.now()),
       moves: fullBucket(MOVING, clock.now()),

@@ -2,7 +2,7 @@
  * STUN and TURN servers that pages are told of, and credentials for the latter: by the convention that coturn
  * calls use-auth-secret (draft-uberti-behave-turn-rest).
  */
-import { createHmac } from 'node:crypto';
+import { createHmac, randomUUID } from 'node:crypto';
 import type { IceServers } from '../shared/protocol/signaling.ts';
 
 export interface IceOptions {
@@ -29,7 +29,7 @@ export class Ice {
 
   /** How often pages are to be told anew, in milliseconds; null where nothing expires. */
   get renewal(): number | null {
-    return this.#turnServers(0).length === 0 ? null : this.#lifetime / 2;
+    return this.servers(0).length === this.open.length ? null : this.#lifetime / 2;
   }
 
   /** Those that need no credentials. */
@@ -38,16 +38,19 @@ export class Ice {
     return stunUrls.length === 0 ? [] : [{ urls: [...stunUrls] }];
   }
 
-  /** @param date milliseconds since 1970 */
-  servers(date: number): IceServers {
-    return [...this.open, ...this.#turnServers(date)];
+  /**
+   * For one client: TURN servers limit what each may use by its name.
+   * @param date milliseconds since 1970
+   * @param until when the client may use them no more, the same
+   */
+  servers(date: number, until = Infinity): IceServers {
+    return [...this.open, ...this.#turnServers(Math.min(date + this.#lifetime, until))];
   }
 
-  #turnServers(date: number): IceServers {
+  #turnServers(until: number): IceServers {
     const { turnUrls, turnSecret } = this.#options;
     if (turnUrls.length === 0 || turnSecret === undefined) return [];
-    const expires = Math.floor((date + this.#lifetime) / 1_000);
-    const username = `${expires}:ringleader`;
+    const username = `${Math.floor(until / 1_000)}:${randomUUID()}`;
     const credential = createHmac('sha1', turnSecret).update(username).digest('base64');
     return [{ urls: [...turnUrls], username, credential }];
   }

@@ -30,9 +30,13 @@ function listed(list: string): string[] {
 }
 
 /** As RFC 7064 and RFC 7065 write them. */
-const HOST_AND_PORT = String.raw`(?:[\w.-]+|\[[\da-f:]+\])(?::\d{1,5})?`;
-const STUN_URL = new RegExp(`^stuns?:${HOST_AND_PORT}$`, 'i');
-const TURN_URL = new RegExp(`^turns?:${HOST_AND_PORT}(?:\\?transport=(?:udp|tcp))?$`, 'i');
+const PORT = '(?:[1-9]\\d{0,3}|[1-5]\\d{4}|6[0-4]\\d{3}|65[0-4]\\d{2}|655[0-2]\\d|6553[0-5])';
+const HOST_AND_PORT = String.raw`(?:[\w.-]+|\[[\da-fA-F:]+\])(?::${PORT})?`;
+const STUN_URL = new RegExp(`^stuns?:${HOST_AND_PORT}$`);
+const TURN_URL = new RegExp(`^turns?:${HOST_AND_PORT}(?:\\?transport=(?:udp|tcp))?$`);
+
+/** Servers of each kind that pages are told of. */
+const MAX_ICE_URLS = 16;
 
 /** Items with commas between. */
 const listOf = (item: RegExp, message: string) =>
@@ -210,7 +214,10 @@ export function readOptions(
       : `, but is ${JSON.stringify(environment[name])}`;
     throw new Error(`${name} ${issue.message}${shown}`);
   }
-  const { turnUrls, turnSecret, redisUrl, secret } = result.output;
+  const { stunUrls, turnUrls, turnSecret, redisUrl, secret } = result.output;
+  for (const [name, urls] of Object.entries({ STUN_URLS: stunUrls, TURN_URLS: turnUrls }))
+    if (urls.length > MAX_ICE_URLS)
+      throw new Error(`${name} must have ${MAX_ICE_URLS} servers at most`);
   if (redisUrl !== undefined && secret === undefined)
     throw new Error('SECRET must be set where REDIS_URL is: the servers share it');
   if (turnUrls.length > 0 && turnSecret === undefined)

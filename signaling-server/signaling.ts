@@ -133,6 +133,7 @@ export class SignalingServer {
     const admissions = authorize === undefined ? null : new Admissions(authorize, warnings);
     const calls = new CallHandlers({
       ...{ clock, metrics, logger, connections, rateLimits, rooms, ways, admissions },
+      onAdmitted: (client) => this.#clients.tellIceAtLast(client),
     });
     this.#clients = new Clients(this.#io, options.idlePatience ?? IDLE_PATIENCE, {
       clock,
@@ -146,9 +147,11 @@ export class SignalingServer {
       iceServersOf: (client) => {
         if (admissions === null) return ice.servers(Date.now());
         // TURN is for those who may come in.
-        return admissions
-          .grantOf(client)
-          .then((grant) => ('ok' in grant ? ice.open : ice.servers(Date.now())));
+        return admissions.grantOf(client).then((grant) => {
+          const now = Date.now();
+          const until = 'ok' in grant ? 0 : (grant.expires ?? Infinity);
+          return until > now ? ice.servers(now, until) : ice.open;
+        });
       },
       onOpened: ({ session, network }) => rooms.open(session, network),
       onClosed: (client) => this.#end(client),

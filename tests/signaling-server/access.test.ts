@@ -232,7 +232,8 @@ describe('a room with a secret and a host', () => {
       ...watch('another secret', 'another key'),
       order: { do: 'lock' },
     });
-    const all = JSON.stringify([reply, server.warnings(), server.notices()]);
+    const metrics = await (await fetch(`${server.url}/metrics`)).text();
+    const all = JSON.stringify([reply, server.warnings(), server.notices(), metrics]);
     for (const secret of [KEY, HOST, 'another secret', 'another key'])
       expect(all).not.toContain(secret);
   });
