@@ -1,6 +1,6 @@
 /** What is so in a room as long as it exists: its key, its host, and whom that keeps out (member/SPEC.md, L19). */
 import type { PeerId, RoomName } from '../protocol/ids.ts';
-import type { Facts, Refusal } from '../protocol/signaling.ts';
+import type { Facts, Refusal, Ticket } from '../protocol/signaling.ts';
 import { refusal, type Turn } from './turn.ts';
 
 /**
@@ -9,7 +9,22 @@ import { refusal, type Turn } from './turn.ts';
  */
 export const RESERVED = { after: 86_400_000, before: 1_800_000 };
 
-export const NO_FACTS: Facts = { key: null, host: null, isLocked: false, turnedOut: [] };
+export const NO_FACTS: Facts = {
+  key: null,
+  host: null,
+  isLocked: false,
+  revision: 0,
+  turnedOut: [],
+};
+
+/** Whether two are of one room at different times. Its keys stay the same as long as it exists. */
+export function areOfOneRoom(one: Facts, other: Facts): boolean {
+  return one.key === other.key && one.host === other.host;
+}
+
+function newer(one: Facts, other: Facts): Facts {
+  return one.revision > other.revision ? one : other;
+}
 
 /** What is so in a room, whether it has members or not; null where there is no such room. */
 export function factsOf({ state, now }: Pick<Turn, 'state' | 'now'>, name: RoomName): Facts | null {
@@ -19,16 +34,32 @@ export function factsOf({ state, now }: Pick<Turn, 'state' | 'now'>, name: RoomN
   return kept !== undefined && kept.until > now ? kept.facts : null;
 }
 
-/** Keeps what is so in a room without members, no shorter than it is kept already. */
+/**
+ * What is so in a room that a ticket opens; null where the ticket is of another room of that name. A claim that
+ * came while members of a lost memory could come back gives way to them.
+ */
+export function factsFor({ state, now }: Turn, { room, facts }: Ticket): Facts | null {
+  const kept = state.reserved.get(room);
+  if (kept === undefined || kept.until <= now) return facts;
+  if (areOfOneRoom(kept.facts, facts)) return newer(kept.facts, facts);
+  return kept.isEarly ? facts : null;
+}
+
+/**
+ * Keeps what is so in a room without members, no shorter than it is kept already.
+ * @param isEarly whether members of a lost memory may still come back
+ */
 export function reserve(
   { state, now }: Turn,
   name: RoomName,
   facts: Facts,
   milliseconds: number,
+  isEarly = false,
 ): void {
   for (const [each, { until }] of state.reserved) if (until <= now) state.reserved.delete(each);
-  const until = Math.max(state.reserved.get(name)?.until ?? 0, now + milliseconds);
-  state.reserved.set(name, { facts, until });
+  const before = state.reserved.get(name);
+  const until = Math.max(before?.until ?? 0, now + milliseconds);
+  state.reserved.set(name, { facts, until, isEarly: before?.isEarly ?? isEarly });
 }
 
 /** Whether somebody governs a room: by its key, or by a token. */

@@ -5,7 +5,7 @@
 import type { PeerId, RoomName } from '../protocol/ids.ts';
 import type { Facts, GovernRequest, Refusal } from '../protocol/signaling.ts';
 import { factsOf, NO_FACTS, reserve, RESERVED } from './facts.ts';
-import { letGo } from './recovery.ts';
+import { letGo, mayBeLost } from './recovery.ts';
 import { has } from './room.ts';
 import type { Asker, Broker, OpenRoom } from './state.ts';
 import { deliver, end, note, refusal, reply, type Turn } from './turn.ts';
@@ -24,10 +24,10 @@ export function govern(turn: Turn, asker: Asker, request: GovernRequest): void {
     reply(turn, asker, refused);
     return;
   }
-  const before = facts ?? { ...NO_FACTS, key, host };
+  const before = facts ?? { ...NO_FACTS, key, host, revision: turn.state.latestEra };
   const after = factsAfter(turn, name, before, order);
   const open = turn.state.rooms.get(name);
-  if (open === undefined) reserve(turn, name, after, RESERVED.before);
+  if (open === undefined) reserve(turn, name, after, RESERVED.before, mayBeLost(turn, name));
   else open.facts = after;
   reply(turn, asker, { ok: true, isLocked: after.isLocked });
   if (order.do === 'turn out' && open !== undefined) turnOut(turn, open, order.id);
@@ -53,17 +53,18 @@ function factsAfter(
   facts: Facts,
   order: GovernRequest['order'],
 ): Facts {
+  const next = { revision: facts.revision + 1 };
   switch (order.do) {
     case 'claim':
       return facts;
     case 'lock':
-      return { ...facts, isLocked: true };
+      return { ...facts, ...next, isLocked: true };
     case 'unlock':
-      return { ...facts, isLocked: false };
+      return { ...facts, ...next, isLocked: false };
     case 'turn out': {
       const grant = state.rooms.get(name)?.seats.get(order.id)?.grant ?? null;
       const more = grant === null ? [order.id] : [order.id, grant];
-      return { ...facts, turnedOut: [...facts.turnedOut, ...more].slice(-MAX_TURNED_OUT) };
+      return { ...facts, ...next, turnedOut: [...facts.turnedOut, ...more].slice(-MAX_TURNED_OUT) };
     }
   }
 }

@@ -1,5 +1,5 @@
 /** A room of a memory that the server has lost, gathered again from its members (member/SPEC.md, L14). */
-import type { PeerId } from '../protocol/ids.ts';
+import type { PeerId, RoomName } from '../protocol/ids.ts';
 import type { Ticket } from '../protocol/signaling.ts';
 import {
   awaitReturns,
@@ -8,7 +8,7 @@ import {
   RECOVERY_PERIOD,
   restartAbsence,
 } from './absence.ts';
-import { refusalOfNewcomer } from './facts.ts';
+import { areOfOneRoom, isTurnedOut, refusalOfNewcomer } from './facts.ts';
 import { leave, recover } from './places.ts';
 import { has, isWhole } from './room.ts';
 import { beginRecovery, closeRoom, isOfThisMemory, takeIn } from './rooms.ts';
@@ -26,22 +26,63 @@ import {
 } from './turn.ts';
 
 /**
- * Stops a room, once, to gather the members of a lost memory: one of them comes with its ticket. Newcomers
- * that could not know of them have to come again, but only as the server has just begun.
+ * Whether a ticket is of a room that is open: of its keys, and, where its host lets nobody in, of a memory that
+ * others have come from. While members are gathered the latest room of the name is the one.
  */
+export function isOfRoom(turn: Turn, open: OpenRoom, ticket: Ticket): boolean {
+  if (mayGather(turn, open, ticket)) return true;
+  const { recollections, facts, origins } = open;
+  const isSame = areOfOneRoom(facts, ticket.facts);
+  if (recollections === null) return isSame && (!facts.isLocked || origins.has(ticket.incarnation));
+  return isSame || recollections.every(({ era }) => era < ticket.era);
+}
+
+/** Gathers the members of a lost memory, from the first that comes with its ticket. */
 export function gather(turn: Turn, open: OpenRoom, ticket: Ticket): void {
-  const { incarnation } = ticket;
-  if (open.hasRecovered) return;
-  if (open.recollections !== null) {
-    // A newcomer may have opened it who could not know.
-    if (open.recollections.length === 0) adopt(open, ticket);
-    return;
-  }
+  if (mayGather(turn, open, ticket)) {
+    adopt(open, ticket);
+    for (const id of beginRecovery(turn, open)) turnOut(turn, open, id);
+  } else if (open.recollections !== null) compare(turn, open, ticket);
+  if (open.recollections !== null) open.origins.add(ticket.incarnation);
+}
+
+/** Whether members of a lost memory may still come to a room that has nobody in it. */
+export function mayBeLost({ state, now }: Turn, name: RoomName): boolean {
+  return state.lost.has(name) || state.startedAt > now - RECOVERY_PERIOD;
+}
+
+/**
+ * Whether a ticket stops a room, once, to gather those who were there before. Newcomers that could not know of
+ * them have to come again, but only as the server has just begun.
+ */
+function mayGather(turn: Turn, open: OpenRoom, { incarnation }: Ticket): boolean {
+  if (open.hasRecovered || open.recollections !== null) return false;
   const isOfBefore = !isOfThisMemory(turn, incarnation);
   const hasJustBegun = turn.state.startedAt > turn.now - RECOVERY_PERIOD;
-  if (open.seats.size > 0 && !(isOfBefore && hasJustBegun)) return;
-  adopt(open, ticket);
-  for (const id of beginRecovery(turn, open)) turnOut(turn, open, id);
+  return open.seats.size === 0 || (isOfBefore && hasJustBegun);
+}
+
+/** Members were told of what is so at different times, and some may be of an earlier room. */
+function compare(turn: Turn, open: OpenRoom, ticket: Ticket): void {
+  const gathered = open.recollections ?? [];
+  // A newcomer may have opened it who could not know.
+  if (gathered.length === 0) adopt(open, ticket);
+  else if (!areOfOneRoom(open.facts, ticket.facts)) {
+    adopt(open, ticket);
+    open.origins.clear();
+    for (const { id } of gathered) expel(turn, open, id);
+  } else if (ticket.facts.revision > open.facts.revision) {
+    open.facts = ticket.facts;
+    for (const { id } of gathered)
+      if (isTurnedOut(open.facts, id, open.seats.get(id)?.grant ?? null)) expel(turn, open, id);
+  }
+}
+
+/** One that was gathered has no place here. */
+function expel(turn: Turn, open: OpenRoom, id: PeerId): void {
+  open.ring = open.ring.filter((member) => member.id !== id);
+  open.recollections &&= open.recollections.filter((each) => each.id !== id);
+  turnOut(turn, open, id);
 }
 
 function adopt(open: OpenRoom, { policy, facts }: Ticket): void {

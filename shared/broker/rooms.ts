@@ -41,6 +41,7 @@ export function openRoom(turn: Turn, name: RoomName, policy: Policy, facts: Fact
     assignedAt: null,
     eraToldAt: null,
     hasRecovered: false,
+    origins: new Set(),
     relayed: fullBucket(relayedRate(state.limits), now),
     tasks: new Set(),
   };

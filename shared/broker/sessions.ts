@@ -9,11 +9,19 @@ import type {
 } from '../protocol/signaling.ts';
 import { keepChecking, lose, wake } from './absence.ts';
 import { decide } from './complaints.ts';
-import { factsOf, isTurnedOut, NO_FACTS, refusalOfNewcomer, TURNED_OUT } from './facts.ts';
+import {
+  areOfOneRoom,
+  factsFor,
+  factsOf,
+  isTurnedOut,
+  NO_FACTS,
+  refusalOfNewcomer,
+  TURNED_OUT,
+} from './facts.ts';
 import { outdo, readmit } from './places.ts';
-import { gather, letGo, recoverIfWhole } from './recovery.ts';
+import { gather, isOfRoom, letGo, recoverIfWhole } from './recovery.ts';
 import { find, has, hasLeft } from './room.ts';
-import { hasForgotten, isOfThisMemory, openRoom, takeIn } from './rooms.ts';
+import { closeRoom, hasForgotten, isOfThisMemory, openRoom, takeIn } from './rooms.ts';
 import {
   newSeat,
   type Asker,
@@ -48,7 +56,8 @@ export function join(turn: Turn, asker: Asker, request: JoinRequest): void {
     refusalOfNewcomer(facts, key, turn.grant) ??
     (isTaken ? idTaken(id) : refusalOfOneMore(turn, name, open));
   if (refused === null) {
-    const room = open ?? openRoom(turn, name, policy, facts ?? { ...NO_FACTS, key });
+    const fresh = { ...NO_FACTS, key, revision: turn.state.latestEra };
+    const room = open ?? openRoom(turn, name, policy, facts ?? fresh);
     room.seats.set(id, newSeat(secret));
     seat(turn, room, id, asker.session);
     room.pending = [...room.pending, { ...asker, request, since: turn.now }];
@@ -87,7 +96,8 @@ function reconnect(
   const member = find(open, id);
   // One that was only named by others is of a lost memory, and has to prove it.
   const ticket = kept.secret === null ? ticketOf(turn, asker, request) : null;
-  if (member === undefined || (kept.secret !== secret && ticket === null)) {
+  const isOther = ticket !== null && !areOfOneRoom(ticket.facts, open.facts);
+  if (member === undefined || isOther || (kept.secret !== secret && ticket === null)) {
     reply(turn, asker, placeLost(room, id));
     return;
   }
@@ -114,8 +124,18 @@ function bringBack(turn: Turn, asker: Asker, request: ResumeRequest, known?: Ope
     reply(turn, asker, refused);
     return;
   }
-  const open = known ?? openRoom(turn, name, ticket.policy, ticket.facts);
+  const facts = known?.facts ?? factsFor(turn, ticket);
+  if (facts === null || (known !== undefined && !isOfRoom(turn, known, ticket))) {
+    reply(turn, asker, placeLost(name, id));
+    return;
+  }
+  const open = known ?? openRoom(turn, name, ticket.policy, facts);
   gather(turn, open, ticket);
+  if (isTurnedOut(open.facts, id, turn.grant)) {
+    if (open.seats.size === 0) closeRoom(turn, open);
+    reply(turn, asker, TURNED_OUT);
+    return;
+  }
   open.seats.set(id, newSeat(secret));
   wake(turn, open);
   const { version, successor, predecessor, era } = ticket;

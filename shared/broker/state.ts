@@ -187,6 +187,8 @@ export interface OpenRoom extends Room {
   /** When all were told of a later era last. */
   eraToldAt: number | null;
   hasRecovered: boolean;
+  /** The incarnations that members come from who were gathered. */
+  readonly origins: Set<string>;
   /** Bytes that may still be relayed. */
   readonly relayed: TokenBucket;
   /** What is due in it: the broker's `dues` are many. */
@@ -223,7 +225,10 @@ export interface Broker {
   /** Rooms that were another server's, and have not been opened here yet. */
   readonly lost: Set<RoomName>;
   /** Rooms without members that have a host: what is so there, and until when it is kept. */
-  readonly reserved: Map<RoomName, { readonly facts: Facts; readonly until: number }>;
+  readonly reserved: Map<
+    RoomName,
+    { readonly facts: Facts; readonly until: number; readonly isEarly: boolean }
+  >;
   /** By room and address: when members there got rid of neighbours by their word. */
   readonly accusations: Map<string, readonly number[]>;
   dues: Due[];

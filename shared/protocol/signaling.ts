@@ -108,6 +108,8 @@ const FactsSchema = v.object({
   key: RoomKeySchema,
   host: RoomKeySchema,
   isLocked: v.boolean(),
+  /** Grows with each change. */
+  revision: v.pipe(v.number(), v.safeInteger(), v.minValue(0)),
   /** Ids and grants that its host has turned out, the latest. */
   turnedOut: v.pipe(v.array(v.pipe(v.string(), v.maxLength(40))), v.maxLength(24)),
 });

@@ -3,11 +3,13 @@ import { describe, expect, test } from 'vitest';
 import type { PeerId } from '../../shared/protocol/ids.ts';
 import type { Facts, GovernRequest } from '../../shared/protocol/signaling.ts';
 import { SIGNALING_VERSION } from '../../shared/protocol/signaling.ts';
+import { NO_FACTS } from '../../shared/broker/facts.ts';
 import { PLAIN_TICKETS } from '../../shared/simulation/plain-tickets.ts';
 import { defined, peerId } from '../support.ts';
 import { codeOf, LOBBY, Server, viewOf } from './test-broker.ts';
 
 const HOST = 'the digest of the host key';
+const MINUTE = 61_000;
 const DAY = 86_400_000;
 const HALF_AN_HOUR = 1_800_000;
 
@@ -116,18 +118,73 @@ describe('the host of a room', () => {
     server.delivered.length = 0;
     govern(server, { do: 'lock' });
     for (const id of server.peers)
-      expect(factsOf(server, id)).toEqual({ key: null, host: HOST, isLocked: true, turnedOut: [] });
+      expect(factsOf(server, id)).toMatchObject({ host: HOST, isLocked: true, turnedOut: [] });
   });
 
   test('is the same where the server has lost its memory, once a member is back (L19e)', () => {
     const server = new Server();
-    const facts = { key: null, host: HOST, isLocked: true, turnedOut: [peerId(9)] };
+    const facts = { key: null, host: HOST, isLocked: true, revision: 2, turnedOut: [peerId(9)] };
     const place = { incarnation: 'sunday.1', successor: peerId(2), predecessor: peerId(2), facts };
     viewOf([server.resume(1, undefined, { place })]);
     expect(codeOf([server.resume(9, undefined, { place })])).toBe('turned-out');
     expect(codeOf(server.join(4))).toBe('locked');
     expect(govern(server, { do: 'claim' }, { host: 'another' })).toBe('not-host');
     expect(govern(server, { do: 'unlock' })).toBe('open');
+  });
+
+  test('keeps out those who bring tickets of an earlier room of the name (L19h)', () => {
+    const server = new Server();
+    server.pass(MINUTE);
+    const earlier = { incarnation: 'sunday.1', facts: NO_FACTS };
+    expect(govern(server, { do: 'claim' }, { key: 'a digest' })).toBe('open');
+    expect(codeOf([server.resume(8, undefined, { place: earlier })])).toBe('place-lost');
+    viewOf(server.join(1, { key: 'a digest' }));
+    expect(codeOf([server.resume(9, undefined, { place: earlier })])).toBe('place-lost');
+    expect(govern(server, { do: 'lock' })).toBe('locked');
+    const facts = { ...NO_FACTS, key: 'a digest', host: HOST };
+    const yesterday = { incarnation: 'saturday.1', facts };
+    expect(codeOf([server.resume(7, undefined, { place: yesterday })])).toBe('place-lost');
+    expect(server.peers).toEqual([peerId(1)]);
+  });
+
+  test('has members of the latest room alone where tickets of several come (L19h)', () => {
+    const server = new Server();
+    const ofAnother = { ...NO_FACTS, host: 'another' };
+    const earlier = { incarnation: 'saturday.1', era: 5, facts: ofAnother };
+    const facts = { ...NO_FACTS, host: HOST };
+    const place = { incarnation: 'sunday.1', era: 7, successor: peerId(2), facts };
+    viewOf([server.resume(9, undefined, { place: { ...earlier, successor: peerId(8) } })]);
+    viewOf([server.resume(1, undefined, { place })]);
+    expect(server.disconnected).toEqual([peerId(9)]);
+    expect(codeOf([server.resume(8, undefined, { place: earlier })])).toBe('place-lost');
+    expect(govern(server, { do: 'lock' }, { host: 'another' })).toBe('not-host');
+    expect(govern(server, { do: 'lock' })).toBe('locked');
+  });
+
+  test('has turned out, by the newest ticket, who came with an older one (L19i)', () => {
+    const server = new Server();
+    const before = { ...NO_FACTS, host: HOST, revision: 5 };
+    const place = { incarnation: 'sunday.1', successor: peerId(2), predecessor: peerId(3) };
+    viewOf([server.resume(1, undefined, { place: { ...place, facts: before } })]);
+    const after = { ...before, revision: 7, isLocked: true, turnedOut: [peerId(1)] };
+    viewOf([server.resume(2, undefined, { place: { ...place, facts: after } })]);
+    expect(server.disconnected).toEqual([peerId(1)]);
+    // One that was away meanwhile does not undo it.
+    viewOf([server.resume(3, undefined, { place: { ...place, facts: before } })]);
+    server.pass(MINUTE);
+    expect(codeOf(server.join(4))).toBe('locked');
+    expect(codeOf([server.resume(1, undefined, { place: { ...place, facts: before } })])).toBe(
+      'turned-out',
+    );
+  });
+
+  test('gives way to members of before where the claim came as the server had just begun (L19j)', () => {
+    const server = new Server();
+    expect(govern(server, { do: 'claim' }, { host: 'another' })).toBe('open');
+    const place = { incarnation: 'sunday.1', facts: { ...NO_FACTS, host: HOST } };
+    viewOf([server.resume(1, undefined, { place })]);
+    expect(govern(server, { do: 'lock' }, { host: 'another' })).toBe('not-host');
+    expect(govern(server, { do: 'lock' })).toBe('locked');
   });
 
   test('keeps it for a day after the last has gone (L19f)', () => {

@@ -67,7 +67,7 @@ function signalingParsers(dice: Dice): readonly (readonly [Parser, unknown])[] {
   };
   const policy = dice.pick(['highest', 'incumbent']);
   const place = { incarnation: 'e', version: 7, successor: id(), predecessor: id() };
-  const facts = { key: null, host: 'a digest', isLocked: false, turnedOut: [id()] };
+  const facts = { key: null, host: 'a digest', isLocked: false, revision: 3, turnedOut: [id()] };
   const ticket = { room: 'lobby', id: id(), policy, era: dice.number(32), ...place, facts };
   const refusal = { ok: false, code: 'room-full', message: 'come back later' };
   const offers = { successor: offer(), predecessor: offer() };
