@@ -233,7 +233,9 @@ test.each(['token', 'room-secret', 'locked', 'turned-out'] as const)(
     expect(ring.told('refused')).toMatchObject([{ code }]);
     ring.pass(60_000);
     expect(ring.node.state.role).toBe('offline');
-    expect(ring.told('joined')).toHaveLength(1);
+    // It does not even ask for a connection.
+    expect(ring.hasLeft).toBe(true);
+    expect(ring.ways).toBe(1);
   },
 );
 

@@ -74,6 +74,8 @@ export class Ring {
   readonly lookups: Asked<PeerId, MembershipReply>[] = [];
   readonly settles: ((reply: SettleReply) => void)[] = [];
   readonly resumes: Asked<ResumeRequest, JoinReply>[] = [];
+  /** To the server, so far. */
+  ways = 0;
   hasLeft = false;
   hasDropped = false;
   readonly #ids: Record<Edge, LinkId>;
@@ -111,6 +113,7 @@ export class Ring {
       },
       newSignaling: () => ({
         connect: (onNews) => {
+          this.ways += 1;
           server = onNews;
         },
         ask: (request, onReply) => {
