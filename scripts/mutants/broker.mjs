@@ -148,7 +148,7 @@ export const BROKER_MUTANTS = [
     rule: 'L11g',
     change: 'links through a server that relays nothing are passed on',
     file: 'broker/signals.ts',
-    find: 'isOffer && !turn.state.limits.relays',
+    find: '(isOffer || isFrames(signals)) && !turn.state.limits.relays',
     replace: 'isOffer && false',
     caughtBy: test('broker/places', 'a server that relays nothing refuses links through it'),
   },

@@ -2,7 +2,7 @@
 import { fullBucket, takeOne } from '../machine/token-bucket.ts';
 import type { PeerId } from '../protocol/ids.ts';
 import type { SignalRequest } from '../protocol/signaling.ts';
-import { isTooMuch } from './relays.ts';
+import { isFrames, isTooMuch } from './relays.ts';
 import { passSignal, type Notice } from './room.ts';
 import type { Asker, OpenRoom } from './state.ts';
 import { deliver, refusal, reply, type Turn } from './turn.ts';
@@ -29,11 +29,14 @@ export function pass(
   const { to, edge, signals } = request;
   const notice = passSignal(open, from, request);
   const isOffer = signals.some(({ type }) => type === 'relay');
+  const seat = open.seats.get(from);
   if (notice === null) reply(turn, asker, refusal('not-a-neighbour', `${to} is not your ${edge}`));
-  else if (isOffer && !turn.state.limits.relays) reply(turn, asker, NO_RELAY);
+  else if ((isOffer || isFrames(signals)) && !turn.state.limits.relays)
+    reply(turn, asker, NO_RELAY);
   else if (isOffer && !mayRelay(turn, open, from, to))
     reply(turn, asker, refusal('try-again', `too many links through this server with ${to}`));
-  else if (isTooMuch(turn, open, signals)) cut(turn, open, asker, notice);
+  else if (seat !== undefined && isTooMuch(turn, open, seat, signals))
+    cut(turn, open, asker, notice);
   else {
     deliver(turn, open, [notice]);
     reply(turn, asker, { ok: true });

@@ -115,6 +115,8 @@ export interface Seat {
   answeredAt: number;
   /** To which members it has lately offered links through the server, or answered such offers. */
   relays: readonly { readonly to: PeerId; readonly bucket: TokenBucket }[];
+  /** Bytes that it may still have relayed; null while it has had none. */
+  relayed: TokenBucket | null;
   /** What it asks of others, which waits for the end of a recovery. */
   lookups: Lookup[];
 }
@@ -170,6 +172,7 @@ export function newSeat(secret: string | null): Seat {
     probe: null,
     answeredAt: -Infinity,
     relays: [],
+    relayed: null,
     lookups: [],
   };
 }

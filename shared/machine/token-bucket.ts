@@ -24,6 +24,12 @@ export function take(bucket: TokenBucket, rate: Rate, now: number, amount: numbe
   return taken;
 }
 
+/** Whether there is so much. */
+export function has(bucket: TokenBucket, rate: Rate, now: number, amount: number): boolean {
+  refill(bucket, rate, now);
+  return bucket.level >= amount;
+}
+
 /** Takes one whole token, if there is one. */
 export function takeOne(bucket: TokenBucket, rate: Rate, now: number): boolean {
   if (!hasOne(bucket, rate, now)) return false;
@@ -33,8 +39,7 @@ export function takeOne(bucket: TokenBucket, rate: Rate, now: number): boolean {
 
 /** Whether there is one whole token. */
 export function hasOne(bucket: TokenBucket, rate: Rate, now: number): boolean {
-  refill(bucket, rate, now);
-  return bucket.level >= 1;
+  return has(bucket, rate, now, 1);
 }
 
 /** Whether nothing is missing. */

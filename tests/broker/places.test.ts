@@ -706,12 +706,12 @@ describe('a server that relays', () => {
   test('passes on so many bytes of a room and then ends the link, until there was time for more (L10h)', () => {
     const { server, ring } = ringOf(2, { relayedBytes: 1_000 });
     const [first, second] = [defined(ring[0]), defined(ring[1])];
-    const say = (bytes: number) => {
+    const say = (bytes: number, from = first) => {
       server.delivered.length = 0;
       const signals = [frame(bytes)];
-      const reply = server.signal(first, {
-        to: second,
-        edge: 'successor',
+      const reply = server.signal(from, {
+        to: from === first ? second : first,
+        edge: from === first ? 'successor' : 'predecessor',
         link: linkId(7),
         signals,
       });
@@ -720,11 +720,18 @@ describe('a server that relays', () => {
       );
       return [reply.ok, told];
     };
-    expect(say(8_000)).toEqual([true, ['frame']]);
-    expect(say(1)).toEqual([false, ['closed']]);
+    const [passed, ended] = [
+      [true, ['frame']],
+      [false, ['closed']],
+    ];
+    // A quarter of eight seconds' for each.
+    expect(say(2_000)).toEqual(passed);
+    for (let more = 0; more < 10; more += 1) expect(say(5_000)).toEqual(ended);
+    // What was not passed on is not taken from others.
+    expect(say(2_000, second)).toEqual(passed);
     server.pass(1_000);
-    expect(say(1_000)).toEqual([true, ['frame']]);
-    expect(say(1)).toEqual([false, ['closed']]);
+    expect(say(250)).toEqual(passed);
+    expect(say(1)).toEqual(ended);
   });
 });
 
