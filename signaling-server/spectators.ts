@@ -1,12 +1,13 @@
 /** The spectators of the rooms that this server owns, wherever they are connected. */
 import { orderOf } from '../shared/broker/broker.ts';
-import { factsOf, refusalOfKey } from '../shared/broker/facts.ts';
+import { factsOf, refusalOfKey, TURNED_OUT } from '../shared/broker/facts.ts';
 import type { Broker, SessionId } from '../shared/broker/state.ts';
 import { refusal } from '../shared/broker/turn.ts';
 import type { Clock } from '../shared/driver/ports.ts';
 import type { HostInput, ToHost } from '../shared/instances/state.ts';
-import type { Facts } from '../shared/protocol/signaling.ts';
-import type { WatchReply } from '../shared/protocol/watch.ts';
+import type { RoomName } from '../shared/protocol/ids.ts';
+import type { Facts, Refusal } from '../shared/protocol/signaling.ts';
+import type { Order, Traces, WatchReply } from '../shared/protocol/watch.ts';
 import { tooMuch, type Limit } from './rate-limits.ts';
 import { Watching, type WatchLimits } from './watch.ts';
 
@@ -22,6 +23,7 @@ type WatchWish = Extract<ToHost, { readonly type: 'host watch' }>;
 
 /** What this server knows of one, by its session. */
 interface Spectator {
+  readonly wish: WatchWish;
   readonly remove: () => void;
   /** By number: what it is to say that it has taken. */
   readonly untaken: Map<number, () => void>;
@@ -31,6 +33,8 @@ export class Spectators {
   readonly #ports: SpectatorsPorts;
   readonly #watching: Watching;
   readonly #here = new Map<SessionId, Spectator>();
+  /** By room: the one connection of its host that no limit counts. */
+  readonly #hosts = new Map<RoomName, SessionId>();
   /** What was sent so far. */
   #sent = 0;
 
@@ -71,8 +75,7 @@ export class Spectators {
         return;
       }
       case 'host closed':
-        this.#here.get(told.session)?.remove();
-        this.#here.delete(told.session);
+        this.#remove(told.session);
         return;
     }
   }
@@ -81,38 +84,76 @@ export class Spectators {
     this.#watching.stop();
   }
 
-  #add({ session, room, address, watch: { key, host, isHost } }: WatchWish): WatchReply {
-    const { clock } = this.#ports;
-    const facts = factsOf({ state: this.#ports.broker(), now: clock.now() }, room);
-    if (!isHost && !isKeyOf(facts, host)) {
-      const refused = facts !== null && refusalOfKey(facts, key);
-      if (refused) return refused;
-      // A host is never one spectator too many.
-      const problem = this.#watching.problem(room);
-      if (problem !== null) return refusal('room-full', problem);
-      if (this.#watching.hasMost(room, address)) {
-        this.#ports.onLimit('too-many-spectators');
-        return tooMuch('too-many-spectators');
-      }
-    }
+  #add(wish: WatchWish): WatchReply {
+    const { session, room, address } = wish;
+    const refused = this.#refusalOf(wish);
+    if (refused !== null) return refused;
+    // A host is never one spectator too many.
+    const isCounted = !this.#isHost(wish) || this.#hosts.has(room);
+    const limit = isCounted ? this.#limitOf(wish) : null;
+    if (limit !== null) return limit;
     const untaken = new Map<number, () => void>();
     const sending = (onTaken: () => void) => {
       this.#sent += 1;
       untaken.set(this.#sent, onTaken);
       return { session, number: this.#sent };
     };
-    const { order, remove } = this.#watching.add(room, address, {
-      order: (order, onTaken) =>
-        this.#ports.give({ type: 'host order', ...sending(onTaken), order }),
-      traces: (traces, onTaken) =>
-        this.#ports.give({ type: 'host traces', ...sending(onTaken), traces }),
-    });
-    this.#here.set(session, { remove, untaken });
+    const port = {
+      order: (order: Order, onTaken: () => void) => {
+        if (this.#mayGoOn(wish))
+          this.#ports.give({ type: 'host order', ...sending(onTaken), order });
+      },
+      traces: (traces: Traces, onTaken: () => void) => {
+        if (this.#mayGoOn(wish))
+          this.#ports.give({ type: 'host traces', ...sending(onTaken), traces });
+      },
+    };
+    const { order, remove } = this.#watching.add(room, address, port, isCounted);
+    if (!isCounted) this.#hosts.set(room, session);
+    this.#here.set(session, { wish, remove, untaken });
     return { ok: true, order };
   }
-}
 
-/** Whether a key is that of a room's host. */
-function isKeyOf(facts: Facts | null, host: string | null): boolean {
-  return facts !== null && facts.host !== null && facts.host === host;
+  #remove(session: SessionId): void {
+    const known = this.#here.get(session);
+    if (known === undefined) return;
+    const { room } = known.wish;
+    if (this.#hosts.get(room) === session) this.#hosts.delete(room);
+    this.#here.delete(session);
+    known.remove();
+  }
+
+  /** The room may have a secret since, or its host may have turned this one out. */
+  #mayGoOn(wish: WatchWish): boolean {
+    if (this.#refusalOf(wish) === null) return true;
+    this.#ports.give({ type: 'host end', session: wish.session });
+    return false;
+  }
+
+  #factsOf({ room }: WatchWish): Facts | null {
+    return factsOf({ state: this.#ports.broker(), now: this.#ports.clock.now() }, room);
+  }
+
+  #isHost(wish: WatchWish): boolean {
+    const { host, isHost } = wish.watch;
+    const facts = this.#factsOf(wish);
+    return isHost || (facts !== null && facts.host !== null && facts.host === host);
+  }
+
+  /** Why one may not watch that knows what this one knows. */
+  #refusalOf(wish: WatchWish): Refusal | null {
+    const facts = this.#factsOf(wish);
+    if (facts === null || this.#isHost(wish)) return null;
+    const { grant, watch } = wish;
+    if (grant !== null && facts.turnedOut.includes(grant)) return TURNED_OUT;
+    return refusalOfKey(facts, watch.key);
+  }
+
+  #limitOf({ room, address }: WatchWish): Refusal | null {
+    const problem = this.#watching.problem(room);
+    if (problem !== null) return refusal('room-full', problem);
+    if (!this.#watching.hasMost(room, address)) return null;
+    this.#ports.onLimit('too-many-spectators');
+    return tooMuch('too-many-spectators');
+  }
 }

@@ -59,6 +59,8 @@ interface Spectator {
   /** Where its page is. */
   readonly network: string;
   readonly port: SpectatorPort;
+  /** Whether limits count it. */
+  readonly isCounted: boolean;
   /** The order it was last told. */
   order: Order;
   isOrderTaken: boolean;
@@ -86,6 +88,8 @@ export class Watching {
   /** Rooms that have spectators, or whose members were told so lately. */
   readonly #rooms = new Map<RoomName, WatchedRoom>();
   #spectators = 0;
+  /** Of them those that limits count. */
+  #counted = 0;
   readonly #networks = new Tally();
   #timer: ReturnType<typeof setInterval> | undefined;
 
@@ -101,10 +105,10 @@ export class Watching {
   /** Why a room takes no further spectator; null where it does. */
   problem(room: RoomName): string | null {
     const { spectatorsPerRoom, spectators } = this.#limits;
-    const here = this.#rooms.get(room)?.spectators.size ?? 0;
+    const here = this.#countedIn(room).length;
     if (here >= spectatorsPerRoom)
       return `the limit of spectators for room ${room} is ${spectatorsPerRoom}`;
-    if (this.#spectators >= spectators)
+    if (this.#counted >= spectators)
       return `the limit of spectators for this server is ${spectators}`;
     return null;
   }
@@ -112,7 +116,7 @@ export class Watching {
   /** Whether a network has as many spectators of a room, or in all, as one may have. */
   hasMost(room: RoomName, network: string): boolean {
     const { spectatorsPerRoom, spectators } = this.#limits;
-    const there = [...(this.#rooms.get(room)?.spectators ?? [])];
+    const there = this.#countedIn(room);
     const here = there.filter((spectator) => spectator.network === network).length;
     return (
       here >= Math.ceil(spectatorsPerRoom * SHARE_OF_ROOM) ||
@@ -121,18 +125,27 @@ export class Watching {
   }
 
   /**
-   * Adds a spectator. Call it only where `problem` returned null and `hasMost` false.
+   * Adds a spectator. Call it only where `problem` returned null and `hasMost` false, or for one that limits do
+   * not count.
    * @returns the room's order, and a function to call when the spectator goes
    */
-  add(room: RoomName, network: string, port: SpectatorPort): { order: Order; remove: () => void } {
+  add(
+    room: RoomName,
+    network: string,
+    port: SpectatorPort,
+    isCounted: boolean,
+  ): { order: Order; remove: () => void } {
     const watched = this.#rooms.get(room) ?? this.#open(room);
     const { spectators } = watched;
     const order = this.#ports.order(room);
     const fresh = { isOrderTaken: true, untaken: 0, missed: 0 };
-    const spectator: Spectator = { network, port, order, ...fresh };
+    const spectator: Spectator = { network, port, order, isCounted, ...fresh };
     spectators.add(spectator);
     this.#spectators += 1;
-    this.#networks.add(network);
+    if (isCounted) {
+      this.#counted += 1;
+      this.#networks.add(network);
+    }
     // Also where the room has other spectators: each must learn the present state of the peers, which they
     // state at the start.
     watched.isStale = true;
@@ -143,10 +156,18 @@ export class Watching {
       remove: () => {
         if (!spectators.delete(spectator)) return;
         this.#spectators -= 1;
-        this.#networks.remove(network);
+        if (isCounted) {
+          this.#counted -= 1;
+          this.#networks.remove(network);
+        }
         if (spectators.size === 0) this.#tell(room, watched);
       },
     };
+  }
+
+  #countedIn(room: RoomName): readonly Spectator[] {
+    const there = this.#rooms.get(room)?.spectators ?? [];
+    return [...there].filter(({ isCounted }) => isCounted);
   }
 
   stop(): void {

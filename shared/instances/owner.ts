@@ -31,7 +31,7 @@ export function serve(
     case 'watch': {
       addSpectator(turn, session, room);
       const { body: watch } = ask;
-      turn.outputs.push({ type: 'host watch', session, number, room, address, watch });
+      turn.outputs.push({ type: 'host watch', session, number, room, address, grant, watch });
       return;
     }
     case 'trace': {
@@ -85,6 +85,9 @@ export function hearHost(turn: Turn, input: HostInput): void {
       return;
     case 'host traces':
       tell(turn, { ...input, type: 'traces' });
+      return;
+    case 'host end':
+      tell(turn, { type: 'end', session: input.session, why: 'evicted' });
       return;
     case 'host watched':
       tellWatched(turn, input.room, input.isWatched);

@@ -76,6 +76,8 @@ export type HostInput =
       readonly number: number;
       readonly traces: Traces;
     }
+  /** A spectator may not watch any more. */
+  | { readonly type: 'host end'; readonly session: SessionId }
   /** Whether a room has spectators, which its members are to know. */
   | { readonly type: 'host watched'; readonly room: RoomName; readonly isWatched: boolean };
 
@@ -108,6 +110,8 @@ export type ToHost =
       readonly number: number;
       readonly room: RoomName;
       readonly address: string;
+      /** What it was let in by; null where that has no name. */
+      readonly grant: string | null;
       readonly watch: WatchAsk['body'];
     }
   | {

@@ -13,6 +13,7 @@ import { defined, peerId, roomName, valueOf } from '../support.ts';
 import {
   ask,
   connect,
+  disconnected,
   joinRequest,
   startTestServer,
   TestPeer,
@@ -117,6 +118,8 @@ describe('where tokens are required', () => {
     expect(await watcher.emitWithAck('watch', watch())).toMatchObject({ ok: true });
     const claim = { ...watch(), order: { do: 'claim' } };
     expect(await ask(watcher, 'govern', claim)).toMatchObject({ code: 'not-host' });
+    const byKey = { ...watch(null, 'a key of its own'), order: { do: 'claim' } };
+    expect(await ask(watcher, 'govern', byKey)).toMatchObject({ code: 'not-host' });
     const host = await bringing(server, await token({ role: 'host' }));
     expect(await ask(host, 'govern', claim)).toMatchObject({ ok: true });
   });
@@ -221,6 +224,34 @@ describe('a room with a secret and a host', () => {
     expect(await ask(socket, 'join', joinRequest(1, { key: KEY }))).toMatchObject({ ok: true });
     const spectator = await connect(server);
     expect(await spectator.emitWithAck('watch', watch(KEY))).toMatchObject({ ok: true });
+  });
+
+  test('is watched no more by those who came before it had a secret, and do not know it', async () => {
+    const server = await startTestServer();
+    const spy = await connect(server);
+    const orders: unknown[] = [];
+    spy.on('order', (told: unknown) => orders.push(told));
+    expect(await spy.emitWithAck('watch', watch())).toMatchObject({ ok: true });
+    const ended = disconnected(spy);
+    const host = await connect(server);
+    expect(await ask(host, 'govern', order({ do: 'claim' }))).toMatchObject({ ok: true });
+    const socket = await connect(server);
+    expect(await ask(socket, 'join', joinRequest(1, { key: KEY }))).toMatchObject({ ok: true });
+    expect(await ended).toBe('io server disconnect');
+    expect(orders).toEqual([]);
+  });
+
+  test('has one page of its host that no limit counts, and no more', async () => {
+    const server = await startTestServer({ spectatorsPerRoom: 2, spectators: 4 });
+    const host = await connect(server);
+    await ask(host, 'govern', order({ do: 'claim' }));
+    const replies: unknown[] = [];
+    for (let each = 0; each < 4; each += 1)
+      replies.push(await (await connect(server)).emitWithAck('watch', watch(KEY, HOST)));
+    expect(replies).toMatchObject([{ ok: true }, { ok: true }, { ok: false }, { ok: false }]);
+    const elsewhere = { ...watch(), room: roomName('elsewhere') };
+    const other = await connect(server, { localAddress: '127.0.0.2' });
+    expect(await other.emitWithAck('watch', elsewhere)).toMatchObject({ ok: true });
   });
 
   test('keeps its keys out of tickets, log and metrics', async () => {
