@@ -212,8 +212,8 @@ export const BROKER_MUTANTS = [
     rule: 'L19f',
     change: 'a room is forgotten with its last member',
     file: 'broker/rooms.ts',
-    find: '  if (isGoverned(facts)) reserve(turn, name, facts, RESERVED.after);\n',
-    replace: '',
+    find: 'if (isGoverned(facts)) reserve(',
+    replace: 'if (isGoverned(facts) && false) reserve(',
     caughtBy: test('broker/hosts', 'the host of a room keeps it for a day'),
   },
   {

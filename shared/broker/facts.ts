@@ -47,19 +47,21 @@ export function factsFor({ state, now }: Turn, { room, facts }: Ticket): Facts |
 
 /**
  * Keeps what is so in a room without members, no shorter than it is kept already.
- * @param isEarly whether members of a lost memory may still come back
+ * @param claim where nobody has come yet: by whom it was claimed, and whether members of a lost memory may still
+ *   come back
  */
 export function reserve(
   { state, now }: Turn,
   name: RoomName,
   facts: Facts,
   milliseconds: number,
-  isEarly = false,
+  claim: { readonly isEarly: boolean; readonly address: string } | null = null,
 ): void {
   for (const [each, { until }] of state.reserved) if (until <= now) state.reserved.delete(each);
   const before = state.reserved.get(name);
   const until = Math.max(before?.until ?? 0, now + milliseconds);
-  state.reserved.set(name, { facts, until, isEarly: before?.isEarly ?? isEarly });
+  const isEarly = before?.isEarly ?? claim?.isEarly ?? false;
+  state.reserved.set(name, { facts, until, isEarly, address: claim?.address ?? null });
 }
 
 /** Whether somebody governs a room: by its key, or by a token. */

@@ -7,9 +7,12 @@ import type { Facts, GovernRequest, Refusal } from '../protocol/signaling.ts';
 import { factsOf, NO_FACTS, reserve, RESERVED } from './facts.ts';
 import { letGo, mayBeLost } from './recovery.ts';
 import { has } from './room.ts';
-import type { Asker, Broker, OpenRoom } from './state.ts';
+import type { Asker, OpenRoom } from './state.ts';
 import { deliver, end, note, refusal, reply, type Turn } from './turn.ts';
 import { viewFor } from './views.ts';
+
+/** How many rooms that nobody has come to yet clients of one address may have. */
+const MOST_RESERVED = 50;
 
 /** How many that were turned out are remembered in each room. */
 const MAX_TURNED_OUT = 24;
@@ -18,8 +21,9 @@ const MAX_TURNED_OUT = 24;
 export function govern(turn: Turn, asker: Asker, request: GovernRequest): void {
   const { room: name, host, key, order } = request;
   const facts = factsOf(turn, name);
+  const address = turn.state.sessions.get(asker.session)?.address ?? '';
   const refused =
-    facts === null ? refusalOfClaim(turn.state, order.do) : refusalOfHost(facts, host);
+    facts === null ? refusalOfClaim(turn, order.do, address) : refusalOfHost(facts, host);
   if (refused !== null) {
     reply(turn, asker, refused);
     return;
@@ -27,15 +31,23 @@ export function govern(turn: Turn, asker: Asker, request: GovernRequest): void {
   const before = facts ?? { ...NO_FACTS, key, host, revision: turn.state.latestEra };
   const after = factsAfter(turn, name, before, order);
   const open = turn.state.rooms.get(name);
-  if (open === undefined) reserve(turn, name, after, RESERVED.before, mayBeLost(turn, name));
+  if (open === undefined)
+    reserve(turn, name, after, RESERVED.before, { isEarly: mayBeLost(turn, name), address });
   else open.facts = after;
   reply(turn, asker, { ok: true, isLocked: after.isLocked });
   if (order.do === 'turn out' && open !== undefined) turnOut(turn, open, order.id);
   if (order.do !== 'claim' && open !== undefined) tellAll(turn, open);
 }
 
-function refusalOfClaim({ rooms, reserved, limits }: Broker, wanted: string): Refusal | null {
+function refusalOfClaim({ state, now }: Turn, wanted: string, address: string): Refusal | null {
   if (wanted !== 'claim') return NOT_HOST;
+  const { rooms, reserved, limits } = state;
+  const own = [...reserved.values()].filter((each) => each.address === address && each.until > now);
+  if (own.length >= MOST_RESERVED)
+    return refusal(
+      'try-again',
+      'your network has as many rooms with nobody in them as it may have',
+    );
   const isFull = rooms.size + reserved.size >= limits.rooms;
   return isFull ? refusal('room-full', 'this server has as many rooms as it takes') : null;
 }

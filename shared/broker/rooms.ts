@@ -22,6 +22,9 @@ const WINDOWS_PER_BURST = 10;
 /** How long a room is remembered in which no member has a connection, in milliseconds. */
 const DESERTED_PATIENCE = 30_000;
 
+/** How long a room has to be there to be kept for long after that, in milliseconds. */
+const USED = 60_000;
+
 /** How many forgotten rooms are told from those that were empty at the end. */
 const MAX_FORGOTTEN = 1_000;
 
@@ -114,10 +117,11 @@ export function hasForgotten({ state }: Turn, name: RoomName, incarnation: strin
   return state.forgotten.some((room) => room.name === name && room.incarnation === incarnation);
 }
 
-export function closeRoom(turn: Turn, { name, era, tasks, facts }: OpenRoom): void {
+export function closeRoom(turn: Turn, { name, era, tasks, facts, openedAt }: OpenRoom): void {
   const { state } = turn;
+  const wasUsed = turn.now - openedAt >= USED;
   if (tasks.size > 0) disarm(state, (due) => due.room === name);
   state.latestEra = Math.max(state.latestEra, era);
   state.rooms.delete(name);
-  if (isGoverned(facts)) reserve(turn, name, facts, RESERVED.after);
+  if (isGoverned(facts)) reserve(turn, name, facts, wasUsed ? RESERVED.after : RESERVED.before);
 }

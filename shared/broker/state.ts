@@ -230,7 +230,13 @@ export interface Broker {
   /** Rooms without members that have a host: what is so there, and until when it is kept. */
   readonly reserved: Map<
     RoomName,
-    { readonly facts: Facts; readonly until: number; readonly isEarly: boolean }
+    {
+      readonly facts: Facts;
+      readonly until: number;
+      readonly isEarly: boolean;
+      /** Whose claim it is; null where members have been there. */
+      readonly address: string | null;
+    }
   >;
   /** By room and address: when members there got rid of neighbours by their word. */
   readonly accusations: Map<string, readonly number[]>;

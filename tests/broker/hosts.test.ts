@@ -5,7 +5,7 @@ import type { Facts, GovernRequest } from '../../shared/protocol/signaling.ts';
 import { SIGNALING_VERSION } from '../../shared/protocol/signaling.ts';
 import { NO_FACTS } from '../../shared/broker/facts.ts';
 import { PLAIN_TICKETS } from '../../shared/simulation/plain-tickets.ts';
-import { defined, peerId } from '../support.ts';
+import { defined, peerId, roomName } from '../support.ts';
 import { codeOf, LOBBY, Server, viewOf } from './test-broker.ts';
 
 const HOST = 'the digest of the host key';
@@ -189,6 +189,7 @@ describe('the host of a room', () => {
 
   test('keeps it for a day after the last has gone (L19f)', () => {
     const server = hosted();
+    server.pass(MINUTE);
     govern(server, { do: 'lock' });
     for (const number of [1, 2, 3]) server.leave(peerId(number));
     expect(server.size.rooms).toBe(0);
@@ -208,6 +209,26 @@ describe('the host of a room', () => {
     expect(govern(server, { do: 'claim' }, { host: 'another' })).toBe('not-host');
     server.clock.skip(1_000);
     expect(govern(server, { do: 'claim' }, { host: 'another' })).toBe('open');
+  });
+
+  test('keeps a room that was there for a moment for half an hour (L19f)', () => {
+    const server = hosted();
+    for (const number of [1, 2, 3]) server.leave(peerId(number));
+    server.clock.skip(HALF_AN_HOUR - 10_000);
+    expect(govern(server, { do: 'claim' }, { host: 'another' })).toBe('not-host');
+    server.clock.skip(10_000);
+    expect(govern(server, { do: 'claim' }, { host: 'another' })).toBe('open');
+  });
+
+  test('claims fifty rooms that nobody comes to, of one address, and no more (L19f)', () => {
+    const server = new Server({ rooms: 1_000 });
+    const claim = (number: number) =>
+      govern(server, { do: 'claim' }, { room: roomName(`room-${number}`) });
+    for (let number = 0; number < 50; number += 1) expect(claim(number)).toBe('open');
+    expect(claim(50)).toBe('try-again');
+    expect(claim(7)).toBe('open');
+    server.addresses.set(peerId(0xfff), '192.0.2.7');
+    expect(claim(50)).toBe('open');
   });
 
   test('has no more rooms without members than the server takes', () => {
