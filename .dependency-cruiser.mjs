@@ -57,7 +57,10 @@ export default {
       comment: 'a server without REDIS_URL loads nothing of Redis',
       severity: 'error',
       from: { path: '^(signaling-server|terminal)/', pathNot: '^signaling-server/redis' },
-      to: { path: ['^signaling-server/redis', '^node_modules/(ioredis|@msgpack)/'], dynamic: false },
+      to: {
+        path: ['^signaling-server/redis', '^node_modules/(ioredis|@msgpack)/'],
+        dynamic: false,
+      },
     },
     {
       name: 'simulation-is-a-top',
