@@ -171,4 +171,12 @@ export const INSTANCE_MUTANTS = [
     replace: '',
     caughtBy: test('instances/instance', 'a server that cannot be sure S5'),
   },
+  {
+    rule: 'S5',
+    change: 'an owner takes in newcomers although members elsewhere are out of reach',
+    file: 'instances/owner.ts',
+    find: 'return moment.now - lease.asked.now > LATE;',
+    replace: 'return false;',
+    caughtBy: test('instances/instance', 'a server that cannot be sure S5 takes in no newcomer'),
+  },
 ];

@@ -53,7 +53,8 @@ export function hearRenewal(turn: Turn, { at }: Questioned, answer: Answer | nul
   if (answer?.type === 'unknown') beginAnew(turn);
   if (answer?.type !== 'renewed') return;
   const lasts = answer.lasts - MARGIN;
-  state.lease = { type: 'held', until: { now: at.now + lasts, date: at.date + lasts } };
+  const until = { now: at.now + lasts, date: at.date + lasts };
+  state.lease = { type: 'held', asked: at, until };
   const live = new Set(answer.live);
   const isGone = ({ other, openedAt }: { readonly other: string; readonly openedAt: number }) =>
     !live.has(other) && openedAt < at.now;

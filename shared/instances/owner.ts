@@ -8,7 +8,10 @@ import type { LeaveRequest, Reply } from '../protocol/signaling.ts';
 import type { Asked, Envelope } from './envelope.ts';
 import { acceptLink, count, post, sendEnd } from './links.ts';
 import type { DownLink, HostInput, Owned, Turn } from './state.ts';
-import { tell } from './tell.ts';
+import { tell, TRY_AGAIN } from './tell.ts';
+
+/** How long ago the last lease was asked for where one has not been renewed in time, in milliseconds. */
+const LATE = 1_500;
 
 /** Gives the broker an input, and hands out what it delivers. */
 export function feed(turn: Turn, input: BrokerInput): void {
@@ -43,9 +46,25 @@ export function serve(
     case 'goodbye':
       tell(turn, { type: 'reply', session, number, reply: goodbye(turn, ask.body) });
       return;
+    case 'join':
+      if (isOutOfTouch(turn)) {
+        turn.outputs.push({ type: 'put off' });
+        tell(turn, { type: 'reply', session, number, reply: TRY_AGAIN });
+        return;
+      }
+      break;
     default:
-      feed(turn, { type: 'request', session, number, request: ask, grant: grant ?? undefined });
   }
+  feed(turn, { type: 'request', session, number, request: ask, grant: grant ?? undefined });
+}
+
+/**
+ * Whether the directory has not answered lately. Members at other instances may be out of reach then, and a
+ * newcomer beside one would have it turned out.
+ */
+function isOutOfTouch({ state: { lease }, moment }: Turn): boolean {
+  if (lease.type === 'none' || lease.until.now === Infinity) return false;
+  return moment.now - lease.asked.now > LATE;
 }
 
 /** A client has gone. */

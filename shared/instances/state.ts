@@ -177,8 +177,8 @@ export interface Owned {
 
 type Lease =
   | { readonly type: 'none' }
-  /** Until these, whichever clock is first. */
-  | { readonly type: 'held'; readonly until: Moment };
+  /** Until these, whichever clock is first; `asked` is when it was asked for. */
+  | { readonly type: 'held'; readonly asked: Moment; readonly until: Moment };
 
 /** Asks for a room whose owner is not known. */
 export interface Waiting {

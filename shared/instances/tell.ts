@@ -6,7 +6,7 @@ import type { Asked, Said } from './envelope.ts';
 import { closeClient, post } from './links.ts';
 import type { Client, Turn } from './state.ts';
 
-const TRY_AGAIN = refusal('try-again', 'the room cannot be reached at the moment');
+export const TRY_AGAIN = refusal('try-again', 'the room cannot be reached at the moment');
 
 /** Tells a client something, by the broker's number of its connection: it may be another instance's. */
 export function tell(turn: Turn, said: Said): void {

@@ -162,13 +162,14 @@ export const saveRedis: Fault = (world) => {
   world.saveRedis();
 };
 
-/** What may befall those who run the servers, when the ring is at rest. */
+/** What may befall those who run the servers, when the ring is at rest; it is overcome before the next. */
 export const maintainWhenSettled: Fault = (world, peer) => {
   world.settle(AGREEMENT);
   const [fault] = [killInstance, stopInstance, replaceInstances, restartRedis].slice(
     Math.floor(upTo(world, 4)),
   );
   fault?.(world, peer);
+  world.run(Math.max(0, world.faultsEnd - world.clock.now()));
 };
 
 export const stepClock: Fault = (world) => {

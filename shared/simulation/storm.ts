@@ -32,8 +32,8 @@ import { World, type TraceEntry } from './world.ts';
  * - `amnesia`: a server that loses its memory once or twice in a row, with peers asleep meanwhile.
  * - `instances`: two or three servers that share rooms. They die, are stopped and started, freeze, and lose
  *   Redis, which is late, restarts and forgets, and whose clock is set.
- * - `takeovers`: servers that end, die and are replaced, and a Redis that restarts, under a ring that was
- *   whole before and that no peer leaves.
+ * - `takeovers`: servers that end, die and are replaced, and a Redis that restarts, one after another, under a
+ *   ring that was whole before and that no peer leaves.
  */
 export const STORMS = [
   'crashes',

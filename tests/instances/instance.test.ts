@@ -311,6 +311,18 @@ describe('a server that cannot be sure', () => {
     expect(servers.outputs).toContainEqual({ type: 'put off' });
   });
 
+  test('S5 takes in no newcomer once a renewal is late, and serves its members', () => {
+    const servers = new Servers(1);
+    const member = servers.join(1, 1);
+    servers.redis.cut('server 1', 2_000);
+    servers.pass(1_800);
+    expect(servers.join(1, 2).reply()).toMatchObject({ code: 'try-again' });
+    expect(member.ask({ type: 'settle', body: null })()).toMatchObject({ ok: true });
+    servers.pass(3_000);
+    expect(servers.join(1, 3).reply()).toMatchObject({ ok: true });
+    expect(member.isCut()).toBe(false);
+  });
+
   test('S2c a room whose members bring a later era goes on after that', () => {
     const servers = new Servers(2);
     const member = servers.join(1, 1);
